@@ -1,0 +1,170 @@
+import { type Ballot, compareBallots, sameBallot } from "./ballot.js";
+import type { TrimRecord } from "./configuration.js";
+import type { AcceptorInput, Peer } from "./input.js";
+import type { Limits } from "./limits.js";
+import type { Heartbeat, P1a, P2a, PreVote } from "./message.js";
+import type { Output } from "./output.js";
+import type { AcceptedLog, AcceptorState } from "./record.js";
+
+export interface AcceptorOptions {
+  readonly id: string;
+  /** The id of the store that holds this acceptor's promises (rule 5). */
+  readonly store: string;
+  /** What the store held at start. */
+  readonly state: AcceptorState;
+  readonly log: AcceptedLog;
+  readonly limits: Limits;
+}
+
+/**
+ * The acceptor of PMMC 2.2 (figure 4): a promised ballot and the accepted pvalues, nothing else. Every P1b and P2b,
+ * refusals too, waits until all it rests on is on disk (rule 3).
+ */
+export class Acceptor {
+  readonly #id: string;
+  readonly #store: string;
+  readonly #log: AcceptedLog;
+  readonly #limits: Limits;
+  #promised: Ballot;
+  #trim: TrimRecord;
+  /** The leader last heard, and for how many ticks it has been silent. Volatile: a restarted acceptor hears nobody. */
+  #heard: { readonly ballot: Ballot; silentTicks: number } | undefined;
+
+  constructor(options: AcceptorOptions) {
+    this.#id = options.id;
+    this.#store = options.store;
+    this.#log = options.log;
+    this.#limits = options.limits;
+    this.#promised = options.state.promised;
+    this.#trim = options.state.trim;
+  }
+
+  step(input: AcceptorInput): Output[] {
+    switch (input.kind) {
+      case "tick":
+        if (this.#heard) this.#heard.silentTicks++;
+        return [];
+      case "connected":
+        return [];
+      case "disconnected":
+        if (this.#heard?.ballot.leader === input.peer.id) this.#heard = undefined;
+        return [];
+      case "message":
+        switch (input.message.kind) {
+          case "p1a":
+            return this.#promise(input.from, input.message);
+          case "p2a":
+            return this.#accept(input.from, input.message);
+          case "heartbeat":
+            return this.#hear(input.from, input.message);
+          case "pre-vote":
+            return this.#answerPreVote(input.from, input.message);
+        }
+    }
+  }
+
+  status(): { promised: Ballot; highestSlot: number; trimmedBelow: number } {
+    return { promised: this.#promised, highestSlot: this.#log.highestSlot(), trimmedBelow: this.#trim.below };
+  }
+
+  /** Rule 1. */
+  #promise(leader: Peer, { ballot, configuration, from, scout }: P1a): Output[] {
+    const outputs: Output[] = [];
+    if (compareBallots(ballot, this.#promised) > 0) {
+      this.#promised = ballot;
+      outputs.push({ kind: "persist", record: { kind: "promise", ballot } });
+    }
+    if (sameBallot(ballot, this.#promised)) this.#heard = { ballot, silentTicks: 0 };
+    const { accepted, next } = this.#log.page(from, this.#limits.maxPageSlots, this.#limits.maxPageBytes);
+    outputs.push({
+      kind: "send-durable",
+      to: leader,
+      message: {
+        kind: "p1b",
+        acceptor: this.#id,
+        store: this.#store,
+        asked: ballot,
+        configuration,
+        from,
+        scout,
+        promised: this.#promised,
+        accepted,
+        next,
+        trim: this.#trim,
+      },
+    });
+    return outputs;
+  }
+
+  /**
+   * Rule 2. A ballot above the promise is adopted in the same write: with equality alone, as in the 2015 text, a slot
+   * is stranded whenever an acceptor missed the P1a.
+   */
+  #accept(leader: Peer, { pvalue }: P2a): Output[] {
+    const { ballot, slot } = pvalue;
+    const outputs: Output[] = [];
+    const trimmed = slot < this.#trim.below;
+    if (!trimmed && compareBallots(ballot, this.#promised) >= 0) {
+      this.#promised = ballot;
+      this.#heard = { ballot, silentTicks: 0 };
+      outputs.push({ kind: "persist", record: { kind: "accept", pvalue } });
+    }
+    outputs.push({
+      kind: "send-durable",
+      to: leader,
+      message: {
+        kind: "p2b",
+        acceptor: this.#id,
+        store: this.#store,
+        asked: ballot,
+        slot,
+        promised: this.#promised,
+        trim: trimmed ? this.#trim : undefined,
+      },
+    });
+    return outputs;
+  }
+
+  /** Rule 11: a heartbeat is answered at once; it rests on nothing that must be on disk. */
+  #hear(leader: Peer, { ballot, beat }: Heartbeat): Output[] {
+    if (compareBallots(ballot, this.#promised) >= 0) this.#heard = { ballot, silentTicks: 0 };
+    return [
+      {
+        kind: "send",
+        to: leader,
+        message: {
+          kind: "heartbeat-ack",
+          acceptor: this.#id,
+          store: this.#store,
+          ballot,
+          beat,
+          promised: this.#promised,
+        },
+      },
+    ];
+  }
+
+  /** Rule 11: asking changes nothing here. A leader asking about itself does not hear itself. */
+  #answerPreVote(leader: Peer, { ballot, configuration }: PreVote): Output[] {
+    const heard = this.#heard;
+    const hears =
+      heard !== undefined &&
+      heard.silentTicks < this.#limits.suspectAfterTicks &&
+      heard.ballot.leader !== ballot.leader;
+    return [
+      {
+        kind: "send-durable",
+        to: leader,
+        message: {
+          kind: "pre-vote-answer",
+          acceptor: this.#id,
+          store: this.#store,
+          asked: ballot,
+          configuration,
+          promised: this.#promised,
+          hears,
+        },
+      },
+    ];
+  }
+}

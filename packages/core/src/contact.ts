@@ -1,0 +1,59 @@
+import type { Configuration } from "./configuration.js";
+import type { Limits } from "./limits.js";
+import { majorityOf } from "./quorum.js";
+
+/**
+ * How long each acceptor has owed an answer, in ticks: since the oldest thing asked that nothing was heard after, or since
+ * its connection broke. Only answers from the bound store count (rule 5).
+ */
+export class Contact {
+  readonly #limits: Limits;
+  readonly #connected = new Set<string>();
+  readonly #owing = new Map<string, number>();
+
+  constructor(limits: Limits) {
+    this.#limits = limits;
+  }
+
+  connected(acceptor: string): void {
+    this.#connected.add(acceptor);
+  }
+
+  disconnected(acceptor: string): void {
+    this.#connected.delete(acceptor);
+  }
+
+  asked(acceptor: string): void {
+    if (!this.#owing.has(acceptor)) this.#owing.set(acceptor, 0);
+  }
+
+  answered(acceptor: string): void {
+    this.#owing.delete(acceptor);
+  }
+
+  tick(): void {
+    for (const [acceptor, ticks] of this.#owing) this.#owing.set(acceptor, ticks + 1);
+  }
+
+  /** Every debt is forgotten: a new attempt to lead counts its silence from its own start. */
+  restart(): void {
+    this.#owing.clear();
+  }
+
+  /** False once a majority of the configuration has not answered for one suspicion time. */
+  reachesMajority(configuration: Configuration): boolean {
+    const answering = configuration.acceptors.filter(
+      (member) => (this.#owing.get(member.id) ?? 0) <= this.#limits.suspectAfterTicks,
+    );
+    return answering.length >= majorityOf(configuration.acceptors.length);
+  }
+
+  /** Ids of the acceptors without a connection, or that let two heartbeats pass without an answer. */
+  unreachable(configuration: Configuration): readonly string[] {
+    return configuration.acceptors
+      .map((member) => member.id)
+      .filter(
+        (id) => !this.#connected.has(id) || (this.#owing.get(id) ?? 0) > 2 * this.#limits.heartbeatTicks,
+      );
+  }
+}

@@ -1,0 +1,80 @@
+import type { Configurations, RulingConfiguration } from "./configuration.js";
+import { invariant } from "./invariant.js";
+import type { Limits } from "./limits.js";
+import { proposalKey, proposalOf, sameValue, type Value, valueBytes } from "./pvalue.js";
+
+/**
+ * What a leader knows to be decided: slot_out (the lowest slot whose decision it does not know), and the newest
+ * decisions, kept within bounds to answer proposals and questions (rules 8, 9). That a slot is decided may be known
+ * without its value: every replica's slot_out and every trim record says so.
+ */
+export class Decided {
+  readonly #configurations: Configurations;
+  readonly #limits: Limits;
+  readonly #kept = new Map<number, Value>();
+  readonly #slots = new Map<string, number>();
+  #bytes = 0;
+  #slotOut = 1;
+
+  constructor(configurations: Configurations, limits: Limits) {
+    this.#configurations = configurations;
+    this.#limits = limits;
+  }
+
+  get slotOut(): number {
+    return this.#slotOut;
+  }
+
+  /** The decision of a slot, if it is kept. */
+  get(slot: number): Value | undefined {
+    return this.#kept.get(slot);
+  }
+
+  /** The slot in which a proposal was decided, if that decision is kept. */
+  slotOf(proposal: string): number | undefined {
+    return this.#slots.get(proposal);
+  }
+
+  /** A slot was decided. */
+  learn(slot: number, value: Value): void {
+    const known = this.#kept.get(slot);
+    if (known) {
+      invariant(sameValue(known, value), () => `slot ${slot} was decided twice, with different values`);
+      return;
+    }
+    this.#kept.set(slot, value);
+    const proposal = proposalOf(value);
+    if (proposal) this.#slots.set(proposalKey(proposal), slot);
+    this.#bytes += valueBytes(value);
+    this.#advance();
+    this.#prune();
+  }
+
+  /** Everything below `slot` is decided, with these configurations: a fact from a replica or a trim record. */
+  skip(slot: number, configurations: readonly RulingConfiguration[]): void {
+    this.#configurations.learn(configurations);
+    if (slot <= this.#slotOut) return;
+    this.#slotOut = slot;
+    this.#advance();
+  }
+
+  #advance(): void {
+    for (let value = this.#kept.get(this.#slotOut); value; value = this.#kept.get(this.#slotOut)) {
+      if (value.kind === "configuration") this.#configurations.decided(this.#slotOut, value.configuration);
+      this.#slotOut++;
+    }
+  }
+
+  /** Lets go of the oldest decisions beyond the bounds, but of none that slot_out has not passed. */
+  #prune(): void {
+    for (const [slot, value] of this.#kept) {
+      if (this.#kept.size <= this.#limits.maxKeptDecisions && this.#bytes <= this.#limits.maxKeptBytes)
+        return;
+      if (slot >= this.#slotOut) return;
+      this.#kept.delete(slot);
+      this.#bytes -= valueBytes(value);
+      const proposal = proposalOf(value);
+      if (proposal) this.#slots.delete(proposalKey(proposal));
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import type { Command } from "./command.js";
+import type { RulingConfiguration } from "./configuration.js";
+import type { FromAcceptor, FromLeader, Message, ToAcceptor, ToLeader } from "./message.js";
+
+export type Role = "acceptor" | "leader" | "replica";
+
+/** Where messages come from and go to. The id is a name from the configuration, or one the driver made for a caller. */
+export interface Peer {
+  readonly role: Role;
+  readonly id: string;
+}
+
+/** A message and who sent it. */
+export interface Received<M extends Message> {
+  readonly kind: "message";
+  readonly from: Peer;
+  readonly message: M;
+}
+
+/**
+ * One unit of time has passed. A driver whose process stalled sends one tick for the whole stall, so a stalled
+ * process never mistakes its own silence for another's (rule 11).
+ */
+export interface Tick {
+  readonly kind: "tick";
+}
+
+/**
+ * A peer can be talked to: its hello was read. Everything in the hello is a fact: the configurations are decided, and
+ * everything below `slotOut` (replicas; 0 when it said none) is too.
+ */
+export interface Connected {
+  readonly kind: "connected";
+  readonly peer: Peer;
+  readonly slotOut: number;
+  readonly configurations: readonly RulingConfiguration[];
+}
+
+/** The connection to a peer was refused or reset. */
+export interface Disconnected {
+  readonly kind: "disconnected";
+  readonly peer: Peer;
+}
+
+/** Clients' commands (PMMC 2.1): all that arrived in one turn of the driver, so that they share a batch (rule 13). */
+export interface ClientRequests {
+  readonly kind: "requests";
+  readonly commands: readonly Command[];
+}
+
+export type AcceptorInput = Received<ToAcceptor> | Tick | Connected | Disconnected;
+export type LeaderInput = Received<ToLeader | FromAcceptor | FromLeader> | Tick | Connected | Disconnected;
+export type ReplicaInput = Received<FromLeader> | ClientRequests | Tick | Connected | Disconnected;

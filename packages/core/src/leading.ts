@@ -1,0 +1,300 @@
+import { type Ballot, compareBallots } from "./ballot.js";
+import { Commander } from "./commander.js";
+import type { Configuration, Configurations } from "./configuration.js";
+import type { Contact } from "./contact.js";
+import type { Decided } from "./decided.js";
+import type { Peer } from "./input.js";
+import { invariant } from "./invariant.js";
+import type { Limits } from "./limits.js";
+import type { P1b, P2b, ToAcceptor } from "./message.js";
+import type { Output } from "./output.js";
+import { noOperation, type ProposalId, type PValue, proposalKey, proposalOf, type Value } from "./pvalue.js";
+import { Scout } from "./scout.js";
+import { Timeout } from "./timeout.js";
+
+/** What a leader shares with the ballot it leads. */
+export interface LeadingContext {
+  readonly limits: Limits;
+  readonly configurations: Configurations;
+  readonly decided: Decided;
+  readonly contact: Contact;
+  /** Sends a Decision to every attached replica. */
+  readonly announce: (slot: number, value: Value, outputs: Output[]) => void;
+}
+
+interface RunningScout {
+  readonly scout: Scout;
+  readonly resend: Timeout;
+}
+
+/**
+ * One ballot that a leader runs for or leads (PMMC 2.2, figure 7): a scout for each configuration that rules a slot
+ * of the window, then a commander for each slot. Preemption ends all of it at once.
+ */
+export class Leading {
+  readonly ballot: Ballot;
+  readonly #context: LeadingContext;
+  #scouts = new Map<number, RunningScout>();
+  /** Per adopted configuration, what its acceptors had accepted (rule 7). */
+  readonly #adopted = new Map<
+    number,
+    { readonly found: ReadonlyMap<number, PValue>; readonly highest: number }
+  >();
+  readonly #commanders = new Map<number, Commander>();
+  /** The slot each proposal was given under this ballot: one id never gets two (rule 10). */
+  readonly #assigned = new Map<string, number>();
+  readonly #queue = new Map<string, Value>();
+  /** The lowest slot not looked at under this ballot: everything below is decided or has a commander. */
+  #cursor: number;
+  /** No-ops fill every free slot up to here (rule 15). */
+  #fillThrough = 0;
+  #recall: { readonly running: RunningScout; readonly askers: Map<string, Peer> } | undefined;
+  #scoutNumber: number;
+  readonly #patience: Timeout;
+
+  /** @param scoutNumber above every scout number of this incarnation so far */
+  constructor(ballot: Ballot, scoutNumber: number, context: LeadingContext, outputs: Output[]) {
+    this.ballot = ballot;
+    this.#context = context;
+    this.#cursor = context.decided.slotOut;
+    this.#scoutNumber = scoutNumber;
+    this.#patience = new Timeout(context.limits.scoutTicks);
+    this.#advance(outputs);
+  }
+
+  /** It may give slots to proposals: the configuration that rules slot_out was adopted. */
+  get active(): boolean {
+    return this.#adopted.has(this.#ruling.number);
+  }
+
+  /** Not adopted within the time a scout has. */
+  get hopeless(): boolean {
+    return !this.active && this.#patience.fired;
+  }
+
+  get commanders(): number {
+    return this.#commanders.size;
+  }
+
+  get queued(): number {
+    return this.#queue.size;
+  }
+
+  get scoutNumber(): number {
+    return this.#scoutNumber;
+  }
+
+  get #ruling(): Configuration {
+    return this.#context.configurations.at(this.#context.decided.slotOut);
+  }
+
+  tick(outputs: Output[]): void {
+    const { resendTicks } = this.#context.limits;
+    if (!this.active) this.#patience.tick();
+    for (const running of [...this.#scouts.values(), ...(this.#recall ? [this.#recall.running] : [])]) {
+      if (running.resend.tick()) this.#askAll(running, outputs);
+    }
+    for (const commander of this.#commanders.values()) {
+      if (!commander.resend.tick()) continue;
+      commander.resend.start(resendTicks);
+      for (const acceptor of commander.silent) this.#send(acceptor, commander.message, outputs);
+    }
+  }
+
+  /** An acceptor can be talked to again: what it owes is asked for at once. */
+  connected(acceptor: string, outputs: Output[]): void {
+    for (const { scout } of [...this.#scouts.values(), ...(this.#recall ? [this.#recall.running] : [])]) {
+      if (scout.silent.includes(acceptor)) this.#send(acceptor, scout.ask(acceptor), outputs);
+    }
+    for (const commander of this.#commanders.values()) {
+      if (commander.silent.includes(acceptor)) this.#send(acceptor, commander.message, outputs);
+    }
+  }
+
+  /** A value to decide (rule 10). False when the queue is full: the replica will propose it again. */
+  propose(value: Value, proposal: ProposalId, outputs: Output[]): boolean {
+    const key = proposalKey(proposal);
+    if (this.#assigned.has(key) || this.#queue.has(key)) return true;
+    if (this.#queue.size >= this.#context.limits.maxQueuedProposals) return false;
+    this.#queue.set(key, value);
+    this.#fill(outputs);
+    return true;
+  }
+
+  /** A replica lacks an undecided slot: every free slot up to it gets a no-op (rule 15), within the window. */
+  fillThrough(slot: number, outputs: Output[]): void {
+    const { decided, configurations } = this.#context;
+    this.#fillThrough = Math.max(
+      this.#fillThrough,
+      Math.min(slot, decided.slotOut + configurations.window - 1),
+    );
+    this.#fill(outputs);
+  }
+
+  /**
+   * A replica lacks a slot that is decided, but whose decision is not kept. A majority of the acceptors is asked again,
+   * under the same ballot: as the slot is decided, the pvalue with the highest ballot holds its value.
+   */
+  recall(slot: number, asker: Peer, outputs: Output[]): void {
+    if (this.#recall) {
+      if (this.#recall.running.scout.from === slot) this.#recall.askers.set(asker.id, asker);
+      return;
+    }
+    const { limits, decided, configurations } = this.#context;
+    const configuration = configurations.at(slot);
+    let until = slot;
+    while (
+      until < decided.slotOut &&
+      until < slot + limits.maxAnswerSlots &&
+      !decided.get(until) &&
+      configurations.rules(configuration.number, until)
+    )
+      until++;
+    const running = this.#newScout(configuration, slot, until, outputs);
+    this.#recall = { running, askers: new Map([[asker.id, asker]]) };
+  }
+
+  /** Slot_out moved, by a decision or by a fact learned from somebody else: lets go of what that settles. */
+  settled(outputs: Output[]): void {
+    const { slotOut } = this.#context.decided;
+    for (const [slot, commander] of this.#commanders) {
+      if (slot >= slotOut) continue;
+      this.#commanders.delete(slot);
+      this.#forget(commander.pvalue.value);
+    }
+    this.#advance(outputs);
+  }
+
+  /** @returns the ballot that preempts this one, if the answer says so */
+  receiveP1b(answer: P1b, outputs: Output[]): Ballot | undefined {
+    if (compareBallots(answer.promised, this.ballot) > 0) return answer.promised;
+    if (this.#recall?.running.scout.number === answer.scout) this.#receiveRecalled(answer, outputs);
+    const running = this.#scouts.get(answer.configuration);
+    if (!running) return undefined;
+    const progress = running.scout.receive(answer);
+    if (progress.kind === "page") this.#send(answer.acceptor, progress.ask, outputs);
+    if (progress.kind === "adopted") {
+      const { found } = running.scout;
+      this.#scouts.delete(answer.configuration);
+      this.#patience.start(this.#context.limits.scoutTicks);
+      this.#adopted.set(answer.configuration, { found, highest: Math.max(0, ...found.keys()) });
+      this.#fill(outputs);
+    }
+    return undefined;
+  }
+
+  /** @returns the ballot that preempts this one, if the answer says so */
+  receiveP2b(answer: P2b, outputs: Output[]): Ballot | undefined {
+    if (compareBallots(answer.promised, this.ballot) > 0) return answer.promised;
+    const commander = this.#commanders.get(answer.slot);
+    if (commander?.receive(answer).kind !== "decided") return undefined;
+    const { slot, value } = commander.pvalue;
+    this.#commanders.delete(slot);
+    this.#forget(value);
+    this.#context.decided.learn(slot, value);
+    this.#context.announce(slot, value, outputs);
+    this.#advance(outputs);
+    return undefined;
+  }
+
+  /** Runs a scout for every configuration that rules a slot of the window (rule 23), then fills the window. */
+  #advance(outputs: Output[]): void {
+    const { decided, configurations } = this.#context;
+    const { slotOut } = decided;
+    const serving = configurations.serving(slotOut, slotOut + configurations.window);
+    for (const number of [...this.#scouts.keys(), ...this.#adopted.keys()]) {
+      if (serving.some((configuration) => configuration.number === number)) continue;
+      this.#scouts.delete(number);
+      this.#adopted.delete(number);
+    }
+    for (const configuration of serving) {
+      if (this.#adopted.has(configuration.number) || this.#scouts.has(configuration.number)) continue;
+      this.#scouts.set(
+        configuration.number,
+        this.#newScout(configuration, slotOut, Number.POSITIVE_INFINITY, outputs),
+      );
+    }
+    this.#fill(outputs);
+  }
+
+  /** Starts commanders in slot order while the window allows, so no hole is left (rules 7 and 10). */
+  #fill(outputs: Output[]): void {
+    const { decided, configurations } = this.#context;
+    this.#cursor = Math.max(this.#cursor, decided.slotOut);
+    for (; this.#cursor < decided.slotOut + configurations.window; this.#cursor++) {
+      if (decided.get(this.#cursor)) continue;
+      const configuration = configurations.at(this.#cursor);
+      const adopted = this.#adopted.get(configuration.number);
+      if (!adopted) return;
+      const value = adopted.found.get(this.#cursor)?.value ?? this.#nextValue(this.#cursor, adopted.highest);
+      if (!value) return;
+      this.#command(this.#cursor, value, configuration, outputs);
+    }
+  }
+
+  /** What a slot in which nothing was found gets: a no-op in a hole (rule 7), else the next proposal, else nothing. */
+  #nextValue(slot: number, highestFound: number): Value | undefined {
+    if (slot < highestFound) return noOperation;
+    for (const [key, value] of this.#queue) {
+      this.#queue.delete(key);
+      if (this.#assigned.has(key) || this.#context.decided.slotOf(key) !== undefined) continue;
+      return value;
+    }
+    const changing = slot < this.#context.configurations.latest.from;
+    return slot <= this.#fillThrough || changing ? noOperation : undefined;
+  }
+
+  #command(slot: number, value: Value, configuration: Configuration, outputs: Output[]): void {
+    invariant(
+      !this.#commanders.has(slot),
+      () => `slot ${slot} was to get a second commander under one ballot`,
+    );
+    const proposal = proposalOf(value);
+    if (proposal) this.#assigned.set(proposalKey(proposal), slot);
+    const commander = new Commander(
+      { ballot: this.ballot, slot, value },
+      configuration,
+      this.#context.limits.resendTicks,
+    );
+    this.#commanders.set(slot, commander);
+    for (const acceptor of commander.silent) this.#send(acceptor, commander.message, outputs);
+  }
+
+  /** A commander ended. What it carried is known again as decided, or, if another value won the slot, proposed again. */
+  #forget(value: Value): void {
+    const proposal = proposalOf(value);
+    if (proposal) this.#assigned.delete(proposalKey(proposal));
+  }
+
+  #newScout(configuration: Configuration, from: number, until: number, outputs: Output[]): RunningScout {
+    const scout = new Scout(++this.#scoutNumber, this.ballot, configuration, from, until);
+    const running = { scout, resend: new Timeout(this.#context.limits.resendTicks) };
+    this.#askAll(running, outputs);
+    return running;
+  }
+
+  #askAll({ scout, resend }: RunningScout, outputs: Output[]): void {
+    resend.start(this.#context.limits.resendTicks);
+    for (const acceptor of scout.silent) this.#send(acceptor, scout.ask(acceptor), outputs);
+  }
+
+  #receiveRecalled(answer: P1b, outputs: Output[]): void {
+    if (!this.#recall) return;
+    const { running, askers } = this.#recall;
+    const progress = running.scout.receive(answer);
+    if (progress.kind === "page") this.#send(answer.acceptor, progress.ask, outputs);
+    if (progress.kind !== "adopted") return;
+    this.#recall = undefined;
+    for (let slot = running.scout.from; slot < running.scout.until; slot++) {
+      const pvalue = running.scout.found.get(slot);
+      if (!pvalue) return;
+      for (const to of askers.values())
+        outputs.push({ kind: "send", to, message: { kind: "decision", slot, value: pvalue.value } });
+    }
+  }
+
+  #send(acceptor: string, message: ToAcceptor, outputs: Output[]): void {
+    this.#context.contact.asked(acceptor);
+    outputs.push({ kind: "send", to: { role: "acceptor", id: acceptor }, message });
+  }
+}

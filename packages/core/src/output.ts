@@ -1,0 +1,28 @@
+import type { Command } from "./command.js";
+import type { Peer } from "./input.js";
+import type { Message } from "./message.js";
+import type { Value } from "./pvalue.js";
+import type { AcceptorRecord } from "./record.js";
+
+/**
+ * What a role asks its driver to do, in order. The driver's duties:
+ *
+ * 1. It calls `step` with one input at a time and carries out all outputs before the next.
+ * 2. `persist`: the record is handed to storage at once and visible to the role's own reads at once. All records of
+ *    one turn may share one commit.
+ * 3. `send`: may leave at once. It may be lost, doubled or overtaken.
+ * 4. `send-durable`: leaves only when every record persisted before it, in whatever turn, is on disk (rule 3).
+ * 5. A failed commit ends the process; nothing held for it is ever sent (rule 4).
+ * 6. `apply`: the value is executed now; slots come in order, each once (rule 17).
+ * 7. `refuse`: the client is told that its command was not taken, and why. A command not refused is answered after
+ *    the `apply` that executes it.
+ */
+export type Output =
+  | { readonly kind: "persist"; readonly record: AcceptorRecord }
+  | { readonly kind: "send"; readonly to: Peer; readonly message: Message }
+  | { readonly kind: "send-durable"; readonly to: Peer; readonly message: Message }
+  | { readonly kind: "apply"; readonly slot: number; readonly value: Value }
+  | { readonly kind: "refuse"; readonly command: Command; readonly reason: Refusal };
+
+/** Why a replica does not take a command. Nothing has happened; trying again later is safe. */
+export type Refusal = "queue-full" | "command-too-large";

@@ -1,0 +1,57 @@
+import type { Ballot } from "./ballot.js";
+import type { TrimRecord } from "./configuration.js";
+import type { PValue } from "./pvalue.js";
+
+/** The durable operations of an acceptor: a closed list, each applied whole. */
+export type AcceptorRecord =
+  | { readonly kind: "promise"; readonly ballot: Ballot }
+  /** Stores the pvalue in its slot (the highest ballot only, PMMC 4.1) and its ballot as the promise, in one write. */
+  | { readonly kind: "accept"; readonly pvalue: PValue }
+  /** Writes the trim record and deletes the pvalues below, in one write. */
+  | { readonly kind: "trim"; readonly trim: TrimRecord };
+
+/** What an acceptor knows at start besides its pvalues. */
+export interface AcceptorState {
+  readonly promised: Ballot;
+  readonly trim: TrimRecord;
+}
+
+/** A page of accepted pvalues in slot order; `next` is the first slot of the next page, 0 when there is none. */
+export interface AcceptedPage {
+  readonly accepted: readonly PValue[];
+  readonly next: number;
+}
+
+/**
+ * The port through which an acceptor reads what it accepted: records persisted but not yet on disk included.
+ * Reads only; writing is the driver's, by `persist`.
+ */
+export interface AcceptedLog {
+  /** Pvalues at or above `from`: at most `maxSlots`, and no more after `maxBytes` are reached (at least one). */
+  page(from: number, maxSlots: number, maxBytes: number): AcceptedPage;
+  /** The highest slot with an accepted pvalue; 0 when there is none. */
+  highestSlot(): number;
+}
+
+/** A range of keys, in byte order. */
+export interface KeyRange {
+  /** First key, included. */
+  readonly from: Uint8Array;
+  /** End, excluded; absent means to the last key. */
+  readonly until?: Uint8Array | undefined;
+  /** At most this many entries. */
+  readonly limit?: number | undefined;
+  readonly reverse?: boolean | undefined;
+}
+
+/**
+ * The port to a replica's replicated state: an ordered map of bytes, compared byte by byte. Reads see every write at
+ * once; the driver has what belongs to whole slots written in one storage transaction (rule 17). Arrays handed in or
+ * out are not changed afterwards by either side.
+ */
+export interface OrderedMap {
+  get(key: Uint8Array): Uint8Array | undefined;
+  put(key: Uint8Array, value: Uint8Array): void;
+  delete(key: Uint8Array): void;
+  range(range: KeyRange): Iterable<readonly [key: Uint8Array, value: Uint8Array]>;
+}

@@ -1,0 +1,304 @@
+import { type Ballot, compareBallots, noBallot, sameBallot } from "./ballot.js";
+import { type Command, commandBytes } from "./command.js";
+import { Configurations, type Genesis, type RulingConfiguration } from "./configuration.js";
+import type { Connected, ReplicaInput } from "./input.js";
+import { invariant } from "./invariant.js";
+import type { Limits } from "./limits.js";
+import type { FromLeader, LeaderStatus, Propose, Question, ToLeader } from "./message.js";
+import type { Output } from "./output.js";
+import { proposalOf, sameValue, type Value } from "./pvalue.js";
+import { Timeout } from "./timeout.js";
+
+export interface ReplicaOptions {
+  readonly id: string;
+  /** Drawn at each start: a restarted replica never uses a proposal id again. */
+  readonly incarnation: number;
+  readonly genesis: Genesis;
+  /** The configurations and the first slot not applied, as the replica's state had them at start. */
+  readonly configurations: readonly RulingConfiguration[];
+  readonly slotOut: number;
+  /** Turns commands into the bytes of a batch. */
+  readonly encodeBatch: (commands: readonly Command[]) => Uint8Array;
+  readonly limits: Limits;
+}
+
+export interface ReplicaState {
+  /** The lowest slot not applied. */
+  readonly slotOut: number;
+  /** The highest slot known to be decided; 0 when none is. */
+  readonly highestKnown: number;
+  /** Commands not proposed yet. */
+  readonly queued: number;
+  /** Proposals not decided yet. */
+  readonly outstanding: number;
+  /** The active leader it knows of. */
+  readonly leader: string | undefined;
+  readonly ballot: Ballot;
+  /** Ids of the acceptors that the leader with the highest ballot does not reach; of any leader when none leads. */
+  readonly unreachable: readonly string[];
+}
+
+interface Outstanding {
+  readonly value: Value;
+  readonly again: Timeout;
+}
+
+/**
+ * The replica of PMMC 2.1 (figure 1), but for who names the slot (rule 10): it batches commands into proposals, keeps
+ * each outstanding until its id is decided in whatever slot (rule 14), and applies decisions in slot order.
+ */
+export class Replica {
+  readonly #id: string;
+  readonly #incarnation: number;
+  readonly #encodeBatch: (commands: readonly Command[]) => Uint8Array;
+  readonly #limits: Limits;
+  readonly #configurations: Configurations;
+  #slotOut: number;
+  #highestKnown: number;
+  /** Decisions at or above slot_out. */
+  readonly #decisions = new Map<number, Value>();
+  #queue: Command[] = [];
+  #queueStart = 0;
+  #queuedBytes = 0;
+  readonly #outstanding = new Map<number, Outstanding>();
+  #proposalNumber = 0;
+  readonly #leaders = new Map<string, LeaderStatus | undefined>();
+  readonly #heartbeat: Timeout;
+  /** Until slots that are known and lacking are asked for; and how often it was, without one coming. */
+  readonly #question: Timeout;
+  #askedThrough = 0;
+
+  constructor(options: ReplicaOptions) {
+    this.#id = options.id;
+    this.#incarnation = options.incarnation;
+    this.#encodeBatch = options.encodeBatch;
+    this.#limits = options.limits;
+    this.#configurations = new Configurations(options.genesis, options.configurations);
+    this.#slotOut = options.slotOut;
+    this.#highestKnown = options.slotOut - 1;
+    this.#heartbeat = new Timeout(options.limits.heartbeatTicks);
+    this.#question = new Timeout(options.limits.questionTicks);
+  }
+
+  step(input: ReplicaInput): Output[] {
+    const outputs: Output[] = [];
+    switch (input.kind) {
+      case "requests":
+        for (const command of input.commands) this.#request(command, outputs);
+        this.#propose(outputs);
+        break;
+      case "tick":
+        this.#tick(outputs);
+        break;
+      case "connected":
+        this.#connected(input, outputs);
+        break;
+      case "disconnected":
+        this.#leaders.delete(input.peer.id);
+        break;
+      case "message":
+        this.#receive(input.from.id, input.message, outputs);
+        break;
+    }
+    return outputs;
+  }
+
+  status(): ReplicaState {
+    const active = this.#activeLeader;
+    const told = [...this.#leaders.values()].filter((status) => status !== undefined);
+    const unreachable = active ? active.status.unreachable : told.flatMap((status) => status.unreachable);
+    return {
+      slotOut: this.#slotOut,
+      highestKnown: this.#highestKnown,
+      queued: this.#queue.length - this.#queueStart,
+      outstanding: this.#outstanding.size,
+      leader: active?.id,
+      ballot: active?.status.ballot ?? noBallot,
+      unreachable: [...new Set(unreachable)].sort(),
+    };
+  }
+
+  /** PMMC's slot_out: the lowest slot not applied. */
+  get slotOut(): number {
+    return this.#slotOut;
+  }
+
+  /** The configurations it knows to be decided. */
+  get configurations(): readonly RulingConfiguration[] {
+    return this.#configurations.known;
+  }
+
+  #request(command: Command, outputs: Output[]): void {
+    const bytes = commandBytes(command);
+    if (bytes > this.#limits.maxBatchBytes) {
+      outputs.push({ kind: "refuse", command, reason: "command-too-large" });
+    } else if (
+      this.#queue.length - this.#queueStart >= this.#limits.maxQueuedCommands ||
+      this.#queuedBytes + bytes > this.#limits.maxQueuedBytes
+    ) {
+      outputs.push({ kind: "refuse", command, reason: "queue-full" });
+    } else {
+      this.#queue.push(command);
+      this.#queuedBytes += bytes;
+    }
+  }
+
+  /** PMMC's propose(): whatever has queued while the allowed proposals were in flight goes together (rules 12, 13). */
+  #propose(outputs: Output[]): void {
+    while (
+      this.#outstanding.size < this.#limits.maxOutstandingProposals &&
+      this.#queueStart < this.#queue.length
+    ) {
+      const proposal = { replica: this.#id, incarnation: this.#incarnation, number: ++this.#proposalNumber };
+      const value: Value = { kind: "batch", proposal, commands: this.#encodeBatch(this.#nextBatch()) };
+      this.#outstanding.set(proposal.number, { value, again: new Timeout(this.#limits.reproposeTicks) });
+      this.#toLeaders(this.#proposeMessage(value), this.#activeLeader?.id, outputs);
+    }
+  }
+
+  #nextBatch(): Command[] {
+    const { maxBatchCommands, maxBatchBytes } = this.#limits;
+    let bytes = 0;
+    let end = this.#queueStart;
+    for (; end < this.#queue.length && end - this.#queueStart < maxBatchCommands; end++) {
+      const next = commandBytes(this.#queue[end] as Command);
+      if (bytes > 0 && bytes + next > maxBatchBytes) break;
+      bytes += next;
+    }
+    const batch = this.#queue.slice(this.#queueStart, end);
+    this.#queueStart = end;
+    this.#queuedBytes -= bytes;
+    if (this.#queueStart === this.#queue.length) {
+      this.#queue = [];
+      this.#queueStart = 0;
+    } else if (this.#queueStart > this.#limits.maxQueuedCommands) {
+      this.#queue = this.#queue.slice(this.#queueStart);
+      this.#queueStart = 0;
+    }
+    return batch;
+  }
+
+  #proposeMessage(value: Value): Propose {
+    return { kind: "propose", slot: this.#slotOut, value, forwarded: false };
+  }
+
+  #tick(outputs: Output[]): void {
+    for (const { value, again } of this.#outstanding.values()) {
+      if (!again.tick()) continue;
+      again.start(this.#limits.reproposeTicks);
+      this.#toLeaders(this.#proposeMessage(value), undefined, outputs); // To every leader, unchanged (rule 14).
+    }
+    if (this.#heartbeat.tick()) {
+      this.#heartbeat.start(this.#limits.heartbeatTicks);
+      this.#toLeaders(
+        { kind: "replica-status", slotOut: this.#slotOut, configurations: this.#configurations.known },
+        undefined,
+        outputs,
+      );
+    }
+    if (this.#highestKnown < this.#slotOut) this.#question.start(this.#limits.questionTicks);
+    else if (this.#question.tick()) this.#ask(outputs);
+  }
+
+  /** Asks for what it knows of and lacks (rule 15): the active leader, or every leader when none is known. */
+  #ask(outputs: Output[]): void {
+    this.#question.start(this.#limits.questionTicks);
+    let through = this.#slotOut;
+    while (
+      through < this.#highestKnown &&
+      !this.#decisions.has(through + 1) &&
+      through < this.#slotOut + this.#limits.maxAnswerSlots - 1
+    )
+      through++;
+    this.#askedThrough = through;
+    const question: Question = { kind: "question", from: this.#slotOut, through };
+    this.#toLeaders(question, this.#activeLeader?.id, outputs);
+  }
+
+  #connected({ peer }: Connected, outputs: Output[]): void {
+    if (peer.role !== "leader") return;
+    this.#leaders.set(peer.id, undefined);
+    for (const { value } of this.#outstanding.values())
+      outputs.push({ kind: "send", to: peer, message: this.#proposeMessage(value) });
+  }
+
+  #receive(leader: string, message: FromLeader, outputs: Output[]): void {
+    switch (message.kind) {
+      case "decision":
+        this.#decide(message.slot, message.value, outputs);
+        return;
+      case "leader-status":
+        this.#leaderStatus(leader, message, outputs);
+        return;
+      case "trimmed":
+        this.#highestKnown = Math.max(this.#highestKnown, message.trim.below - 1);
+        return;
+      case "pong":
+        return; // Meant for leaders.
+    }
+  }
+
+  /** A leader that has just become active gets what is outstanding at once: nobody waits for a timeout. */
+  #leaderStatus(leader: string, status: LeaderStatus, outputs: Output[]): void {
+    const before = this.#activeLeader;
+    if (this.#leaders.has(leader)) this.#leaders.set(leader, status);
+    this.#highestKnown = Math.max(this.#highestKnown, status.slotOut - 1);
+    const active = this.#activeLeader;
+    if (
+      !active ||
+      (before && before.id === active.id && sameBallot(before.status.ballot, active.status.ballot))
+    )
+      return;
+    for (const { value } of this.#outstanding.values())
+      this.#toLeaders(this.#proposeMessage(value), active.id, outputs);
+  }
+
+  /** PMMC's decision handler and perform(): applies whatever is next, in order, each slot once. */
+  #decide(slot: number, value: Value, outputs: Output[]): void {
+    this.#highestKnown = Math.max(this.#highestKnown, slot);
+    if (slot < this.#slotOut) return;
+    const known = this.#decisions.get(slot);
+    invariant(
+      !known || sameValue(known, value),
+      () => `slot ${slot} was decided twice, with different values`,
+    );
+    if (slot < this.#slotOut + this.#configurations.window + this.#limits.maxAnswerSlots)
+      this.#decisions.set(slot, value);
+    for (let next = this.#decisions.get(this.#slotOut); next; next = this.#decisions.get(this.#slotOut)) {
+      this.#decisions.delete(this.#slotOut);
+      this.#apply(next, outputs);
+    }
+    this.#propose(outputs);
+    if (this.#slotOut > this.#askedThrough && this.#askedThrough > 0) {
+      this.#askedThrough = 0;
+      if (this.#highestKnown >= this.#slotOut && !this.#decisions.has(this.#slotOut)) this.#ask(outputs);
+    }
+  }
+
+  #apply(value: Value, outputs: Output[]): void {
+    const proposal = proposalOf(value);
+    if (proposal && proposal.replica === this.#id && proposal.incarnation === this.#incarnation)
+      this.#outstanding.delete(proposal.number);
+    if (value.kind === "configuration") this.#configurations.decided(this.#slotOut, value.configuration);
+    outputs.push({ kind: "apply", slot: this.#slotOut, value });
+    this.#slotOut++;
+    this.#question.start(this.#limits.questionTicks);
+  }
+
+  /** The connected leader that says it is active, with the highest ballot. */
+  get #activeLeader(): { readonly id: string; readonly status: LeaderStatus } | undefined {
+    let best: { readonly id: string; readonly status: LeaderStatus } | undefined;
+    for (const [id, status] of this.#leaders) {
+      if (!status?.active) continue;
+      if (!best || compareBallots(status.ballot, best.status.ballot) > 0) best = { id, status };
+    }
+    return best;
+  }
+
+  /** To one leader, or to every connected one when `id` is undefined. */
+  #toLeaders(message: ToLeader, id: string | undefined, outputs: Output[]): void {
+    for (const leader of id === undefined ? this.#leaders.keys() : [id]) {
+      outputs.push({ kind: "send", to: { role: "leader", id: leader }, message });
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import { type Ballot, compareBallots, sameBallot } from "./ballot.js";
+import type { Configuration } from "./configuration.js";
+import type { P1a, P1b } from "./message.js";
+import type { PValue } from "./pvalue.js";
+import { Quorum } from "./quorum.js";
+
+/** What an answer meant to a scout. */
+export type ScoutProgress =
+  | {
+      readonly kind: "ignored";
+      readonly reason: "unbound store" | "another scout" | "another page" | "lower ballot";
+    }
+  /** The page was taken; this acceptor is asked for the next one. */
+  | { readonly kind: "page"; readonly ask: P1a }
+  /** The acceptor has told everything; a majority has not yet. */
+  | { readonly kind: "waiting" }
+  | { readonly kind: "preempted"; readonly by: Ballot }
+  | { readonly kind: "adopted" };
+
+/**
+ * The scout of PMMC 2.2 (figure 6a): phase 1 of one ballot with the acceptors of one configuration, for the slots
+ * from `from` up to `until`. It pulls each acceptor's pvalues page by page and keeps, per slot, the one with the
+ * highest ballot: a running maximum (rule 7).
+ */
+export class Scout {
+  readonly number: number;
+  readonly ballot: Ballot;
+  readonly configuration: Configuration;
+  readonly from: number;
+  readonly until: number;
+  /** Per slot the pvalue of the highest ballot seen; complete once adopted. */
+  readonly found = new Map<number, PValue>();
+  readonly #quorum: Quorum;
+  /** The page each acceptor is asked for. */
+  readonly #page = new Map<string, number>();
+
+  constructor(
+    number: number,
+    ballot: Ballot,
+    configuration: Configuration,
+    from: number,
+    until = Number.POSITIVE_INFINITY,
+  ) {
+    this.number = number;
+    this.ballot = ballot;
+    this.configuration = configuration;
+    this.from = from;
+    this.until = until;
+    this.#quorum = new Quorum(configuration);
+  }
+
+  /** The acceptors that have not told everything. */
+  get silent(): readonly string[] {
+    return this.#quorum.silent;
+  }
+
+  /** The page to ask an acceptor for: first, or again. */
+  ask(acceptor: string): P1a {
+    return {
+      kind: "p1a",
+      ballot: this.ballot,
+      configuration: this.configuration.number,
+      from: this.#page.get(acceptor) ?? this.from,
+      scout: this.number,
+    };
+  }
+
+  /** Rule 6: only an answer that promises exactly this ballot, for this scout and page, from the bound store counts. */
+  receive(answer: P1b): ScoutProgress {
+    if (compareBallots(answer.promised, this.ballot) > 0) return { kind: "preempted", by: answer.promised };
+    if (!sameBallot(answer.promised, this.ballot) || !sameBallot(answer.asked, this.ballot))
+      return { kind: "ignored", reason: "lower ballot" };
+    if (answer.scout !== this.number || answer.configuration !== this.configuration.number)
+      return { kind: "ignored", reason: "another scout" };
+    if (!this.#quorum.binds(answer.acceptor, answer.store))
+      return { kind: "ignored", reason: "unbound store" };
+    if (
+      answer.from !== (this.#page.get(answer.acceptor) ?? this.from) ||
+      !this.#quorum.silent.includes(answer.acceptor)
+    ) {
+      return { kind: "ignored", reason: "another page" };
+    }
+    for (const pvalue of answer.accepted) this.#keep(pvalue);
+    if (answer.next !== 0 && answer.next < this.until) {
+      this.#page.set(answer.acceptor, answer.next);
+      return { kind: "page", ask: this.ask(answer.acceptor) };
+    }
+    this.#quorum.count(answer.acceptor, answer.store);
+    return this.#quorum.reached ? { kind: "adopted" } : { kind: "waiting" };
+  }
+
+  #keep(pvalue: PValue): void {
+    if (pvalue.slot < this.from || pvalue.slot >= this.until) return;
+    const known = this.found.get(pvalue.slot);
+    if (!known || compareBallots(pvalue.ballot, known.ballot) > 0) this.found.set(pvalue.slot, pvalue);
+  }
+}

@@ -1,0 +1,191 @@
+import type { Command } from "./command.js";
+
+/** The stored answer to a command. `response` is empty unless `status` is 0; `slot` decided the command. */
+export interface StoredAnswer {
+  readonly status: number;
+  readonly message: string;
+  readonly response: Uint8Array;
+  readonly slot: number;
+}
+
+/** A place in the log: the slot and the index in its batch. Both the name of a session and the time of its last use. */
+export interface LogPosition {
+  readonly slot: number;
+  readonly index: number;
+}
+
+/** What is stored of a session besides its answers. */
+export interface SessionHead {
+  readonly used: LogPosition;
+  readonly acknowledged: number;
+}
+
+const WORD = 2 ** 32;
+const positionBytes = 12;
+const answerHeadBytes = 8 + 8 + 1 + 4;
+
+function writeWord(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
+}
+
+function readWord(bytes: Uint8Array, at: number): number {
+  const high = (bytes[at] as number) * 0x1000000;
+  return (
+    high + (((bytes[at + 1] as number) << 16) | ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number))
+  );
+}
+
+/** Big-endian, so that keys sort as their numbers do. */
+function writeNumber(bytes: Uint8Array, at: number, value: number): void {
+  writeWord(bytes, at, Math.floor(value / WORD));
+  writeWord(bytes, at + 4, value >>> 0);
+}
+
+function readNumber(bytes: Uint8Array, at: number): number {
+  return readWord(bytes, at) * WORD + readWord(bytes, at + 4);
+}
+
+/** Keys: prefix, then 0 and the session for heads, or 1, the session and the sequence for answers. */
+export class SessionKeys {
+  readonly #prefix: Uint8Array;
+
+  constructor(prefix: Uint8Array) {
+    this.#prefix = prefix;
+  }
+
+  head(session: LogPosition): Uint8Array {
+    return this.#key(0, session, positionBytes);
+  }
+
+  answer(session: LogPosition, sequence: number): Uint8Array {
+    const key = this.#key(1, session, positionBytes + 8);
+    writeNumber(key, key.length - 8, sequence);
+    return key;
+  }
+
+  /** Where heads begin (0), answers begin (1), and answers end (2). */
+  bound(kind: 0 | 1 | 2): Uint8Array {
+    const key = new Uint8Array(this.#prefix.length + 1);
+    key.set(this.#prefix);
+    key[this.#prefix.length] = kind;
+    return key;
+  }
+
+  sessionOf(key: Uint8Array): LogPosition {
+    const at = this.#prefix.length + 1;
+    return { slot: readNumber(key, at), index: readWord(key, at + 8) };
+  }
+
+  sequenceOf(key: Uint8Array): number {
+    return readNumber(key, key.length - 8);
+  }
+
+  #key(kind: number, session: LogPosition, tail: number): Uint8Array {
+    const at = this.#prefix.length + 1;
+    const key = new Uint8Array(at + tail);
+    key.set(this.#prefix);
+    key[at - 1] = kind;
+    writeNumber(key, at, session.slot);
+    writeWord(key, at + 8, session.index);
+    return key;
+  }
+}
+
+export function encodeHead(head: SessionHead): Uint8Array {
+  const bytes = new Uint8Array(positionBytes + 8);
+  writeNumber(bytes, 0, head.used.slot);
+  writeWord(bytes, 8, head.used.index);
+  writeNumber(bytes, positionBytes, head.acknowledged);
+  return bytes;
+}
+
+export function decodeHead(bytes: Uint8Array): SessionHead {
+  return {
+    used: { slot: readNumber(bytes, 0), index: readWord(bytes, 8) },
+    acknowledged: readNumber(bytes, positionBytes),
+  };
+}
+
+/** The message is stored as UTF-16, which keeps any JavaScript string and needs no encoder. */
+export function encodeAnswer(command: Command, answer: StoredAnswer): Uint8Array {
+  const { message, response } = answer;
+  const bytes = new Uint8Array(answerHeadBytes + 2 * message.length + response.length);
+  writeFingerprint(bytes, 0, command);
+  writeNumber(bytes, 8, answer.slot);
+  bytes[16] = answer.status;
+  writeWord(bytes, 17, message.length);
+  let at = answerHeadBytes;
+  for (let index = 0; index < message.length; index++, at += 2) {
+    const unit = message.charCodeAt(index);
+    bytes[at] = unit >>> 8;
+    bytes[at + 1] = unit;
+  }
+  bytes.set(response, at);
+  return bytes;
+}
+
+export function decodeAnswer(bytes: Uint8Array): StoredAnswer {
+  const end = answerHeadBytes + 2 * readWord(bytes, 17);
+  let message = "";
+  for (let at = answerHeadBytes; at < end; at += 2) {
+    message += String.fromCharCode(((bytes[at] as number) << 8) | (bytes[at + 1] as number));
+  }
+  return {
+    status: bytes[16] as number,
+    message,
+    response: bytes.subarray(end),
+    slot: readNumber(bytes, 8),
+  };
+}
+
+/** True when the stored answer was given to this very command: same service, method and request. */
+export function answersCommand(stored: Uint8Array, command: Command): boolean {
+  const fingerprint = new Uint8Array(8);
+  writeFingerprint(fingerprint, 0, command);
+  return fingerprint.every((byte, index) => byte === stored[index]);
+}
+
+/**
+ * 64 bits that tell two requests apart: two lanes of MurmurHash3 with their own seeds. It guards a client against its
+ * own mistake of using a sequence twice; whoever forges a collision only gets an answer that it was given already.
+ */
+function writeFingerprint(bytes: Uint8Array, at: number, command: Command): void {
+  const { service, method, request } = command;
+  let left = request.length;
+  let right = ~request.length;
+  const mix = (word: number): void => {
+    left = round(left, word, 0xcc9e2d51, 0x1b873593);
+    right = round(right, word, 0x239b961b, 0xab0e9789);
+  };
+  for (let index = 0; index < service.length; index++) mix(service.charCodeAt(index));
+  mix(0x10000);
+  for (let index = 0; index < method.length; index++) mix(method.charCodeAt(index));
+  mix(0x10000);
+  const whole = request.length & ~3;
+  for (let index = 0; index < whole; index += 4) {
+    mix(
+      (request[index] as number) |
+        ((request[index + 1] as number) << 8) |
+        ((request[index + 2] as number) << 16) |
+        ((request[index + 3] as number) << 24),
+    );
+  }
+  for (let index = whole; index < request.length; index++) mix(request[index] as number);
+  writeWord(bytes, at, finish(left));
+  writeWord(bytes, at + 4, finish(right));
+}
+
+function round(hash: number, word: number, first: number, second: number): number {
+  const mixed = Math.imul(word, first);
+  const next = hash ^ Math.imul((mixed << 15) | (mixed >>> 17), second);
+  return (Math.imul((next << 13) | (next >>> 19), 5) + 0xe6546b64) | 0;
+}
+
+function finish(hash: number): number {
+  let mixed = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return (mixed ^ (mixed >>> 16)) >>> 0;
+}

@@ -1,0 +1,160 @@
+import {
+  type Ballot,
+  type Configuration,
+  compareBallots,
+  describeBallot,
+  describeValue,
+  type Message,
+  majorityOf,
+  type PValue,
+  proposalKey,
+  proposalOf,
+  sameValue,
+  type Value,
+} from "@synod/core";
+import type { Disk } from "./disk.js";
+
+/** A broken promise of the protocol, found from outside the nodes. */
+export class Violation extends Error {
+  override readonly name = "Violation";
+}
+
+/** Watches every message and every write of a world, and knows nothing of what the roles believe. */
+export class Checker {
+  readonly #configuration: Configuration;
+  /** What each ballot proposed in each slot. */
+  readonly #proposed = new Map<string, Value>();
+  readonly #votes = new Map<string, Set<string>>();
+  readonly #chosen = new Map<number, PValue>();
+  readonly #decided = new Map<number, Value>();
+  /** The agreed order of executed commands: every replica's is a prefix of it. */
+  readonly #order: string[] = [];
+  readonly #position = new Map<string, number>();
+  readonly #highestAnswered = new Map<string, Ballot>();
+
+  constructor(configuration: Configuration) {
+    this.#configuration = configuration;
+  }
+
+  get slots(): number {
+    return this.#decided.size;
+  }
+
+  /** Slots that carried a proposal, and how many different proposals they carried (rule 10: as many). */
+  get proposals(): { readonly slots: number; readonly distinct: number } {
+    const ids = [...this.#decided.values()].map(proposalOf).filter((proposal) => proposal !== undefined);
+    return { slots: ids.length, distinct: new Set(ids.map(proposalKey)).size };
+  }
+
+  get executed(): number {
+    return this.#order.length;
+  }
+
+  wasExecuted(command: string): boolean {
+    return this.#position.has(command);
+  }
+
+  /** A message leaves its sender; `disk` is the sender's, if it is an acceptor. */
+  sent(message: Message, disk: Disk | undefined): void {
+    if (message.kind === "p2a") this.#proposing(message.pvalue);
+    if (message.kind === "decision") this.#deciding(message.slot, message.value);
+    if (disk && (message.kind === "p1b" || message.kind === "p2b")) {
+      this.#answering(message.acceptor, message.promised, disk);
+      if (message.kind === "p1b")
+        for (const pvalue of message.accepted) this.#reporting(message.acceptor, pvalue, disk);
+    }
+  }
+
+  /** A vote became durable. */
+  voted(acceptor: string, store: string, pvalue: PValue): void {
+    const member = this.#configuration.acceptors.find(({ id }) => id === acceptor);
+    if (member?.store !== store) return;
+    const key = `${pvalue.slot}/${describeBallot(pvalue.ballot)}`;
+    const voters = this.#votes.get(key) ?? new Set();
+    this.#votes.set(key, voters.add(acceptor));
+    if (voters.size < majorityOf(this.#configuration.acceptors.length)) return;
+    const chosen = this.#chosen.get(pvalue.slot);
+    if (!chosen) this.#chosen.set(pvalue.slot, pvalue);
+    else if (!sameValue(chosen.value, pvalue.value)) {
+      throw new Violation(
+        `slot ${pvalue.slot}: majorities accepted ${describeValue(chosen.value)} and ${describeValue(pvalue.value)}`,
+      );
+    }
+  }
+
+  /** A replica executed a command as its `index`-th, counted from 0. */
+  executedBy(replica: string, index: number, command: string): void {
+    const agreed = this.#order[index];
+    if (agreed === undefined) {
+      const before = this.#position.get(command);
+      if (before !== undefined)
+        throw new Violation(
+          `${replica} executed ${command} as number ${index}; it was number ${before} already`,
+        );
+      this.#order.push(command);
+      this.#position.set(command, index);
+    } else if (agreed !== command) {
+      throw new Violation(
+        `${replica} executed ${command} as number ${index}; others executed ${agreed} there`,
+      );
+    }
+  }
+
+  #proposing(pvalue: PValue): void {
+    const key = `${pvalue.slot}/${describeBallot(pvalue.ballot)}`;
+    const before = this.#proposed.get(key);
+    if (before && !sameValue(before, pvalue.value)) {
+      throw new Violation(
+        `ballot ${describeBallot(pvalue.ballot)} proposed ${describeValue(before)} and ${describeValue(pvalue.value)} in slot ${pvalue.slot}`,
+      );
+    }
+    this.#proposed.set(key, pvalue.value);
+    const chosen = this.#chosen.get(pvalue.slot);
+    if (
+      chosen &&
+      compareBallots(pvalue.ballot, chosen.ballot) > 0 &&
+      !sameValue(chosen.value, pvalue.value)
+    ) {
+      throw new Violation(
+        `slot ${pvalue.slot} was chosen with ${describeValue(chosen.value)}, and ballot ${describeBallot(pvalue.ballot)} proposes ${describeValue(pvalue.value)}`,
+      );
+    }
+  }
+
+  #deciding(slot: number, value: Value): void {
+    const chosen = this.#chosen.get(slot);
+    if (!chosen)
+      throw new Violation(
+        `slot ${slot} is said to be decided with ${describeValue(value)}, but no majority has accepted anything there`,
+      );
+    if (!sameValue(chosen.value, value)) {
+      throw new Violation(
+        `slot ${slot} is said to be decided with ${describeValue(value)}, but a majority accepted ${describeValue(chosen.value)}`,
+      );
+    }
+    this.#decided.set(slot, value);
+  }
+
+  /** What an acceptor answered survives a crash at this instant, and its promise never goes back (rules 1 and 3). */
+  #answering(acceptor: string, promised: Ballot, disk: Disk): void {
+    if (compareBallots(disk.durable.promised, promised) < 0) {
+      throw new Violation(
+        `${acceptor} answers with promise ${describeBallot(promised)}; on its disk is ${describeBallot(disk.durable.promised)}`,
+      );
+    }
+    const key = `${acceptor}/${disk.store}`;
+    const before = this.#highestAnswered.get(key);
+    if (before && compareBallots(disk.durable.promised, before) < 0)
+      throw new Violation(`the promise of ${acceptor} went back`);
+    if (!before || compareBallots(promised, before) > 0) this.#highestAnswered.set(key, promised);
+  }
+
+  #reporting(acceptor: string, pvalue: PValue, disk: Disk): void {
+    const kept = disk.durable.accepted.get(pvalue.slot);
+    if (!kept || compareBallots(kept.ballot, pvalue.ballot) < 0) {
+      throw new Violation(
+        `${acceptor} reports having accepted ${describeBallot(pvalue.ballot)} in slot ${pvalue.slot}, which is not on its disk`,
+      );
+    }
+  }
+}

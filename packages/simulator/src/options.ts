@@ -1,0 +1,67 @@
+import { below, defaultLimits, type Limits, type Random } from "@synod/core";
+
+/** What one seed draws before a run. Printed with it. */
+export interface WorldOptions {
+  readonly acceptors: number;
+  readonly leaders: number;
+  readonly replicas: number;
+  readonly window: number;
+  /** Ticks of the part with faults. */
+  readonly faultyTicks: number;
+  /** Ticks within which everything waiting must finish once faults stop. */
+  readonly calmTicks: number;
+  readonly loss: number;
+  readonly duplication: number;
+  readonly maxDelay: number;
+  /** Probability per tick of each kind of event. */
+  readonly crash: number;
+  readonly reset: number;
+  readonly partition: number;
+  readonly pause: number;
+  readonly request: number;
+  /** Probability per tick that an acceptor's disk, or a replica's store, is synced. */
+  readonly sync: number;
+  /** One acceptor loses its directory, and comes back with a new store under its old name. */
+  readonly amnesia: boolean;
+}
+
+export function drawOptions(random: Random): WorldOptions {
+  const chance = (probability: number, high: number) => (random() < probability ? random() * high : 0);
+  return {
+    acceptors: random() < 0.7 ? 3 : 5,
+    leaders: 1 + below(random, 3),
+    replicas: 2 + below(random, 2),
+    window: random() < 0.5 ? 3 : 8,
+    faultyTicks: 600 + below(random, 900),
+    calmTicks: 1200,
+    loss: chance(0.6, 0.2),
+    duplication: chance(0.6, 0.2),
+    maxDelay: 1 + below(random, 6),
+    crash: chance(0.7, 0.02),
+    reset: chance(0.5, 0.02),
+    partition: chance(0.5, 0.02),
+    pause: chance(0.5, 0.02),
+    request: 0.1 + random() * 0.5,
+    sync: 0.2 + random() * 0.8,
+    amnesia: random() < 0.3,
+  };
+}
+
+/** Small bounds, so that a short run meets all of them. */
+export const simulatedLimits: Limits = {
+  ...defaultLimits,
+  suspectAfterTicks: 20,
+  heartbeatTicks: 4,
+  resendTicks: 8,
+  reproposeTicks: 16,
+  questionTicks: 3,
+  scoutTicks: 60,
+  delayTicks: 4,
+  maxDelayTicks: 40,
+  maxOutstandingProposals: 2,
+  maxBatchCommands: 4,
+  maxQueuedProposals: 16,
+  maxPageSlots: 2,
+  maxKeptDecisions: 8,
+  maxAnswerSlots: 6,
+};

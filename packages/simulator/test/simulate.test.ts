@@ -1,0 +1,58 @@
+import { describe, expect, it } from "vitest";
+import { simulate } from "../src/index.js";
+
+const seeds = Array.from({ length: 300 }, (_, index) => index + 1);
+
+describe("the real core in a faulty world", () => {
+  it(`keeps every promise in seeds 1 to ${seeds.length}, and everything waiting finishes once faults stop`, {
+    timeout: 120_000,
+  }, () => {
+    const totals: Record<string, number> = {};
+    for (const seed of seeds) {
+      const { failure, options, trace, counts } = simulate(seed);
+      expect(
+        failure,
+        `seed ${seed} ${JSON.stringify(options)}\n${trace.slice(-40).join("\n")}`,
+      ).toBeUndefined();
+      for (const [kind, count] of Object.entries(counts)) totals[kind] = (totals[kind] ?? 0) + count;
+    }
+    for (const kind of [
+      "crash acceptor",
+      "crash leader",
+      "crash replica",
+      "reset",
+      "partition",
+      "pause",
+      "lost directory",
+      "lost",
+      "doubled",
+    ]) {
+      expect(totals[kind], kind).toBeGreaterThan(seeds.length / 10);
+    }
+    expect(totals.executed).toBeGreaterThan(100 * seeds.length);
+  });
+
+  it("a seed replays exactly", () => {
+    expect(simulate(11).traceHash).toBe(simulate(11).traceHash);
+    expect(simulate(11).traceHash).not.toBe(simulate(12).traceHash);
+  });
+
+  it("without faults a slot carries one proposal, and no proposal takes two", () => {
+    const calm = {
+      loss: 0,
+      duplication: 0,
+      crash: 0,
+      reset: 0,
+      partition: 0,
+      pause: 0,
+      amnesia: false,
+      sync: 1,
+      maxDelay: 1,
+    };
+    for (const seed of seeds.slice(0, 40)) {
+      const { failure, counts } = simulate(seed, calm);
+      expect(failure, `seed ${seed}`).toBeUndefined();
+      expect(counts["slots with a repeated proposal"], `seed ${seed}`).toBe(0);
+    }
+  });
+});
