@@ -111,14 +111,11 @@ export class Leading {
     }
   }
 
-  /** A value to decide (rule 10). False when the queue is full: the replica will propose it again. */
-  propose(value: Value, proposal: ProposalId, outputs: Output[]): boolean {
-    const key = proposalKey(proposal);
-    if (this.#assigned.has(key) || this.#queue.has(key)) return true;
-    if (this.#queue.size >= this.#context.limits.maxQueuedProposals) return false;
-    this.#queue.set(key, value);
+  /** A value to decide (rule 10). Dropped when the queue is full: its replica will propose it again. */
+  propose(value: Value, proposal: ProposalId, outputs: Output[]): void {
+    if (this.#queue.size >= this.#context.limits.maxQueuedProposals) return;
+    this.#queue.set(proposalKey(proposal), value);
     this.#fill(outputs);
-    return true;
   }
 
   /** A replica lacks an undecided slot: every free slot up to it gets a no-op (rule 15), within the window. */

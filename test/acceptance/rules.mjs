@@ -1,0 +1,114 @@
+// npm run mutants [-- NAME…]: takes each protocol rule out by a small patch of test/mutants and shows the tests that
+// then turn red. A patch opens with "Rule:", "Fault:" and "Red:", the files of which each must have a failing test.
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { copyOfRepository, root } from "./support/copy.mjs";
+
+export const name = "rules";
+export const promise = "each protocol rule taken out by a committed patch turns a test red";
+
+/** Rules that this version implements. */
+const rules = Array.from({ length: 15 }, (_, index) => String(index + 1));
+
+/**
+ * @typedef {{ name: string, file: string, rule: string, fault: string, red: string[] }} Mutant
+ * @returns {Mutant[]}
+ */
+function mutants() {
+  const folder = path.join(root, "test/mutants");
+  return readdirSync(folder)
+    .filter((file) => file.endsWith(".patch"))
+    .sort()
+    .map((file) => {
+      const text = readFileSync(path.join(folder, file), "utf8");
+      const header = (/** @type {string} */ key) => new RegExp(`^${key}: (.+)$`, "m").exec(text)?.[1] ?? "";
+      return {
+        name: path.basename(file, ".patch"),
+        file: path.join(folder, file),
+        rule: header("Rule"),
+        fault: header("Fault"),
+        red: header("Red").split(" "),
+      };
+    });
+}
+
+/**
+ * Runs test files in the copy.
+ * @param {string} folder
+ * @param {string[]} files
+ * @returns {{ passed: number, failed: { file: string, test: string }[] }}
+ */
+function runTests(folder, files) {
+  const results = mkdtempSync(path.join(tmpdir(), "synod-mutant-"));
+  try {
+    const output = path.join(results, "results.json");
+    const vitest = path.join(folder, "node_modules/vitest/vitest.mjs");
+    const run = spawnSync(
+      process.execPath,
+      [vitest, "run", ...files, "--reporter=json", `--outputFile=${output}`],
+      { cwd: folder, encoding: "utf8", env: { ...process.env, NODE_OPTIONS: "" }, timeout: 300_000 },
+    );
+    /** @type {{ testResults: { name: string, assertionResults: { status: string, fullName: string }[], status: string, message: string }[] }} */
+    let report;
+    try {
+      report = JSON.parse(readFileSync(output, "utf8"));
+    } catch {
+      throw new Error(`no test ran: ${run.stdout}${run.stderr}`);
+    }
+    let passed = 0;
+    const failed = [];
+    for (const suite of report.testResults) {
+      const file = path.relative(folder, suite.name);
+      if (suite.assertionResults.length === 0) throw new Error(`${file} did not load: ${suite.message}`);
+      for (const { status, fullName } of suite.assertionResults) {
+        if (status === "passed") passed++;
+        else failed.push({ file, test: fullName });
+      }
+    }
+    return { passed, failed };
+  } finally {
+    rmSync(results, { recursive: true, force: true });
+  }
+}
+
+/** @param {{ parameters: string[], progress: (line: string) => void }} options */
+export async function run({ parameters, progress }) {
+  const wanted = mutants().filter((mutant) => parameters.length === 0 || parameters.includes(mutant.name));
+  if (wanted.length === 0) throw new Error(`no mutant named ${parameters.join(", ")} in test/mutants`);
+  const copy = copyOfRepository();
+  try {
+    const files = [...new Set(wanted.flatMap((mutant) => mutant.red))];
+    const unmutated = runTests(copy.folder, files);
+    progress(`without a fault: ${unmutated.passed} passed, ${unmutated.failed.length} failed`);
+    const survivors = [];
+    for (const mutant of wanted) {
+      execFileSync("git", ["apply", "--unidiff-zero", mutant.file], { cwd: copy.folder });
+      const { failed } = runTests(copy.folder, mutant.red);
+      execFileSync("git", ["apply", "--unidiff-zero", "--reverse", mutant.file], { cwd: copy.folder });
+      const blind = mutant.red.filter((file) => !failed.some((failure) => failure.file === file));
+      if (blind.length > 0) survivors.push(`${mutant.name} in ${blind.join(", ")}`);
+      progress(
+        `rule ${mutant.rule}: ${mutant.fault}: ${blind.length > 0 ? "SURVIVED" : "found"} (${mutant.name})`,
+      );
+      for (const file of new Set(failed.map((failure) => failure.file))) {
+        const tests = failed.filter((failure) => failure.file === file).map((failure) => failure.test);
+        progress(`    ${file}: ${tests[0]}${tests.length > 1 ? ` and ${tests.length - 1} more` : ""}`);
+      }
+    }
+    const covered = new Set(wanted.flatMap((mutant) => mutant.rule.split(" ")));
+    const uncovered = parameters.length > 0 ? [] : rules.filter((rule) => !covered.has(rule));
+    return {
+      holds: unmutated.failed.length === 0 && survivors.length === 0 && uncovered.length === 0,
+      figures: {
+        mutants: wanted.length,
+        found: wanted.length - survivors.length,
+        survivors,
+        rulesWithoutMutant: uncovered,
+      },
+    };
+  } finally {
+    copy.remove();
+  }
+}

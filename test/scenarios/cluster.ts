@@ -1,0 +1,243 @@
+import {
+  Acceptor,
+  type Command,
+  defaultLimits,
+  describeLeader,
+  describeMessage,
+  describeRecord,
+  describeReplica,
+  describeValue,
+  type Genesis,
+  Leader,
+  type Message,
+  type Output,
+  type Peer,
+  Replica,
+  type Role,
+} from "@synod/core";
+import { Disk } from "@synod/simulator";
+
+type AnyRole = Acceptor | Leader | Replica;
+
+interface ScenarioNode {
+  readonly peer: Peer;
+  readonly disk: Disk | undefined;
+  role: AnyRole | undefined;
+  starts: number;
+  /** Writes stay in memory, and what rests on them is held, until `sync`. */
+  holding: boolean;
+  held: { readonly to: Peer; readonly message: Message }[];
+}
+
+const limits = { ...defaultLimits, delayTicks: 1, maxOutstandingProposals: 2, maxPageSlots: 2 };
+const roles: readonly (readonly [string, Role])[] = [
+  ["acceptors", "acceptor"],
+  ["leaders", "leader"],
+  ["replicas", "replica"],
+];
+
+/** The real core, moved by hand: what a scenario file says happens, in its order, and nothing else. */
+export class ScenarioCluster {
+  readonly #nodes = new Map<string, ScenarioNode>();
+  readonly #links = new Map<string, Message[]>();
+  readonly #genesis: Genesis;
+  #lines: string[] = [];
+
+  constructor(sizes: Readonly<Record<string, number>>) {
+    const members = (key: string) =>
+      Array.from({ length: sizes[key] ?? 1 }, (_, index) => ({ id: `${key[0]}${index + 1}`, address: "" }));
+    const acceptors = members("acceptors").map((member) => ({ ...member, store: `store-${member.id}` }));
+    const configuration = {
+      number: 1,
+      predecessor: 0,
+      acceptors,
+      leaders: members("leaders"),
+      replicas: members("replicas"),
+    };
+    this.#genesis = { window: sizes.window ?? 4, configuration };
+    for (const [key, role] of roles) {
+      for (const { id } of members(key)) {
+        const disk = role === "acceptor" ? new Disk(`store-${id}`) : undefined;
+        this.#nodes.set(id, {
+          peer: { role, id },
+          disk,
+          role: undefined,
+          starts: 0,
+          holding: false,
+          held: [],
+        });
+        this.start(id);
+      }
+    }
+    this.#lines = [];
+  }
+
+  /** The lines since the last call. */
+  takeLines(): string[] {
+    const lines = this.#lines;
+    this.#lines = [];
+    return lines;
+  }
+
+  start(id: string): void {
+    const node = this.#node(id);
+    node.starts++;
+    const shared = { id, incarnation: node.starts, genesis: this.#genesis, limits };
+    if (node.disk)
+      node.role = new Acceptor({
+        ...shared,
+        store: node.disk.store,
+        state: node.disk.state(),
+        log: node.disk,
+      });
+    else if (node.peer.role === "leader") node.role = new Leader({ ...shared, random: () => 0 });
+    else node.role = new Replica({ ...shared, configurations: [], slotOut: 1, encodeBatch });
+  }
+
+  crash(id: string): void {
+    const node = this.#node(id);
+    node.role = undefined;
+    node.held = [];
+    node.disk?.crash();
+    for (const other of this.#nodes.keys()) {
+      this.#links.delete(`${id}>${other}`);
+      this.#links.delete(`${other}>${id}`);
+    }
+  }
+
+  connect(a: string, b: string): void {
+    for (const [to, peer] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      this.#step(to, { kind: "connected", peer: this.#node(peer).peer, slotOut: 0, configurations: [] });
+    }
+  }
+
+  connectAll(): void {
+    const pairs: readonly (readonly [Role, Role])[] = [
+      ["leader", "acceptor"],
+      ["replica", "leader"],
+    ];
+    for (const [dialer, dialed] of pairs) {
+      for (const a of this.#withRole(dialer)) for (const b of this.#withRole(dialed)) this.connect(a, b);
+    }
+  }
+
+  disconnect(a: string, b: string): void {
+    this.#step(a, { kind: "disconnected", peer: this.#node(b).peer });
+    this.#step(b, { kind: "disconnected", peer: this.#node(a).peer });
+  }
+
+  tick(id: string, count: number): void {
+    for (let tick = 0; tick < count; tick++) this.#step(id, { kind: "tick" });
+  }
+
+  request(replica: string, names: readonly string[]): void {
+    this.#step(replica, { kind: "requests", commands: names.map(command) });
+  }
+
+  /** Delivers what waits on a link; at most `count`. */
+  deliver(from: string, to: string, count = Number.POSITIVE_INFINITY): void {
+    const link = this.#links.get(`${from}>${to}`) ?? [];
+    for (const message of link.splice(0, count)) this.#receive(from, to, message);
+  }
+
+  drop(from: string, to: string): void {
+    for (const message of this.#links.get(`${from}>${to}`)?.splice(0) ?? [])
+      this.#note(`lost ${from} → ${to} ${describeMessage(message)}`);
+  }
+
+  /** Delivers everything, link by link, until nothing is under way. */
+  settle(): void {
+    for (let moved = true; moved; ) {
+      moved = false;
+      for (const [link, waiting] of [...this.#links].sort(([a], [b]) => (a < b ? -1 : 1))) {
+        const [from, to] = link.split(">") as [string, string];
+        if (waiting.length > 0) moved = true;
+        this.deliver(from, to);
+      }
+    }
+  }
+
+  hold(acceptor: string): void {
+    this.#node(acceptor).holding = true;
+  }
+
+  sync(acceptor: string): void {
+    const node = this.#node(acceptor);
+    node.holding = false;
+    this.#flush(node);
+  }
+
+  status(id: string): void {
+    const { role } = this.#node(id);
+    if (role instanceof Acceptor) {
+      const { promised, highestSlot } = role.status();
+      this.#note(
+        `${id} promised ${promised.round}.${promised.leader}.${promised.incarnation} highest slot ${highestSlot}`,
+      );
+    } else if (role instanceof Leader) this.#note(`${id} ${describeLeader(role.status())}`);
+    else if (role instanceof Replica) this.#note(`${id} ${describeReplica(role.status())}`);
+    else this.#note(`${id} is down`);
+  }
+
+  #receive(from: string, to: string, message: Message): void {
+    this.#note(`${from} → ${to} ${describeMessage(message)}`);
+    this.#step(to, { kind: "message", from: this.#node(from).peer, message });
+  }
+
+  #step(id: string, input: object): void {
+    const node = this.#node(id);
+    if (!node.role) return;
+    for (const output of node.role.step(input as never)) this.#carryOut(node, output);
+    if (!node.holding) this.#flush(node);
+  }
+
+  #flush(node: ScenarioNode): void {
+    node.disk?.sync();
+    for (const { to, message } of node.held.splice(0)) this.#send(node, to, message);
+  }
+
+  #carryOut(node: ScenarioNode, output: Output): void {
+    const { id } = node.peer;
+    if (output.kind === "persist") {
+      node.disk?.write(output.record);
+      this.#note(`    ${id} writes ${describeRecord(output.record)}`);
+    } else if (output.kind === "apply")
+      this.#note(`    ${id} applies ${output.slot} ${describeValue(output.value)}`);
+    else if (output.kind === "refuse")
+      this.#note(`    ${id} refuses ${output.command.clientId}: ${output.reason}`);
+    else if (output.kind === "send-durable") node.held.push(output);
+    else this.#send(node, output.to, output.message);
+  }
+
+  #send(node: ScenarioNode, to: Peer, message: Message): void {
+    if (!this.#nodes.get(to.id)?.role) return;
+    const link = `${node.peer.id}>${to.id}`;
+    this.#links.set(link, [...(this.#links.get(link) ?? []), message]);
+  }
+
+  #withRole(role: Role): string[] {
+    return [...this.#nodes.values()].filter((node) => node.peer.role === role).map((node) => node.peer.id);
+  }
+
+  #node(id: string): ScenarioNode {
+    const node = this.#nodes.get(id);
+    if (!node) throw new Error(`no node ${id}; there are ${[...this.#nodes.keys()].join(" ")}`);
+    return node;
+  }
+
+  #note(line: string): void {
+    this.#lines.push(line);
+  }
+}
+
+function command(name: string): Command {
+  const request = Uint8Array.from([...name].map((letter) => letter.charCodeAt(0)));
+  return { clientId: name, sequence: 1, acknowledged: 0, service: "s", method: "M", request };
+}
+
+function encodeBatch(commands: readonly Command[]): Uint8Array {
+  return Uint8Array.from(commands.flatMap(({ request }) => [...request]));
+}
