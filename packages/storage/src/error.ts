@@ -1,0 +1,40 @@
+/**
+ * Why a store cannot be used:
+ * - `missing`: there is no store in the directory.
+ * - `occupied`: a store was to be made in a directory that is not empty.
+ * - `foreign`: the files belong to another member, role or cluster, or are not Synod's.
+ * - `format`: the store was written by another version of Synod.
+ * - `damaged`: a record does not pass its checksum, or the database cannot be read.
+ * - `owned`: another process has the store open.
+ * - `failed`: a read, write or sync of the disk failed; the process must end (rule 4).
+ */
+export type StoreErrorReason = "missing" | "occupied" | "foreign" | "format" | "damaged" | "owned" | "failed";
+
+/** A store cannot be used. The message says what was expected, what was found, and what to do. */
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+  readonly reason: StoreErrorReason;
+  readonly directory: string;
+
+  constructor(reason: StoreErrorReason, directory: string, message: string, cause?: unknown) {
+    super(`${directory}: ${message}`, cause === undefined ? undefined : { cause });
+    this.reason = reason;
+    this.directory = directory;
+  }
+}
+
+/** What any caught value says, for the end of a message. */
+export function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+/** A read, write or sync failed. What is in memory, the page cache included, is not to be trusted any more (rule 4). */
+export function storeFailure(directory: string, action: string, cause: unknown): StoreError {
+  return new StoreError(
+    "failed",
+    directory,
+    `${action} failed (${reasonOf(cause)}); nothing that rests on it may be answered. ` +
+      "Check the disk (health, free space, permissions), then start the process again",
+    cause,
+  );
+}

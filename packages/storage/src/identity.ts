@@ -1,0 +1,92 @@
+import { randomBytes } from "node:crypto";
+import { ByteWriter } from "./bytes.js";
+import { StoreError } from "./error.js";
+import { readRecord, recordFormat, sealRecord, startRecord, storeFormat } from "./seal.js";
+
+/** Who a store belongs to (rule 5). */
+export interface StoreIdentity {
+  /** The member's name. */
+  readonly id: string;
+  /** Drawn when the store was made: a store made anew never passes for the old one. */
+  readonly store: string;
+  /** How often the store was opened, this time included. A count that falls betrays a disk rolled back. */
+  readonly startCount: number;
+  /** The cluster that first opened it; undefined until one has. */
+  readonly clusterId: string | undefined;
+}
+
+export type StoreKind = "acceptor" | "replica";
+
+/** A name for a new store: 32 hex digits. */
+export function drawStoreId(): string {
+  return randomBytes(16).toString("hex");
+}
+
+export const identityKey = Buffer.from("identity", "latin1");
+
+export function encodeIdentity(kind: StoreKind, identity: StoreIdentity): Uint8Array {
+  const writer = startRecord(new ByteWriter());
+  writer.text(kind);
+  writer.text(identity.id);
+  writer.text(identity.store);
+  writer.text(identity.clusterId ?? "");
+  writer.integer(identity.startCount);
+  return sealRecord(identityKey, writer);
+}
+
+/** Throws StoreError `format`, `damaged` or `foreign` (a store of another role). */
+export function decodeIdentity(directory: string, kind: StoreKind, record: Uint8Array): StoreIdentity {
+  const format = recordFormat(record);
+  if (format !== storeFormat) {
+    throw new StoreError(
+      "format",
+      directory,
+      `expected a store of format ${storeFormat}, found ${format}. Start the version of Synod that wrote it`,
+    );
+  }
+  const found = readRecord(directory, "the store's identity", identityKey, record, (reader) => ({
+    kind: reader.text(),
+    id: reader.text(),
+    store: reader.text(),
+    clusterId: reader.text() || undefined,
+    startCount: reader.integer(),
+  }));
+  if (found.kind !== kind) {
+    throw new StoreError(
+      "foreign",
+      directory,
+      `expected the store of a ${kind}, found that of ${found.kind} ${found.id}. Give each process its own data directory`,
+    );
+  }
+  return { id: found.id, store: found.store, startCount: found.startCount, clusterId: found.clusterId };
+}
+
+/** The identity after one more start. Throws StoreError `foreign` for another member or cluster. */
+export function startedIdentity(
+  directory: string,
+  found: StoreIdentity,
+  expected: { readonly id: string; readonly clusterId?: string | undefined },
+): StoreIdentity {
+  if (found.id !== expected.id) {
+    throw new StoreError(
+      "foreign",
+      directory,
+      `expected the store of ${expected.id}, found that of ${found.id}. Correct the id or the data directory`,
+    );
+  }
+  const { clusterId } = expected;
+  if (clusterId !== undefined && found.clusterId !== undefined && clusterId !== found.clusterId) {
+    throw new StoreError(
+      "foreign",
+      directory,
+      `expected a store of cluster ${clusterId}, found one of cluster ${found.clusterId}. ` +
+        "Correct the cluster file or the data directory",
+    );
+  }
+  return {
+    id: found.id,
+    store: found.store,
+    startCount: found.startCount + 1,
+    clusterId: found.clusterId ?? clusterId,
+  };
+}

@@ -1,0 +1,108 @@
+import type { CommitDone } from "./commit-queue.js";
+import { StoreError, storeFailure } from "./error.js";
+import { HeldCommits } from "./held-commits.js";
+import { type StoreIdentity, startedIdentity } from "./identity.js";
+import { Layer, type LogEntry, nameOf } from "./layer.js";
+import type { DiskRange } from "./layered-map.js";
+import { type ReplicaDisk, ReplicaStore, type ReplicaStoreOptions } from "./replica-store.js";
+
+const place = "memory";
+
+/**
+ * A replica's disk in memory: it outlives the stores opened on it, as a disk outlives processes. With `flushEveryMs`
+ * 0 everything happens within the calls made on it and on its store, except that promises settle later.
+ */
+export class MemoryReplicaDisk {
+  readonly #store: string;
+  #identity: StoreIdentity | undefined;
+  readonly #state = new Layer();
+  #log: LogEntry[] = [];
+  #commits = new HeldCommits();
+  #opened: ReplicaStore | undefined;
+
+  /** `store` is the id the store gets when it is first opened. */
+  constructor({ store }: { readonly store: string }) {
+    this.#store = store;
+  }
+
+  /** What `openReplicaStore` does, with the same errors. */
+  open(options: ReplicaStoreOptions): ReplicaStore {
+    if (this.#opened)
+      throw new StoreError("owned", place, "expected a closed store, found it open. Close it first");
+    const { id, clusterId } = options;
+    const known = this.#identity ?? { id, store: this.#store, startCount: 0, clusterId };
+    this.#identity = startedIdentity(place, known, options);
+    this.#opened = new ReplicaStore(this.#session(this.#identity), options, (start) => start());
+    return this.#opened;
+  }
+
+  /** Flushes that start from now on wait for `release`, or end at once again. */
+  hold(hold: boolean): void {
+    this.#commits.hold = hold;
+    if (!hold) this.#commits.release();
+  }
+
+  /** A flush waits. */
+  get waiting(): boolean {
+    return this.#commits.waiting;
+  }
+
+  /** Makes durable, within this call, everything for which a flush was asked. */
+  release(): void {
+    this.#commits.release();
+  }
+
+  /** The flush that waits fails, and with it every later one of this store. */
+  fail(cause: unknown): void {
+    this.#commits.fail(storeFailure(place, "writing to the disk", cause));
+  }
+
+  /** The process dies: what is not durable is gone, flushes that waited never end, the disk can be opened again. */
+  crash(): void {
+    const { hold } = this.#commits;
+    this.#commits = new HeldCommits();
+    this.#commits.hold = hold;
+    this.#opened = undefined;
+  }
+
+  #session(identity: StoreIdentity): ReplicaDisk {
+    const commits = this.#commits;
+    const log = this.#log;
+    return {
+      identity,
+      firstSlot: log[0]?.slot ?? 0,
+      lastSlot: log.at(-1)?.slot ?? 0,
+      get: (key) => this.#state.entries.get(nameOf(key))?.value,
+      entries: (range) => this.#entries(range),
+      log: (from, through) => log.filter(({ slot }) => slot >= from && slot <= through),
+      commit: (layer: Layer, done: CommitDone) => {
+        // A process that has crashed writes nothing more.
+        if (commits === this.#commits) commits.submit(() => this.#apply(layer), done);
+      },
+      close: async () => {
+        if (commits === this.#commits) this.#opened = undefined;
+      },
+    };
+  }
+
+  #entries({ from, until, reverse, limit }: DiskRange): (readonly [Uint8Array, Uint8Array])[] {
+    const first = nameOf(from);
+    const end = until && nameOf(until);
+    const entries: (readonly [Uint8Array, Uint8Array])[] = [];
+    let entry = reverse ? this.#state.before(end) : this.#state.after(first, true);
+    while (entry?.value && entries.length < limit) {
+      if (reverse ? entry.name < first : end !== undefined && entry.name >= end) break;
+      entries.push([entry.key, entry.value]);
+      entry = reverse ? this.#state.before(entry.name) : this.#state.after(entry.name, false);
+    }
+    return entries;
+  }
+
+  #apply(layer: Layer): void {
+    for (const { name, key, value } of layer.entries.values()) {
+      if (value === undefined) this.#state.forget(name);
+      else this.#state.set(name, key, value);
+    }
+    this.#log.push(...layer.log);
+  }
+}

@@ -1,0 +1,65 @@
+/*
+ * A process for the tests of what only processes can show. It takes a task and a directory, says what it did in lines
+ * on standard output, and lives until it is killed or its input ends.
+ */
+import { openAcceptorStore, openReplicaStore, StoreError } from "../src/index.js";
+import { accept, batch, key } from "./samples.js";
+
+const [task, directory] = process.argv.slice(2) as [string, string];
+const say = (line: string) => process.stdout.write(`${line}\n`);
+
+process.on("unhandledRejection", (error) => say(`unhandled ${error}`));
+process.stdin.resume().on("end", () => process.exit(0));
+
+const tasks: Record<string, () => Promise<void>> = {
+  /** Opens an acceptor's store and keeps it. */
+  async own() {
+    await openAcceptorStore(directory, { id: "a1" });
+    say("owner");
+  },
+
+  /** Commits slots 1 to 100, writes slot 101, and waits to be killed. */
+  async accept() {
+    const store = await openAcceptorStore(directory, { id: "a1" });
+    for (let slot = 1; slot <= 100; slot++) store.write(accept(slot));
+    await store.commit();
+    store.write(accept(101));
+    say("committed");
+  },
+
+  /** Flushes slots 1 to 10, each with a key of its own, applies another, and waits to be killed. */
+  async apply() {
+    const store = await openReplicaStore(directory, { id: "r1", clusterId: "c1", flushEveryMs: 0 });
+    for (let slot = 1; slot <= 11; slot++) {
+      if (slot === 11) await store.flush();
+      store.state.put(key(`key ${slot}`), key("value"));
+      store.log.append(slot, key(`slot ${slot}`));
+    }
+    say("flushed");
+  },
+
+  /** Accepts until the disk is full, and tells the last slot that was committed. */
+  async fill() {
+    console.error = () => {}; // lmdb-js reports there too
+    const store = await openAcceptorStore(directory, { id: "a1" });
+    for (let slot = 1; ; slot++) {
+      store.write(accept(slot, 1, batch(slot, new Uint8Array(100_000))));
+      try {
+        await store.commit();
+      } catch (error) {
+        say(`failed ${(error as StoreError).reason} ${slot - 1}`);
+        const again = await store.commit().catch((later: unknown) => later);
+        say(again === error ? "failed again" : `expected the same error, found ${again}`);
+        await store.close().catch(() => {});
+        setImmediate(() => process.exit(0));
+        return;
+      }
+    }
+  },
+};
+
+try {
+  await tasks[task]?.();
+} catch (error) {
+  say(error instanceof StoreError ? `${error.reason} ${error.message}` : `unexpected ${error}`);
+}

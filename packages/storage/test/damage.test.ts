@@ -1,0 +1,160 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { open } from "lmdb";
+import { describe, expect, test } from "vitest";
+import { slotKey } from "../src/bytes.js";
+import { createAcceptorStore, openAcceptorStore, openReplicaStore } from "../src/index.js";
+import { accept, key } from "./samples.js";
+import { failureOf, temporaryDirectory } from "./temporary.js";
+
+const acceptor = { id: "a1" };
+const replica = { id: "r1", clusterId: "c1", flushEveryMs: 0 };
+
+async function madeAcceptor(): Promise<string> {
+  const directory = path.join(temporaryDirectory(), "store");
+  await createAcceptorStore(directory, acceptor);
+  const store = await openAcceptorStore(directory, acceptor);
+  for (let slot = 1; slot <= 3; slot++) store.write(accept(slot));
+  await store.close();
+  return directory;
+}
+
+/** Changes a record behind the store's back. */
+async function tamper(
+  directory: string,
+  database: string,
+  record: Uint8Array,
+  change: (bytes: Uint8Array) => void,
+): Promise<void> {
+  const options = { encoding: "binary", keyEncoding: "binary", overlappingSync: false } as const;
+  const root = open<Uint8Array, Uint8Array>({ path: directory, noSubdir: false, ...options });
+  const opened = root.openDB<Uint8Array, Uint8Array>(database, options);
+  const bytes = Uint8Array.from(opened.getBinary(record) as Uint8Array);
+  change(bytes);
+  await opened.put(record, bytes);
+  await root.close();
+}
+
+const flipLast = (bytes: Uint8Array) => {
+  bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+};
+
+describe("a directory that holds no store of ours is refused", () => {
+  test("an acceptor's store is made by init only, in an empty directory", async () => {
+    const directory = path.join(temporaryDirectory(), "store");
+    expect(await failureOf(openAcceptorStore(directory, acceptor))).toMatchObject({ reason: "missing" });
+    mkdirSync(directory);
+    const empty = await failureOf(openAcceptorStore(directory, acceptor));
+    expect(empty).toMatchObject({ reason: "missing" });
+    expect(String(empty)).toContain("synod-acceptor init");
+    expect(readdirSync(directory)).toEqual([]);
+    mkdirSync(path.join(directory, "lost+found")); // in the root of a mounted volume
+    await createAcceptorStore(directory, acceptor);
+    expect(await failureOf(createAcceptorStore(directory, acceptor))).toMatchObject({ reason: "occupied" });
+    await (await openAcceptorStore(directory, acceptor)).close();
+  });
+
+  test("other files are left alone", async () => {
+    const directory = temporaryDirectory();
+    writeFileSync(path.join(directory, "photo.jpg"), "");
+    for (const opening of [openAcceptorStore(directory, acceptor), openReplicaStore(directory, replica)])
+      expect(await failureOf(opening)).toMatchObject({ reason: "foreign" });
+    expect(await failureOf(createAcceptorStore(directory, acceptor))).toMatchObject({ reason: "occupied" });
+    expect(readdirSync(directory)).toEqual(["photo.jpg"]);
+  });
+
+  test("the store of another role or program", async () => {
+    const ours = await madeAcceptor();
+    const error = await failureOf(openReplicaStore(ours, { ...replica, id: "a1" }));
+    expect(error).toMatchObject({ reason: "foreign" });
+    expect(String(error)).toContain("expected the store of a replica, found that of acceptor a1");
+    const theirs = temporaryDirectory();
+    const other = open({ path: theirs, noSubdir: false, name: "table" });
+    await other.put("key", "value");
+    await other.close();
+    expect(await failureOf(openAcceptorStore(theirs, acceptor))).toMatchObject({ reason: "foreign" });
+    expect(await failureOf(openReplicaStore(theirs, replica))).toMatchObject({ reason: "foreign" });
+  });
+
+  test("a store whose making was interrupted: an acceptor's is refused, a replica's is finished", async () => {
+    const directory = temporaryDirectory();
+    await open({ path: directory, noSubdir: false, overlappingSync: false }).close();
+    expect(await failureOf(openAcceptorStore(directory, acceptor))).toMatchObject({ reason: "damaged" });
+    const store = await openReplicaStore(directory, replica);
+    expect(store.identity.startCount).toBe(1);
+    await store.close();
+  });
+});
+
+describe("damage is found, never read as data", () => {
+  test("in a pvalue, when it is read", async () => {
+    const directory = await madeAcceptor();
+    await tamper(directory, "accepted", slotKey(2), flipLast);
+    const store = await openAcceptorStore(directory, acceptor);
+    expect(store.page(3, 10, 1e9).accepted).toHaveLength(1);
+    expect(() => store.page(1, 10, 1e9)).toThrow(
+      expect.objectContaining({ reason: "damaged", message: expect.stringContaining("slot 2 is damaged") }),
+    );
+    await store.close();
+  });
+
+  test("in a pvalue that lies under another slot's key", async () => {
+    const directory = await madeAcceptor();
+    const options = { encoding: "binary", keyEncoding: "binary", overlappingSync: false } as const;
+    const root = open<Uint8Array, Uint8Array>({ path: directory, noSubdir: false, ...options });
+    const accepted = root.openDB<Uint8Array, Uint8Array>("accepted", options);
+    await accepted.put(slotKey(9), accepted.getBinary(slotKey(1)) as Uint8Array);
+    await root.close();
+    const store = await openAcceptorStore(directory, acceptor);
+    expect(() => store.page(9, 10, 1e9)).toThrow(/slot 9 is damaged/);
+    await store.close();
+  });
+
+  test.each(["promise", "identity"])("in the record of the %s, at start", async (name) => {
+    const directory = await madeAcceptor();
+    await tamper(directory, "meta", key(name), flipLast);
+    expect(await failureOf(openAcceptorStore(directory, acceptor))).toMatchObject({ reason: "damaged" });
+  });
+
+  test("in a replica's log", async () => {
+    const directory = temporaryDirectory();
+    const before = await openReplicaStore(directory, replica);
+    before.log.append(1, key("one"));
+    await before.close();
+    await tamper(directory, "log", slotKey(1), flipLast);
+    const after = await openReplicaStore(directory, replica);
+    expect(() => after.log.page(1, 10, 1e9)).toThrow(/slot 1 of the log is damaged/);
+    await after.close();
+  });
+
+  test("in the database itself", async () => {
+    const directory = await madeAcceptor();
+    const file = path.join(directory, "data.mdb");
+    const sound = readFileSync(file);
+    const damage = [
+      Buffer.from(sound).fill(0x5a, 0, 4096),
+      Buffer.from(sound).fill(0x5a, 4096, 8192),
+      sound.subarray(0, 8192),
+      sound.subarray(0, 4096),
+      sound.subarray(0, 100),
+      sound.subarray(0, 0),
+      Buffer.from("no database"),
+    ];
+    for (const bytes of damage) {
+      writeFileSync(file, bytes);
+      expect(await failureOf(openAcceptorStore(directory, acceptor))).toMatchObject({ reason: "damaged" });
+    }
+    writeFileSync(file, sound);
+    await (await openAcceptorStore(directory, acceptor)).close();
+  });
+
+  test("a store of another format is refused with both numbers", async () => {
+    const directory = await madeAcceptor();
+    await tamper(directory, "meta", key("identity"), (bytes) => {
+      bytes[0] = 2;
+    });
+    const error = await failureOf(openAcceptorStore(directory, acceptor));
+    expect(error).toMatchObject({ reason: "format" });
+    expect(String(error)).toContain("expected a store of format 1, found 2");
+  });
+});

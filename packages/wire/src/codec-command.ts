@@ -1,0 +1,239 @@
+import type { Command } from "@synod/core";
+import {
+  bytesSize,
+  EncodedTexts,
+  integerSize,
+  KnownTexts,
+  Reading,
+  tagOf,
+  varintSize,
+  Writing,
+  wireType,
+} from "./bytes.js";
+import * as check from "./check.js";
+import type { Codec } from "./codec.js";
+import { WireError } from "./wire-error.js";
+
+/** Field numbers of synod.v1.Command. */
+const commandField = {
+  clientId: 1,
+  sequence: 2,
+  acknowledged: 3,
+  service: 4,
+  method: 5,
+  request: 6,
+} as const;
+/** Batch.commands, Requests.requests and Request.command alike. */
+const only = 1;
+const onlyTag = tagOf(only, wireType.bytes);
+const texts = new EncodedTexts();
+const clientIds = new KnownTexts(check.id);
+const serviceNames = new KnownTexts(check.service);
+const methodNames = new KnownTexts(check.method);
+
+function sizeOf(command: Command): number {
+  return (
+    bytesSize(texts.of(command.clientId).length) +
+    integerSize(check.checked(command.sequence, "Command.sequence")) +
+    integerSize(check.checked(command.acknowledged, "Command.acknowledged")) +
+    bytesSize(texts.of(command.service).length) +
+    bytesSize(texts.of(command.method).length) +
+    bytesSize(command.request.length)
+  );
+}
+
+function write(to: Writing, command: Command): void {
+  to.bytes(commandField.clientId, texts.of(command.clientId));
+  to.integer(commandField.sequence, command.sequence);
+  to.integer(commandField.acknowledged, command.acknowledged);
+  to.bytes(commandField.service, texts.of(command.service));
+  to.bytes(commandField.method, texts.of(command.method));
+  to.bytes(commandField.request, command.request);
+}
+
+/** Reads the commands of one message. */
+class CommandReader {
+  readonly #from: Reading;
+  readonly #field: string;
+  readonly #clientIdField: string;
+  readonly #serviceField: string;
+  readonly #methodField: string;
+
+  constructor(from: Reading, field: string) {
+    this.#from = from;
+    this.#field = field;
+    this.#clientIdField = `${field}.client_id`;
+    this.#serviceField = `${field}.service`;
+    this.#methodField = `${field}.method`;
+  }
+
+  /** @param index in the list, for errors; undefined when it is alone */
+  read(limit: number, index: number | undefined): Command {
+    try {
+      return this.#read(limit);
+    } catch (error) {
+      if (!(error instanceof WireError) || index === undefined) throw error;
+      throw error.within(this.#field, `${this.#field}[${index}]`);
+    }
+  }
+
+  #read(limit: number): Command {
+    const from = this.#from;
+    const { buffer } = from;
+    let clientId = "";
+    let sequence = 0;
+    let acknowledged = 0;
+    let service = "";
+    let method = "";
+    let request: Uint8Array = noBytes;
+    while (from.position < limit) {
+      const tag = from.varint();
+      switch (tag) {
+        case tagOf(commandField.clientId, wireType.bytes): {
+          const end = from.end(limit);
+          clientId = clientIds.read(buffer, from.position, end, this.#clientIdField);
+          from.position = end;
+          break;
+        }
+        case tagOf(commandField.sequence, wireType.varint):
+          sequence = from.varint();
+          break;
+        case tagOf(commandField.acknowledged, wireType.varint):
+          acknowledged = from.varint();
+          break;
+        case tagOf(commandField.service, wireType.bytes): {
+          const end = from.end(limit);
+          service = serviceNames.read(buffer, from.position, end, this.#serviceField);
+          from.position = end;
+          break;
+        }
+        case tagOf(commandField.method, wireType.bytes): {
+          const end = from.end(limit);
+          method = methodNames.read(buffer, from.position, end, this.#methodField);
+          from.position = end;
+          break;
+        }
+        case tagOf(commandField.request, wireType.bytes): {
+          const end = from.end(limit);
+          request = buffer.subarray(from.position, end);
+          from.position = end;
+          break;
+        }
+        default:
+          from.skip(tag, limit);
+      }
+    }
+    from.finish(limit);
+    return this.#checked({ clientId, sequence, acknowledged, service, method, request });
+  }
+
+  #checked(command: Command): Command {
+    const field = this.#field;
+    const { sequence, acknowledged } = command;
+    // A request that names no session runs under its replica's own, which counts for it.
+    const least = command.clientId === "" ? 0 : 1;
+    if (!(sequence >= least && sequence <= Number.MAX_SAFE_INTEGER))
+      check.integer(sequence, `${field}.sequence`, least);
+    if (acknowledged > Number.MAX_SAFE_INTEGER) check.integer(acknowledged, `${field}.acknowledged`);
+    if (command.service === "") check.service("", `${field}.service`);
+    if (command.method === "") check.method("", `${field}.method`);
+    if (command.request.length > check.maxRequestBytes)
+      check.bytes(command.request, `${field}.request`, check.maxRequestBytes);
+    return command;
+  }
+}
+
+const noBytes = Buffer.alloc(0);
+
+/**
+ * A message whose only field is a list of commands, or of messages whose only field is a command.
+ * @param what name of the message and field, for errors
+ */
+function commandList(what: string, field: string, wrapped: boolean): Codec<readonly Command[]> {
+  const wrapping = (size: number) => (wrapped ? 1 + varintSize(size) + size : size);
+  return {
+    encode: (commands) => {
+      const sizes = commands.map(sizeOf);
+      let total = 0;
+      for (const size of sizes) total += 1 + varintSize(wrapping(size)) + wrapping(size);
+      const to = new Writing(total);
+      for (let index = 0; index < commands.length; index++) {
+        const size = sizes[index] as number;
+        to.message(only, wrapping(size));
+        if (wrapped) to.message(only, size);
+        write(to, commands[index] as Command);
+      }
+      return to.buffer;
+    },
+    decode: (bytes) => {
+      const from = new Reading(bytes, what);
+      const reader = new CommandReader(from, field);
+      const commands: Command[] = [];
+      while (from.position < bytes.length) {
+        const tag = from.varint();
+        if (tag !== onlyTag) {
+          from.skip(tag, bytes.length);
+          continue;
+        }
+        if (commands.length === check.maxBatchCommands)
+          throw new WireError(what, `at most ${check.maxBatchCommands} commands`, "more");
+        const end = from.end(bytes.length);
+        commands.push(
+          wrapped ? readWrapped(from, reader, end, commands.length) : reader.read(end, commands.length),
+        );
+      }
+      from.finish(bytes.length);
+      return commands;
+    },
+  };
+}
+
+/** A synod.v1.Request that ends at `limit`. */
+function readWrapped(
+  from: Reading,
+  reader: CommandReader,
+  limit: number,
+  index: number | undefined,
+): Command {
+  let command: Command | undefined;
+  while (from.position < limit) {
+    const tag = from.varint();
+    if (tag === onlyTag) command = reader.read(from.end(limit), index);
+    else from.skip(tag, limit);
+  }
+  from.finish(limit);
+  const place = index === undefined ? "Request.command" : `Requests.requests[${index}].command`;
+  return check.present(command, place);
+}
+
+/** The commands of one value; what replicas propose and execute. */
+export const { encode: encodeBatch, decode: decodeBatch } = commandList("Batch", "Batch.commands", false);
+
+/** Client → replica, on a stream. */
+export const requests = commandList("Requests", "Requests.requests", true);
+
+/** Client → replica, alone. */
+export const request: Codec<Command> = {
+  encode: (command) => {
+    const size = sizeOf(command);
+    const to = new Writing(1 + varintSize(size) + size);
+    to.message(only, size);
+    write(to, command);
+    return to.buffer;
+  },
+  decode: (bytes) => {
+    const from = new Reading(bytes, "Request");
+    return readWrapped(from, new CommandReader(from, "Request.command"), bytes.length, undefined);
+  },
+};
+
+/** One command; the same bytes as within a batch. */
+export const { encode: encodeCommand, decode: decodeCommand }: Codec<Command> = {
+  encode: (command) => {
+    const to = new Writing(sizeOf(command));
+    write(to, command);
+    return to.buffer;
+  },
+  decode: (bytes) =>
+    new CommandReader(new Reading(bytes, "Command"), "Command").read(bytes.length, undefined),
+};

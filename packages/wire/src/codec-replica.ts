@@ -1,0 +1,62 @@
+import type { Decision } from "@synod/core";
+import * as check from "./check.js";
+import { type Codec, codec } from "./codec.js";
+import { decision } from "./codec-leader.js";
+import { messageType } from "./descriptors.js";
+import type * as wire from "./gen-types.js";
+
+export const openSessionRequest: Codec<Record<string, never>> = codec(
+  messageType<wire.OpenSessionRequest>("synod.v1.OpenSessionRequest"),
+  { toWire: () => ({}), fromWire: () => ({}) },
+);
+
+export interface OpenedSession {
+  /** The session's name, for `Command.clientId`. */
+  readonly clientId: string;
+}
+
+export const openSessionResponse: Codec<OpenedSession> = codec(
+  messageType<wire.OpenSessionResponse>("synod.v1.OpenSessionResponse"),
+  {
+    toWire: ({ clientId }) => ({ clientId }),
+    fromWire: (message, field) => ({ clientId: check.id(message?.clientId, `${field}.client_id`) }),
+  },
+);
+
+/** Asks for a page of a replica's decided log. */
+export interface LogRequest {
+  /** First slot wanted; 0 means 1. */
+  readonly from: number;
+  /** At most so many slots; 0 means what fits in a page. */
+  readonly limit: number;
+}
+
+export const logRequest: Codec<LogRequest> = codec(messageType<wire.LogRequest>("synod.v1.LogRequest"), {
+  toWire: ({ from, limit }) => ({
+    from: check.checked(from, "LogRequest.from"),
+    limit: check.checked(limit, "LogRequest.limit"),
+  }),
+  fromWire: (message, field) => ({
+    from: check.integer(message?.from, `${field}.from`),
+    limit: check.integer(message?.limit, `${field}.limit`),
+  }),
+});
+
+export interface LogPage {
+  readonly decisions: readonly Decision[];
+  /** First slot of the next page; 0 at the end. */
+  readonly next: number;
+}
+
+const maxPageDecisions = 1 << 20;
+
+export const logResponse: Codec<LogPage> = codec(messageType<wire.LogResponse>("synod.v1.LogResponse"), {
+  toWire: ({ decisions, next }) => ({
+    decisions: decisions.map(decision.toWire),
+    next: check.checked(next, "LogResponse.next"),
+  }),
+  fromWire: (message, field) => ({
+    decisions: check.list(message?.decisions, `${field}.decisions`, maxPageDecisions, decision.fromWire),
+    next: check.integer(message?.next, `${field}.next`),
+  }),
+});

@@ -1,0 +1,228 @@
+import type { Ballot, Role } from "@synod/core";
+import * as check from "./check.js";
+import { type Codec, codec, type Mapping } from "./codec.js";
+import { ballotOrNone } from "./codec-value.js";
+import { messageType } from "./descriptors.js";
+import type * as wire from "./gen-types.js";
+import { memberRole, role } from "./hello.js";
+import { shown, WireError } from "./wire-error.js";
+
+/** A peer as the answering process sees it. */
+export interface PeerStatus {
+  readonly id: string;
+  readonly role: Role | "client";
+  readonly address: string;
+  readonly connected: boolean;
+  /** Why not connected, or not counted; empty when all is well. */
+  readonly problem: string;
+}
+
+export interface AcceptorRoleStatus {
+  readonly role: "acceptor";
+  readonly store: string;
+  readonly startCount: number;
+  /** `noBallot` when it promised nothing yet. */
+  readonly promised: Ballot;
+  readonly highestSlot: number;
+  readonly trimmedBelow: number;
+}
+
+export interface LeaderRoleStatus {
+  readonly role: "leader";
+  readonly phase: "passive" | "scouting" | "active";
+  readonly ballot: Ballot;
+  readonly slotOut: number;
+  readonly commanders: number;
+  readonly queued: number;
+  /** Ids of the acceptors it does not reach. */
+  readonly unreachable: readonly string[];
+}
+
+export interface ReplicaRoleStatus {
+  readonly role: "replica";
+  readonly slotOut: number;
+  readonly highestKnown: number;
+  readonly queued: number;
+  readonly outstanding: number;
+  /** The chained hash of everything applied, in hexadecimal. */
+  readonly hash: string;
+  /** Id of the active leader it knows; empty when none. */
+  readonly leader: string;
+  readonly ballot: Ballot;
+  /** On disk through this slot. */
+  readonly durableSlot: number;
+}
+
+/** What a role tells about itself. */
+export interface Status {
+  readonly clusterId: string;
+  readonly id: string;
+  readonly version: string;
+  readonly pid: number;
+  readonly uptimeSeconds: number;
+  readonly serving: boolean;
+  /** Why nothing moves, in words; empty when all is well. */
+  readonly problem: string;
+  readonly peers: readonly PeerStatus[];
+  /** Names the role too. */
+  readonly state: AcceptorRoleStatus | LeaderRoleStatus | ReplicaRoleStatus;
+}
+
+const phases = ["passive", "scouting", "active"] as const;
+
+function phase(value: string | undefined, field: string): (typeof phases)[number] {
+  const found = phases.find((known) => known === value);
+  if (found !== undefined) return found;
+  throw new WireError(field, phases.join(", "), shown(value));
+}
+
+const acceptorStatus: Mapping<AcceptorRoleStatus, wire.AcceptorStatus> = {
+  toWire: (message) => ({
+    store: message.store,
+    startCount: check.checked(message.startCount, "AcceptorStatus.start_count"),
+    promised: ballotOrNone.toWire(message.promised),
+    highestSlot: check.checked(message.highestSlot, "AcceptorStatus.highest_slot"),
+    trimmedBelow: check.checked(message.trimmedBelow, "AcceptorStatus.trimmed_below"),
+  }),
+  fromWire: (message, field) => {
+    const found = check.present(message, field);
+    return {
+      role: "acceptor",
+      store: check.id(found.store, `${field}.store`),
+      startCount: check.integer(found.startCount, `${field}.start_count`),
+      promised: ballotOrNone.fromWire(found.promised, `${field}.promised`),
+      highestSlot: check.integer(found.highestSlot, `${field}.highest_slot`),
+      trimmedBelow: check.integer(found.trimmedBelow, `${field}.trimmed_below`),
+    };
+  },
+};
+
+const leaderStatus: Mapping<LeaderRoleStatus, wire.LeaderRoleStatus> = {
+  toWire: (message) => ({
+    phase: message.phase,
+    ballot: ballotOrNone.toWire(message.ballot),
+    slotOut: check.checked(message.slotOut, "LeaderRoleStatus.slot_out"),
+    commanders: check.checked(message.commanders, "LeaderRoleStatus.commanders"),
+    queued: check.checked(message.queued, "LeaderRoleStatus.queued"),
+    unreachable: [...message.unreachable],
+  }),
+  fromWire: (message, field) => {
+    const found = check.present(message, field);
+    return {
+      role: "leader",
+      phase: phase(found.phase, `${field}.phase`),
+      ballot: ballotOrNone.fromWire(found.ballot, `${field}.ballot`),
+      slotOut: check.integer(found.slotOut, `${field}.slot_out`),
+      commanders: check.integer(found.commanders, `${field}.commanders`),
+      queued: check.integer(found.queued, `${field}.queued`),
+      unreachable: check.list(found.unreachable, `${field}.unreachable`, check.maxMembers, check.id),
+    };
+  },
+};
+
+const replicaStatus: Mapping<ReplicaRoleStatus, wire.ReplicaRoleStatus> = {
+  toWire: (message) => ({
+    slotOut: check.checked(message.slotOut, "ReplicaRoleStatus.slot_out"),
+    highestKnown: check.checked(message.highestKnown, "ReplicaRoleStatus.highest_known"),
+    queued: check.checked(message.queued, "ReplicaRoleStatus.queued"),
+    outstanding: check.checked(message.outstanding, "ReplicaRoleStatus.outstanding"),
+    hash: message.hash,
+    leader: message.leader,
+    ballot: ballotOrNone.toWire(message.ballot),
+    durableSlot: check.checked(message.durableSlot, "ReplicaRoleStatus.durable_slot"),
+  }),
+  fromWire: (message, field) => {
+    const found = check.present(message, field);
+    return {
+      role: "replica",
+      slotOut: check.integer(found.slotOut, `${field}.slot_out`),
+      highestKnown: check.integer(found.highestKnown, `${field}.highest_known`),
+      queued: check.integer(found.queued, `${field}.queued`),
+      outstanding: check.integer(found.outstanding, `${field}.outstanding`),
+      hash: check.text(found.hash, `${field}.hash`),
+      leader: check.optionalId(found.leader, `${field}.leader`),
+      ballot: ballotOrNone.fromWire(found.ballot, `${field}.ballot`),
+      durableSlot: check.integer(found.durableSlot, `${field}.durable_slot`),
+    };
+  },
+};
+
+const peer: Mapping<PeerStatus, wire.PeerStatus> = {
+  toWire: (message) => ({ ...message, role: role.toWire(message.role) }),
+  fromWire: (message, field) => {
+    const found = check.present(message, field);
+    return {
+      id: check.id(found.id, `${field}.id`),
+      role: role.fromWire(found.role, `${field}.role`),
+      address: check.text(found.address, `${field}.address`),
+      connected: found.connected ?? false,
+      problem: check.text(found.problem, `${field}.problem`),
+    };
+  },
+};
+
+function stateToWire(state: Status["state"]): Pick<wire.StatusResponse, "acceptor" | "leader" | "replica"> {
+  switch (state.role) {
+    case "acceptor":
+      return { acceptor: acceptorStatus.toWire(state) };
+    case "leader":
+      return { leader: leaderStatus.toWire(state) };
+    case "replica":
+      return { replica: replicaStatus.toWire(state) };
+  }
+}
+
+function stateFromWire(message: wire.StatusResponse, field: string): Status["state"] {
+  const member = check.oneMember(message, ["acceptor", "leader", "replica"], `${field}.state`);
+  const said = memberRole(message.role, `${field}.role`);
+  if (said !== member) throw new WireError(`${field}.state`, `that of the role, ${said}`, member);
+  switch (member) {
+    case "acceptor":
+      return acceptorStatus.fromWire(message.acceptor, `${field}.acceptor`);
+    case "leader":
+      return leaderStatus.fromWire(message.leader, `${field}.leader`);
+    case "replica":
+      return replicaStatus.fromWire(message.replica, `${field}.replica`);
+  }
+}
+
+const maxPeers = 10_000;
+
+const status: Mapping<Status, wire.StatusResponse> = {
+  toWire: (message) => ({
+    clusterId: message.clusterId,
+    id: message.id,
+    role: role.toWire(message.state.role),
+    version: message.version,
+    pid: check.checked(message.pid, "StatusResponse.pid"),
+    uptimeSeconds: message.uptimeSeconds,
+    serving: message.serving,
+    problem: message.problem,
+    peers: message.peers.map(peer.toWire),
+    ...stateToWire(message.state),
+  }),
+  fromWire: (message, field) => {
+    const found = check.present(message, field);
+    return {
+      clusterId: check.id(found.clusterId, `${field}.cluster_id`),
+      id: check.id(found.id, `${field}.id`),
+      version: check.text(found.version, `${field}.version`),
+      pid: check.integer(found.pid, `${field}.pid`),
+      uptimeSeconds: Number(found.uptimeSeconds ?? 0),
+      serving: found.serving ?? false,
+      problem: check.text(found.problem, `${field}.problem`),
+      peers: check.list(found.peers, `${field}.peers`, maxPeers, peer.fromWire),
+      state: stateFromWire(found, field),
+    };
+  },
+};
+
+export const statusRequest: Codec<Record<string, never>> = codec(
+  messageType<wire.StatusRequest>("synod.v1.StatusRequest"),
+  { toWire: () => ({}), fromWire: () => ({}) },
+);
+
+export const statusResponse: Codec<Status> = codec(
+  messageType<wire.StatusResponse>("synod.v1.StatusResponse"),
+  status,
+);

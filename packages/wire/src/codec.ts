@@ -1,0 +1,43 @@
+import type { MessageType } from "./descriptors.js";
+
+/** One message of the domain ↔ its bytes. `decode` throws `WireError`. Bytes in the result are views of its argument. */
+export interface Codec<Domain> {
+  encode(message: Domain): Uint8Array;
+  decode(bytes: Uint8Array): Domain;
+}
+
+/** One message of the domain ↔ its generated type. */
+export interface Mapping<Domain, Wire> {
+  toWire(message: Domain): Wire;
+  /**
+   * Throws `WireError`; a message that is not there is one of the things not valid.
+   * @param field where the message stands, for errors
+   */
+  fromWire(message: Wire | null | undefined, field: string): Domain;
+}
+
+export function codec<Domain, Wire>(type: MessageType<Wire>, mapping: Mapping<Domain, Wire>): Codec<Domain> {
+  return {
+    encode: (message) => type.encode(mapping.toWire(message)),
+    decode: (bytes) => mapping.fromWire(type.decode(bytes), type.name),
+  };
+}
+
+/**
+ * Remembers the bytes of each message object, so that one sent to several peers, or again, is encoded once. Messages
+ * are never changed once made.
+ */
+export function encodedOnce<Domain extends object>(inner: Codec<Domain>): Codec<Domain> {
+  const known = new WeakMap<Domain, Uint8Array>();
+  return {
+    encode: (message) => {
+      let bytes = known.get(message);
+      if (bytes === undefined) {
+        bytes = inner.encode(message);
+        known.set(message, bytes);
+      }
+      return bytes;
+    },
+    decode: inner.decode,
+  };
+}

@@ -1,0 +1,62 @@
+// For drivers and clients: services, calls and messages of the domain.
+export {
+  answering,
+  callUnary,
+  type Incoming,
+  Invalid,
+  type Method,
+  methodOf,
+  openStream,
+  receive,
+  refuse,
+} from "./calls.js";
+// For whoever keeps messages elsewhere than on the wire, or simulates it.
+export { isName, maxBatchCommands, maxIdLength, maxMembers, maxRequestBytes } from "./check.js";
+export type { Codec } from "./codec.js";
+export { fromAcceptor, toAcceptor } from "./codec-acceptor.js";
+export {
+  decodeBatch,
+  decodeCommand,
+  encodeBatch,
+  encodeCommand,
+  request,
+  requests,
+} from "./codec-command.js";
+export { fromLeader, toLeader } from "./codec-leader.js";
+export type { LogPage, LogRequest, OpenedSession } from "./codec-replica.js";
+export { maxResponseBytes, type Response, response, responses } from "./codec-response.js";
+export type {
+  AcceptorRoleStatus,
+  LeaderRoleStatus,
+  PeerStatus,
+  ReplicaRoleStatus,
+  Status,
+} from "./codec-status.js";
+export {
+  decodeBallot,
+  decodeConfiguration,
+  decodePValue,
+  decodeTrimRecord,
+  decodeValue,
+  encodeBallot,
+  encodeConfiguration,
+  encodePValue,
+  encodeTrimRecord,
+  encodeValue,
+} from "./codec-value.js";
+// For replicated services and for describing them.
+export { descriptorSet } from "./descriptors.js";
+export { FileIndex } from "./file-index.js";
+export type { Hello } from "./hello.js";
+export { reflectionServices } from "./reflection.js";
+export { acceptorService, clusterService, leaderService, replicaService } from "./services.js";
+export {
+  type Idempotency,
+  type LoadedServices,
+  loadServices,
+  type PlainCodec,
+  type PlainMessage,
+  type Service,
+  type ServiceMethod,
+} from "./user-services.js";
+export { WireError } from "./wire-error.js";

@@ -1,0 +1,62 @@
+import { type Method, type MethodShape, methodOf } from "./calls.js";
+import type { Codec } from "./codec.js";
+import {
+  acceptRequest,
+  acceptResponse,
+  fromAcceptor,
+  prepareRequest,
+  prepareResponse,
+  toAcceptor,
+} from "./codec-acceptor.js";
+import { request, requests } from "./codec-command.js";
+import { fromLeader, submitRequest, submitResponse, toLeader } from "./codec-leader.js";
+import { logRequest, logResponse, openSessionRequest, openSessionResponse } from "./codec-replica.js";
+import { response, responses } from "./codec-response.js";
+import { statusRequest, statusResponse } from "./codec-status.js";
+import { services } from "./descriptors.js";
+
+/** Path and streaming come from the proto file. */
+function shapeOf(service: string, name: string): MethodShape {
+  const found = services.find((each) => each.name === service)?.methods.find((each) => each.name === name);
+  if (found === undefined) throw new Error(`${service}/${name}: no such method in the proto files`);
+  return {
+    path: `/${service}/${name}`,
+    requestStream: found.clientStreaming === true,
+    responseStream: found.serverStreaming === true,
+  };
+}
+
+function method<Request, Response>(
+  service: string,
+  name: string,
+  requests: Codec<Request>,
+  responses: Codec<Response>,
+): Method<Request, Response> {
+  return methodOf(shapeOf(service, name), requests, responses);
+}
+
+/*
+ * For Server.addService, and, method by method, for `openStream` and `callUnary`. Messages are of the domain: the core's
+ * types, and those this package declares.
+ */
+export const acceptorService = {
+  Vote: method("synod.v1.Acceptor", "Vote", toAcceptor, fromAcceptor),
+  Prepare: method("synod.v1.Acceptor", "Prepare", prepareRequest, prepareResponse),
+  Accept: method("synod.v1.Acceptor", "Accept", acceptRequest, acceptResponse),
+};
+
+export const leaderService = {
+  Attach: method("synod.v1.Leader", "Attach", toLeader, fromLeader),
+  Submit: method("synod.v1.Leader", "Submit", submitRequest, submitResponse),
+};
+
+export const replicaService = {
+  OpenSession: method("synod.v1.Replica", "OpenSession", openSessionRequest, openSessionResponse),
+  Execute: method("synod.v1.Replica", "Execute", request, response),
+  ExecuteStream: method("synod.v1.Replica", "ExecuteStream", requests, responses),
+  Log: method("synod.v1.Replica", "Log", logRequest, logResponse),
+};
+
+export const clusterService = {
+  Status: method("synod.v1.Cluster", "Status", statusRequest, statusResponse),
+};

@@ -1,0 +1,120 @@
+import type protobuf from "protobufjs";
+import { loaderOptions } from "./gen/loader-options.js";
+import { filesOf, joined, type MethodDescriptor, typesOf } from "./message-types.js";
+import { checkObject, readableMapKeys } from "./strict.js";
+import { decoded } from "./well-formed.js";
+
+/** A message as a plain object, the shape of its generated type: 64-bit integers as decimal strings, bytes as Buffers. */
+export type PlainMessage = { [field: string]: unknown };
+
+export type Idempotency = "unknown" | "no-side-effects" | "idempotent";
+
+/** One method of a replicated service, on plain objects. */
+export interface ServiceMethod {
+  readonly name: string;
+  /** `/package.Service/Method` */
+  readonly path: string;
+  readonly requestStream: boolean;
+  readonly responseStream: boolean;
+  /** The method's `idempotency_level`. */
+  readonly idempotency: Idempotency;
+  /** Full names of the messages. */
+  readonly requestType: string;
+  readonly responseType: string;
+  /** Decoding throws a `WireError` that names the message. */
+  decodeRequest(bytes: Uint8Array): PlainMessage;
+  decodeResponse(bytes: Uint8Array): PlainMessage;
+  /**
+   * Encoding throws a `WireError` that names the field when the object does not fit the message: an unknown field, an
+   * integer out of range, two members of a oneof, text for bytes. Fields left out have their default.
+   */
+  encodeRequest(message: PlainMessage): Uint8Array;
+  encodeResponse(message: PlainMessage): Uint8Array;
+}
+
+export interface Service {
+  /** Full name. */
+  readonly name: string;
+  readonly methods: ReadonlyMap<string, ServiceMethod>;
+}
+
+/** A message type on plain objects. */
+export interface PlainCodec {
+  decode(bytes: Uint8Array): PlainMessage;
+  encode(message: PlainMessage): Uint8Array;
+}
+
+/** Everything that a descriptor set describes. */
+export interface LoadedServices {
+  readonly services: ReadonlyMap<string, Service>;
+  /** Codec of any message in the set. Throws an Error when there is none of that full name. */
+  message(fullName: string): PlainCodec;
+}
+
+/** MethodOptions.IdempotencyLevel, by number. */
+const idempotencyLevels: readonly Idempotency[] = ["unknown", "no-side-effects", "idempotent"];
+
+/**
+ * Every service in a google.protobuf.FileDescriptorSet, by full name. Throws an Error when the bytes are no such set,
+ * or use something not supported (groups).
+ */
+export function loadServices(descriptorSet: Uint8Array): LoadedServices {
+  const files = filesOf(descriptorSet);
+  const types = typesOf(files);
+  const known = new Map<string, PlainCodec>();
+  const message = (fullName: string) => {
+    let found = known.get(fullName);
+    if (found === undefined) {
+      found = plainCodec(types.lookupType(fullName));
+      known.set(fullName, found);
+    }
+    return found;
+  };
+  const services = files.flatMap((file) =>
+    (file.service ?? []).map((declared): [string, Service] => {
+      const name = joined(file.package ?? "", declared.name);
+      const methods = (declared.method ?? []).map((each) => serviceMethod(name, each, message));
+      return [name, { name, methods: new Map(methods.map((each) => [each.name, each])) }];
+    }),
+  );
+  return { services: new Map(services), message };
+}
+
+function serviceMethod(
+  service: string,
+  declared: MethodDescriptor,
+  message: (fullName: string) => PlainCodec,
+): ServiceMethod {
+  const requestType = declared.inputType.replace(/^\./, "");
+  const responseType = declared.outputType.replace(/^\./, "");
+  const request = message(requestType);
+  const response = message(responseType);
+  return {
+    name: declared.name,
+    path: `/${service}/${declared.name}`,
+    requestStream: declared.clientStreaming === true,
+    responseStream: declared.serverStreaming === true,
+    idempotency: idempotencyLevels[declared.options?.idempotencyLevel ?? 0] ?? "unknown",
+    requestType,
+    responseType,
+    decodeRequest: request.decode,
+    decodeResponse: response.decode,
+    encodeRequest: request.encode,
+    encodeResponse: response.encode,
+  };
+}
+
+function plainCodec(type: protobuf.Type): PlainCodec {
+  const name = type.fullName.replace(/^\./, "");
+  return {
+    decode: (bytes) => {
+      const object = type.toObject(decoded(type, bytes, name), loaderOptions);
+      readableMapKeys(type, object);
+      return object;
+    },
+    encode: (message) => {
+      checkObject(type, message, name);
+      return type.encode(type.fromObject(message)).finish();
+    },
+  };
+}

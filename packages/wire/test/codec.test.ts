@@ -1,0 +1,218 @@
+import { noBallot } from "@synod/core";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { logResponse, openSessionResponse } from "../src/codec-replica.js";
+import { statusResponse } from "../src/codec-status.js";
+import { carrierTypes, plainTypes } from "../src/descriptors.js";
+import {
+  type Codec,
+  decodeBallot,
+  decodeBatch,
+  decodeCommand,
+  decodeConfiguration,
+  decodePValue,
+  decodeTrimRecord,
+  decodeValue,
+  encodeBallot,
+  encodeBatch,
+  encodeCommand,
+  encodeConfiguration,
+  encodePValue,
+  encodeTrimRecord,
+  encodeValue,
+  fromAcceptor,
+  fromLeader,
+  request,
+  requests,
+  response,
+  responses,
+  type Status,
+  toAcceptor,
+  toLeader,
+} from "../src/index.js";
+import * as any from "./arbitraries.js";
+
+const runs = { numRuns: 60 };
+
+function roundTrips<Domain>(codec: Codec<Domain>, arbitrary: fc.Arbitrary<Domain>): void {
+  fc.assert(
+    fc.property(arbitrary, (message) => {
+      expect(codec.decode(codec.encode(message))).toEqual(message);
+    }),
+    runs,
+  );
+}
+
+describe("every message comes back as it was sent", () => {
+  describe.each([
+    ["ToAcceptor", toAcceptor, { hello: any.hello, ...any.toAcceptor }],
+    ["FromAcceptor", fromAcceptor, { hello: any.hello, ...any.fromAcceptor }],
+    ["ToLeader", toLeader, { hello: any.hello, ...any.toLeader }],
+    ["FromLeader", fromLeader, { hello: any.hello, ...any.fromLeader }],
+  ] as [string, Codec<unknown>, Record<string, fc.Arbitrary<unknown>>][])("%s", (_, codec, kinds) => {
+    it.each(Object.entries(kinds))("%s", (_kind, arbitrary) => roundTrips(codec, arbitrary));
+  });
+
+  it("values, pvalues, ballots, configurations and trim records, as kept on disk", () => {
+    roundTrips({ encode: encodeValue, decode: decodeValue }, any.value);
+    roundTrips({ encode: encodePValue, decode: decodePValue }, any.pvalue);
+    roundTrips({ encode: encodeBallot, decode: decodeBallot }, any.ballot);
+    roundTrips({ encode: encodeConfiguration, decode: decodeConfiguration }, any.configuration);
+    roundTrips({ encode: encodeTrimRecord, decode: decodeTrimRecord }, any.trim);
+  });
+
+  it("commands and responses, alone and many", () => {
+    roundTrips({ encode: encodeCommand, decode: decodeCommand }, any.command);
+    roundTrips({ encode: encodeBatch, decode: decodeBatch }, fc.array(any.command, { maxLength: 20 }));
+    roundTrips(request, any.command);
+    roundTrips(requests, fc.array(any.command, { maxLength: 20 }));
+    roundTrips(response, any.response);
+    roundTrips(responses, fc.array(any.response, { maxLength: 20 }));
+  });
+
+  it("sessions and log pages", () => {
+    roundTrips(openSessionResponse, fc.record({ clientId: any.id }));
+    roundTrips(
+      logResponse,
+      fc.record({ decisions: fc.array(any.decision, { maxLength: 3 }), next: any.integer }),
+    );
+  });
+
+  it("the status of each role", () => {
+    const common: Omit<Status, "state"> = {
+      clusterId: "c0ffee",
+      id: "a1",
+      version: "1.2.3",
+      pid: 77,
+      uptimeSeconds: 1.5,
+      serving: true,
+      problem: "no leader is active",
+      peers: [{ id: "l1", role: "leader", address: "127.0.0.1:1", connected: false, problem: "refused" }],
+    };
+    const ballot = { round: 3, leader: "l1", incarnation: 2 ** 48 - 1 };
+    const states: Status["state"][] = [
+      { role: "acceptor", store: "s1", startCount: 2, promised: noBallot, highestSlot: 9, trimmedBelow: 0 },
+      {
+        role: "leader",
+        phase: "scouting",
+        ballot,
+        slotOut: 4,
+        commanders: 1,
+        queued: 2,
+        unreachable: ["a2"],
+      },
+      {
+        role: "replica",
+        slotOut: 4,
+        highestKnown: 9,
+        queued: 1,
+        outstanding: 2,
+        hash: "ab12",
+        leader: "",
+        ballot,
+        durableSlot: 3,
+      },
+    ];
+    for (const state of states) {
+      const status: Status = { ...common, state };
+      expect(statusResponse.decode(statusResponse.encode(status))).toEqual(status);
+    }
+  });
+});
+
+describe("a carried batch is the batch", () => {
+  it("has the same bytes whether it is carried or typed", () => {
+    fc.assert(
+      fc.property(fc.array(any.command, { maxLength: 5 }), any.slot, (commands, slot) => {
+        const ballot = { round: 1, leader: "l1", incarnation: 2 };
+        const proposal = { replica: "r1", incarnation: 3, number: 4 };
+        const carried = toAcceptor.encode({
+          kind: "p2a",
+          pvalue: { ballot, slot, value: { kind: "batch", proposal, commands: encodeBatch(commands) } },
+        });
+        const type = plainTypes.lookupType("synod.v1.ToAcceptor");
+        const typed = type.encode({
+          p2a: {
+            pvalue: { ballot, slot, value: { proposal, batch: { commands: commands.map(withoutDefaults) } } },
+          },
+        });
+        expect(Buffer.compare(carried, typed.finish())).toBe(0);
+      }),
+      runs,
+    );
+  });
+
+  it("is bytes to carriers and a message to everybody else", () => {
+    const name = "synod.v1.Value";
+    expect(carrierTypes.lookupType(name).fields.batch?.type).toBe("bytes");
+    expect(plainTypes.lookupType(name).fields.batch?.resolvedType?.fullName).toBe(".synod.v1.Batch");
+  });
+
+  it("is not copied when a message is decoded", () => {
+    const proposal = { replica: "r1", incarnation: 3, number: 4 };
+    const bytes = fromLeader.encode({
+      kind: "decision",
+      slot: 1,
+      value: { kind: "batch", proposal, commands: Buffer.alloc(100_000) },
+    });
+    const decoded = fromLeader.decode(bytes);
+    if (decoded.kind !== "decision" || decoded.value.kind !== "batch") throw new Error("not the decision");
+    expect(decoded.value.commands.buffer).toBe(bytes.buffer);
+  });
+});
+
+describe("what is written by hand is what protobufjs reads and writes", () => {
+  const type = (name: string) => plainTypes.lookupType(`synod.v1.${name}`);
+
+  it("batches and requests", () => {
+    fc.assert(
+      fc.property(fc.array(any.command, { maxLength: 10 }), (commands) => {
+        const plain = commands.map(withoutDefaults);
+        const batch = type("Batch").encode({ commands: plain }).finish();
+        expect(Buffer.compare(encodeBatch(commands), batch)).toBe(0);
+        const wrapped = { requests: plain.map((command) => ({ command })) };
+        const stream = type("Requests").encode(wrapped).finish();
+        expect(Buffer.compare(requests.encode(commands), stream)).toBe(0);
+      }),
+      runs,
+    );
+  });
+
+  it("responses", () => {
+    fc.assert(
+      fc.property(fc.array(any.response, { maxLength: 10 }), (all) => {
+        const expected = type("Responses")
+          .encode({ responses: all.map(withoutDefaults) })
+          .finish();
+        expect(Buffer.compare(responses.encode(all), expected)).toBe(0);
+      }),
+      runs,
+    );
+  });
+
+  it("explicit defaults and fields from the future are read", () => {
+    const explicit = {
+      clientId: "",
+      sequence: 0,
+      acknowledged: 0,
+      service: "S",
+      method: "M",
+      request: Buffer.alloc(0),
+    };
+    const future = Buffer.from([0xf8, 0x7f, 1, 0xf2, 0x7f, 1, 65, 0xf5, 0x7f, 0, 0, 0, 0]);
+    const bytes = Buffer.concat([type("Command").encode(explicit).finish(), future]);
+    expect(decodeCommand(bytes)).toEqual(explicit);
+  });
+});
+
+it("a message sent to many is encoded once", () => {
+  const message = { kind: "ping", number: 7 } as const;
+  expect(toLeader.encode(message)).toBe(toLeader.encode(message));
+});
+
+/** proto3 leaves defaults out. */
+function withoutDefaults(message: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(message).filter(([, value]) => value !== 0 && value !== "" && value.length !== 0),
+  );
+}
