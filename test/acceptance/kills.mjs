@@ -3,7 +3,8 @@ import { equalReplicas, Load, verify } from "./support/load.mjs";
 import { Processes, until } from "./support/processes.mjs";
 
 export const name = "kills";
-export const promise = "20 × kill -9 each of the active leader, an acceptor and a replica under load; every gap under 3 s";
+export const promise =
+  "20 × kill -9 each of the active leader, an acceptor and a replica under load; every gap under 3 s";
 
 const worstGapMs = 3_000;
 
@@ -18,8 +19,8 @@ function random(seed) {
 
 /** @param {{ parameters: string[], progress: (line: string) => void }} options */
 export async function run({ parameters, progress }) {
-  const rounds = Number(valueOf(parameters, "--rounds") ?? 20);
-  const seed = Number(valueOf(parameters, "--seed") ?? Date.now() % 1_000_000);
+  const rounds = Number(flagValue(parameters, "--rounds") ?? 20);
+  const seed = Number(flagValue(parameters, "--seed") ?? Date.now() % 1_000_000);
   progress(`seed ${seed}: ${rounds} kills of each role`);
   const draw = random(seed);
   const processes = await Processes.start();
@@ -32,7 +33,10 @@ export async function run({ parameters, progress }) {
     for (let round = 0; round < rounds; round++) {
       for (const role of ["leader", "acceptor", "replica"]) {
         const ids = processes.ids(role);
-        const id = role === "leader" ? await leader(processes) : /** @type {string} */ (ids[Math.floor(draw() * ids.length)]);
+        const id =
+          role === "leader"
+            ? await leader(processes)
+            : /** @type {string} */ (ids[Math.floor(draw() * ids.length)]);
         const killedAt = Date.now();
         await processes.kill(id);
         await load.more(50);
@@ -42,7 +46,9 @@ export async function run({ parameters, progress }) {
         const backMs = Date.now() - startedAgainAt;
         await load.more(50);
         kills.push({ role, id, gapMs: load.longestGap(killedAt, Date.now()), backMs });
-        progress(`${kills.length}: ${role} ${id} killed, longest gap ${kills.at(-1)?.gapMs} ms, back in service after ${backMs} ms`);
+        progress(
+          `${kills.length}: ${role} ${id} killed, longest gap ${kills.at(-1)?.gapMs} ms, back in service after ${backMs} ms`,
+        );
       }
     }
     const seconds = (Date.now() - startedAt) / 1000;
@@ -52,7 +58,10 @@ export async function run({ parameters, progress }) {
     const gaps = kills.map((kill) => kill.gapMs).sort((a, b) => a - b);
     const worst = gaps.at(-1) ?? 0;
     const byRole = Object.fromEntries(
-      ["leader", "acceptor", "replica"].map((role) => [role, Math.max(...kills.filter((kill) => kill.role === role).map((kill) => kill.gapMs))]),
+      ["leader", "acceptor", "replica"].map((role) => [
+        role,
+        Math.max(...kills.filter((kill) => kill.role === role).map((kill) => kill.gapMs)),
+      ]),
     );
     const enough = verified.acknowledged >= (rounds >= 20 ? 5_000 : 500);
     return {
@@ -93,7 +102,7 @@ async function leader(processes) {
 }
 
 /** @param {string[]} parameters @param {string} flag */
-function valueOf(parameters, flag) {
+function flagValue(parameters, flag) {
   const index = parameters.indexOf(flag);
   return index === -1 ? undefined : parameters[index + 1];
 }

@@ -99,7 +99,9 @@ export class SmallCluster {
 
   /** What a role tells of itself; undefined while it does not answer. */
   async status(role: RoleName): Promise<Status | undefined> {
-    const client = new grpc.Client(this.address(role), grpc.credentials.createInsecure());
+    // A connection of its own: the back-off of one that was refused before would outlast the wait.
+    const options = { "grpc.use_local_subchannel_pool": 1 };
+    const client = new grpc.Client(this.address(role), grpc.credentials.createInsecure(), options);
     try {
       return await callUnary(client, clusterService.Status, {}, { deadline: Date.now() + 1_000 });
     } catch {

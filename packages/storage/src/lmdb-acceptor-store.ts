@@ -94,7 +94,7 @@ export async function openAcceptorStore(
       directory,
       `expected the store of acceptor ${expected.id}, found ${found === "empty" ? "an empty directory" : "no directory"}. ` +
         "If this acceptor never ran, make its store with `synod-acceptor init`. If it did, its disk is lost: " +
-        "never start it with a new store, replace the member",
+        "replace the member. A store made anew under its old name has forgotten its votes and must never vote",
     );
   }
   const ownership = await ownDirectory(directory);

@@ -22,7 +22,10 @@ export class Load {
   constructor(replicas, { processes = 3, outstanding = 24, deadlineMs = 30_000 } = {}) {
     this.#children = Array.from({ length: processes }, (_, index) => {
       // Each begins with another replica.
-      const rotated = [...replicas.slice(index % replicas.length), ...replicas.slice(0, index % replicas.length)];
+      const rotated = [
+        ...replicas.slice(index % replicas.length),
+        ...replicas.slice(0, index % replicas.length),
+      ];
       const options = { name: `p${index + 1}`, replicas: rotated, outstanding, lists, deadlineMs };
       return fork(path.join(import.meta.dirname, "load-client.mjs"), [JSON.stringify(options)]);
     });
@@ -41,7 +44,9 @@ export class Load {
     });
     return /** @type {Promise<void>} */ (
       new Promise((resolve, reject) => {
-        child.once("exit", (code) => (code === 0 ? resolve() : reject(new Error(`a load process ended with ${code}`))));
+        child.once("exit", (code) =>
+          code === 0 ? resolve() : reject(new Error(`a load process ended with ${code}`)),
+        );
       })
     );
   }
@@ -51,7 +56,10 @@ export class Load {
     const wanted = this.acknowledged.size + count;
     const giveUpAt = Date.now() + withinMs;
     while (this.acknowledged.size < wanted) {
-      if (Date.now() > giveUpAt) throw new Error(`only ${this.acknowledged.size} of ${wanted} commands acknowledged within ${withinMs} ms`);
+      if (Date.now() > giveUpAt)
+        throw new Error(
+          `only ${this.acknowledged.size} of ${wanted} commands acknowledged within ${withinMs} ms`,
+        );
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
@@ -99,7 +107,13 @@ export async function verify(replicas, load) {
     }
     const lost = [...load.acknowledged].filter((id) => !seen.has(id));
     const doubled = [...seen].filter(([, count]) => count > 1).map(([id]) => id);
-    return { acknowledged: load.acknowledged.size, executed: seen.size, lost: lost.length, doubled: doubled.length, failed: load.failed.size };
+    return {
+      acknowledged: load.acknowledged.size,
+      executed: seen.size,
+      lost: lost.length,
+      doubled: doubled.length,
+      failed: load.failed.size,
+    };
   } finally {
     client.close();
   }
@@ -113,10 +127,13 @@ export async function equalReplicas(processes, withinMs = 20_000) {
   const giveUpAt = Date.now() + withinMs;
   for (;;) {
     const states = await Promise.all(processes.ids("replica").map((id) => processes.status(id)));
-    const told = states.map((status) => (status?.state.role === "replica" ? `${status.state.slotOut} ${status.state.hash}` : "no answer"));
+    const told = states.map((status) =>
+      status?.state.role === "replica" ? `${status.state.slotOut} ${status.state.hash}` : "no answer",
+    );
     if (new Set(told).size === 1 && told[0] !== "no answer") return { equal: true, states: told };
     const slots = new Set(told.map((one) => one.split(" ")[0]));
-    if (Date.now() > giveUpAt || (slots.size === 1 && told[0] !== "no answer")) return { equal: false, states: told };
+    if (Date.now() > giveUpAt || (slots.size === 1 && told[0] !== "no answer"))
+      return { equal: false, states: told };
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

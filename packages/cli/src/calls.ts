@@ -1,0 +1,89 @@
+import * as grpc from "@grpc/grpc-js";
+import { proposalOf, type Value } from "@synod/core";
+import { callUnary, clusterService, decodeBatch, replicaService } from "@synod/wire";
+import { Failure } from "./failure.js";
+import type { DecidedContent, DecidedSlot } from "./log/decided.js";
+import { requestJson } from "./log/request-json.js";
+import type { Answered } from "./status/report.js";
+
+/** One connection for one piece of work; an attempt to connect is not repeated behind its back. */
+async function withChannel<T>(address: string, work: (client: grpc.Client) => Promise<T>): Promise<T> {
+  const client = new grpc.Client(address, grpc.credentials.createInsecure(), {
+    "grpc.use_local_subchannel_pool": 1,
+    "grpc.service_config_disable_resolution": 1,
+    "grpc.enable_retries": 0,
+  });
+  try {
+    return await work(client);
+  } catch (error) {
+    throw new Failure(explain(error));
+  } finally {
+    client.close();
+  }
+}
+
+function explain(error: unknown): string {
+  const { code, details } = error as Partial<grpc.ServiceError>;
+  if (code === grpc.status.DEADLINE_EXCEEDED) return "no answer in time";
+  if (code === grpc.status.UNAVAILABLE && details?.includes("ECONNREFUSED")) return "connection refused";
+  if (typeof details === "string") return `${grpc.status[code ?? grpc.status.UNKNOWN]}: ${details}`;
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** What the process at an address says of itself. Rejects with a Failure that says why there is no answer. */
+export async function askStatus(address: string, withinMs: number): Promise<Answered> {
+  const options = { deadline: Date.now() + withinMs };
+  const status = await withChannel(address, (client) =>
+    callUnary(client, clusterService.Status, {}, options),
+  );
+  return { ...status, answered: true, role: status.state.role, address };
+}
+
+const pageWithinMs = 5_000;
+
+/**
+ * The decided log as one replica keeps it, from a slot on, in order.
+ * @param most how many slots at most
+ */
+export async function* readLog(address: string, from: number, most: number): AsyncGenerator<DecidedSlot> {
+  let next = from;
+  let left = most;
+  while (next !== 0 && left > 0) {
+    const request = { from: next, limit: Math.min(left, 1_000) };
+    const page = await withChannel(address, (client) =>
+      callUnary(client, replicaService.Log, request, { deadline: Date.now() + pageWithinMs }),
+    );
+    for (const { slot, value } of page.decisions.slice(0, left)) yield decidedSlot(slot, value);
+    left -= page.decisions.length;
+    next = page.next;
+  }
+}
+
+function decidedSlot(slot: number, value: Value): DecidedSlot {
+  const id = proposalOf(value);
+  const proposal = id === undefined ? "" : `${id.replica}/${id.incarnation.toString(16)}/${id.number}`;
+  return { slot, proposal, content: contentOf(value) };
+}
+
+function contentOf(value: Value): DecidedContent {
+  switch (value.kind) {
+    case "no-op":
+      return { kind: "no-op" };
+    case "batch": {
+      const commands = decodeBatch(value.commands).map((command) => ({
+        clientId: command.clientId,
+        sequence: command.sequence,
+        service: command.service,
+        method: command.method,
+        request: command.request,
+        requestJson: requestJson(command),
+      }));
+      return { kind: "batch", commands };
+    }
+    case "configuration": {
+      const { number, acceptors, leaders, replicas } = value.configuration;
+      const members = [...replicas, ...leaders, ...acceptors].map(({ id, address }) => `${id} at ${address}`);
+      return { kind: "configuration", number, members: members.join(", ") };
+    }
+  }
+}

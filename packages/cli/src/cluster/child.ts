@@ -1,0 +1,87 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { stopWithParentVariable } from "@synod/node";
+import type { PlannedMember } from "./plan.js";
+import { serviceBin } from "./service-bin.js";
+
+/** How a service process ended. */
+export interface Ending {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** One running service. Its standard input is a pipe that only this process holds: when it closes, the service stops. */
+export class Child {
+  readonly member: PlannedMember;
+  readonly pid: number;
+  /** Resolves when the process is gone. */
+  readonly ended: Promise<Ending>;
+  #ending: Ending | undefined;
+  readonly #process: ChildProcess;
+
+  constructor(member: PlannedMember) {
+    this.member = member;
+    mkdirSync(path.dirname(member.log), { recursive: true });
+    const log = openSync(member.log, "a");
+    // Detached: Ctrl-C in a terminal reaches `up` alone, which then stops its children in good order.
+    this.#process = spawn(process.execPath, [serviceBin(member.role), "--config", member.config], {
+      stdio: ["pipe", log, log],
+      detached: true,
+      env: { ...serviceEnvironment(process.env), [stopWithParentVariable]: "1" },
+    });
+    closeSync(log);
+    this.pid = this.#process.pid ?? 0;
+    this.#process.stdin?.on("error", () => {
+      // A pipe to a process that died; its end is reported by `ended`.
+    });
+    this.ended = new Promise((resolve) => {
+      const end = (ending: Ending) => {
+        this.#ending = ending;
+        resolve(ending);
+      };
+      this.#process.once("exit", (code, signal) => end({ code, signal }));
+      this.#process.once("error", () => end({ code: null, signal: null }));
+    });
+  }
+
+  get running(): boolean {
+    return this.#ending === undefined;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    if (this.running) this.#process.kill(signal);
+  }
+}
+
+/** Synod's own variables say where one service stands: here the configuration file does. The log level may pass. */
+function serviceEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const kept = ([name]: [string, unknown]) => !name.startsWith("SYNOD_") || name === "SYNOD_LOG_LEVEL";
+  return Object.fromEntries(Object.entries(environment).filter(kept));
+}
+
+/** The last lines of a log file, the structured ones made readable. */
+export function lastLines(file: string, count: number): string[] {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch {
+    return [];
+  }
+  return text.trimEnd().split("\n").slice(-count).map(readable);
+}
+
+function readable(line: string): string {
+  try {
+    const { level, msg, err } = JSON.parse(line) as {
+      level?: unknown;
+      msg?: unknown;
+      err?: { message?: unknown };
+    };
+    if (typeof msg !== "string") return line;
+    const cause = typeof err?.message === "string" && err.message !== msg ? `: ${err.message}` : "";
+    return `${level} ${msg}${cause}`;
+  } catch {
+    return line;
+  }
+}

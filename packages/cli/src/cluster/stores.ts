@@ -1,0 +1,119 @@
+import { execFile } from "node:child_process";
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import type { ClusterFile } from "@synod/node";
+import { exitCode, Failure } from "../failure.js";
+import { clusterFileAt, defaultWindow } from "./cluster-file.js";
+import type { Counts, Plan, PlannedMember } from "./plan.js";
+import { serviceBin } from "./service-bin.js";
+
+/**
+ * Makes the stores and files of a new cluster, or finds those of an earlier start. Everything of a new one is made
+ * beside its place and renamed there at once: a start that is interrupted leaves no half of a cluster behind.
+ * Resolves to true when the cluster is new.
+ */
+export async function prepareCluster(plan: Plan): Promise<boolean> {
+  const stored = clusterFileAt(plan.clusterFile);
+  if (stored) {
+    requireSamePlan(plan, stored);
+    writeConfigs(plan, plan.cluster);
+    return false;
+  }
+  if (existsSync(plan.cluster)) {
+    const advice = "if nothing in it is needed, delete that directory and start again";
+    throw new Failure(`${plan.cluster} exists but holds no cluster.json: ${advice}`);
+  }
+  const making = path.join(plan.directory, "making");
+  rmSync(making, { recursive: true, force: true });
+  mkdirSync(making, { recursive: true });
+  for (const { role, id } of plan.members) if (role !== "leader") mkdirSync(path.join(making, id));
+  const stores = await makeStores(plan, making);
+  writeFileSync(
+    path.join(making, "cluster.json"),
+    `${JSON.stringify(clusterFile(plan, stores), undefined, 2)}\n`,
+  );
+  writeConfigs(plan, making);
+  renameSync(making, plan.cluster);
+  return true;
+}
+
+/** An acceptor's store is made here, once, and never by starting a service (rule 5). */
+async function makeStores(plan: Plan, making: string): Promise<Map<string, string>> {
+  const acceptors = plan.members.filter((member) => member.role === "acceptor");
+  const made = await Promise.all(
+    acceptors.map(async ({ id }) => [id, await initialise(path.join(making, id), id)] as const),
+  );
+  return new Map(made);
+}
+
+function initialise(data: string, id: string): Promise<string> {
+  const bin = serviceBin("acceptor");
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, [bin, "init", "--data", data, "--id", id], (error, stdout, stderr) => {
+      const store = stdout.trim();
+      if (!error && store !== "") resolve(store);
+      else reject(new Failure(`synod-acceptor init failed for ${id}: ${stderr.trim() || error?.message}`));
+    });
+  });
+}
+
+function clusterFile(plan: Plan, stores: ReadonlyMap<string, string>): ClusterFile {
+  const named = (role: PlannedMember["role"]) =>
+    plan.members.filter((member) => member.role === role).map(({ id, address }) => ({ id, address }));
+  return {
+    window: defaultWindow,
+    acceptors: named("acceptor").map((member) => ({ ...member, store: stores.get(member.id) ?? "" })),
+    leaders: named("leader"),
+    replicas: named("replica"),
+  };
+}
+
+/** The configuration file of each service; paths in it are absolute and name the final place. */
+function writeConfigs(plan: Plan, folder: string): void {
+  for (const member of plan.members) {
+    const config = {
+      id: member.id,
+      cluster: plan.clusterFile,
+      listen: member.address,
+      ...(member.role === "leader" ? {} : { data: member.data }),
+    };
+    writeFileSync(
+      path.join(folder, path.basename(member.config)),
+      `${JSON.stringify(config, undefined, 2)}\n`,
+    );
+  }
+}
+
+/** The counts and the first port of the cluster that a directory holds; undefined when it holds none. */
+export function storedShape(clusterFilePath: string): { counts: Counts; firstPort: number } | undefined {
+  const stored = clusterFileAt(clusterFilePath);
+  if (!stored) return undefined;
+  const address = stored.replicas[0]?.address ?? "";
+  return {
+    counts: {
+      acceptors: stored.acceptors.length,
+      leaders: stored.leaders.length,
+      replicas: stored.replicas.length,
+    },
+    firstPort: Number(address.slice(address.lastIndexOf(":") + 1)),
+  };
+}
+
+function requireSamePlan(plan: Plan, stored: ClusterFile): void {
+  const problems: string[] = [];
+  for (const role of ["acceptors", "leaders", "replicas"] as const) {
+    const found = stored[role].length;
+    if (found !== plan.counts[role])
+      problems.push(`  --${role} ${plan.counts[role]}: the cluster there has ${found}`);
+  }
+  const shape = storedShape(plan.clusterFile);
+  if (problems.length === 0 && shape?.firstPort !== plan.firstPort) {
+    problems.push(`  --port ${plan.firstPort}: the cluster there was made for port ${shape?.firstPort}`);
+  }
+  if (problems.length === 0) return;
+  const advice = "Leave those flags out to resume the cluster, or give another --data for a new one.";
+  throw new Failure(
+    [`${plan.directory} holds another cluster:`, ...problems, advice].join("\n"),
+    exitCode.usage,
+  );
+}

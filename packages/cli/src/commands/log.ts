@@ -1,0 +1,43 @@
+import type { CommandModule } from "yargs";
+import { readLog } from "../calls.js";
+import { Failure, reasonOf } from "../failure.js";
+import { presentSlot, slotJson } from "../log/present.js";
+import { replicaAddresses } from "../targets.js";
+import { requireWhole, withReplicas } from "./options.js";
+
+interface LogArguments {
+  from: number;
+  limit: number | undefined;
+  replica: string[];
+  json: boolean;
+}
+
+export const logCommand: CommandModule<object, LogArguments> = {
+  command: "log",
+  describe: "the decided log as one replica keeps it, one line a slot",
+  builder: (yargs) =>
+    withReplicas(yargs)
+      .option("from", { type: "number", default: 1, describe: "first slot" })
+      .option("limit", { type: "number", describe: "at most this many slots" })
+      .option("json", { type: "boolean", default: false, describe: "print one JSON object a slot" }),
+  handler: async ({ from, limit, replica, json }) => {
+    const first = requireWhole("from", from, 1);
+    const most = limit === undefined ? Number.POSITIVE_INFINITY : requireWhole("limit", limit, 1);
+    const troubles: string[] = [];
+    for (const address of replicaAddresses(replica)) {
+      let printed = 0;
+      try {
+        for await (const decided of readLog(address, first, most)) {
+          process.stdout.write(`${json ? slotJson(decided) : presentSlot(decided)}\n`);
+          printed += 1;
+        }
+        return;
+      } catch (error) {
+        troubles.push(`  ${address}: ${reasonOf(error)}`);
+        // What is printed came from that replica: the rest of it cannot come from another one.
+        if (printed > 0) break;
+      }
+    }
+    throw new Failure(["cannot read the log:", ...troubles].join("\n"));
+  },
+};

@@ -1,0 +1,30 @@
+import type { CommandModule } from "yargs";
+import { askStatus } from "../calls.js";
+import { exitCode } from "../failure.js";
+import { gather, startingPoints } from "../status/gather.js";
+import { presentStatus, sortReports } from "../status/present.js";
+import { frontier, verdict } from "../status/verdict.js";
+import { withReplicas } from "./options.js";
+
+const answerWithinMs = 1_000;
+
+export const statusCommand: CommandModule<object, { replica: string[]; json: boolean }> = {
+  command: "status",
+  describe: "who is there, who leads, who lags, and why nothing moves (exit 1 when nothing does)",
+  builder: (yargs) =>
+    withReplicas(yargs).option("json", {
+      type: "boolean",
+      default: false,
+      describe: "print one line of JSON",
+    }),
+  handler: async ({ replica, json }) => {
+    const start = startingPoints(replica, process.cwd());
+    const reports = await gather(start, (address) => askStatus(address, answerWithinMs));
+    const found = verdict(reports);
+    const text = json
+      ? JSON.stringify({ ...found, frontier: frontier(reports), members: sortReports(reports) })
+      : presentStatus(reports);
+    process.stdout.write(`${text}\n`);
+    process.exitCode = found.moves ? exitCode.done : exitCode.failed;
+  },
+};

@@ -1,0 +1,19 @@
+// For scripts and tests: a local cluster as `synod up` starts it, and the demo's comparison.
+
+export { askStatus, readLog } from "./calls.js";
+export { Child, type Ending } from "./cluster/child.js";
+export { type ClusterEvents, LocalCluster } from "./cluster/local-cluster.js";
+export { type Counts, type Plan, type PlannedMember, planCluster, type RoleName } from "./cluster/plan.js";
+export { freePorts } from "./cluster/ports.js";
+export { waitUntilReady } from "./cluster/ready.js";
+export { serviceBin } from "./cluster/service-bin.js";
+export { prepareCluster } from "./cluster/stores.js";
+export {
+  type ClientResult,
+  type Comparison,
+  compareDemo,
+  type ReplicaFinal,
+  withPlantedDifference,
+} from "./demo/compare.js";
+export type { DecidedCommand, DecidedSlot } from "./log/decided.js";
+export type { RoleReport } from "./status/report.js";

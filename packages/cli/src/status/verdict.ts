@@ -1,0 +1,139 @@
+import { compareBallots, majorityOf } from "@synod/core";
+import type { RoleName } from "../cluster/plan.js";
+import { type Answered, type RoleReport, statesOf } from "./report.js";
+
+export interface Verdict {
+  /** True when commands can be decided and executed now, as far as the answers tell. */
+  readonly moves: boolean;
+  /** Why nothing moves. */
+  readonly reasons: readonly string[];
+  /** What is wrong although the cluster moves. */
+  readonly warnings: readonly string[];
+  /** Id of the active leader. */
+  readonly leader: string | undefined;
+}
+
+/** What was found about one role. */
+interface Finding {
+  /** Enough to keep the cluster from moving. */
+  readonly reason?: string;
+  /** Wrong, but no reason to stand still. */
+  readonly notes: readonly string[];
+}
+
+/** Progress needs a majority of the acceptors, an active leader that reaches them, and one replica that serves. */
+export function verdict(reports: readonly RoleReport[]): Verdict {
+  const active = activeLeader(reports);
+  const findings = [judgeAcceptors(reports), judgeLeaders(reports, active), judgeReplicas(reports)];
+  const reasons = findings.flatMap(({ reason }) => (reason === undefined ? [] : [reason]));
+  const warnings = findings.flatMap(({ notes }) => notes);
+  return { moves: reasons.length === 0, reasons, warnings, leader: active?.id };
+}
+
+function activeLeader(reports: readonly RoleReport[]): Answered | undefined {
+  const actives = reports.flatMap((report) =>
+    report.answered && report.state.role === "leader" && report.state.phase === "active"
+      ? [{ report, ballot: report.state.ballot }]
+      : [],
+  );
+  // One that is preempted and does not know it yet may say the same: the higher ballot is right.
+  return actives.sort((a, b) => compareBallots(b.ballot, a.ballot))[0]?.report;
+}
+
+/** "2 of 3 acceptors needed: a2 unreachable", or "a2 not counted" when it answers with a store the cluster does not know. */
+function judgeAcceptors(reports: readonly RoleReport[]): Finding {
+  const { all, answering, silent } = ofRole(reports, "acceptor");
+  // Nobody told of any: then no leader answers either, and that is said.
+  if (all.length === 0) return { notes: [] };
+  const uncounted = answering.flatMap(({ id }) => {
+    const problem = leadersProblemWith(id, reports);
+    return problem === undefined ? [] : [`${id} not counted: ${problem}`];
+  });
+  if (silent.length + uncounted.length === 0) return { notes: problemsOf(answering, "acceptor") };
+  const needed = majorityOf(all.length);
+  const missing = [...(silent.length > 0 ? [`${silent.join(", ")} unreachable`] : []), ...uncounted];
+  const summary = `${needed} of ${all.length} acceptors needed: ${missing.join("; ")}`;
+  if (answering.length - uncounted.length < needed) return { reason: summary, notes: [] };
+  return { notes: [summary] };
+}
+
+/** What the leaders say is wrong with an acceptor; undefined when one of them counts it. */
+function leadersProblemWith(acceptor: string, reports: readonly RoleReport[]): string | undefined {
+  const views = ofRole(reports, "leader").answering.flatMap((leader) =>
+    leader.peers.filter((peer) => peer.role === "acceptor" && peer.id === acceptor),
+  );
+  if (views.length === 0 || views.some((view) => view.connected && view.problem === "")) return undefined;
+  return views.find((view) => view.problem !== "")?.problem ?? "no leader is connected to it";
+}
+
+function judgeLeaders(reports: readonly RoleReport[], active: Answered | undefined): Finding {
+  const { all, answering, silent } = ofRole(reports, "leader");
+  if (answering.length === 0) {
+    if (all.length > 0) return { reason: `no leader answers: ${silent.join(", ")} unreachable`, notes: [] };
+    return ofRole(reports, "replica").answering.length > 0
+      ? { reason: "no leader is known: no replica told of any", notes: [] }
+      : { notes: [] };
+  }
+  const notes = silent.length > 0 ? [`leader ${silent.join(", ")} unreachable`] : [];
+  // Without a majority of the acceptors no leader can be active, and each says so: once is enough.
+  if (judgeAcceptors(reports).reason !== undefined) return { notes };
+  notes.push(...problemsOf(answering, "leader"));
+  if (active?.state.role !== "leader") {
+    const phases = statesOf(answering, "leader").map(
+      ({ phase }, index) => `${answering[index]?.id} is ${phase}`,
+    );
+    return { reason: `no leader is active: ${[phases.join(", "), ...notes].join("; ")}`, notes: [] };
+  }
+  const { unreachable } = active.state;
+  const acceptors = ofRole(reports, "acceptor").all.length;
+  if (acceptors > 0 && acceptors - unreachable.length < majorityOf(acceptors)) {
+    const missing = `${unreachable.join(", ")} unreachable`;
+    return { reason: `leader ${active.id} reaches no majority of the acceptors: ${missing}`, notes };
+  }
+  return { notes };
+}
+
+function judgeReplicas(reports: readonly RoleReport[]): Finding {
+  const { all, answering, silent } = ofRole(reports, "replica");
+  if (all.length === 0) return { reason: "no replica is known", notes: [] };
+  if (answering.length === 0) {
+    return { reason: `no replica answers: ${silent.join(", ")} unreachable`, notes: [] };
+  }
+  const notes = silent.length > 0 ? [`replica ${silent.join(", ")} unreachable`] : [];
+  // What keeps acceptors or leaders from working keeps replicas from serving, in the same words.
+  const cause = judgeAcceptors(reports).reason ?? judgeLeaders(reports, activeLeader(reports)).reason;
+  if (cause !== undefined) return { notes };
+  notes.push(...problemsOf(answering, "replica"));
+  const waiting = answering.filter(({ serving, problem }) => !serving && problem === "").map(({ id }) => id);
+  if (waiting.length > 0) notes.push(`replica ${waiting.join(", ")} does not serve yet`);
+  if (answering.some(({ serving }) => serving)) return { notes };
+  return { reason: `no replica serves: ${notes.join("; ")}`, notes: [] };
+}
+
+function ofRole(reports: readonly RoleReport[], role: RoleName) {
+  const all = reports.filter((report) => report.role === role);
+  return {
+    all,
+    answering: all.filter((report) => report.answered),
+    /** Ids of those that do not answer. */
+    silent: all.filter((report) => !report.answered).map(({ id }) => id),
+  };
+}
+
+/** What members say is wrong, each problem once: "replica r1, r2: behind". */
+function problemsOf(members: readonly Answered[], role: RoleName): string[] {
+  const idsOf = new Map<string, string[]>();
+  for (const { id, problem } of members) {
+    if (problem !== "") idsOf.set(problem, [...(idsOf.get(problem) ?? []), id]);
+  }
+  return [...idsOf].map(([problem, ids]) => `${role} ${ids.join(", ")}: ${problem}`);
+}
+
+/** The highest slot that anybody knows to be decided or in work; what lag is measured against. */
+export function frontier(reports: readonly RoleReport[]): number {
+  const slots = [
+    ...statesOf(reports, "leader").map((state) => state.slotOut),
+    ...statesOf(reports, "replica").map((state) => Math.max(state.slotOut, state.highestKnown + 1)),
+  ];
+  return Math.max(1, ...slots);
+}

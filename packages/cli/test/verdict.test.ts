@@ -1,0 +1,172 @@
+import type { PeerStatus } from "@synod/wire";
+import { describe, expect, it } from "vitest";
+import { gather } from "../src/status/gather.js";
+import { presentStatus } from "../src/status/present.js";
+import type { Answered, RoleReport } from "../src/status/report.js";
+import { verdict } from "../src/status/verdict.js";
+
+const ballot = { round: 3, leader: "l2", incarnation: 99 };
+const common = {
+  answered: true,
+  clusterId: "c",
+  version: "0",
+  pid: 1,
+  uptimeSeconds: 1,
+  serving: true,
+  problem: "",
+  peers: [],
+} as const;
+
+function acceptor(id: string): Answered {
+  const state = {
+    role: "acceptor",
+    store: `s-${id}`,
+    startCount: 1,
+    trimmedBelow: 1,
+    promised: ballot,
+    highestSlot: 11,
+  } as const;
+  return { ...common, role: "acceptor", id, address: `h:${id}`, state };
+}
+
+function leader(
+  id: string,
+  phase: "passive" | "scouting" | "active" = "passive",
+  unreachable: string[] = [],
+  peers: PeerStatus[] = [],
+): Answered {
+  const state = {
+    role: "leader",
+    phase,
+    ballot,
+    slotOut: 12,
+    commanders: 0,
+    queued: 0,
+    unreachable,
+  } as const;
+  return { ...common, role: "leader", id, address: `h:${id}`, peers, state };
+}
+
+function replica(id: string, slotOut = 12, changes: Partial<Answered> = {}): Answered {
+  const counts = { highestKnown: 11, queued: 0, outstanding: 0, durableSlot: 11 };
+  const state = { role: "replica", slotOut, ...counts, hash: "ab", leader: "l2", ballot } as const;
+  return { ...common, role: "replica", id, address: `h:${id}`, state, ...changes };
+}
+
+function silent(one: Answered): RoleReport {
+  const { role, id, address } = one;
+  return { role, id, address, answered: false, reason: "connection refused" };
+}
+
+const acceptors = ["a1", "a2", "a3"].map(acceptor);
+const leaders = [leader("l1"), leader("l2", "active"), leader("l3")];
+const replicas = ["r1", "r2", "r3"].map((id) => replica(id));
+
+describe("the verdict", () => {
+  it("is that a whole cluster moves, and who leads it", () => {
+    const found = verdict([...acceptors, ...leaders, ...replicas]);
+    expect(found).toEqual({ moves: true, reasons: [], warnings: [], leader: "l2" });
+  });
+
+  it("names the acceptors that miss for a majority, and not what merely follows from that", () => {
+    const [a1, a2, a3] = acceptors as [Answered, Answered, Answered];
+    const problem = "no majority of acceptors: 2 of 3 needed; a2, a3 unreachable";
+    const waiting = [leader("l1"), leader("l2"), replica("r1", 12, { serving: false })];
+    const found = verdict([a1, silent(a2), silent(a3), ...waiting.map((one) => ({ ...one, problem }))]);
+    expect(found.moves).toBe(false);
+    expect([...found.reasons, ...found.warnings]).toEqual(["2 of 3 acceptors needed: a2, a3 unreachable"]);
+  });
+
+  it("only warns while a majority of the acceptors is left", () => {
+    const [a1, a2, a3] = acceptors as [Answered, Answered, Answered];
+    const found = verdict([a1, silent(a2), a3, ...leaders, ...replicas]);
+    expect(found.moves).toBe(true);
+    expect(found.warnings).toEqual(["2 of 3 acceptors needed: a2 unreachable"]);
+  });
+
+  it("does not count an acceptor that answers with another store, and says which", () => {
+    const problem = "store X is not the one configuration 1 names";
+    const view = { id: "a2", role: "acceptor", address: "h:a2", connected: true, problem } as const;
+    const seeing = leaders.map((one) => ({ ...one, peers: [view] }));
+    const [a1, a2, a3] = acceptors as [Answered, Answered, Answered];
+    const found = verdict([a1, a2, silent(a3), ...seeing, ...replicas]);
+    expect(found.reasons).toContain(`2 of 3 acceptors needed: a3 unreachable; a2 not counted: ${problem}`);
+  });
+
+  it("says that no leader is active, and what each does", () => {
+    const found = verdict([...acceptors, leader("l1", "scouting"), leader("l2"), ...replicas]);
+    expect(found.reasons).toEqual(["no leader is active: l1 is scouting, l2 is passive"]);
+  });
+
+  it("says that an active leader reaches no majority", () => {
+    const found = verdict([...acceptors, leader("l2", "active", ["a1", "a3"]), ...replicas]);
+    expect(found.reasons).toEqual(["leader l2 reaches no majority of the acceptors: a1, a3 unreachable"]);
+  });
+
+  it("says no more than that no replica answers when nobody else is known", () => {
+    expect(verdict([silent(replica("r1"))]).reasons).toEqual(["no replica answers: r1 unreachable"]);
+  });
+
+  it("needs one replica that serves", () => {
+    const waiting = replica("r1", 3, { serving: false, problem: "behind by 9 slots" });
+    const found = verdict([...acceptors, ...leaders, waiting, silent(replica("r2"))]);
+    expect(found.reasons).toEqual([
+      "no replica serves: replica r2 unreachable; replica r1: behind by 9 slots",
+    ]);
+  });
+});
+
+describe("the status table", () => {
+  it("has one line a process, in order, with lag and the reason why nothing moves", () => {
+    const [a1, a2, a3] = acceptors as [Answered, Answered, Answered];
+    const text = presentStatus([
+      a1,
+      silent(a2),
+      silent(a3),
+      leader("l2", "active"),
+      replica("r10", 9),
+      replica("r2"),
+    ]);
+    expect(text.split("\n")).toEqual([
+      "ROLE      ID   ADDRESS  HEALTH       BALLOT  SLOT  LAG  NOTES",
+      "replica   r2   h:r2     serving      3.l2    12    0    leader l2",
+      "replica   r10  h:r10    serving      3.l2    9     3    leader l2",
+      "leader    l2   h:l2     serving      3.l2    12    -    active",
+      "acceptor  a1   h:a1     serving      3.l2    11    -    store s-a1",
+      "acceptor  a2   h:a2     unreachable  -       -     -    connection refused",
+      "acceptor  a3   h:a3     unreachable  -       -     -    connection refused",
+      "",
+      "Nothing moves:",
+      "  2 of 3 acceptors needed: a2, a3 unreachable",
+    ]);
+  });
+});
+
+describe("gathering", () => {
+  it("finds everybody from one replica by way of its peers, and shows who does not answer", async () => {
+    const peer = (one: RoleReport): PeerStatus => ({
+      id: one.id,
+      role: one.role,
+      address: one.address,
+      connected: true,
+      problem: "",
+    });
+    const [known, a2] = acceptors as [Answered, Answered];
+    const l2 = { ...leader("l2", "active"), peers: [peer(known), peer(a2)] };
+    const r1 = { ...replica("r1"), peers: [peer(l2)] };
+    // It knows l2 too, by the far end of the connection that l2 made.
+    const a1 = { ...known, peers: [{ ...peer(l2), address: "h:59999" }] };
+    const answers = new Map([r1, l2, a1].map((one) => [one.address, one]));
+    const reports = await gather([{ role: "replica", id: "h:r1", address: "h:r1" }], async (address) => {
+      const answer = answers.get(address);
+      if (!answer) throw new Error("no answer within 1000 ms");
+      return answer;
+    });
+    expect(reports.map(({ id, answered }) => [id, answered])).toEqual([
+      ["r1", true],
+      ["l2", true],
+      ["a1", true],
+      ["a2", false],
+    ]);
+  });
+});

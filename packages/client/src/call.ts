@@ -1,0 +1,66 @@
+import { type Command, commandBytes } from "@synod/core";
+import type { Lane } from "./lane.js";
+import type { Session } from "./session.js";
+
+/** A successful answer. */
+export interface Reply {
+  /** The encoded response message of the method. */
+  readonly response: Uint8Array;
+  /** The slot that decided the command. */
+  readonly slot: number;
+}
+
+/** What a caller asked for, before it has a session and a number. */
+export interface Operation {
+  readonly service: string;
+  readonly method: string;
+  readonly request: Uint8Array;
+}
+
+/** The part of a call that exists once it belongs to a session. It never changes: every attempt sends the same bytes. */
+export interface Numbered {
+  readonly session: Session;
+  readonly command: Command;
+}
+
+/** One `execute`, from the caller's request until it is settled. */
+export class Call {
+  readonly operation: Operation;
+  readonly deadlineMs: number;
+  readonly startedAt = performance.now();
+  numbered: Numbered | undefined;
+  /** The lanes that carry it now, sent or about to be. */
+  readonly lanes = new Set<Lane>();
+  /** Addresses it was written to. */
+  readonly sentTo = new Set<string>();
+  sends = 0;
+  lastSentAt = 0;
+  /** When a retryable answer arrived: not again before this time. */
+  pausedUntil = 0;
+  /** The last thing a replica or its connection said about it. */
+  news = "";
+  settled = false;
+  readonly resolve: (reply: Reply) => void;
+  readonly reject: (error: Error) => void;
+  timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    operation: Operation,
+    deadlineMs: number,
+    resolve: (reply: Reply) => void,
+    reject: (error: Error) => void,
+  ) {
+    this.operation = operation;
+    this.deadlineMs = deadlineMs;
+    this.resolve = resolve;
+    this.reject = reject;
+  }
+
+  get bytes(): number {
+    return this.numbered ? commandBytes(this.numbered.command) : this.operation.request.length;
+  }
+
+  ageMs(now: number): number {
+    return now - this.startedAt;
+  }
+}

@@ -1,0 +1,276 @@
+import { status as Code } from "@grpc/grpc-js";
+import { maxRequestBytes, type Response } from "@synod/wire";
+import { Call, type Reply } from "./call.js";
+import { OutcomeUnknown, SynodError } from "./error.js";
+import { Lane } from "./lane.js";
+import type { ReplicaPort } from "./port.js";
+import { Session } from "./session.js";
+import { openSession } from "./session-opening.js";
+import { goesAgain, statusName } from "./status.js";
+import { Troubles } from "./troubles.js";
+
+export interface ClientSettings {
+  /** Milliseconds from the call to its end with an error, unless the call says otherwise. */
+  readonly deadlineMs: number;
+  /** Silence after which a call goes again, through another replica. */
+  readonly silenceMs: number;
+  /** Every command goes to every replica at once, and the first answer is taken. */
+  readonly sendToAll: boolean;
+  /** Commands outstanding under the session; the replicated session keeps 1,024 sequences above the mark. */
+  readonly maxOutstanding: number;
+  /** Calls that wait for room, beyond which a call fails at once. */
+  readonly maxWaiting: number;
+}
+
+export const defaultSettings: ClientSettings = Object.freeze({
+  deadlineMs: 10_000,
+  silenceMs: 1_000,
+  sendToAll: false,
+  maxOutstanding: 768,
+  maxWaiting: 65_536,
+});
+
+const sweepMs = 50;
+const firstPauseMs = 50;
+const maxHedgeMs = 8_000;
+
+/** Numbers calls within a session and moves them between replicas until each has an answer or is out of time. */
+export class CommandClient {
+  readonly #settings: ClientSettings;
+  readonly #lanes: readonly Lane[];
+  readonly #troubles: Troubles;
+  #current = 0;
+  #session: Session | undefined;
+  /** Sessions with calls that still wait, the present one included. */
+  readonly #sessions = new Map<string, Session>();
+  #opening = false;
+  readonly #waiting = new Set<Call>();
+  readonly #outstanding = new Set<Call>();
+  #sweep: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(ports: readonly ReplicaPort[], settings: ClientSettings) {
+    if (ports.length === 0) throw new TypeError("expected the address of at least one replica, found none");
+    this.#settings = settings;
+    const owner = {
+      answered: (lane: Lane, answers: readonly Response[]) => this.#answered(lane, answers),
+      failed: (lane: Lane, calls: readonly Call[]) => this.#failed(lane, calls),
+    };
+    this.#lanes = ports.map((port) => new Lane(port, owner));
+    this.#troubles = new Troubles(ports);
+  }
+
+  /** The session that new commands run under; undefined until one is open. */
+  get clientId(): string | undefined {
+    return this.#session?.clientId;
+  }
+
+  execute(service: string, method: string, request: Uint8Array, deadlineMs?: number): Promise<Reply> {
+    const limitMs = deadlineMs ?? this.#settings.deadlineMs;
+    return new Promise((resolve, reject) => {
+      const problem = this.#problemWith(request, limitMs);
+      if (problem) {
+        reject(problem);
+        return;
+      }
+      const call = new Call({ service, method, request }, limitMs, resolve, reject);
+      call.timer = setTimeout(() => this.#expire(call), limitMs);
+      this.#waiting.add(call);
+      this.#sweep ??= setInterval(() => this.#look(), sweepMs);
+      this.#pump();
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const call of [...this.#waiting, ...this.#outstanding]) {
+      const outcome = call.sends > 0 ? "unknown" : "not executed";
+      this.#settle(call);
+      call.reject(new SynodError(Code.CANCELLED, "the client was closed", outcome));
+    }
+    for (const lane of this.#lanes) lane.close();
+  }
+
+  #problemWith(request: Uint8Array, deadlineMs: number): SynodError | undefined {
+    if (this.#closed) return new SynodError(Code.CANCELLED, "the client is closed", "not executed");
+    if (!(deadlineMs > 0 && deadlineMs < 2 ** 31)) {
+      const reason = `expected a deadline of 1 to ${2 ** 31 - 1} ms, found ${deadlineMs}`;
+      return new SynodError(Code.INVALID_ARGUMENT, reason, "not executed");
+    }
+    if (request.length > maxRequestBytes) {
+      const reason = `expected a request of at most ${maxRequestBytes} bytes, found ${request.length}`;
+      return new SynodError(Code.INVALID_ARGUMENT, reason, "not executed");
+    }
+    if (this.#waiting.size >= this.#settings.maxWaiting) {
+      const reason = `${this.#waiting.size} calls wait already: let some finish first`;
+      return new SynodError(Code.RESOURCE_EXHAUSTED, reason, "not executed");
+    }
+    return undefined;
+  }
+
+  /** Gives numbers to waiting calls while session and window allow, and sends them. */
+  #pump(): void {
+    if (this.#waiting.size === 0 || this.#closed) return;
+    if (this.#session === undefined) {
+      if (!this.#opening) void this.#open();
+      return;
+    }
+    for (const call of this.#waiting) {
+      if (!this.#session.adopt(call)) return;
+      this.#waiting.delete(call);
+      this.#outstanding.add(call);
+      this.#send(call);
+    }
+  }
+
+  async #open(): Promise<void> {
+    this.#opening = true;
+    const opened = await openSession({
+      ports: this.#lanes.map((lane) => lane.port),
+      first: this.#current,
+      silenceMs: this.#settings.silenceMs,
+      wanted: () => this.#waiting.size > 0 && !this.#closed,
+      failed: (news) => {
+        for (const call of this.#waiting) call.news = news;
+      },
+    });
+    this.#opening = false;
+    if (opened === undefined) {
+      // Nobody waited any more; somebody may again by now.
+      this.#pump();
+      return;
+    }
+    this.#current = opened.index;
+    this.#session = new Session(opened.clientId, this.#settings.maxOutstanding);
+    this.#sessions.set(opened.clientId, this.#session);
+    this.#pump();
+  }
+
+  #send(call: Call): void {
+    if (this.#settings.sendToAll) {
+      for (const lane of this.#lanes) if (!call.lanes.has(lane)) lane.carry(call);
+      return;
+    }
+    this.#lane(this.#current).carry(call);
+  }
+
+  #lane(index: number): Lane {
+    return this.#lanes[index % this.#lanes.length] as Lane;
+  }
+
+  #answered(lane: Lane, answers: readonly Response[]): void {
+    for (const answer of answers) {
+      // A second answer, to an attempt through another replica, finds its call settled and is dropped here.
+      const call = this.#sessions.get(answer.clientId)?.calls.get(answer.sequence);
+      if (call === undefined) continue;
+      if (goesAgain(answer.status, answer.slot)) this.#pause(lane, call, answer);
+      else this.#finish(call, answer);
+    }
+    this.#pump();
+  }
+
+  #pause(lane: Lane, call: Call, answer: Response): void {
+    call.news = `${lane.port.address}: ${statusName(answer.status)}: ${answer.message}`;
+    lane.forget(call);
+    this.#leave(lane);
+    call.pausedUntil = performance.now() + firstPauseMs * Math.min(20, Math.max(1, call.sends));
+  }
+
+  #finish(call: Call, answer: Response): void {
+    this.#settle(call);
+    if (answer.status === Code.OK) {
+      call.resolve({ response: answer.response, slot: answer.slot });
+    } else if (answer.status === Code.ABORTED) {
+      this.#retire(call);
+      call.reject(new OutcomeUnknown(answer.message, answer.slot));
+    } else {
+      call.reject(new SynodError(answer.status, answer.message, "answered", answer.slot));
+    }
+  }
+
+  /** Its session is unknown to the cluster: later calls go under a new one; this one never does. */
+  #retire(call: Call): void {
+    const session = call.numbered?.session;
+    if (session === undefined) return;
+    if (this.#session === session) this.#session = undefined;
+    if (session.calls.size === 0) this.#sessions.delete(session.clientId);
+  }
+
+  #failed(lane: Lane, calls: readonly Call[]): void {
+    this.#leave(lane);
+    for (const call of calls) {
+      if (this.#settings.sendToAll) lane.carry(call);
+      else if (call.lanes.size === 0) this.#send(call);
+    }
+  }
+
+  /** New commands no longer go through this lane, unless there is no other. */
+  #leave(lane: Lane): void {
+    if (this.#lane(this.#current) !== lane) return;
+    for (let step = 1; step <= this.#lanes.length; step++) {
+      const index = (this.#current + step) % this.#lanes.length;
+      if (this.#lane(index).resting && step < this.#lanes.length) continue;
+      this.#current = index;
+      return;
+    }
+  }
+
+  /** Looks after the calls that got no answer: those in silence go again elsewhere, those paused go again. */
+  #look(): void {
+    const now = performance.now();
+    for (const call of this.#outstanding) {
+      if (call.lanes.size === 0 && call.pausedUntil <= now) this.#send(call);
+      else if (call.lanes.size > 0 && this.#silent(call, now)) this.#hedge(call);
+      this.#wonder(call, now);
+    }
+    for (const call of this.#waiting) {
+      this.#wonder(call, now);
+      break;
+    }
+  }
+
+  /** Each further attempt waits longer, so that a cluster without a majority is not buried in repeats. */
+  #silent(call: Call, now: number): boolean {
+    if (call.sends === 0 || this.#settings.sendToAll) return false;
+    const rounds = Math.floor(call.sends / this.#lanes.length);
+    return now - call.lastSentAt > Math.min(maxHedgeMs, this.#settings.silenceMs * 2 ** rounds);
+  }
+
+  #hedge(call: Call): void {
+    const lanes = [...call.lanes];
+    const last = lanes[lanes.length - 1] as Lane;
+    if (last.heardAt < call.lastSentAt) this.#leave(last);
+    const from = this.#lanes.indexOf(last);
+    const next = this.#lane(from + 1);
+    // The lane may carry it already from an earlier round: it is then sent there again.
+    next.forget(call);
+    next.carry(call);
+  }
+
+  #wonder(call: Call, now: number): void {
+    if (call.ageMs(now) > Math.min(this.#settings.silenceMs, call.deadlineMs / 2)) this.#troubles.ask();
+  }
+
+  #expire(call: Call): void {
+    this.#settle(call);
+    call.reject(this.#troubles.outOfTime(call));
+    this.#pump();
+  }
+
+  #settle(call: Call): void {
+    call.settled = true;
+    clearTimeout(call.timer);
+    this.#waiting.delete(call);
+    this.#outstanding.delete(call);
+    for (const lane of [...call.lanes]) lane.forget(call);
+    if (call.numbered) {
+      const { session, command } = call.numbered;
+      session.settle(command.sequence);
+      if (session !== this.#session && session.calls.size === 0) this.#sessions.delete(session.clientId);
+    }
+    if (this.#waiting.size === 0 && this.#outstanding.size === 0) {
+      clearInterval(this.#sweep);
+      this.#sweep = undefined;
+    }
+  }
+}

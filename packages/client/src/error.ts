@@ -1,0 +1,43 @@
+import { status as Code } from "@grpc/grpc-js";
+import { statusName } from "./status.js";
+
+/** What is known about the command when a call ends with an error. */
+export type Outcome =
+  /** It was executed, or refused by the log, with this status: the same on every replica. */
+  | "answered"
+  /** It reached no replica, or was refused before it was proposed: it will not be executed. */
+  | "not executed"
+  /** It may or may not have been executed, or may be later. */
+  | "unknown";
+
+/** The only error a call ends with. `message` starts with the status name and says what to do where that is known. */
+export class SynodError extends Error {
+  override readonly name: string = "SynodError";
+  /** A gRPC status code. */
+  readonly code: number;
+  readonly outcome: Outcome;
+  /** The slot that decided the command; 0 when none is known. */
+  readonly slot: number;
+  /** The reason without the status name. */
+  readonly reason: string;
+
+  constructor(code: number, reason: string, outcome: Outcome, slot = 0) {
+    super(`${statusName(code)}: ${reason}`);
+    this.code = code;
+    this.reason = reason;
+    this.outcome = outcome;
+    this.slot = slot;
+  }
+}
+
+/**
+ * The session that the command belonged to is gone from the replicated state, and with it the answers to earlier
+ * attempts. Sending the command again under another session could execute it twice, so the caller has to look first.
+ */
+export class OutcomeUnknown extends SynodError {
+  override readonly name = "OutcomeUnknown";
+
+  constructor(reason: string, slot: number) {
+    super(Code.ABORTED, reason, "unknown", slot);
+  }
+}

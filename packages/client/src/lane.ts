@@ -1,0 +1,140 @@
+import type { Command } from "@synod/core";
+import type { Response } from "@synod/wire";
+import type { Call } from "./call.js";
+import type { CommandStream, ReplicaPort } from "./port.js";
+import { statusName } from "./status.js";
+
+/** What a lane tells its client. */
+export interface LaneOwner {
+  answered(lane: Lane, answers: readonly Response[]): void;
+  /** The stream ended; these calls were on it, or about to be, and are no longer. */
+  failed(lane: Lane, calls: readonly Call[]): void;
+}
+
+const firstBackoffMs = 50;
+const maxBackoffMs = 1_000;
+const maxMessageCommands = 256;
+const maxMessageBytes = 1 << 20;
+
+/**
+ * The way to one replica: one stream, opened when there is something to send, and opened again with growing pauses
+ * after it failed. Commands that arrive in one turn of the event loop travel in one message.
+ */
+export class Lane {
+  readonly port: ReplicaPort;
+  readonly #owner: LaneOwner;
+  #stream: CommandStream | undefined;
+  #writable = true;
+  #backoffMs = 0;
+  #reopenAt = 0;
+  #reopening: NodeJS.Timeout | undefined;
+  #flushing: NodeJS.Immediate | undefined;
+  readonly #unsent = new Set<Call>();
+  readonly #sent = new Set<Call>();
+  /** When the replica last answered anything on this lane. */
+  heardAt = 0;
+  /** Why the last stream ended; empty after an answer. */
+  trouble = "";
+
+  constructor(port: ReplicaPort, owner: LaneOwner) {
+    this.port = port;
+    this.#owner = owner;
+  }
+
+  /** True while a failed connection waits before it is tried again. */
+  get resting(): boolean {
+    return this.#reopenAt > performance.now();
+  }
+
+  carry(call: Call): void {
+    call.lanes.add(this);
+    this.#sent.delete(call);
+    this.#unsent.add(call);
+    this.#flushSoon();
+  }
+
+  forget(call: Call): void {
+    this.#unsent.delete(call);
+    this.#sent.delete(call);
+    call.lanes.delete(this);
+  }
+
+  close(): void {
+    clearTimeout(this.#reopening);
+    clearImmediate(this.#flushing);
+    this.#stream?.close();
+    this.#stream = undefined;
+    this.port.close();
+  }
+
+  #flushSoon(): void {
+    this.#flushing ??= setImmediate(() => {
+      this.#flushing = undefined;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    if (this.#unsent.size === 0) return;
+    const restMs = this.#reopenAt - performance.now();
+    if (restMs > 0) {
+      this.#reopening ??= setTimeout(() => {
+        this.#reopening = undefined;
+        this.#flush();
+      }, restMs);
+      return;
+    }
+    this.#stream ??= this.#open();
+    while (this.#writable && this.#stream !== undefined && this.#unsent.size > 0) {
+      this.#writable = this.#stream.send(this.#nextMessage());
+    }
+  }
+
+  #nextMessage(): Command[] {
+    const commands: Command[] = [];
+    const now = performance.now();
+    let bytes = 0;
+    for (const call of this.#unsent) {
+      if (call.numbered === undefined) continue;
+      bytes += call.bytes;
+      if (commands.length > 0 && (bytes > maxMessageBytes || commands.length >= maxMessageCommands)) break;
+      commands.push(call.numbered.command);
+      call.sends += 1;
+      call.lastSentAt = now;
+      call.sentTo.add(this.port.address);
+      this.#unsent.delete(call);
+      this.#sent.add(call);
+    }
+    return commands;
+  }
+
+  #open(): CommandStream {
+    this.#writable = true;
+    return this.port.openStream({
+      answers: (answers) => {
+        this.heardAt = performance.now();
+        this.trouble = "";
+        this.#backoffMs = 0;
+        this.#owner.answered(this, answers);
+      },
+      drained: () => {
+        this.#writable = true;
+        this.#flush();
+      },
+      ended: (code, reason) => this.#ended(code, reason),
+    });
+  }
+
+  #ended(code: number, reason: string): void {
+    this.#stream = undefined;
+    this.trouble = `${this.port.address}: ${statusName(code)}: ${reason}`;
+    this.#backoffMs = Math.min(maxBackoffMs, this.#backoffMs === 0 ? firstBackoffMs : this.#backoffMs * 2);
+    this.#reopenAt = performance.now() + this.#backoffMs;
+    const calls = [...this.#sent, ...this.#unsent];
+    for (const call of calls) {
+      this.forget(call);
+      call.news = this.trouble;
+    }
+    this.#owner.failed(this, calls);
+  }
+}

@@ -1,0 +1,29 @@
+import type { Command } from "@synod/core";
+import type { Response } from "@synod/wire";
+
+/** What happens on a stream. After `ended` nothing more does. */
+export interface StreamEvents {
+  answers(answers: readonly Response[]): void;
+  /** The stream takes more again, after `send` returned false. */
+  drained(): void;
+  /** `code` is the gRPC status it ended with. */
+  ended(code: number, reason: string): void;
+}
+
+export interface CommandStream {
+  /** False when the caller should send no more before `drained`. */
+  send(commands: readonly Command[]): boolean;
+  /** Ends the stream without a further event. */
+  close(): void;
+}
+
+/** One replica, as the client needs it. The gRPC one stands in `replica-port.ts`. */
+export interface ReplicaPort {
+  readonly address: string;
+  /** Opens a session by a decided command; its name. Rejects with an error that has a gRPC `code`. */
+  openSession(deadlineMs: number): Promise<string>;
+  openStream(events: StreamEvents): CommandStream;
+  /** Why nothing moves, in the replica's own words; empty when it sees no problem. */
+  problem(deadlineMs: number): Promise<string>;
+  close(): void;
+}

@@ -1,0 +1,38 @@
+import type { ReplicaPort } from "./port.js";
+
+export interface SessionOpening {
+  readonly ports: readonly ReplicaPort[];
+  /** Index of the port to try first. */
+  readonly first: number;
+  readonly silenceMs: number;
+  /** Asked before every attempt; false ends the opening. */
+  wanted(): boolean;
+  failed(news: string): void;
+}
+
+const pauseMs = 100;
+const maxAttemptMs = 5_000;
+
+/**
+ * Opens a session through one replica after the other until one answers. An attempt whose answer is lost leaves an
+ * unused session behind, which the replicated state forgets in time: harmless, unlike a command.
+ */
+export async function openSession(
+  opening: SessionOpening,
+): Promise<{ clientId: string; index: number } | undefined> {
+  for (let attempt = 0; opening.wanted(); attempt++) {
+    const index = (opening.first + attempt) % opening.ports.length;
+    const port = opening.ports[index] as ReplicaPort;
+    const round = Math.floor(attempt / opening.ports.length);
+    try {
+      const clientId = await port.openSession(Math.min(maxAttemptMs, opening.silenceMs * 2 ** round));
+      return { clientId, index };
+    } catch (error) {
+      opening.failed(`${port.address}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    if (index === (opening.first + opening.ports.length - 1) % opening.ports.length) {
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
+  }
+  return undefined;
+}

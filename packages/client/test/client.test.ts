@@ -1,0 +1,222 @@
+import { status as Code } from "@grpc/grpc-js";
+import { maxRequestBytes } from "@synod/wire";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { type ClientSettings, CommandClient, defaultSettings } from "../src/client.js";
+import { OutcomeUnknown, SynodError } from "../src/error.js";
+import { answerTo, FakeCluster, FakeReplica } from "./fake-replica.js";
+
+const open: CommandClient[] = [];
+
+afterEach(() => {
+  for (const client of open.splice(0)) client.close();
+});
+
+function start(replicas: number, settings: Partial<ClientSettings> = {}) {
+  const cluster = new FakeCluster();
+  const fakes = Array.from({ length: replicas }, (_, index) => new FakeReplica(`r${index + 1}:1`, cluster));
+  const client = new CommandClient(fakes, {
+    ...defaultSettings,
+    silenceMs: 100,
+    deadlineMs: 5_000,
+    ...settings,
+  });
+  open.push(client);
+  const execute = (text: string, deadlineMs?: number) =>
+    client.execute("test.v1.Echo", "Echo", Buffer.from(text), deadlineMs);
+  return { cluster, replicas: fakes as [FakeReplica, FakeReplica, FakeReplica], client, execute };
+}
+
+async function failure(call: Promise<unknown>): Promise<SynodError> {
+  const error = await call.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(SynodError);
+  return error as SynodError;
+}
+
+describe("a client", () => {
+  it("answers each of many outstanding calls with its own response", async () => {
+    const { execute, cluster } = start(3);
+    const texts = Array.from({ length: 3_000 }, (_, index) => `command ${index}`);
+    const replies = await Promise.all(texts.map((text) => execute(text)));
+    expect(replies.map((reply) => Buffer.from(reply.response).toString())).toEqual(texts);
+    expect(cluster.executed).toHaveLength(3_000);
+  });
+
+  it("never has more sequences outstanding than the window allows", async () => {
+    const { execute, replicas } = start(1, { maxOutstanding: 10 });
+    replicas[0].behaviour = () => undefined;
+    const calls = Array.from({ length: 30 }, (_, index) => execute(`${index}`));
+    for (const call of calls) call.catch(() => undefined);
+    await vi.waitFor(() => expect(replicas[0].received).toHaveLength(10));
+    replicas[0].behaviour = (command) => replicas[0].cluster.execute(command);
+    for (const command of [...replicas[0].received]) replicas[0].answer(replicas[0].cluster.execute(command));
+    await Promise.all(calls);
+  });
+
+  it("sends an acknowledged mark below every sequence without an answer", async () => {
+    const { execute, replicas, cluster } = start(1);
+    const held = new Set(["3"]);
+    replicas[0].behaviour = (command) =>
+      held.has(Buffer.from(command.request).toString()) ? undefined : cluster.execute(command);
+    await execute("1");
+    await execute("2");
+    const third = execute("3");
+    await execute("4");
+    await execute("5");
+    expect(replicas[0].received.at(-1)).toMatchObject({ sequence: 5, acknowledged: 2 });
+    const command = replicas[0].received.find((one) => one.sequence === 3);
+    if (command) replicas[0].answer(cluster.execute(command));
+    await third;
+    await execute("6");
+    expect(replicas[0].received.at(-1)).toMatchObject({ sequence: 6, acknowledged: 5 });
+  });
+
+  it("takes the calls of a lost connection to the next replica, unchanged", async () => {
+    const { execute, replicas, cluster } = start(3);
+    replicas[0].behaviour = (command) => {
+      cluster.execute(command);
+      return undefined;
+    };
+    const calls = ["a", "b", "c"].map((text) => execute(text));
+    await vi.waitFor(() => expect(replicas[0].received).toHaveLength(3));
+    replicas[0].breakStream("connection reset");
+    const replies = await Promise.all(calls);
+    expect(replies.map((reply) => Buffer.from(reply.response).toString())).toEqual(["a", "b", "c"]);
+    expect(replicas[1].received).toEqual(replicas[0].received);
+    expect(cluster.executed).toHaveLength(3);
+  });
+
+  it("asks another replica when one stays silent, and sends later commands there", async () => {
+    const { execute, replicas, cluster } = start(3);
+    replicas[0].behaviour = () => undefined;
+    await execute("a");
+    expect(replicas[1].received).toEqual(replicas[0].received);
+    await execute("b");
+    expect(replicas[0].received).toHaveLength(1);
+    expect(cluster.executed).toHaveLength(2);
+  });
+
+  it("tries a replica that answers UNAVAILABLE without a slot no further, and another one at once", async () => {
+    const { execute, replicas } = start(3);
+    replicas[0].behaviour = (command) =>
+      answerTo(command, { status: Code.UNAVAILABLE, message: "no leader" });
+    await execute("a");
+    expect(replicas[1].received).toHaveLength(1);
+  });
+
+  it("takes an error with a slot as the command's answer, whatever its status", async () => {
+    const { execute, replicas } = start(3);
+    replicas[0].behaviour = (command) =>
+      answerTo(command, { status: Code.UNAVAILABLE, message: "said the service", slot: 7 });
+    expect(await failure(execute("a"))).toMatchObject({
+      code: Code.UNAVAILABLE,
+      outcome: "answered",
+      slot: 7,
+    });
+    expect(replicas[1].received).toHaveLength(0);
+  });
+
+  it("ignores a second answer to the same command", async () => {
+    const { execute, replicas, cluster } = start(1);
+    await execute("a");
+    const first = replicas[0].received[0];
+    if (first) replicas[0].answer(cluster.execute(first));
+    const reply = await execute("b");
+    expect(Buffer.from(reply.response).toString()).toBe("b");
+    expect(cluster.executed).toHaveLength(2);
+  });
+
+  it("never sends a command again once its session is unknown, and opens another one for later calls", async () => {
+    const { execute, replicas, client, cluster } = start(2);
+    await execute("a");
+    const before = client.clientId;
+    replicas[0].behaviour = (command) =>
+      command.clientId === before
+        ? answerTo(command, { status: Code.ABORTED, message: "session unknown", slot: 9 })
+        : cluster.execute(command);
+    const error = await failure(execute("b"));
+    expect(error).toBeInstanceOf(OutcomeUnknown);
+    expect(error.outcome).toBe("unknown");
+    await execute("c");
+    expect(client.clientId).not.toBe(before);
+    expect(cluster.executed.map((command) => Buffer.from(command.request).toString())).toEqual(["a", "c"]);
+  });
+
+  it("reaches a replica that comes back after all were down", async () => {
+    const { execute, replicas } = start(2);
+    await execute("a");
+    for (const replica of replicas) replica.down = true;
+    replicas[0].breakStream("connection reset");
+    const call = execute("b");
+    await vi.waitFor(() => expect(replicas[1].streamsOpened).toBeGreaterThan(1));
+    replicas[1].down = false;
+    await call;
+  });
+
+  it("sends every command to every replica in send-to-all mode and takes the first answer", async () => {
+    const { execute, replicas, cluster } = start(3, { sendToAll: true });
+    replicas[0].behaviour = () => undefined;
+    await execute("a");
+    for (const replica of replicas) {
+      await vi.waitFor(() => expect(replica.received).toHaveLength(1));
+    }
+    expect(cluster.executed).toHaveLength(1);
+  });
+});
+
+describe("a call's deadline", () => {
+  it("ends it with DEADLINE_EXCEEDED when nobody said why, outcome unknown", async () => {
+    const { execute, replicas } = start(1);
+    replicas[0].behaviour = () => undefined;
+    const error = await failure(execute("a", 150));
+    expect(error).toMatchObject({ code: Code.DEADLINE_EXCEEDED, outcome: "unknown" });
+    expect(error.message).toContain("no answer within 150 ms (it was sent to r1:1)");
+  });
+
+  it("ends it with UNAVAILABLE and the replica's problem when it tells one", async () => {
+    const { execute, replicas } = start(1);
+    replicas[0].behaviour = () => undefined;
+    replicas[0].troubles = "2 of 3 acceptors needed: a1, a2 unreachable";
+    const error = await failure(execute("a", 400));
+    expect(error.code).toBe(Code.UNAVAILABLE);
+    expect(error.message).toContain("2 of 3 acceptors needed: a1, a2 unreachable");
+  });
+
+  it("says that a command which reached no replica was not executed", async () => {
+    const { execute, replicas } = start(2);
+    for (const replica of replicas) replica.down = true;
+    const error = await failure(execute("a", 200));
+    expect(error).toMatchObject({ code: Code.UNAVAILABLE, outcome: "not executed" });
+    expect(error.message).toContain("connection refused");
+  });
+
+  it("lets the mark pass the sequence given up, so that the window cannot fill with lost calls", async () => {
+    const { execute, replicas, cluster } = start(1, { maxOutstanding: 2 });
+    replicas[0].behaviour = () => undefined;
+    await Promise.all([failure(execute("a", 100)), failure(execute("b", 100))]);
+    replicas[0].behaviour = (command) => cluster.execute(command);
+    await execute("c");
+    expect(replicas[0].received.at(-1)).toMatchObject({ sequence: 3, acknowledged: 2 });
+  });
+
+  it("refuses a request that is too large, and a deadline that is none, before sending anything", async () => {
+    const { client, replicas } = start(1);
+    const large = new Uint8Array(maxRequestBytes + 1);
+    expect(await failure(client.execute("s.S", "M", large))).toMatchObject({ outcome: "not executed" });
+    expect(await failure(client.execute("s.S", "M", new Uint8Array(), 0))).toMatchObject({
+      code: Code.INVALID_ARGUMENT,
+    });
+    expect(replicas[0].received).toHaveLength(0);
+  });
+
+  it("is not waited for when the client is closed", async () => {
+    const { client, execute, replicas } = start(1);
+    replicas[0].behaviour = () => undefined;
+    const call = failure(execute("a"));
+    await vi.waitFor(() => expect(replicas[0].received).toHaveLength(1));
+    client.close();
+    expect(await call).toMatchObject({ code: Code.CANCELLED, outcome: "unknown" });
+  });
+});

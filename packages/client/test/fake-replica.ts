@@ -1,0 +1,99 @@
+import { status as Code } from "@grpc/grpc-js";
+import type { Command } from "@synod/core";
+import type { Response } from "@synod/wire";
+import type { CommandStream, ReplicaPort, StreamEvents } from "../src/port.js";
+
+/** The replicated sessions of a pretended cluster: what all its replicas agree on. */
+export class FakeCluster {
+  readonly executed: Command[] = [];
+  readonly #answers = new Map<string, Response>();
+  #sessions = 0;
+
+  openSession(): string {
+    this.#sessions += 1;
+    return `${this.#sessions}.0`;
+  }
+
+  /** Executes a command once; a repeat gets the stored answer. */
+  execute(command: Command): Response {
+    const key = `${command.clientId}#${command.sequence}`;
+    const stored = this.#answers.get(key);
+    if (stored) return stored;
+    this.executed.push(command);
+    const answer = answerTo(command, { slot: this.executed.length, response: command.request });
+    this.#answers.set(key, answer);
+    return answer;
+  }
+}
+
+export function answerTo(command: Command, given: Partial<Response>): Response {
+  const { clientId, sequence } = command;
+  return { clientId, sequence, status: Code.OK, message: "", response: new Uint8Array(), slot: 0, ...given };
+}
+
+/** What a replica does with a command: an answer, or nothing (yet). */
+export type Behaviour = (command: Command) => Response | undefined;
+
+/** One replica of a pretended cluster. It executes commands at once unless told to behave otherwise. */
+export class FakeReplica implements ReplicaPort {
+  readonly address: string;
+  readonly cluster: FakeCluster;
+  readonly received: Command[] = [];
+  behaviour: Behaviour;
+  troubles = "";
+  /** Rejects connections while set. */
+  down = false;
+  streamsOpened = 0;
+  #events: StreamEvents | undefined;
+
+  constructor(address: string, cluster: FakeCluster) {
+    this.address = address;
+    this.cluster = cluster;
+    this.behaviour = (command) => cluster.execute(command);
+  }
+
+  async openSession(): Promise<string> {
+    if (this.down) throw new Error("connection refused");
+    return this.cluster.openSession();
+  }
+
+  openStream(events: StreamEvents): CommandStream {
+    this.streamsOpened += 1;
+    this.#events = events;
+    if (this.down) setImmediate(() => this.breakStream("connection refused"));
+    return {
+      send: (commands) => {
+        for (const command of commands) this.#receive(command);
+        return true;
+      },
+      close: () => {
+        this.#events = undefined;
+      },
+    };
+  }
+
+  async problem(): Promise<string> {
+    return this.troubles;
+  }
+
+  close(): void {
+    this.#events = undefined;
+  }
+
+  /** Ends the stream, as a lost connection does. */
+  breakStream(reason: string): void {
+    const events = this.#events;
+    this.#events = undefined;
+    events?.ended(Code.UNAVAILABLE, reason);
+  }
+
+  answer(answer: Response): void {
+    this.#events?.answers([answer]);
+  }
+
+  #receive(command: Command): void {
+    this.received.push(command);
+    const answer = this.down ? undefined : this.behaviour(command);
+    if (answer) setImmediate(() => this.answer(answer));
+  }
+}

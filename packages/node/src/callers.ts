@@ -1,0 +1,96 @@
+import * as grpc from "@grpc/grpc-js";
+import type { Message } from "@synod/core";
+import { CallError, type UnaryCall } from "./server.js";
+
+/** Longest wait of a unary call that names no deadline. */
+export const longestWaitMs = 30_000;
+
+/** An answer must be there this long before the caller gives up, or our words about why not never arrive. */
+const marginMs = 50;
+
+/** How long a call may wait here. */
+export function waitMs(call: UnaryCall<unknown>): number {
+  const leftMs = call.timeLeftMs(longestWaitMs + marginMs);
+  return Math.max(1, leftMs > 4 * marginMs ? leftMs - marginMs : leftMs * 0.75);
+}
+
+interface Caller {
+  deliver(message: Message): void;
+  fail(error: CallError): void;
+}
+
+export interface Question<Answer> {
+  readonly call: UnaryCall<unknown>;
+  /** Hands the question to the role, which will answer to a peer with this id. */
+  ask(id: string): void;
+  /** The answer, when a message to the caller is one. */
+  take(message: Message): Answer | undefined;
+  /** Why there was none in time. */
+  describe(waitedMs: number): string;
+}
+
+/**
+ * People with grpcurl and contract tests, as peers of a role: each unary call gets an id that no member can have, under
+ * which the role's answer finds it.
+ */
+export class Callers {
+  readonly #waiting = new Map<string, Caller>();
+  readonly #most: number;
+  #number = 0;
+  #closed = false;
+
+  constructor(most = 1_000) {
+    this.#most = most;
+  }
+
+  /** Resolves with the answer; rejects with CallError at the deadline, when the caller is gone, or at shutdown. */
+  async ask<Answer>(question: Question<Answer>): Promise<Answer> {
+    if (this.#closed) throw shuttingDown();
+    if (this.#waiting.size >= this.#most)
+      throw new CallError(
+        grpc.status.RESOURCE_EXHAUSTED,
+        `${this.#most} calls are waiting already; try again later`,
+      );
+    // Not a name, so never a member's.
+    const id = `(caller ${++this.#number})`;
+    const limitMs = waitMs(question.call);
+    try {
+      return await new Promise<Answer>((resolve, reject) => {
+        const expire = () =>
+          reject(new CallError(grpc.status.DEADLINE_EXCEEDED, question.describe(Math.round(limitMs))));
+        const timer = setTimeout(expire, limitMs);
+        const fail = (error: CallError) => {
+          clearTimeout(timer);
+          reject(error);
+        };
+        const deliver = (message: Message) => {
+          const answer = question.take(message);
+          if (answer === undefined) return;
+          clearTimeout(timer);
+          resolve(answer);
+        };
+        question.call.onCancelled(() => fail(new CallError(grpc.status.CANCELLED, "the caller is gone")));
+        this.#waiting.set(id, { deliver, fail });
+        question.ask(id);
+      });
+    } finally {
+      this.#waiting.delete(id);
+    }
+  }
+
+  /** False when no caller has this id. */
+  deliver(id: string, message: Message): boolean {
+    const caller = this.#waiting.get(id);
+    caller?.deliver(message);
+    return caller !== undefined;
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const caller of [...this.#waiting.values()]) caller.fail(shuttingDown());
+  }
+}
+
+export function shuttingDown(): CallError {
+  return new CallError(grpc.status.UNAVAILABLE, "this process is shutting down; ask another member");
+}

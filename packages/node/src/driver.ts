@@ -1,0 +1,294 @@
+import { performance } from "node:perf_hooks";
+import {
+  type AcceptorRecord,
+  type Command,
+  InvariantViolation,
+  type Message,
+  type Output,
+  type Peer,
+  type Refusal,
+  type Tick,
+  type Value,
+} from "@synod/core";
+import { ExitCode } from "./exit-code.js";
+import { exitCodeOf } from "./failure.js";
+
+/** A role of the core as the driver sees it: synchronous, and silent about time and disks. */
+export interface SteppedRole<Input> {
+  step(input: Input): Output[];
+}
+
+/** Where `persist` outputs go. Leaders and replicas have none. */
+export interface Journal {
+  /** Takes a record; the role's own reads see it at once. */
+  write(record: AcceptorRecord): void;
+  /** Resolves when everything written before the call is on disk; rejects when it may not be. */
+  commit(): Promise<void>;
+}
+
+export interface DriverLogger {
+  debug(fields: object, text: string): void;
+  error(fields: object, text: string): void;
+}
+
+export interface DriverOptions<Input> {
+  readonly role: SteppedRole<Input | Tick>;
+  readonly tickMs: number;
+  readonly logger: DriverLogger;
+  readonly journal?: Journal | undefined;
+  /** Hands a message to the transport, which may lose it. Must not throw. */
+  send(to: Peer, message: Message): void;
+  apply?(slot: number, value: Value): void;
+  refuse?(command: Command, reason: Refusal): void;
+  /** Asked once at the start of every turn: one input made of everything that gathered since the last. */
+  gather?(): Input | undefined;
+  /** The process must end with this exit code; the driver has stopped and sends nothing more. */
+  onFatal(code: number, error: unknown): void;
+  /** Most inputs and milliseconds of one turn. */
+  readonly maxTurnInputs?: number;
+  readonly maxTurnMs?: number;
+  /** Inputs that may wait before `post` asks its caller to pause. */
+  readonly maxWaiting?: number;
+}
+
+interface Held {
+  readonly to: Peer;
+  readonly message: Message;
+  /** How many records must be on disk before it may leave. */
+  readonly after: number;
+}
+
+/** A tick that comes later than this many ticks after the last one is worth a word in the log. */
+const stallTicks = 5;
+
+/**
+ * Hosts one role: inputs queue up, one `step` each, and what a role asks for is carried out in order (the duties stand
+ * on `Output`). All inputs of an event-loop turn are stepped together and their records share one commit; messages
+ * that rest on records leave when these are on disk (rule 3). It makes no decision of the protocol.
+ */
+export class Driver<Input> {
+  readonly #options: DriverOptions<Input>;
+  readonly #maxTurnInputs: number;
+  readonly #maxTurnMs: number;
+  readonly #maxWaiting: number;
+  #waiting: (Input | Tick)[] = [];
+  /** Index of the next input in `#waiting`. */
+  #next = 0;
+  #scheduled = false;
+  #stopped = false;
+  #timer: NodeJS.Timeout | undefined;
+  #lastTickAt = 0;
+  #onRoom: (() => void)[] = [];
+  /** Records written, in all; of these handed to a commit; of these known to be on disk. */
+  #written = 0;
+  #committing = 0;
+  #durable = 0;
+  /** Commits under way, oldest first: they may end in any order, but count in this one. */
+  readonly #commits: { readonly through: number; done: boolean }[] = [];
+  readonly #held: Held[] = [];
+  #heldNext = 0;
+  /** Callers of `stop` that wait for the last commit. */
+  readonly #idle: (() => void)[] = [];
+
+  constructor(options: DriverOptions<Input>) {
+    this.#options = options;
+    this.#maxTurnInputs = options.maxTurnInputs ?? 1000;
+    this.#maxTurnMs = options.maxTurnMs ?? 5;
+    this.#maxWaiting = options.maxWaiting ?? 10_000;
+  }
+
+  /** Starts the ticks. Inputs posted before are stepped all the same. */
+  start(): void {
+    if (this.#stopped || this.#timer) return;
+    this.#lastTickAt = performance.now();
+    this.#timer = setInterval(() => this.#tick(), this.#options.tickMs);
+  }
+
+  /** Nothing is stepped or sent any more. Resolves when no commit is under way. */
+  async stop(): Promise<void> {
+    this.#halt();
+    while (this.#commits.length > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  /**
+   * Queues an input. False when so many wait that the caller should stop reading until `whenRoom` calls; the input is
+   * taken all the same.
+   */
+  post(input: Input): boolean {
+    if (this.#stopped) return true;
+    this.#waiting.push(input);
+    this.wake();
+    return this.#waiting.length - this.#next < this.#maxWaiting;
+  }
+
+  /** Has a turn run soon, so that `gather` is asked. */
+  wake(): void {
+    if (this.#scheduled || this.#stopped) return;
+    this.#scheduled = true;
+    // After the sockets that are readable now, and never before a timer that is due.
+    setImmediate(() => this.#turn());
+  }
+
+  /** Calls back once when half the waiting inputs are gone. */
+  whenRoom(callback: () => void): void {
+    this.#onRoom.push(callback);
+    this.wake();
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    const sinceLastMs = now - this.#lastTickAt;
+    this.#lastTickAt = now;
+    // However late the timer fires, the role sees one tick: its own stall is not another's silence (rule 11).
+    if (sinceLastMs > stallTicks * this.#options.tickMs) {
+      this.#options.logger.debug(
+        { stalledMs: Math.round(sinceLastMs) },
+        "the process stalled; counted as one tick",
+      );
+    }
+    this.#waiting.push({ kind: "tick" });
+    this.wake();
+  }
+
+  #turn(): void {
+    this.#scheduled = false;
+    if (this.#stopped) return;
+    try {
+      this.#stepAll();
+    } catch (error) {
+      this.#fatal(exitCodeOf(error), error);
+      return;
+    }
+    this.#commit();
+    this.#makeRoom();
+    if (this.#next < this.#waiting.length) this.wake();
+  }
+
+  #stepAll(): void {
+    const gathered = this.#options.gather?.();
+    if (gathered !== undefined) this.#step(gathered);
+    const startedAt = performance.now();
+    for (let stepped = 0; this.#next < this.#waiting.length && stepped < this.#maxTurnInputs; stepped++) {
+      const input = this.#waiting[this.#next++] as Input | Tick;
+      this.#step(input);
+      if (this.#stopped) return;
+      // Looking at the clock costs more than many a step.
+      if (stepped % 16 === 15 && performance.now() - startedAt > this.#maxTurnMs) break;
+    }
+    if (this.#next === this.#waiting.length) {
+      this.#waiting = [];
+      this.#next = 0;
+    } else if (this.#next > 4096) {
+      this.#waiting = this.#waiting.slice(this.#next);
+      this.#next = 0;
+    }
+  }
+
+  #step(input: Input | Tick): void {
+    for (const output of this.#options.role.step(input)) this.#carryOut(output);
+  }
+
+  #carryOut(output: Output): void {
+    switch (output.kind) {
+      case "persist":
+        if (!this.#options.journal) throw new Error("a role without a store asked to persist a record");
+        this.#write(this.#options.journal, output.record);
+        return;
+      case "send":
+        this.#options.send(output.to, output.message);
+        return;
+      case "send-durable":
+        // Refusals have nothing of their own to write and wait all the same: they tell of earlier promises (rule 3).
+        if (this.#written === this.#durable) this.#options.send(output.to, output.message);
+        else this.#held.push({ to: output.to, message: output.message, after: this.#written });
+        return;
+      case "apply":
+        this.#options.apply?.(output.slot, output.value);
+        return;
+      case "refuse":
+        this.#options.refuse?.(output.command, output.reason);
+        return;
+    }
+  }
+
+  #write(journal: Journal, record: AcceptorRecord): void {
+    this.#written++;
+    try {
+      journal.write(record);
+    } catch (error) {
+      this.#fatal(
+        error instanceof InvariantViolation ? ExitCode.invariantViolated : ExitCode.writeFailed,
+        error,
+      );
+    }
+  }
+
+  /** One commit for everything this turn wrote. Earlier ones may still be under way. */
+  #commit(): void {
+    const { journal } = this.#options;
+    if (!journal || this.#stopped || this.#committing === this.#written) return;
+    this.#committing = this.#written;
+    const commit = { through: this.#written, done: false };
+    this.#commits.push(commit);
+    journal.commit().then(
+      () => this.#committed(commit),
+      (error: unknown) => {
+        this.#commits.length = 0;
+        this.#fatal(ExitCode.writeFailed, error);
+        this.#settle();
+      },
+    );
+  }
+
+  #committed(commit: { done: boolean }): void {
+    commit.done = true;
+    while (this.#commits[0]?.done) this.#durable = this.#commits.shift()?.through ?? this.#durable;
+    this.#settle();
+    if (this.#stopped) return;
+    try {
+      this.#release();
+    } catch (error) {
+      this.#fatal(ExitCode.unexpected, error);
+    }
+  }
+
+  #settle(): void {
+    if (this.#commits.length === 0) for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  #release(): void {
+    for (
+      let held = this.#held[this.#heldNext];
+      held && held.after <= this.#durable;
+      held = this.#held[this.#heldNext]
+    ) {
+      this.#heldNext++;
+      this.#options.send(held.to, held.message);
+    }
+    if (this.#heldNext === this.#held.length || this.#heldNext > 4096) {
+      this.#held.splice(0, this.#heldNext);
+      this.#heldNext = 0;
+    }
+  }
+
+  #makeRoom(): void {
+    if (this.#onRoom.length === 0 || this.#waiting.length - this.#next > this.#maxWaiting / 2) return;
+    for (const callback of this.#onRoom.splice(0)) callback();
+  }
+
+  #halt(): void {
+    this.#stopped = true;
+    clearInterval(this.#timer);
+    this.#waiting = [];
+    this.#next = 0;
+    this.#held.length = 0;
+    this.#heldNext = 0;
+    for (const callback of this.#onRoom.splice(0)) callback();
+  }
+
+  #fatal(code: number, error: unknown): void {
+    if (this.#stopped) return;
+    this.#halt();
+    this.#options.onFatal(code, error);
+  }
+}

@@ -1,0 +1,42 @@
+// For a service's main.
+
+// The hosts of the roles.
+export { AcceptorHost, type AcceptorHostOptions } from "./acceptor-host.js";
+export { type Address, isLoopback, parseAddress } from "./address.js";
+export {
+  type ClusterFile,
+  clusterIdOf,
+  expectedName,
+  genesisOf,
+  listOf,
+  maxMembersOf,
+  maxWindow,
+  parseClusterFile,
+  readClusterFile,
+} from "./cluster-file.js";
+export {
+  type ConfigurationAnswer,
+  type ConfigurationRequest,
+  readConfiguration,
+  type ServiceConfiguration,
+} from "./config.js";
+export { type LogLevel, sharedVariables } from "./config-file.js";
+export { ExitCode } from "./exit-code.js";
+export { exitCodeOf, ServiceFailure } from "./failure.js";
+export { type Condition, Health } from "./health.js";
+export type { Host, HostOptions } from "./host.js";
+export { LeaderHost, type LeaderHostOptions } from "./leader-host.js";
+export { type RunningService, runService, type ServiceContext } from "./lifecycle.js";
+export { createLogger, type Logger, type LogOptions } from "./log.js";
+export { stopWithParent, stopWithParentVariable } from "./parent.js";
+export { ConfigurationError } from "./problem.js";
+export { ReplicaHost, type ReplicaHostOptions } from "./replica-host.js";
+export {
+  type CommandLine,
+  type Given,
+  pathOf,
+  readCommandLine,
+  type Setting,
+  settingsHelp,
+} from "./settings.js";
+export { type HostedService, packageVersion, startHost } from "./start-host.js";

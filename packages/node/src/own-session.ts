@@ -1,0 +1,128 @@
+import { randomBytes } from "node:crypto";
+import * as grpc from "@grpc/grpc-js";
+import type { Command } from "@synod/core";
+import { openedSession, openSessionMethod, openSessionService } from "@synod/state-machine";
+import type { Response } from "@synod/wire";
+import { longestWaitMs } from "./callers.js";
+import type { Waiter } from "./requests.js";
+
+const openings = new WeakSet<Command>();
+
+/** The command that opens a session: its client id is a nonce of whoever proposes it (rule 16). */
+export function openSessionCommand(): Command {
+  const command: Command = {
+    clientId: randomBytes(16).toString("hex"),
+    sequence: 1,
+    acknowledged: 0,
+    service: openSessionService,
+    method: openSessionMethod,
+    request: new Uint8Array(),
+  };
+  openings.add(command);
+  return command;
+}
+
+/** True for what `openSessionCommand` made; not for the same words from a client. */
+export function isOpening(command: Command): boolean {
+  return openings.has(command);
+}
+
+export interface OwnSessionOptions {
+  execute(command: Command, limitMs: number, done: (response: Response) => void): void;
+  /** A waiter has its place in the session: propose this. */
+  bind(waiter: Waiter, command: Command): void;
+}
+
+/** Sequences in use at a time; below the window of a session, so that none is ever refused for it. */
+const maxInUse = 1_000;
+
+const leastCompacted = 1_024;
+
+/** Before another attempt to open a session, when the last one was answered with an error. */
+const againMs = 200;
+
+/**
+ * The session under which a replica proposes requests that name none (grpcurl): opened anew at each start (rule 16), and
+ * again when the cluster let go of it. Those that find no place wait for one.
+ */
+export class OwnSession {
+  readonly #options: OwnSessionOptions;
+  #opening = false;
+  /** Those that gave up waiting are among them until it is compacted. */
+  #queue: Waiter[] = [];
+  #compactAt = leastCompacted;
+  #session: { readonly name: string; next: number; lowest: number; readonly inUse: Set<number> } | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(options: OwnSessionOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    if (this.#closed || this.#session || this.#opening) return;
+    this.#opening = true;
+    this.#options.execute(openSessionCommand(), longestWaitMs, (response) => {
+      this.#opening = false;
+      if (response.status === grpc.status.OK) {
+        this.#session = { name: openedSession(response.response), next: 1, lowest: 1, inUse: new Set() };
+        this.#pump();
+      } else if (!this.#closed) {
+        this.#timer = setTimeout(() => this.start(), againMs);
+        this.#timer.unref();
+      }
+    });
+  }
+
+  enqueue(waiter: Waiter): void {
+    this.#queue.push(waiter);
+    if (this.#queue.length > this.#compactAt) {
+      this.#queue = this.#queue.filter((each) => !each.settled);
+      this.#compactAt = Math.max(leastCompacted, 2 * this.#queue.length);
+    }
+    this.#pump();
+  }
+
+  /** Nobody waits for a command of this session any more. */
+  release(command: Command): void {
+    const session = this.#session;
+    if (!session || session.name !== command.clientId) return;
+    session.inUse.delete(command.sequence);
+    while (session.lowest < session.next && !session.inUse.has(session.lowest)) session.lowest++;
+    if (this.#queue.length > 0) queueMicrotask(() => this.#pump());
+  }
+
+  /** The cluster does not know the session any more. */
+  lost(name: string): void {
+    if (this.#session?.name !== name) return;
+    this.#session = undefined;
+    this.start();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#queue = [];
+    clearTimeout(this.#timer);
+  }
+
+  #pump(): void {
+    const session = this.#session;
+    if (!session) return;
+    let taken = 0;
+    for (const waiter of this.#queue) {
+      if (session.next - session.lowest >= maxInUse) break;
+      taken++;
+      if (waiter.settled) continue;
+      const sequence = session.next++;
+      session.inUse.add(sequence);
+      // Whoever gave up waiting will not ask again, so its answer may go as well.
+      this.#options.bind(waiter, {
+        ...waiter.asked,
+        clientId: session.name,
+        sequence,
+        acknowledged: session.lowest - 1,
+      });
+    }
+    this.#queue.splice(0, taken);
+  }
+}

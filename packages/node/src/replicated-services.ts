@@ -1,0 +1,100 @@
+import * as grpc from "@grpc/grpc-js";
+import type { Command } from "@synod/core";
+import type { ReplicatedService } from "@synod/state-machine";
+import { isName, type Response } from "@synod/wire";
+import { waitMs } from "./callers.js";
+import type { Requests } from "./requests.js";
+import { CallError, type UnaryCall, unary } from "./server.js";
+
+/** Metadata of calls by name. The first three come from a client that has a session; the last is in the trailer. */
+export const metadataKeys = Object.freeze({
+  clientId: "synod-client-id",
+  sequence: "synod-sequence",
+  acknowledged: "synod-acknowledged",
+  slot: "synod-slot",
+});
+
+/** Resolves with the answer to one command; throws CallError when its status is not 0. */
+export async function executeOne(
+  requests: Requests,
+  call: UnaryCall<unknown>,
+  command: Command,
+): Promise<Response> {
+  const response = await new Promise<Response>((resolve) => {
+    const group = requests.submit([command], waitMs(call), (_, answer) => resolve(answer));
+    call.onCancelled(() => group.cancel());
+  });
+  if (response.status === grpc.status.OK) return response;
+  throw new CallError(response.status, response.message, slotTrailer(response));
+}
+
+export function slotTrailer({ slot }: Response): grpc.Metadata {
+  const trailer = new grpc.Metadata();
+  if (slot > 0) trailer.set(metadataKeys.slot, String(slot));
+  return trailer;
+}
+
+/** Serves replicated services by name: each unary call is one command, its request's bytes carried as they came. */
+export function addReplicatedServices(
+  server: grpc.Server,
+  services: readonly ReplicatedService[],
+  requests: Requests,
+): void {
+  for (const service of services) {
+    const definition: Record<string, grpc.MethodDefinition<Uint8Array, Uint8Array>> = {};
+    const handlers: grpc.UntypedServiceImplementation = {};
+    for (const method of service.methodNames) {
+      definition[method] = rawMethod(`/${service.name}/${method}`);
+      handlers[method] = unary<Uint8Array, Uint8Array>(async (call) => {
+        const command = commandOf(call, service.name, method);
+        const response = await executeOne(requests, call, command);
+        return { response: response.response, trailer: slotTrailer(response) };
+      });
+    }
+    server.addService(definition, handlers);
+  }
+}
+
+/** A unary method whose messages are bytes. */
+function rawMethod(path: string): grpc.MethodDefinition<Uint8Array, Uint8Array> {
+  return {
+    path,
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: asBuffer,
+    requestDeserialize: (bytes) => bytes,
+    responseSerialize: asBuffer,
+    responseDeserialize: (bytes) => bytes,
+  };
+}
+
+/** grpc-js copies what it sends with a method that only Buffers have. */
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function commandOf(call: UnaryCall<Uint8Array>, service: string, method: string): Command {
+  const [clientId] = call.metadata.get(metadataKeys.clientId);
+  const request = call.request;
+  if (clientId === undefined) return { clientId: "", sequence: 0, acknowledged: 0, service, method, request };
+  if (typeof clientId !== "string" || !isName(clientId))
+    throw new CallError(
+      grpc.status.INVALID_ARGUMENT,
+      `metadata ${metadataKeys.clientId}: expected the name of a session, found "${clientId}"`,
+    );
+  const sequence = integer(call.metadata, metadataKeys.sequence, 1, undefined);
+  const acknowledged = integer(call.metadata, metadataKeys.acknowledged, 0, 0);
+  return { clientId, sequence, acknowledged, service, method, request };
+}
+
+function integer(metadata: grpc.Metadata, key: string, least: number, absent: number | undefined): number {
+  const [text] = metadata.get(key);
+  if (text === undefined && absent !== undefined) return absent;
+  const value = Number(text);
+  if (typeof text === "string" && /^[0-9]{1,16}$/.test(text) && Number.isSafeInteger(value) && value >= least)
+    return value;
+  throw new CallError(
+    grpc.status.INVALID_ARGUMENT,
+    `metadata ${key}: expected a whole number from ${least} beside ${metadataKeys.clientId}, found ${text === undefined ? "nothing" : `"${text}"`}`,
+  );
+}

@@ -1,0 +1,121 @@
+import * as grpc from "@grpc/grpc-js";
+import { type Incoming, Invalid } from "@synod/wire";
+import { serverOptions } from "./channel.js";
+
+/** What a unary handler ends with when it does not answer. */
+export class CallError extends Error {
+  override readonly name = "CallError";
+  readonly code: grpc.status;
+  readonly metadata: grpc.Metadata | undefined;
+
+  constructor(code: grpc.status, details: string, metadata?: grpc.Metadata) {
+    super(details);
+    this.code = code;
+    this.metadata = metadata;
+  }
+}
+
+/** What a handler answers with. */
+export interface UnaryAnswer<Response> {
+  readonly response: Response;
+  readonly trailer?: grpc.Metadata | undefined;
+}
+
+/** A unary call with a request that is valid. */
+export interface UnaryCall<Request> {
+  readonly request: Request;
+  readonly metadata: grpc.Metadata;
+  /** Called once if the caller gives up. */
+  onCancelled(callback: () => void): void;
+  /** Milliseconds until the caller gives up, `maxMs` at most. */
+  timeLeftMs(maxMs: number): number;
+}
+
+/**
+ * Makes a grpc-js handler of a function that answers or throws: whatever it throws becomes a status, and nothing is
+ * left as a rejected promise that would end the process (grpc-node#308).
+ */
+export function unary<Request, Response>(
+  answer: (call: UnaryCall<Request>) => Promise<UnaryAnswer<Response>> | UnaryAnswer<Response>,
+): grpc.handleUnaryCall<Incoming<Request>, Incoming<Response>> {
+  return (call, callback) => {
+    call.on("error", () => {});
+    const { request, metadata } = call;
+    if (request instanceof Invalid) {
+      callback(statusOf(request.error));
+      return;
+    }
+    const onCancelled = (cancelled: () => void) => call.once("cancelled", cancelled);
+    const timeLeft = (maxMs: number) => timeLeftMs(call.getDeadline(), maxMs);
+    void (async () => {
+      try {
+        const { response, trailer } = await answer({ request, metadata, onCancelled, timeLeftMs: timeLeft });
+        callback(null, response, trailer);
+      } catch (error) {
+        callback(statusOf(error));
+      }
+    })();
+  };
+}
+
+const halfCharacters = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g;
+
+/** Errors that carry a gRPC code keep it; anything else is a defect here. */
+export function statusOf(error: unknown): grpc.ServerErrorResponse {
+  const { code, metadata } = error as { code?: unknown; metadata?: grpc.Metadata | undefined };
+  // Half a character in a status would throw within grpc-js, and end the process.
+  const details = (error instanceof Error ? error.message : String(error)).replace(halfCharacters, "\uFFFD");
+  const known = typeof code === "number" && grpc.status[code] !== undefined ? code : grpc.status.INTERNAL;
+  const status = { name: "Error", message: details, code: known, details };
+  return metadata ? { ...status, metadata } : status;
+}
+
+function timeLeftMs(deadline: grpc.Deadline, maxMs: number): number {
+  const atMs = deadline instanceof Date ? deadline.getTime() : deadline;
+  return Math.max(0, Math.min(atMs - Date.now(), maxMs));
+}
+
+/** The address is taken by another process. */
+export class AddressInUse extends Error {
+  override readonly name = "AddressInUse";
+  readonly code = "EADDRINUSE";
+}
+
+/** How long `stop` lets calls end by themselves. */
+const drainMs = 1_500;
+
+/** A gRPC server that can be stopped for certain. */
+export class Server {
+  readonly grpc: grpc.Server = new grpc.Server(serverOptions);
+  readonly #credentials: grpc.ServerCredentials;
+
+  constructor(credentials: grpc.ServerCredentials) {
+    this.#credentials = credentials;
+  }
+
+  /** Binds `host:port`, or any free port for port 0. Resolves to the port. Throws `AddressInUse`. */
+  listen(address: string): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.grpc.bindAsync(address, this.#credentials, (error, port) => {
+        if (!error) resolve(port);
+        else if (/EADDRINUSE/.test(error.message)) {
+          reject(
+            new AddressInUse(`${address} is in use by another process: stop that one, or listen elsewhere`),
+          );
+        } else reject(new Error(`cannot listen on ${address}: ${error.message}`));
+      });
+    });
+  }
+
+  /** Lets calls end for a moment, then ends them: tryShutdown alone can hang (grpc-node#1664). */
+  async stop(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(() => resolve(), drainMs);
+      this.grpc.tryShutdown(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+    this.grpc.forceShutdown();
+  }
+}

@@ -1,0 +1,272 @@
+import { type AcceptorRecord, InvariantViolation, type Message, type Output, type Peer } from "@synod/core";
+import { describe, expect, test, vi } from "vitest";
+import { Driver, type DriverOptions } from "../src/driver.js";
+
+const to: Peer = { role: "leader", id: "l1" };
+const record = (round: number): AcceptorRecord => ({
+  kind: "promise",
+  ballot: { round, leader: "l1", incarnation: 1 },
+});
+const message = (number: number): Message => ({ kind: "ping", number });
+const numberOf = (sent: Message) => (sent.kind === "ping" ? sent.number : -1);
+
+/** A role that answers each input with the outputs the input holds. */
+type Scripted = { readonly kind: "script"; readonly outputs: Output[] } | { readonly kind: "tick" };
+const persist = (round: number): Output => ({ kind: "persist", record: record(round) });
+const send = (number: number): Output => ({ kind: "send", to, message: message(number) });
+const sendDurable = (number: number): Output => ({ kind: "send-durable", to, message: message(number) });
+
+/** A store whose commits end when the test says so. */
+class HeldStore {
+  readonly records: AcceptorRecord[] = [];
+  readonly commits: { resolve(): void; reject(error: Error): void; readonly through: number }[] = [];
+
+  write(written: AcceptorRecord): void {
+    this.records.push(written);
+  }
+
+  commit(): Promise<void> {
+    return new Promise((resolve, reject) =>
+      this.commits.push({ resolve, reject, through: this.records.length }),
+    );
+  }
+}
+
+function start(more: Partial<DriverOptions<Scripted>> = {}) {
+  const store = new HeldStore();
+  const sent: number[] = [];
+  const fatal: { code: number; error: unknown }[] = [];
+  const driver = new Driver<Scripted>({
+    role: { step: (input) => (input.kind === "script" ? input.outputs : []) },
+    tickMs: 1000,
+    logger: { debug: () => {}, error: () => {} },
+    journal: store,
+    send: (_, taken) => sent.push(numberOf(taken)),
+    onFatal: (code, error) => fatal.push({ code, error }),
+    ...more,
+  });
+  const post = (...outputs: Output[]) => driver.post({ kind: "script", outputs });
+  return { driver, store, sent, fatal, post };
+}
+
+/** Every immediate that is due, and what they resolve, has run. */
+async function turn(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe("what must be durable first", () => {
+  test("a held message leaves when its record is on disk, and not before", async () => {
+    const { store, sent, post } = start();
+    post(persist(1), sendDurable(1), send(2));
+    await turn();
+    expect(sent).toEqual([2]);
+    store.commits[0]?.resolve();
+    await turn();
+    expect(sent).toEqual([2, 1]);
+  });
+
+  test("a refusal with nothing to write waits for the writes of earlier turns", async () => {
+    const { store, sent, post } = start();
+    post(persist(1), sendDurable(1));
+    await turn();
+    post(sendDurable(2));
+    await turn();
+    expect(sent).toEqual([]);
+    expect(store.commits).toHaveLength(1);
+    store.commits[0]?.resolve();
+    await turn();
+    expect(sent).toEqual([1, 2]);
+  });
+
+  test("a message leaves at once when everything is on disk already", async () => {
+    const { store, sent, post } = start();
+    post(persist(1));
+    await turn();
+    store.commits[0]?.resolve();
+    await turn();
+    post(sendDurable(1));
+    await turn();
+    expect(sent).toEqual([1]);
+  });
+
+  test("a later commit that ends first releases nothing until the earlier one has ended", async () => {
+    const { store, sent, post } = start();
+    post(persist(1), sendDurable(1));
+    await turn();
+    post(persist(2), sendDurable(2));
+    await turn();
+    post(sendDurable(3));
+    await turn();
+    expect(store.commits).toHaveLength(2);
+    store.commits[1]?.resolve();
+    await turn();
+    expect(sent).toEqual([]);
+    store.commits[0]?.resolve();
+    await turn();
+    expect(sent).toEqual([1, 2, 3]);
+  });
+
+  test("the first commit releases its own messages while the second is under way", async () => {
+    const { store, sent, post } = start();
+    post(persist(1), sendDurable(1));
+    await turn();
+    post(sendDurable(2), persist(2), sendDurable(3));
+    await turn();
+    store.commits[0]?.resolve();
+    await turn();
+    expect(sent).toEqual([1, 2]);
+  });
+
+  test("records of one turn share one commit", async () => {
+    const { store, post } = start();
+    for (let round = 1; round <= 50; round++) post(persist(round));
+    await turn();
+    expect(store.commits.map((commit) => commit.through)).toEqual([50]);
+  });
+
+  test("a failed commit ends the process with code 7, and no held message leaves", async () => {
+    const { store, sent, fatal, post } = start();
+    post(persist(1), sendDurable(1));
+    await turn();
+    post(persist(2), sendDurable(2));
+    await turn();
+    store.commits[0]?.reject(new Error("EIO"));
+    await turn();
+    store.commits[1]?.resolve();
+    await turn();
+    post(send(3));
+    await turn();
+    expect(sent).toEqual([]);
+    expect(fatal.map(({ code }) => code)).toEqual([7]);
+  });
+
+  test("a store that throws on write ends the process with code 7", async () => {
+    const { fatal, sent, post } = start({
+      journal: {
+        write: () => {
+          throw new Error("full");
+        },
+        commit: () => Promise.resolve(),
+      },
+    });
+    post(persist(1), sendDurable(1));
+    await turn();
+    expect(fatal.map(({ code }) => code)).toEqual([7]);
+    expect(sent).toEqual([]);
+  });
+});
+
+describe("stepping", () => {
+  test("a broken invariant ends the process with code 8 and steps nothing more", async () => {
+    const step = vi.fn(() => {
+      throw new InvariantViolation("slot 1 was decided twice");
+    });
+    const { fatal, post } = start({ role: { step } });
+    post();
+    post();
+    await turn();
+    post();
+    await turn();
+    expect(step).toHaveBeenCalledTimes(1);
+    expect(fatal.map(({ code }) => code)).toEqual([8]);
+  });
+
+  test("any other exception ends the process with code 1", async () => {
+    const step = () => {
+      throw new TypeError("undefined is not a function");
+    };
+    const { fatal, post } = start({ role: { step } });
+    post();
+    await turn();
+    expect(fatal.map(({ code }) => code)).toEqual([1]);
+  });
+
+  test("a turn is bounded: timers run between the turns of a full mailbox", async () => {
+    let stepped = 0;
+    const { post } = start({
+      role: {
+        step: () => {
+          stepped++;
+          return [];
+        },
+      },
+      maxTurnInputs: 10,
+    });
+    for (let count = 0; count < 100_000; count++) post();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    expect(stepped).toBeLessThan(100_000);
+    await vi.waitFor(() => expect(stepped).toBe(100_000), { timeout: 5000 });
+  });
+
+  test("what gathers in one event-loop turn is one input", async () => {
+    const gathered: Output[][] = [];
+    let waiting: Output[] = [];
+    const { driver } = start({
+      role: {
+        step: (input) => {
+          if (input.kind === "script") gathered.push(input.outputs);
+          return [];
+        },
+      },
+      gather: () => {
+        const outputs = waiting;
+        waiting = [];
+        return outputs.length > 0 ? { kind: "script", outputs } : undefined;
+      },
+    });
+    for (const number of [1, 2, 3]) {
+      waiting.push(send(number));
+      driver.wake();
+    }
+    await turn();
+    expect(gathered.map((outputs) => outputs.length)).toEqual([3]);
+  });
+
+  test("a full mailbox asks its callers to pause, and calls back when there is room", async () => {
+    const { driver, post } = start({ maxWaiting: 3 });
+    expect([post(), post(), post(), post()]).toEqual([true, true, false, false]);
+    const room = vi.fn();
+    driver.whenRoom(room);
+    expect(room).not.toHaveBeenCalled();
+    await turn();
+    expect(room).toHaveBeenCalledTimes(1);
+  });
+
+  test("however long the process stalls, it is one tick", async () => {
+    let ticks = 0;
+    const stalls: object[] = [];
+    const { driver } = start({
+      tickMs: 10,
+      logger: { debug: (fields) => stalls.push(fields), error: () => {} },
+      role: {
+        step: (input) => {
+          if (input.kind === "tick") ticks++;
+          return [];
+        },
+      },
+    });
+    driver.start();
+    const until = performance.now() + 200;
+    while (performance.now() < until);
+    await vi.waitFor(() => expect(ticks).toBeGreaterThan(0), { interval: 1 });
+    expect(ticks).toBeLessThan(5);
+    expect(stalls).toHaveLength(1);
+    await driver.stop();
+  });
+
+  test("stopping waits for the commits under way, and then sends nothing", async () => {
+    const { driver, store, sent, post } = start();
+    post(persist(1), sendDurable(1));
+    await turn();
+    let stopped = false;
+    const stopping = driver.stop().then(() => {
+      stopped = true;
+    });
+    await turn();
+    expect(stopped).toBe(false);
+    store.commits[0]?.resolve();
+    await stopping;
+    expect(sent).toEqual([]);
+  });
+});

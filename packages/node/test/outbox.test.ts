@@ -1,0 +1,117 @@
+import { EventEmitter } from "node:events";
+import { expect, test, vi } from "vitest";
+import { Outbox } from "../src/outbox.js";
+
+/** A stream that takes `room` messages, then asks to wait until the test drains it. */
+class SlowStream extends EventEmitter {
+  readonly written: string[] = [];
+  #pending: (() => void)[] = [];
+  readonly #room: number;
+
+  constructor(room: number) {
+    super();
+    this.#room = room;
+  }
+
+  write(message: string, callback?: () => void): boolean {
+    this.written.push(message);
+    this.#pending.push(() => callback?.());
+    return this.#pending.length < this.#room;
+  }
+
+  /** Passes everything on. */
+  drain(): void {
+    for (const passed of this.#pending.splice(0)) passed();
+    this.emit("drain");
+  }
+
+  /** Passes one message on. */
+  passOne(): void {
+    this.#pending.shift()?.();
+  }
+}
+
+function make(bounds: { maxMessages?: number; maxBytes?: number; stallMs?: number } = {}, room = 2) {
+  const stream = new SlowStream(room);
+  const onStalled = vi.fn();
+  const outbox = new Outbox<string>({ stream, bytesOf: (message) => message.length, onStalled, ...bounds });
+  return { stream, outbox, onStalled };
+}
+
+test("messages leave in order, and wait while the stream does not drain", () => {
+  const { stream, outbox } = make();
+  for (const message of ["a", "b", "c", "d", "e"]) expect(outbox.send(message)).toBe(true);
+  expect(stream.written).toEqual(["a", "b"]);
+  expect(outbox.waiting).toBe(3);
+  stream.drain();
+  expect(stream.written).toEqual(["a", "b", "c", "d"]);
+  stream.drain();
+  expect(stream.written).toEqual(["a", "b", "c", "d", "e"]);
+});
+
+test("what is beyond the bound of messages is dropped and counted", () => {
+  const { outbox } = make({ maxMessages: 2 });
+  expect(["a", "b", "c", "d", "e", "f"].map((message) => outbox.send(message))).toEqual([
+    true,
+    true,
+    true,
+    true,
+    false,
+    false,
+  ]);
+  expect(outbox.dropped).toBe(2);
+});
+
+test("what is beyond the bound of bytes is dropped; the bytes that leave make room", () => {
+  const { stream, outbox } = make({ maxBytes: 10 });
+  outbox.send("a");
+  outbox.send("b");
+  expect(outbox.send("12345678")).toBe(true);
+  expect(outbox.send("123")).toBe(false);
+  expect(outbox.send("12")).toBe(true);
+  stream.drain();
+  stream.drain();
+  expect(outbox.waiting).toBe(0);
+  expect(outbox.send("0123456789")).toBe(true);
+});
+
+test("a peer that takes nothing is given up once; one that takes a little is not", () => {
+  vi.useFakeTimers();
+  try {
+    const { stream, outbox, onStalled } = make({ stallMs: 1000 });
+    for (const message of ["a", "b", "c"]) outbox.send(message);
+    vi.advanceTimersByTime(900);
+    stream.passOne();
+    vi.advanceTimersByTime(900);
+    expect(onStalled).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(200);
+    expect(onStalled).toHaveBeenCalledTimes(1);
+    expect(outbox.send("d")).toBe(false);
+    vi.advanceTimersByTime(5000);
+    expect(onStalled).toHaveBeenCalledTimes(1);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("an idle stream is never given up", () => {
+  vi.useFakeTimers();
+  try {
+    const { stream, outbox, onStalled } = make({ stallMs: 1000 });
+    outbox.send("a");
+    stream.drain();
+    vi.advanceTimersByTime(60_000);
+    expect(onStalled).not.toHaveBeenCalled();
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("a closed outbox writes nothing more", () => {
+  const { stream, outbox } = make();
+  for (const message of ["a", "b", "c"]) outbox.send(message);
+  outbox.close();
+  stream.drain();
+  expect(outbox.send("d")).toBe(false);
+  expect(stream.written).toEqual(["a", "b"]);
+});

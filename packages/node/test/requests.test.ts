@@ -1,0 +1,219 @@
+import * as grpc from "@grpc/grpc-js";
+import type { Command } from "@synod/core";
+import type { Answer } from "@synod/state-machine";
+import type { Response } from "@synod/wire";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { Requests, type RequestsOptions } from "../src/requests.js";
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const sum = (sequence: number, more: Partial<Command> = {}): Command => ({
+  clientId: "7.0",
+  sequence,
+  acknowledged: 0,
+  service: "bank.v1.Ledger",
+  method: "Add",
+  request: Buffer.from([sequence]),
+  ...more,
+});
+const anonymous = (byte: number) => sum(0, { clientId: "", request: Buffer.from([byte]) });
+const answerTo = (command: Command, more: Partial<Answer> = {}): Answer => ({
+  clientId: command.clientId,
+  sequence: command.sequence,
+  status: 0,
+  message: "",
+  response: Buffer.from("ok"),
+  slot: 9,
+  repeated: false,
+  ...more,
+});
+
+function make(more: Partial<RequestsOptions> = {}) {
+  const proposed: Command[] = [];
+  const requests = new Requests({
+    engine: { answerTo: () => undefined, validate: () => undefined },
+    propose: (command) => proposed.push(command),
+    obstacle: () => "",
+    ...more,
+  });
+  const answers: Response[] = [];
+  const submit = (command: Command, limitMs = 1000) =>
+    requests.submit([command], limitMs, (_, response) => answers.push(response));
+  /** Opens the replica's own session under this name. */
+  const open = (name: string) => {
+    const command = proposed.pop() as Command;
+    requests.executed(
+      command,
+      answerTo(command, { response: Buffer.concat([Buffer.from([0x0a, name.length]), Buffer.from(name)]) }),
+    );
+  };
+  return { requests, proposed, answers, submit, open };
+}
+
+test("a command is proposed once, and answered when it is executed", () => {
+  const { requests, proposed, answers, submit } = make();
+  submit(sum(1));
+  expect(proposed).toHaveLength(1);
+  requests.executed(sum(1), answerTo(sum(1)));
+  requests.executed(sum(1), answerTo(sum(1)));
+  expect(answers).toEqual([
+    { clientId: "7.0", sequence: 1, status: 0, message: "", response: Buffer.from("ok"), slot: 9 },
+  ]);
+  expect(requests.waiting).toBe(0);
+});
+
+test("a repeat of what is under way waits with it and is not proposed again", () => {
+  const { requests, proposed, answers, submit } = make();
+  submit(sum(1));
+  submit(sum(1));
+  expect(proposed).toHaveLength(1);
+  requests.executed(sum(1), answerTo(sum(1)));
+  expect(answers).toHaveLength(2);
+});
+
+test("the same sequence with other bytes has an answer of its own", () => {
+  const { requests, proposed, answers, submit } = make();
+  const other = sum(1, { request: Buffer.from("other") });
+  submit(sum(1));
+  submit(other);
+  expect(proposed).toHaveLength(2);
+  requests.executed(other, answerTo(other, { status: 3, message: "used for another request" }));
+  expect(answers.map(({ status }) => status)).toEqual([3]);
+  requests.executed(sum(1), answerTo(sum(1)));
+  expect(answers.map(({ status }) => status)).toEqual([3, 0]);
+});
+
+test("a command executed earlier is answered at once", () => {
+  const { proposed, answers, submit } = make({
+    engine: { answerTo: (command) => answerTo(command, { repeated: true }), validate: () => undefined },
+  });
+  submit(sum(1));
+  expect(proposed).toEqual([]);
+  expect(answers).toHaveLength(1);
+});
+
+test("what would never be executed is refused and not proposed", () => {
+  const { proposed, answers, submit } = make({
+    engine: { answerTo: () => undefined, validate: () => ({ status: 3, message: "key: expected some" }) },
+  });
+  submit(sum(1));
+  expect(proposed).toEqual([]);
+  expect(answers).toMatchObject([{ status: 3, message: "key: expected some", slot: 0 }]);
+});
+
+test("a wait ends at its limit, with the obstacle if there is one", () => {
+  let obstacle = "";
+  const { requests, answers, submit } = make({ obstacle: () => obstacle });
+  submit(sum(1), 500);
+  vi.advanceTimersByTime(499);
+  expect(answers).toEqual([]);
+  vi.advanceTimersByTime(1);
+  expect(answers[0]).toMatchObject({
+    status: grpc.status.DEADLINE_EXCEEDED,
+    message: "not decided within 500 ms; it may be decided later",
+  });
+  obstacle = "no majority of acceptors: 2 of 3 needed; a2, a3 unreachable";
+  submit(sum(2), 500);
+  vi.advanceTimersByTime(500);
+  expect(answers[1]).toMatchObject({
+    status: grpc.status.UNAVAILABLE,
+    message: `not decided within 500 ms: ${obstacle}`,
+  });
+  expect(requests.waiting).toBe(0);
+});
+
+test("whoever is gone gets no answer, and another one for the same command does", () => {
+  const { requests, answers, submit } = make();
+  const group = submit(sum(1));
+  submit(sum(1));
+  group.cancel();
+  requests.executed(sum(1), answerTo(sum(1)));
+  expect(answers).toHaveLength(1);
+  expect(requests.waiting).toBe(0);
+});
+
+test("more than the bound is refused at once", () => {
+  const { requests, proposed, answers, submit } = make({ maxWaiting: 2 });
+  for (const sequence of [1, 2, 3]) submit(sum(sequence));
+  expect(proposed).toHaveLength(2);
+  expect(answers).toMatchObject([{ sequence: 3, status: grpc.status.RESOURCE_EXHAUSTED }]);
+  requests.executed(sum(1), answerTo(sum(1)));
+  submit(sum(4));
+  expect(proposed).toHaveLength(3);
+});
+
+test("what the role refuses is answered with RESOURCE_EXHAUSTED", () => {
+  const { requests, proposed, answers, submit } = make();
+  submit(sum(1));
+  requests.refused(proposed[0] as Command, "queue-full");
+  expect(answers).toMatchObject([{ status: grpc.status.RESOURCE_EXHAUSTED }]);
+});
+
+test("closing answers everybody who waits, and whoever comes after", () => {
+  const { requests, answers, submit } = make();
+  requests.start();
+  submit(sum(1));
+  submit(anonymous(1));
+  requests.close();
+  submit(sum(2));
+  expect(answers.map(({ status }) => status)).toEqual(Array(3).fill(grpc.status.UNAVAILABLE));
+  expect(requests.waiting).toBe(0);
+});
+
+test("requests without a session go under the replica's own, in sequence, and are answered as they were asked", async () => {
+  const { requests, proposed, answers, submit, open } = make();
+  requests.start();
+  submit(anonymous(1));
+  submit(anonymous(2));
+  expect(proposed).toHaveLength(1);
+  open("3.0");
+  expect(proposed).toMatchObject([
+    { clientId: "3.0", sequence: 1, acknowledged: 0 },
+    { clientId: "3.0", sequence: 2, acknowledged: 0 },
+  ]);
+  requests.executed(proposed[0] as Command, answerTo(proposed[0] as Command));
+  submit(anonymous(3));
+  expect(proposed[2]).toMatchObject({ sequence: 3, acknowledged: 1 });
+  expect(answers).toMatchObject([{ clientId: "", sequence: 0, status: 0 }]);
+});
+
+test("the replica's own session is opened again when it is not known any more, and nothing is sent twice", () => {
+  const { requests, proposed, answers, submit, open } = make();
+  requests.start();
+  open("3.0");
+  submit(anonymous(1));
+  const lost = proposed.pop() as Command;
+  requests.executed(lost, answerTo(lost, { status: grpc.status.ABORTED, message: "not open" }));
+  expect(answers).toMatchObject([{ status: grpc.status.ABORTED }]);
+  expect(proposed).toMatchObject([{ service: "synod.v1.Replica", method: "OpenSession" }]);
+  open("8.0");
+  submit(anonymous(2));
+  expect(proposed).toMatchObject([{ clientId: "8.0", sequence: 1 }]);
+});
+
+test("more than the session's window wait for a place in it, and then have their turn", async () => {
+  const { requests, proposed, submit, open } = make();
+  requests.start();
+  open("3.0");
+  for (let count = 0; count < 1500; count++) submit(anonymous(1));
+  expect(proposed).toHaveLength(1000);
+  for (const command of proposed.slice(0, 600)) requests.executed(command, answerTo(command));
+  await Promise.resolve();
+  expect(proposed).toHaveLength(1500);
+  expect(proposed.at(-1)).toMatchObject({ sequence: 1500, acknowledged: 600 });
+});
+
+test("a client cannot open a session by writing the command itself", () => {
+  const { proposed, answers, submit } = make({
+    engine: { answerTo: () => undefined, validate: () => ({ status: 12, message: "there is no service" }) },
+  });
+  submit(sum(1, { service: "synod.v1.Replica", method: "OpenSession" }));
+  expect(proposed).toEqual([]);
+  expect(answers).toMatchObject([{ status: 12 }]);
+});

@@ -1,0 +1,39 @@
+// A service that does what its first parameter says. Runs compiled, as services do.
+import { createServer } from "node:net";
+import { createLogger, ExitCode, runService, ServiceFailure } from "@synod/node";
+
+const [behaviour, parameter] = process.argv.slice(2);
+
+/** @param {number} port */
+const listening = (port) =>
+  new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", () => resolve(server));
+  });
+
+runService("fixture", async (context) => {
+  if (behaviour === "done") {
+    process.stdout.write("answer\n");
+    return undefined;
+  }
+  context.logger = createLogger({ level: "info" });
+  if (behaviour === "fail") throw new ServiceFailure(ExitCode.noStore, "no store");
+  if (behaviour === "defect") setTimeout(() => JSON.parse("{"), 1);
+  if (behaviour === "rejection")
+    void Promise.reject(new ServiceFailure(ExitCode.writeFailed, "fsync failed"));
+  if (behaviour === "fatal")
+    setTimeout(() => context.fatal(ExitCode.invariantViolated, new Error("two values")), 1);
+  if (behaviour === "slow-start") {
+    context.say("starting");
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+  await listening(Number(parameter ?? 0));
+  context.say("ready");
+  return {
+    stop: async () => {
+      context.say("stop called");
+      if (behaviour === "hang") await new Promise(() => {});
+    },
+  };
+});

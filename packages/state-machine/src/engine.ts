@@ -1,0 +1,260 @@
+import { createHash } from "node:crypto";
+import {
+  type Command,
+  type Configuration,
+  Configurations,
+  type Genesis,
+  invariant,
+  type OrderedMap,
+  type RulingConfiguration,
+  type SessionLimits,
+  SessionTable,
+  Status,
+  type StoredAnswer,
+} from "@synod/core";
+import { SlotHash } from "./chain.js";
+import { failed, type HandlerError, type Outcome, run } from "./execution.js";
+import {
+  appliedKey,
+  configurationKey,
+  configurationRange,
+  decodeApplied,
+  decodeConfiguration,
+  encodeApplied,
+  encodeConfiguration,
+  sessionPrefix,
+} from "./layout.js";
+import { encodeOpenedSession, openSessionService, opensSession } from "./open-session.js";
+import type { Rejection, ReplicatedService } from "./service.js";
+import { type ServiceSpace, serviceSpace } from "./transaction.js";
+
+/** What a slot decided, its batch decoded. */
+export type Decided =
+  | { readonly kind: "batch"; readonly commands: readonly Command[] }
+  | { readonly kind: "configuration"; readonly configuration: Configuration }
+  | { readonly kind: "no-op" };
+
+/** The answer to one command of a slot. */
+export interface Answer {
+  readonly clientId: string;
+  readonly sequence: number;
+  /** gRPC status code. */
+  readonly status: number;
+  /** Empty on success. */
+  readonly message: string;
+  /** The encoded response message when the status is 0, else empty. */
+  readonly response: Uint8Array;
+  /** The slot that decided the command; for a repeat, the first one that did. */
+  readonly slot: number;
+  /** Executed in an earlier place of the log; this is the answer it got there. */
+  readonly repeated: boolean;
+}
+
+export interface EngineOptions {
+  /** All of the replicated state. What a slot writes must commit as one (rule 17). */
+  readonly state: OrderedMap;
+  readonly genesis: Genesis;
+  readonly services: readonly ReplicatedService[];
+  /** Told of undeclared exceptions in handlers, during `apply`. Must not throw. */
+  readonly onHandlerError: (error: HandlerError) => void;
+  /** Replicated behaviour, for tests: every replica of a cluster must use the same. */
+  readonly sessionLimits?: SessionLimits;
+}
+
+interface Installed {
+  readonly service: ReplicatedService;
+  readonly space: ServiceSpace;
+}
+
+const tags = Object.freeze({ noOp: 0, batch: 1, configuration: 2, put: 3, delete: 4, answer: 5 });
+
+/**
+ * Executes decided slots on the replicated state (PMMC 2.1's perform). Everything it knows stands in the map, so a new
+ * engine over the same map continues exactly where the last one ended. If `apply` throws, the map may hold a part of
+ * the slot: the process must end without committing it.
+ */
+export class Engine {
+  readonly #state: OrderedMap;
+  readonly #services = new Map<string, Installed>();
+  readonly #onHandlerError: (error: HandlerError) => void;
+  readonly #sessions: SessionTable;
+  readonly #configurations: Configurations;
+  readonly #slotHash = new SlotHash();
+  #appliedSlot = 0;
+  #revision = 0;
+  #hash: Uint8Array = new Uint8Array(32);
+
+  constructor(options: EngineOptions) {
+    const { state, genesis, services, onHandlerError } = options;
+    this.#state = state;
+    this.#onHandlerError = onHandlerError;
+    for (const service of services) {
+      if (service.name === openSessionService || this.#services.has(service.name)) {
+        throw new TypeError(
+          `services: expected each name once and none to be ${openSessionService}, found ${service.name}`,
+        );
+      }
+      this.#services.set(service.name, { service, space: serviceSpace(service.name) });
+    }
+    const stored = state.get(appliedKey);
+    if (stored !== undefined) {
+      const { slot, revision, hash } = decodeApplied(stored);
+      this.#appliedSlot = slot;
+      this.#revision = revision;
+      this.#hash = hash;
+    }
+    const known: RulingConfiguration[] = [];
+    for (const [, value] of state.range(configurationRange)) known.push(decodeConfiguration(value));
+    this.#configurations = new Configurations(genesis, known);
+    this.#sessions = new SessionTable(state, sessionPrefix, options.sessionLimits);
+  }
+
+  /** The last slot applied; 0 before the first. */
+  get appliedSlot(): number {
+    return this.#appliedSlot;
+  }
+
+  /** Commands executed so far. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** Hex, chained over all slots applied: two replicas that differ here have diverged (rule 27). */
+  get hash(): string {
+    return Buffer.from(this.#hash).toString("hex");
+  }
+
+  /** The configurations known to be decided, oldest first, configuration 1 included. */
+  get configurations(): readonly RulingConfiguration[] {
+    return this.#configurations.known;
+  }
+
+  /** Open sessions. */
+  get sessions(): number {
+    return this.#sessions.size;
+  }
+
+  /** For the edge: what would keep this request from being executed, whatever the state. Costs no slot. */
+  validate(service: string, method: string, request: Uint8Array): Rejection | undefined {
+    const installed = this.#services.get(service);
+    return installed === undefined ? this.#noService(service) : installed.service.validate(method, request);
+  }
+
+  /** For the edge: the answer to a command that has been executed already; undefined if that is not known here. */
+  answerTo(command: Command): Answer | undefined {
+    const verdict = this.#sessions.judge(command);
+    return verdict.kind === "repeat" ? answered(command, verdict.answer, true) : undefined;
+  }
+
+  /** Applies the next slot. One answer for each command of a batch, in order. */
+  apply(slot: number, decided: Decided): readonly Answer[] {
+    invariant(
+      slot === this.#appliedSlot + 1,
+      () => `expected slot ${this.#appliedSlot + 1} to be applied next, found ${slot}`,
+    );
+    this.#slotHash.start(this.#hash, slot);
+    this.#slotHash.tag(tags[decided.kind === "no-op" ? "noOp" : decided.kind]);
+    let answers: readonly Answer[] = [];
+    if (decided.kind === "batch") {
+      answers = decided.commands.map((command, index) => this.#perform(command, slot, index));
+      this.#sessions.settle();
+    } else if (decided.kind === "configuration") {
+      this.#configure(slot, decided.configuration);
+    }
+    this.#appliedSlot = slot;
+    this.#hash = this.#slotHash.finish();
+    this.#state.put(appliedKey, encodeApplied({ slot, revision: this.#revision, hash: this.#hash }));
+    return answers;
+  }
+
+  /** sha256, hex, over all keys and values of the state in order. Reads everything: for tests and comparisons. */
+  digestOfState(): string {
+    const digest = createHash("sha256");
+    const length = Buffer.alloc(4);
+    for (const entry of this.#state.range({ from: new Uint8Array(0) })) {
+      for (const bytes of entry) {
+        length.writeUInt32BE(bytes.length);
+        digest.update(length).update(bytes);
+      }
+    }
+    return digest.digest("hex");
+  }
+
+  #perform(command: Command, slot: number, index: number): Answer {
+    const answer = this.#answer(command, slot, index);
+    this.#slotHash.tag(tags.answer);
+    this.#slotHash.number(answer.status);
+    this.#slotHash.text(answer.message);
+    this.#slotHash.bytes(answer.response);
+    return answer;
+  }
+
+  #answer(command: Command, slot: number, index: number): Answer {
+    const at = { slot, index };
+    if (opensSession(command)) {
+      const response = encodeOpenedSession(this.#sessions.open(at));
+      return answered(command, { status: Status.ok, message: "", response, slot }, false);
+    }
+    const verdict = this.#sessions.judge(command);
+    if (verdict.kind === "refuse")
+      return answered(command, { ...failed(verdict.status, verdict.message), slot }, false);
+    if (verdict.kind === "repeat") {
+      this.#sessions.use(command, at);
+      return answered(command, verdict.answer, true);
+    }
+    this.#revision++;
+    const { status, message, response, writes } = this.#execute(command, slot);
+    for (const { key, value } of writes) {
+      this.#slotHash.tag(value === undefined ? tags.delete : tags.put);
+      this.#slotHash.bytes(key);
+      if (value === undefined) {
+        this.#state.delete(key);
+      } else {
+        this.#slotHash.bytes(value);
+        this.#state.put(key, value);
+      }
+    }
+    const answer: StoredAnswer = { status, message, response, slot };
+    this.#sessions.store(command, answer, at);
+    return answered(command, answer, false);
+  }
+
+  #execute(command: Command, slot: number): Outcome {
+    const { method, request, clientId, sequence } = command;
+    const installed = this.#services.get(command.service);
+    if (installed === undefined) {
+      const { status, message } = this.#noService(command.service);
+      return failed(status, message);
+    }
+    const { service, space } = installed;
+    const call = { service, space, method, request, slot, revision: this.#revision, clientId, sequence };
+    return run(this.#state, call, this.#onHandlerError);
+  }
+
+  #configure(slot: number, configuration: Configuration): void {
+    if (!this.#configurations.decided(slot, configuration)) return;
+    const ruling = encodeConfiguration(this.#configurations.latest);
+    this.#slotHash.bytes(ruling);
+    this.#state.put(configurationKey(configuration.number), ruling);
+  }
+
+  #noService(name: string): Rejection {
+    return {
+      status: Status.unimplemented,
+      message: `there is no replicated service "${name.slice(0, 64)}" here`,
+    };
+  }
+}
+
+function answered(command: Command, answer: StoredAnswer, repeated: boolean): Answer {
+  const { status, message, response, slot } = answer;
+  return {
+    clientId: command.clientId,
+    sequence: command.sequence,
+    status,
+    message,
+    response,
+    slot,
+    repeated,
+  };
+}

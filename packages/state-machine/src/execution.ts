@@ -1,0 +1,146 @@
+import { type OrderedMap, Status } from "@synod/core";
+import { commandLimits } from "./limits.js";
+import { type Context, isRejection, type ReplicatedService } from "./service.js";
+import { CommandLimitExceeded, EngineTransaction, type ServiceSpace } from "./transaction.js";
+import type { PendingWrite } from "./write-set.js";
+
+/** What a command came to: an answer, and the writes to make, none unless the status is 0. */
+export interface Outcome {
+  readonly status: number;
+  readonly message: string;
+  readonly response: Uint8Array;
+  readonly writes: readonly PendingWrite[];
+}
+
+/** A handler threw something undeclared, or returned what it must not. For the replica's log. */
+export interface HandlerError {
+  readonly service: string;
+  readonly method: string;
+  readonly slot: number;
+  readonly error: unknown;
+}
+
+/** One call of a method. */
+export interface Call {
+  readonly service: ReplicatedService;
+  readonly space: ServiceSpace;
+  readonly method: string;
+  readonly request: Uint8Array;
+  readonly slot: number;
+  readonly revision: number;
+  readonly clientId: string;
+  readonly sequence: number;
+}
+
+const noBytes = new Uint8Array(0);
+const noWrites: readonly PendingWrite[] = [];
+
+export function failed(status: number, message: string): Outcome {
+  return { status, message, response: noBytes, writes: noWrites };
+}
+
+/** Thrown by `context.fail`. */
+class DeclaredFailure extends Error {
+  override readonly name = "DeclaredFailure";
+  readonly code: number;
+
+  constructor(code: number, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+class CallContext implements Context {
+  readonly #call: Call;
+
+  constructor(call: Call) {
+    this.#call = call;
+  }
+
+  get slot(): number {
+    return this.#call.slot;
+  }
+
+  get revision(): number {
+    return this.#call.revision;
+  }
+
+  get client(): { readonly id: string; readonly sequence: number } {
+    return { id: this.#call.clientId, sequence: this.#call.sequence };
+  }
+
+  fail(code: number, message: string): never {
+    if (!Number.isInteger(code) || code < 1 || code > 16) {
+      throw new TypeError(`code: expected a gRPC status code from 1 to 16, found ${code}`);
+    }
+    if (typeof message !== "string") throw new TypeError(`message: expected a text, found ${typeof message}`);
+    throw new DeclaredFailure(code, message);
+  }
+}
+
+/**
+ * Runs one method to its end. Whatever the handler does, the outcome is the same on every replica: engines and
+ * libraries word their errors differently, so an undeclared one is answered with a fixed text, and its own text and
+ * stack go to `onHandlerError` only. Throws only what the map threw: a failing store is no answer to anybody.
+ */
+export function run(state: OrderedMap, call: Call, onHandlerError: (error: HandlerError) => void): Outcome {
+  let tx: EngineTransaction | undefined;
+  try {
+    const prepared = call.service.prepare(call.method, call.request);
+    if (isRejection(prepared)) return failed(prepared.status, cut(prepared.message));
+    const { definition, codec, request } = prepared;
+    tx = new EngineTransaction(state, call.space, definition.kind === "command");
+    const result = definition.execute(tx, request, new CallContext(call));
+    tx.close();
+    if (tx.stateError !== undefined) throw tx.stateError.error;
+    if (isPromise(result)) {
+      result.then(undefined, () => {});
+      const text = "returned a promise; expected a handler that is synchronous";
+      return undeclared(
+        call,
+        new TypeError(`${call.service.name}/${call.method} ${text}`),
+        text,
+        onHandlerError,
+      );
+    }
+    const response = codec.encodeResponse(result);
+    if (response.length <= commandLimits.maxResponseBytes) {
+      return { status: Status.ok, message: "", response, writes: tx.pending };
+    }
+    return failed(
+      Status.resourceExhausted,
+      `response of ${response.length} bytes: expected at most ${commandLimits.maxResponseBytes}; ask for less at a time`,
+    );
+  } catch (error) {
+    tx?.close();
+    if (tx?.stateError !== undefined) throw tx.stateError.error;
+    if (error instanceof DeclaredFailure) return failed(error.code, cut(error.message));
+    if (error instanceof CommandLimitExceeded) return failed(Status.resourceExhausted, error.message);
+    return undeclared(
+      call,
+      error,
+      "failed in a way it does not declare; the replicas' logs say more",
+      onHandlerError,
+    );
+  }
+}
+
+function undeclared(
+  { service, method, slot }: Call,
+  error: unknown,
+  text: string,
+  onHandlerError: (error: HandlerError) => void,
+): Outcome {
+  onHandlerError({ service: service.name, method, slot, error });
+  return failed(Status.internal, `${service.name}/${method} ${text}`);
+}
+
+function isPromise(result: unknown): result is PromiseLike<unknown> {
+  return typeof (result as { then?: unknown } | null | undefined)?.then === "function";
+}
+
+function cut(message: string): string {
+  if (message.length <= commandLimits.maxMessageLength) return message;
+  // Not through the middle of a character that takes two units.
+  return message.slice(0, commandLimits.maxMessageLength).replace(/[\uD800-\uDBFF]$/, "");
+}

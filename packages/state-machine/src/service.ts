@@ -1,0 +1,182 @@
+import { Status } from "@synod/core";
+import { commandLimits } from "./limits.js";
+import type { ReadTransaction, Transaction } from "./transaction.js";
+
+/**
+ * How a method's messages become bytes and back: a port, implemented over the .proto by @synod/wire. Plain objects:
+ * 64-bit integers as decimal strings, bytes as Uint8Array, a oneof's member named by a property of the oneof's name.
+ * Decoding must be the same on every replica; it may throw, whatever it likes.
+ */
+export interface MethodCodec {
+  decodeRequest(bytes: Uint8Array): unknown;
+  encodeResponse(response: unknown): Uint8Array;
+  encodeRequest?(request: unknown): Uint8Array;
+  decodeResponse?(bytes: Uint8Array): unknown;
+}
+
+/** The codecs of a service, by method name. */
+export type ServiceCodec = Readonly<Record<string, MethodCodec>>;
+
+/** What a handler may know of its command besides the request. The same on every replica. */
+export interface Context {
+  /** Decided the command. */
+  readonly slot: number;
+  /** Grows with every command executed, by whatever service. */
+  readonly revision: number;
+  readonly client: { readonly id: string; readonly sequence: number };
+  /**
+   * Ends the command as failed: it changes nothing, and this is the answer, on every replica alike.
+   * @param code gRPC status code, 1 to 16
+   * @param message for people; never an engine's or library's text, which may differ between replicas
+   */
+  fail(code: number, message: string): never;
+}
+
+interface Method<Request, Tx, Response> {
+  /** What is wrong with a request, in words; undefined if nothing is. Sees the request only; runs before proposing too. */
+  validate?(request: Request): string | undefined;
+  /** Synchronous, and deterministic: no clock, randomness, timers, I/O or state outside of `tx`. */
+  execute(tx: Tx, request: Request, context: Context): Response;
+}
+
+export interface CommandMethod<Request, Response> extends Method<Request, Transaction, Response> {
+  readonly kind: "command";
+}
+
+export interface QueryMethod<Request, Response> extends Method<Request, ReadTransaction, Response> {
+  readonly kind: "query";
+}
+
+/** Request and response types of each method: `{ Put: { request: PutRequest; response: PutResponse } }`. */
+export type MethodTypes<T> = { [K in keyof T]: { request: object; response: object } };
+
+/** A handler that returns a promise is refused by its type. */
+type Synchronous<Response> = Response extends PromiseLike<unknown> ? never : Response & { then?: never };
+
+export interface ServiceDefinition<T extends MethodTypes<T>> {
+  /** Full name, e.g. `synod.kv.v1.KeyValue`. */
+  readonly name: string;
+  /** Of the handlers' behaviour, from 1. */
+  readonly version: number;
+  readonly methods: {
+    readonly [K in keyof T]:
+      | CommandMethod<T[K]["request"], Synchronous<T[K]["response"]>>
+      | QueryMethod<T[K]["request"], Synchronous<T[K]["response"]>>;
+  };
+  readonly codec: { readonly [K in keyof T]: MethodCodec };
+}
+
+/** It stands before each of the service's keys, and stores limit the length of keys. */
+const maxNameLength = 256;
+
+/** Why a request is not executed: what the client is told. */
+export interface Rejection {
+  /** gRPC status code, never 0. */
+  readonly status: number;
+  readonly message: string;
+}
+
+interface BoundMethod {
+  readonly definition: CommandMethod<unknown, unknown> | QueryMethod<unknown, unknown>;
+  readonly codec: MethodCodec;
+}
+
+/** A request that is fit to be executed: decoded and found valid. */
+export interface PreparedCall extends BoundMethod {
+  readonly request: unknown;
+}
+
+/** A service as the engine runs it. Made by `defineService`. */
+export class ReplicatedService {
+  readonly name: string;
+  readonly version: number;
+  readonly #methods: ReadonlyMap<string, BoundMethod>;
+
+  constructor(name: string, version: number, methods: ReadonlyMap<string, BoundMethod>) {
+    this.name = name;
+    this.version = version;
+    this.#methods = methods;
+  }
+
+  /** The kind of a method; undefined if there is none of this name. */
+  kindOf(method: string): "command" | "query" | undefined {
+    return this.#methods.get(method)?.definition.kind;
+  }
+
+  get methodNames(): readonly string[] {
+    return [...this.#methods.keys()];
+  }
+
+  /**
+   * What would keep this request from being executed, whatever the state; undefined if nothing would. For the edge:
+   * what is rejected here changes nothing and costs no slot.
+   */
+  validate(method: string, request: Uint8Array): Rejection | undefined {
+    try {
+      const prepared = this.prepare(method, request);
+      return isRejection(prepared) ? prepared : undefined;
+    } catch {
+      return { status: Status.internal, message: `the validation of ${this.name}/${method} failed` };
+    }
+  }
+
+  /** Decodes and validates. Throws what the service's own `validate` throws. */
+  prepare(method: string, request: Uint8Array): PreparedCall | Rejection {
+    const bound = this.#methods.get(method);
+    if (bound === undefined) {
+      return {
+        status: Status.unimplemented,
+        message: `service ${this.name} has no method "${method.slice(0, 64)}"`,
+      };
+    }
+    const { definition, codec } = bound;
+    const { maxRequestBytes } = commandLimits;
+    if (request.length > maxRequestBytes) {
+      return {
+        status: Status.resourceExhausted,
+        message: `request of ${request.length} bytes: expected at most ${maxRequestBytes}`,
+      };
+    }
+    let decoded: unknown;
+    try {
+      decoded = codec.decodeRequest(request);
+    } catch {
+      // The codec's own words may differ between versions, and this may become an answer.
+      return {
+        status: Status.invalidArgument,
+        message: `the request of ${this.name}/${method} cannot be decoded`,
+      };
+    }
+    const problem = definition.validate?.(decoded);
+    if (problem !== undefined) return { status: Status.invalidArgument, message: problem };
+    return { definition, codec, request: decoded };
+  }
+}
+
+export function isRejection(prepared: PreparedCall | Rejection): prepared is Rejection {
+  return "status" in prepared;
+}
+
+/** Defines a replicated service. Throws, naming every problem, if the definition is not sound. */
+export function defineService<T extends MethodTypes<T>>(definition: ServiceDefinition<T>): ReplicatedService {
+  const { name, version } = definition;
+  const codecs = definition.codec as Readonly<Record<string, MethodCodec | undefined>>;
+  const problems: string[] = [];
+  if (!/^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$/.test(name) || name.length > maxNameLength) {
+    problems.push(
+      `name: expected the full name of a service, such as bank.v1.Ledger, of at most ${maxNameLength} characters, found "${name}"`,
+    );
+  }
+  if (!Number.isSafeInteger(version) || version < 1) {
+    problems.push(`version: expected a whole number of at least 1, found ${version}`);
+  }
+  const methods = new Map<string, BoundMethod>();
+  for (const [method, each] of Object.entries(definition.methods)) {
+    const codec = codecs[method];
+    if (codec === undefined) problems.push(`codec: expected one for method ${method}, found none`);
+    else methods.set(method, { definition: each as BoundMethod["definition"], codec });
+  }
+  if (problems.length > 0)
+    throw new TypeError(`service ${name} is not well defined:\n  ${problems.join("\n  ")}`);
+  return new ReplicatedService(name, version, methods);
+}

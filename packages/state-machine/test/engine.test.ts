@@ -1,0 +1,303 @@
+import type { Command, Configuration, OrderedMap } from "@synod/core";
+import { InvariantViolation, Status, sessionLimits } from "@synod/core";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type Answer, type Decided, Engine, openedSession, type Transaction } from "../src/index.js";
+import { builtIn, commandOf, genesis, openCommand, serviceOf, TestMap, World } from "./support.js";
+
+const kv = "synod.kv.v1.KeyValue";
+const calculator = "synod.calculator.v1.Calculator";
+const key = Buffer.from("key");
+
+function engineOver(state: OrderedMap, limits = sessionLimits): Engine {
+  return new Engine({ state, genesis, services: builtIn, onHandlerError: () => {}, sessionLimits: limits });
+}
+
+function configuration(number: number, predecessor = number - 1): Configuration {
+  const replicas = [{ id: `r${number}`, address: "127.0.0.1:1" }];
+  return { number, predecessor, acceptors: [], leaders: [], replicas };
+}
+
+describe("the engine", () => {
+  it("executes a command decided twice once, and answers both alike", () => {
+    const world = new World();
+    const add = world.command(calculator, "Add", { operand: "7" });
+    const first = world.apply(add);
+    const second = world.apply(add);
+    expect(first).toMatchObject({ status: 0, slot: 2, repeated: false });
+    expect(second).toEqual({ ...first, response: new Uint8Array(first.response), repeated: true });
+    expect(world.engine.answerTo(add)).toEqual(second);
+    expect(world.calculator("Value")).toEqual({ value: "7" });
+  });
+
+  it("executes a command once within one batch too", () => {
+    const world = new World();
+    const add = world.command(calculator, "Add", { operand: "7" });
+    const answers = world.engine.apply(2, { kind: "batch", commands: [add, add, add] });
+    expect(answers.map(({ repeated }) => repeated)).toEqual([false, true, true]);
+    expect(world.calculator("Value")).toEqual({ value: "7" });
+  });
+
+  it("names a session by the slot and index that opened it, so that no name comes back", () => {
+    const engine = engineOver(new TestMap());
+    engine.apply(1, { kind: "no-op" });
+    const answers = engine.apply(2, {
+      kind: "batch",
+      commands: [openCommand("a"), openCommand("b"), openCommand("a")],
+    });
+    expect(answers.map(({ response }) => openedSession(response))).toEqual(["2.0", "2.1", "2.2"]);
+    expect(answers.map(({ clientId }) => clientId)).toEqual(["a", "b", "a"]);
+    expect(engine.sessions).toBe(3);
+  });
+
+  it("does not execute a command of a session that nobody opened", () => {
+    const world = new World();
+    world.calculator("Add", 1);
+    const before = tables(world.map);
+    const { revision } = world.engine;
+    const answer = world.apply(commandOf("8.1", 1, calculator, "Add", { operand: "7" }));
+    expect(answer).toMatchObject({ status: Status.aborted, repeated: false });
+    expect(tables(world.map)).toEqual(before);
+    expect(world.engine.revision).toBe(revision);
+  });
+
+  it("applies slots in order, each once", () => {
+    const engine = engineOver(new TestMap());
+    expect(() => engine.apply(2, { kind: "no-op" })).toThrow(InvariantViolation);
+    engine.apply(1, { kind: "no-op" });
+    expect(() => engine.apply(1, { kind: "no-op" })).toThrow(InvariantViolation);
+    expect(engine.appliedSlot).toBe(1);
+  });
+
+  it("answers an unknown service or method with UNIMPLEMENTED, and keeps that answer", () => {
+    const world = new World();
+    const unknown = world.command("no.v1.Service", "Do", {});
+    expect(world.apply(unknown)).toMatchObject({ status: Status.unimplemented, repeated: false });
+    expect(world.apply(unknown)).toMatchObject({ status: Status.unimplemented, repeated: true });
+    expect(world.apply(world.command(kv, "Nothing", {}))).toMatchObject({ status: Status.unimplemented });
+    expect(world.engine.validate("no.v1.Service", "Do", key)).toMatchObject({ status: Status.unimplemented });
+  });
+
+  it("answers what cannot be decoded with INVALID_ARGUMENT and a text of its own", () => {
+    const world = new World();
+    const broken = { ...world.command(kv, "Put", {}), request: Buffer.from([0x0f]) };
+    expect(world.apply(broken)).toMatchObject({
+      status: Status.invalidArgument,
+      message: "the request of synod.kv.v1.KeyValue/Put cannot be decoded",
+    });
+    expect(world.engine.validate(kv, "Put", broken.request)).toMatchObject({
+      status: Status.invalidArgument,
+    });
+  });
+
+  it("takes no request and gives no response beyond its limits", () => {
+    const world = new World([serviceOf({ kind: "command", execute: putAndFill })]);
+    const request = new Uint8Array((768 << 10) + 1);
+    const large = { ...world.command("test.v1.Test", "Do", {}), request };
+    expect(world.apply(large)).toMatchObject({ status: Status.resourceExhausted });
+    expect(world.engine.validate("test.v1.Test", "Do", request)).toMatchObject({
+      status: Status.resourceExhausted,
+    });
+    expect(world.call("test.v1.Test", "Do", {})).toMatchObject({ status: Status.resourceExhausted });
+    expect(tables(world.map)).toEqual([]);
+  });
+
+  it("continues with the configurations it has applied, and ignores those out of order", () => {
+    const map = new TestMap();
+    const engine = engineOver(map);
+    const decided = [configuration(2), configuration(2), configuration(4), configuration(3)];
+    for (const [index, each] of decided.entries())
+      engine.apply(index + 1, { kind: "configuration", configuration: each });
+    const ruling = [
+      { from: 1, configuration: genesis.configuration },
+      { from: 5, configuration: configuration(2) },
+      { from: 8, configuration: configuration(3) },
+    ];
+    expect(engine.configurations).toEqual(ruling);
+    expect(engineOver(map).configurations).toEqual(ruling);
+  });
+
+  it("refuses two services of one name", () => {
+    const service = serviceOf({ kind: "command", execute: () => ({}) });
+    expect(() => new World([service, service])).toThrow("test.v1.Test");
+  });
+
+  it("keeps services apart, also when one's name begins with another's", () => {
+    const put = (text: string) =>
+      ({
+        kind: "command",
+        execute(tx: Transaction) {
+          tx.put(Buffer.from(text), key);
+          return { keys: textsOf(tx.range()) };
+        },
+      }) as const;
+    const world = new World([
+      serviceOf(put("a"), "test.v1.A"),
+      serviceOf(put("b"), "test.v1.AB"),
+      serviceOf(put("c"), "test.v1.A_"),
+    ] as never);
+    expect(world.call("test.v1.AB", "Do", {})).toEqual({ keys: ["b"] });
+    expect(world.call("test.v1.A_", "Do", {})).toEqual({ keys: ["c"] });
+    expect(world.call("test.v1.A", "Do", {})).toEqual({ keys: ["a"] });
+  });
+
+  it("has this hash after these slots, on every machine", () => {
+    const engine = engineOver(new TestMap());
+    const put = (sequence: number) =>
+      commandOf("1.0", sequence, kv, "Put", { key: `k${sequence}`, value: Buffer.from("v") });
+    engine.apply(1, { kind: "batch", commands: [openCommand()] });
+    engine.apply(2, { kind: "batch", commands: [put(1), put(2), put(1)] });
+    engine.apply(3, { kind: "no-op" });
+    engine.apply(4, { kind: "configuration", configuration: configuration(2) });
+    engine.apply(5, {
+      kind: "batch",
+      commands: [commandOf("1.0", 3, kv, "Delete", { key: "k1" }), put(9), put(9)],
+    });
+    expect(engine.hash).toMatchInlineSnapshot(
+      `"52279084634d829f01ae2fe862c8df5d56c6f6fd1b177a52e1a896b4679707a5"`,
+    );
+  });
+});
+
+function putAndFill(tx: Transaction): object {
+  tx.put(key, key);
+  return { filling: "x".repeat(1 << 20) };
+}
+
+/** Keys and values that services stored. */
+function tables(map: OrderedMap): string[] {
+  const entries = [...map.range({ from: Buffer.from("t"), until: Buffer.from("u") })];
+  return entries.map((entry) => entry.map((bytes) => Buffer.from(bytes).toString("latin1")).join("="));
+}
+
+function textsOf(entries: Iterable<readonly [Uint8Array, Uint8Array]>): string[] {
+  return [...entries].map(([each]) => Buffer.from(each).toString());
+}
+
+describe("the engine, whatever is decided", () => {
+  const clientId = fc.constantFrom("1.0", "1.1", "3.0", "4.1", "9.9");
+  const sequence = fc.integer({ min: 1, max: 12 });
+  const text = fc.constantFrom("a", "b", "c");
+  const call = fc.oneof(
+    fc.tuple(
+      fc.constant(kv),
+      fc.constant("Put"),
+      fc.record({ key: text, value: text.map((each) => Buffer.from(each)) }),
+    ),
+    fc.tuple(
+      fc.constant(kv),
+      fc.constant("Append"),
+      fc.record({ key: text, value: text.map((each) => Buffer.from(each)) }),
+    ),
+    fc.tuple(
+      fc.constant(kv),
+      fc.constantFrom("Get", "Delete", "None"),
+      fc.record({ key: fc.constantFrom("a", "b", "") }),
+    ),
+    fc.tuple(fc.constant(kv), fc.constant("Range"), fc.record({ prefix: fc.constant(""), limit: fc.nat(2) })),
+    fc.tuple(
+      fc.constant(calculator),
+      fc.constantFrom("Add", "Subtract", "Multiply"),
+      fc.record({ operand: fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n).map(String) }),
+    ),
+  );
+  const command: fc.Arbitrary<Command> = fc.oneof(
+    { weight: 1, arbitrary: fc.constant(openCommand()) },
+    {
+      weight: 8,
+      arbitrary: fc
+        .tuple(clientId, sequence, fc.nat(12), call)
+        .map(([client, number, behind, [service, method, request]]) =>
+          commandOf(client, number, service, method, request, Math.max(0, number - behind)),
+        ),
+    },
+  );
+  const decided: fc.Arbitrary<Decided> = fc.oneof(
+    {
+      weight: 8,
+      arbitrary: fc
+        .array(command, { maxLength: 6 })
+        .map((commands) => ({ kind: "batch" as const, commands })),
+    },
+    { weight: 1, arbitrary: fc.constant({ kind: "no-op" as const }) },
+    {
+      weight: 1,
+      arbitrary: fc
+        .integer({ min: 2, max: 4 })
+        .map((number) => ({ kind: "configuration" as const, configuration: configuration(number) })),
+    },
+  );
+  const opening: Decided = { kind: "batch", commands: [openCommand("a"), openCommand("b")] };
+  const log = fc.array(decided, { maxLength: 25 }).map((slots) => [opening, ...slots]);
+  const limits = { ...sessionLimits, maxSessions: 4, maxWindow: 6 };
+
+  it("is the same after a restart at any slot: answers, hash and every byte of the state", () => {
+    fc.assert(
+      fc.property(log, fc.infiniteStream(fc.boolean()), (slots, restarts) => {
+        const steady = engineOver(new TestMap(), limits);
+        const map = new TestMap();
+        let restarted = engineOver(map, limits);
+        for (const [index, each] of slots.entries()) {
+          if (restarts.next().value) restarted = engineOver(map, limits);
+          expect(restarted.apply(index + 1, each)).toEqual(steady.apply(index + 1, each));
+          expect(restarted.hash).toBe(steady.hash);
+        }
+        expect(restarted.digestOfState()).toBe(steady.digestOfState());
+        expect(restarted.configurations).toEqual(steady.configurations);
+        expect([restarted.appliedSlot, restarted.revision]).toEqual([steady.appliedSlot, steady.revision]);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it("has another hash when one byte written or answered is another", () => {
+    fc.assert(
+      fc.property(log, fc.nat(), (slots, at) => {
+        const place = (at % slots.length) + 1;
+        const added = (operand: string): Decided => ({
+          kind: "batch",
+          commands: [openCommand(), commandOf(`${place}.0`, 1, calculator, "Add", { operand })],
+        });
+        const hashes = ["1", "2"].map((operand) => {
+          const engine = engineOver(new TestMap(), limits);
+          const all = [...slots.slice(0, place - 1), added(operand), ...slots.slice(place - 1)];
+          for (const [index, each] of all.entries()) engine.apply(index + 1, each);
+          return engine.hash;
+        });
+        expect(hashes[0]).not.toBe(hashes[1]);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it("executes each sequence of a session at most once, and changes tables by executed successes only", () => {
+    fc.assert(
+      fc.property(log, (slots) => {
+        const map = new TestMap();
+        const engine = engineOver(map, limits);
+        const executed = new Set<string>();
+        for (const [index, each] of slots.entries()) {
+          // One command a slot, so that a change has one cause.
+          const commands = each.kind === "batch" ? each.commands : [];
+          for (const one of commands.length === 0 ? [each] : commands.map(alone)) {
+            const before = tables(map);
+            const revision = engine.revision;
+            const answers: readonly Answer[] = engine.apply(engine.appliedSlot + 1, one);
+            const ran = engine.revision > revision;
+            const name = answers
+              .map(({ clientId: client, sequence: number }) => `${client}/${number}`)
+              .join();
+            if (ran) expect(executed.has(name), `${name} in ${index + 1}`).toBe(false);
+            if (ran) executed.add(name);
+            if (!ran || answers[0]?.status !== 0) expect(tables(map)).toEqual(before);
+          }
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  function alone(one: Command): Decided {
+    return { kind: "batch", commands: [one] };
+  }
+});

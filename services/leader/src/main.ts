@@ -1,0 +1,15 @@
+import { LeaderHost, runService, startHost } from "@synod/node";
+import { leaderConfiguration, name, version } from "./config.js";
+
+runService(name, async (context) => {
+  const answer = leaderConfiguration(process.argv.slice(2), process.env);
+  if (answer.kind === "text") {
+    process.stdout.write(`${answer.text}\n`);
+    return undefined;
+  }
+  return startHost(context, answer.configuration, {
+    version,
+    services: ["synod.v1.Leader", "synod.v1.Cluster"],
+    makeHost: async (options) => new LeaderHost(options),
+  });
+});
