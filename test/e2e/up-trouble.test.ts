@@ -21,9 +21,12 @@ async function startUp(...args: string[]) {
 }
 
 describe("synod up", () => {
-  it("leaves no child 5 s after it was killed with -9", async () => {
+  it("has its data directory alone, and leaves no child 5 s after it was killed with -9", async () => {
     const { up, ready } = await startUp(...oneOfEach);
     const members = membersOf(ready);
+    const second = await place.run("up", ...oneOfEach);
+    expect(second.code).toBe(6);
+    expect(second.stderr).toContain(`in use by process ${up.pid}`);
     up.child.kill("SIGKILL");
     await up.ended;
     await vi.waitFor(() => expect(members.filter(({ pid }) => alive(pid))).toEqual([]), { timeout: 5_000 });
@@ -41,22 +44,6 @@ describe("synod up", () => {
     expect((await place.run("status")).stderr).toContain("no cluster is known here");
   });
 
-  it("is refused a second time on one data directory, by the process that has it", async () => {
-    const { up } = await startUp(...oneOfEach);
-    const second = await place.run("up", ...oneOfEach);
-    expect(second.code).toBe(6);
-    expect(second.stderr).toContain(`in use by process ${up.pid}`);
-  });
-
-  it("is refused other counts than those of the cluster that the directory holds", async () => {
-    const { up } = await startUp(...oneOfEach);
-    up.child.kill("SIGTERM");
-    expect(await up.ended).toMatchObject({ code: 0 });
-    const other = await place.run("up", "--acceptors", "3");
-    expect(other.code).toBe(2);
-    expect(other.stderr).toContain("--acceptors 3: the cluster there has 1");
-  });
-
   it("reports a child that died, with its exit code and its last words, and goes on with the rest", async () => {
     const { up, ready } = await startUp("--acceptors", "1", "--leaders", "1", "--replicas", "2");
     const [first, second] = ready.replicas as [Member, Member];
@@ -72,29 +59,6 @@ describe("synod up", () => {
 });
 
 describe("the synod command", () => {
-  it.each([
-    [["dance"], "dance"],
-    [["up", "--colour", "blue"], "colour"],
-    [[], "expected a command"],
-    [["kv", "get"], "Not enough"],
-    [["up", "--acceptors", "none"], "--acceptors"],
-    [["log", "--from", "0"], "--from"],
-    [["status", "--replica", "nowhere"], "--replica: expected HOST:PORT"],
-  ])("ends with 2 and names what is wrong with %j", async (args, expected) => {
-    const ended = await place.run(...args);
-    expect(ended).toMatchObject({ code: 2, stdout: "" });
-    expect(ended.stderr).toContain(expected);
-  });
-
-  it.each([[["status"]], [["kv", "get", "a"]], [["log"]]])(
-    "says how to start a cluster when there is none: %j",
-    async (args) => {
-      const ended = await place.run(...args);
-      expect(ended.code).toBe(1);
-      expect(ended.stderr).toContain("start one with `npx synod up`, or give --replica");
-    },
-  );
-
   it("says that an address does not answer", async () => {
     const address = `127.0.0.1:${await freePorts(1)}`;
     const get = await place.run("kv", "get", "a", "--replica", address, "--timeout", "500");

@@ -1,7 +1,33 @@
-// For a service's main.
+// For a service's main: its configuration, its process, its host.
 
-// The hosts of the roles.
 export { AcceptorHost, type AcceptorHostOptions } from "./acceptor-host.js";
+export {
+  type ConfigurationAnswer,
+  type ConfigurationRequest,
+  readConfiguration,
+  type ServiceConfiguration,
+} from "./config.js";
+export { type LogLevel, sharedVariables } from "./config-file.js";
+export { ExitCode } from "./exit-code.js";
+export { exitCodeOf, ServiceFailure } from "./failure.js";
+export type { Host, HostOptions } from "./host.js";
+export { LeaderHost, type LeaderHostOptions } from "./leader-host.js";
+export { type RunningService, runService, type ServiceContext } from "./lifecycle.js";
+export { createLogger, type Logger, type LogOptions } from "./log.js";
+export { ConfigurationError } from "./problem.js";
+export { ReplicaHost, type ReplicaHostOptions } from "./replica-host.js";
+export {
+  type CommandLine,
+  type Given,
+  pathOf,
+  readCommandLine,
+  type Setting,
+  settingsHelp,
+} from "./settings.js";
+export { type HostedService, packageVersion, startHost } from "./start-host.js";
+
+// For whoever starts services, or looks at what they are started with.
+
 export { type Address, isLoopback, parseAddress } from "./address.js";
 export {
   type ClusterFile,
@@ -14,29 +40,5 @@ export {
   parseClusterFile,
   readClusterFile,
 } from "./cluster-file.js";
-export {
-  type ConfigurationAnswer,
-  type ConfigurationRequest,
-  readConfiguration,
-  type ServiceConfiguration,
-} from "./config.js";
-export { type LogLevel, sharedVariables } from "./config-file.js";
-export { ExitCode } from "./exit-code.js";
-export { exitCodeOf, ServiceFailure } from "./failure.js";
 export { type Condition, Health } from "./health.js";
-export type { Host, HostOptions } from "./host.js";
-export { LeaderHost, type LeaderHostOptions } from "./leader-host.js";
-export { type RunningService, runService, type ServiceContext } from "./lifecycle.js";
-export { createLogger, type Logger, type LogOptions } from "./log.js";
 export { stopWithParent, stopWithParentVariable } from "./parent.js";
-export { ConfigurationError } from "./problem.js";
-export { ReplicaHost, type ReplicaHostOptions } from "./replica-host.js";
-export {
-  type CommandLine,
-  type Given,
-  pathOf,
-  readCommandLine,
-  type Setting,
-  settingsHelp,
-} from "./settings.js";
-export { type HostedService, packageVersion, startHost } from "./start-host.js";

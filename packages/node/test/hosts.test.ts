@@ -257,7 +257,7 @@ describe("one of each kind", () => {
     const client = cluster.client("a1");
     const ballot = { round: 1_000_000, leader: "test", incarnation: 1 };
     const promise = await callUnary(client, acceptorService.Prepare, {
-      kind: "p1a",
+      kind: "p1a" as const,
       ballot,
       configuration: 1,
       from: 1,
@@ -271,7 +271,7 @@ describe("one of each kind", () => {
       scout: 7,
     });
     const pvalue = { ballot, slot: 5_000, value: noOperation };
-    const vote = await callUnary(client, acceptorService.Accept, { kind: "p2a", pvalue });
+    const vote = await callUnary(client, acceptorService.Accept, { kind: "p2a" as const, pvalue });
     expect(vote).toMatchObject({ acceptor: "a1", asked: ballot, slot: 5_000, promised: ballot });
   });
 

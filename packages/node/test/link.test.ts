@@ -32,7 +32,9 @@ function hello(more: Partial<Hello>): Hello {
 
 /** A leader's serving side that records what happens. */
 async function serve(
-  options: { hello?: Partial<Hello>; port?: number } & Partial<AttachmentsOptions<FromLeader, ToLeader>> = {},
+  options: { hello?: Partial<Hello>; port?: number } & Partial<
+    Omit<AttachmentsOptions<FromLeader, ToLeader>, "hello">
+  > = {},
 ) {
   const server = new Server(grpc.ServerCredentials.createInsecure());
   const events: string[] = [];

@@ -2,7 +2,12 @@ import { once } from "node:events";
 import net, { type AddressInfo } from "node:net";
 import * as grpc from "@grpc/grpc-js";
 import { type Configuration, defaultLimits, type Genesis, type Limits } from "@synod/core";
-import { calculatorService, keyValueService, type ServiceCodec } from "@synod/state-machine";
+import {
+  type CalculatorMethods,
+  calculatorService,
+  type KeyValueMethods,
+  keyValueService,
+} from "@synod/state-machine";
 import { MemoryAcceptorDisk, MemoryReplicaDisk } from "@synod/storage";
 import { descriptorSet, loadServices, type PlainMessage, type ServiceMethod } from "@synod/wire";
 import { vi } from "vitest";
@@ -13,9 +18,9 @@ import { ReplicaHost } from "../src/replica-host.js";
 
 const loaded = loadServices(descriptorSet);
 
-function codecOf(service: string): ServiceCodec {
+function codecOf<Methods>(service: string): Readonly<Record<keyof Methods, ServiceMethod>> {
   const methods = loaded.services.get(service)?.methods ?? new Map<string, ServiceMethod>();
-  return Object.fromEntries([...methods].map(([name, method]) => [name, method as ServiceCodec[string]]));
+  return Object.fromEntries(methods) as Record<keyof Methods, ServiceMethod>;
 }
 
 export async function freePorts(count: number): Promise<number[]> {
@@ -198,8 +203,8 @@ export class TestCluster {
       ...options,
       store: replicaDisk.open({ id, clusterId, flushEveryMs: 5, onFailure }),
       services: [
-        keyValueService(codecOf("synod.kv.v1.KeyValue")),
-        calculatorService(codecOf("synod.calculator.v1.Calculator")),
+        keyValueService(codecOf<KeyValueMethods>("synod.kv.v1.KeyValue")),
+        calculatorService(codecOf<CalculatorMethods>("synod.calculator.v1.Calculator")),
       ],
     });
   }

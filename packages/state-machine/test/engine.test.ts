@@ -50,6 +50,16 @@ describe("the engine", () => {
     expect(engine.sessions).toBe(3);
   });
 
+  it("counts a repeat as use of its session, so that another one is let go first", () => {
+    const engine = engineOver(new TestMap(), { ...sessionLimits, maxSessions: 2 });
+    const add = (client: string) => commandOf(client, 1, calculator, "Add", { operand: "1" });
+    const commands = [openCommand(), openCommand(), add("1.0"), add("1.1"), add("1.0"), openCommand()];
+    engine.apply(1, { kind: "batch", commands });
+    const [first, second] = engine.apply(2, { kind: "batch", commands: [add("1.0"), add("1.1")] });
+    expect(first).toMatchObject({ status: 0, repeated: true });
+    expect(second).toMatchObject({ status: Status.aborted });
+  });
+
   it("does not execute a command of a session that nobody opened", () => {
     const world = new World();
     world.calculator("Add", 1);
@@ -115,6 +125,7 @@ describe("the engine", () => {
     ];
     expect(engine.configurations).toEqual(ruling);
     expect(engineOver(map).configurations).toEqual(ruling);
+    expect([...map.range({ from: Buffer.from("c"), until: Buffer.from("d") })]).toHaveLength(2);
   });
 
   it("refuses two services of one name", () => {

@@ -226,7 +226,10 @@ describe("a transaction", () => {
     };
     fc.assert(
       fc.property(
-        fc.array(fc.tuple(fc.boolean(), fc.array(step, { maxLength: 8 })), { maxLength: 8 }),
+        fc.array(fc.tuple(fc.boolean(), fc.array(step, { minLength: 3, maxLength: 10 })), {
+          minLength: 2,
+          maxLength: 8,
+        }),
         (commands) => {
           let steps: readonly Step[] = [];
           let fails = false;

@@ -41,10 +41,12 @@ async function worker() {
 process.on("message", () => {
   stopping = true;
 });
-process.on("disconnect", () => process.exit(1));
+const orphaned = () => process.exit(1);
+process.on("disconnect", orphaned);
 await Promise.all(Array.from({ length: options.outstanding }, worker));
 clearInterval(flush);
 tell({ kind: "acknowledged", ids: acknowledged, at: Date.now() });
 tell({ kind: "done", tried: number });
 client.close();
+process.off("disconnect", orphaned);
 process.disconnect?.();
