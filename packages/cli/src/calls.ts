@@ -1,9 +1,16 @@
 import * as grpc from "@grpc/grpc-js";
 import { proposalOf, type Value } from "@synod/core";
-import { callUnary, clusterService, decodeBatch, replicaService } from "@synod/wire";
+import {
+  callUnary,
+  clusterService,
+  decodeBatch,
+  metadataKeys,
+  type PlainMessage,
+  replicaService,
+} from "@synod/wire";
 import { Failure } from "./failure.js";
 import type { DecidedContent, DecidedSlot } from "./log/decided.js";
-import { requestJson } from "./log/request-json.js";
+import { builtInMethod, requestJson } from "./log/request-json.js";
 import type { Answered } from "./status/report.js";
 
 /** One connection for one piece of work; an attempt to connect is not repeated behind its back. */
@@ -37,6 +44,33 @@ export async function askStatus(address: string, withinMs: number): Promise<Answ
     callUnary(client, clusterService.Status, {}, options),
   );
   return { ...status, answered: true, role: status.state.role, address };
+}
+
+/** A query of a built-in service on one replica's own state: a stale read, for which it asks nobody. */
+export async function readStale(
+  address: string,
+  service: string,
+  method: string,
+  request: PlainMessage,
+  withinMs: number,
+): Promise<PlainMessage> {
+  const known = builtInMethod(service, method);
+  const metadata = new grpc.Metadata();
+  metadata.set(metadataKeys.read, "stale");
+  return withChannel(address, (client) => {
+    const options = { deadline: Date.now() + withinMs };
+    return new Promise((resolve, reject) => {
+      client.makeUnaryRequest(
+        known.path,
+        (message: PlainMessage) => Buffer.from(known.encodeRequest(message)),
+        (bytes) => known.decodeResponse(bytes),
+        request,
+        metadata,
+        options,
+        (error, response) => (error ? reject(error) : resolve(response ?? {})),
+      );
+    });
+  });
 }
 
 const pageWithinMs = 5_000;

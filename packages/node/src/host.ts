@@ -90,7 +90,7 @@ export function statusOf(
 
 /**
  * The server every role has: Cluster, reflection, and whatever `register` adds; the role's own services are to follow.
- * @param services full names of the services that reflection lists besides Cluster
+ * @param services full names of the services that reflection lists besides those of every role
  * @param descriptorSets of services that do not come with Synod
  */
 export function hostServer(
@@ -102,6 +102,7 @@ export function hostServer(
   const server = new Server(options.serverCredentials);
   server.grpc.addService(clusterService, { Status: unary(() => ({ response: status() })) });
   for (const [definition, handlers] of reflectionServices(descriptorSets, [
+    "grpc.health.v1.Health",
     "synod.v1.Cluster",
     ...services,
   ])) {

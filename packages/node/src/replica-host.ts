@@ -243,7 +243,9 @@ export class ReplicaHost implements Host {
       ExecuteStream: (call: ExecuteStreamCall) => this.#executeStream(call),
       Log: unary((call: UnaryCall<LogRequest>) => ({ response: this.#log(call.request) })),
     });
-    addReplicatedServices(server, this.#options.services, this.#requests);
+    addReplicatedServices(server, this.#options.services, this.#requests, (service, method, request) =>
+      this.#engine.query(service, method, request),
+    );
   }
 
   async #openSession(call: UnaryCall<unknown>): Promise<{ response: OpenedSession }> {

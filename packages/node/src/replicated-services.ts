@@ -1,18 +1,10 @@
 import * as grpc from "@grpc/grpc-js";
 import type { Command } from "@synod/core";
 import type { ReplicatedService } from "@synod/state-machine";
-import { isName, type Response } from "@synod/wire";
+import { isName, metadataKeys, type Response } from "@synod/wire";
 import { waitMs } from "./callers.js";
 import type { Requests } from "./requests.js";
 import { CallError, type UnaryCall, unary } from "./server.js";
-
-/** Metadata of calls by name. The first three come from a client that has a session; the last is in the trailer. */
-export const metadataKeys = Object.freeze({
-  clientId: "synod-client-id",
-  sequence: "synod-sequence",
-  acknowledged: "synod-acknowledged",
-  slot: "synod-slot",
-});
 
 /** Resolves with the answer to one command; throws CallError when its status is not 0. */
 export async function executeOne(
@@ -24,8 +16,21 @@ export async function executeOne(
     const group = requests.submit([command], waitMs(call), (_, answer) => resolve(answer));
     call.onCancelled(() => group.cancel());
   });
+  return succeeded(response);
+}
+
+function succeeded(response: Response): Response {
   if (response.status === grpc.status.OK) return response;
   throw new CallError(response.status, response.message, slotTrailer(response));
+}
+
+function readsStale(metadata: grpc.Metadata): boolean {
+  const [read = "linearizable"] = metadata.get(metadataKeys.read);
+  if (read === "linearizable" || read === "stale") return read === "stale";
+  throw new CallError(
+    grpc.status.INVALID_ARGUMENT,
+    `metadata ${metadataKeys.read}: expected linearizable or stale, found "${read}"`,
+  );
 }
 
 export function slotTrailer({ slot }: Response): grpc.Metadata {
@@ -34,11 +39,18 @@ export function slotTrailer({ slot }: Response): grpc.Metadata {
   return trailer;
 }
 
-/** Serves replicated services by name: each unary call is one command, its request's bytes carried as they came. */
+/** Reads this replica's own state. */
+export type LocalQuery = (service: string, method: string, request: Uint8Array) => Response;
+
+/**
+ * Serves replicated services by name: each unary call is one command, its request's bytes carried as they came, unless
+ * the caller asks for a stale read, which this replica answers alone.
+ */
 export function addReplicatedServices(
   server: grpc.Server,
   services: readonly ReplicatedService[],
   requests: Requests,
+  query: LocalQuery,
 ): void {
   for (const service of services) {
     const definition: Record<string, grpc.MethodDefinition<Uint8Array, Uint8Array>> = {};
@@ -46,8 +58,9 @@ export function addReplicatedServices(
     for (const method of service.methodNames) {
       definition[method] = rawMethod(`/${service.name}/${method}`);
       handlers[method] = unary<Uint8Array, Uint8Array>(async (call) => {
-        const command = commandOf(call, service.name, method);
-        const response = await executeOne(requests, call, command);
+        const response = readsStale(call.metadata)
+          ? succeeded(query(service.name, method, call.request))
+          : await executeOne(requests, call, commandOf(call, service.name, method));
         return { response: response.response, trailer: slotTrailer(response) };
       });
     }

@@ -146,6 +146,24 @@ export class Engine {
     return verdict.kind === "repeat" ? answered(command, verdict.answer, true) : undefined;
   }
 
+  /**
+   * Runs a query on the state as it stands here: what this replica has applied, and nobody else is asked (rule 21, stale).
+   * The answer's slot is the last one applied.
+   */
+  query(service: string, method: string, request: Uint8Array): Answer {
+    const command = { clientId: "", sequence: 0, acknowledged: 0, service, method, request };
+    const slot = this.#appliedSlot;
+    const kind = this.#services.get(service)?.service.kindOf(method);
+    const { status, message, response } =
+      kind === "command"
+        ? failed(
+            Status.invalidArgument,
+            `${service}/${method} is a command: only queries can be read locally`,
+          )
+        : this.#execute(command, slot);
+    return answered(command, { status, message, response, slot }, false);
+  }
+
   /** Applies the next slot. One answer for each command of a batch, in order. */
   apply(slot: number, decided: Decided): readonly Answer[] {
     invariant(

@@ -74,6 +74,8 @@ export interface Rejection {
   /** gRPC status code, never 0. */
   readonly status: number;
   readonly message: string;
+  /** What the codec said. For the edge only: its words may differ between versions, so they are never an answer. */
+  readonly detail?: string;
 }
 
 interface BoundMethod {
@@ -114,7 +116,9 @@ export class ReplicatedService {
   validate(method: string, request: Uint8Array): Rejection | undefined {
     try {
       const prepared = this.prepare(method, request);
-      return isRejection(prepared) ? prepared : undefined;
+      if (!isRejection(prepared)) return undefined;
+      const { status, message, detail } = prepared;
+      return { status, message: detail === undefined ? message : `${message}: ${detail}` };
     } catch {
       return { status: Status.internal, message: `the validation of ${this.name}/${method} failed` };
     }
@@ -140,11 +144,11 @@ export class ReplicatedService {
     let decoded: unknown;
     try {
       decoded = codec.decodeRequest(request);
-    } catch {
-      // The codec's own words may differ between versions, and this may become an answer.
+    } catch (error) {
       return {
         status: Status.invalidArgument,
         message: `the request of ${this.name}/${method} cannot be decoded`,
+        detail: error instanceof Error ? error.message : String(error),
       };
     }
     const problem = definition.validate?.(decoded);

@@ -48,6 +48,7 @@ export {
 export { descriptorSet } from "./descriptors.js";
 export { FileIndex } from "./file-index.js";
 export type { Hello } from "./hello.js";
+export { metadataKeys } from "./metadata.js";
 export { reflectionServices } from "./reflection.js";
 export { acceptorService, clusterService, leaderService, replicaService } from "./services.js";
 export {

@@ -18,6 +18,8 @@ export interface ReplicaFinal {
   readonly appliedSlot: number;
   /** Chained hash of what it wrote and answered. */
   readonly hash: string;
+  /** The calculator's number in this replica's own state. */
+  readonly value: string;
   /** The decided log as this replica keeps it. */
   readonly log: readonly DecidedSlot[];
 }
@@ -40,6 +42,7 @@ export function compareDemo(results: readonly ClientResult[], replicas: readonly
   return {
     differences: [
       ...resultDifferences(results, run.answers),
+      ...replicas.flatMap(valueDifferences),
       ...replicas.slice(1).flatMap((replica) => replicaDifferences(first, replica)),
     ],
     value: run.value,
@@ -72,6 +75,14 @@ function resultDifferences(
   return differences;
 }
 
+/** A replica's state is what its own log gives. */
+function valueDifferences({ id, value, log }: ReplicaFinal): string[] {
+  const expected = runSequentially(log).value;
+  return value === expected
+    ? []
+    : [`value: ${id} has ${value}, a sequential run of its log gives ${expected}`];
+}
+
 function replicaDifferences(first: ReplicaFinal, other: ReplicaFinal): string[] {
   const differences: string[] = [];
   const differ = (what: string, a: string | number, b: string | number) => {
@@ -79,7 +90,7 @@ function replicaDifferences(first: ReplicaFinal, other: ReplicaFinal): string[] 
   };
   differ("applied slot", first.appliedSlot, other.appliedSlot);
   differ("hash", first.hash, other.hash);
-  differ("value", runSequentially(first.log).value, runSequentially(other.log).value);
+  differ("value", first.value, other.value);
   const slots = Math.max(first.log.length, other.log.length);
   for (let index = 0; index < slots; index++) {
     const [a, b] = [fingerprint(first.log[index]), fingerprint(other.log[index])];

@@ -1,6 +1,6 @@
 import { connect, SynodError, statusName } from "@synod/client";
 import { seededRandom } from "@synod/core";
-import { askStatus, readLog } from "../calls.js";
+import { askStatus, readLog, readStale } from "../calls.js";
 import { Failure } from "../failure.js";
 import type { DecidedSlot } from "../log/decided.js";
 import { type CalculatorAnswer, calculatorService } from "./calculation.js";
@@ -71,10 +71,17 @@ export async function readReplicas(addresses: readonly string[]): Promise<Replic
       const logs = await Promise.all(
         addresses.map((address, index) => wholeLog(address, finals[index]?.appliedSlot)),
       );
-      return finals.map((final, index) => ({ ...final, log: logs[index] ?? [] }));
+      const values = await Promise.all(addresses.map(localValue));
+      return finals.map((final, index) => ({ ...final, value: values[index] ?? "", log: logs[index] ?? [] }));
     }
     await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
+}
+
+/** The number in a replica's own state. */
+async function localValue(address: string): Promise<string> {
+  const { value } = await readStale(address, calculatorService, "Value", {}, settleWithinMs);
+  return String(value);
 }
 
 async function wholeLog(address: string, appliedSlot = 0): Promise<DecidedSlot[]> {

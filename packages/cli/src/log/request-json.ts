@@ -1,14 +1,25 @@
-import { descriptorSet, type LoadedServices, loadServices } from "@synod/wire";
+import { descriptorSet, type LoadedServices, loadServices, type ServiceMethod } from "@synod/wire";
 
 let known: LoadedServices | undefined;
+
+function findMethod(service: string, method: string): ServiceMethod | undefined {
+  known ??= loadServices(descriptorSet);
+  return known.services.get(service)?.methods.get(method);
+}
+
+/** A method of a service that comes with Synod. Throws when there is none. */
+export function builtInMethod(service: string, method: string): ServiceMethod {
+  const found = findMethod(service, method);
+  if (found === undefined) throw new Error(`expected a built-in method, found ${service}/${method}`);
+  return found;
+}
 
 /**
  * The request of a command as it looks in JSON (bytes in base64, 64-bit integers as text); undefined when the service is
  * not one of those that come with Synod, or the bytes are no such message.
  */
 export function requestJson(command: { service: string; method: string; request: Uint8Array }): unknown {
-  known ??= loadServices(descriptorSet);
-  const method = known.services.get(command.service)?.methods.get(command.method);
+  const method = findMethod(command.service, command.method);
   if (method === undefined) return undefined;
   try {
     return plain(method.decodeRequest(command.request));
