@@ -27,9 +27,13 @@ export class Load {
         ...replicas.slice(0, index % replicas.length),
       ];
       const options = { name: `p${index + 1}`, replicas: rotated, outstanding, lists, deadlineMs };
-      return fork(path.join(import.meta.dirname, "load-client.mjs"), [JSON.stringify(options)]);
+      return fork(path.join(import.meta.dirname, "load-client.mjs"), [JSON.stringify(options)], {
+        execArgv: [],
+      });
     });
     this.#ended = Promise.all(this.#children.map((child) => this.#follow(child)));
+    // Whoever stops or awaits the load hears of it.
+    this.#ended.catch(() => {});
   }
 
   /** @param {import("node:child_process").ChildProcess} child */
@@ -84,7 +88,6 @@ export class Load {
 
   kill() {
     for (const child of this.#children) child.kill("SIGKILL");
-    this.#ended.catch(() => {});
   }
 }
 

@@ -1,0 +1,20 @@
+// Short forms of acceptance scripts: the same code, fewer rounds.
+import { expect, it } from "vitest";
+import { run as kills } from "../acceptance/kills.mjs";
+import { run as wrong } from "../acceptance/wrong.mjs";
+
+const progress: string[] = [];
+const options = (...parameters: string[]) => ({
+  parameters,
+  progress: (line: string) => void progress.push(line),
+});
+
+it("a killed leader, acceptor and replica under load lose nothing and double nothing, each gap under 3 s", async () => {
+  const { holds, figures } = await kills(options("--rounds", "1"));
+  expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
+});
+
+it("wrong requests and configurations get a clear error and change nothing", async () => {
+  const { holds, figures } = await wrong(options());
+  expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
+});
