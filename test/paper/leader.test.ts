@@ -277,6 +277,17 @@ describe("rule 11: who leads", () => {
     expect(bench.leader.status()).toMatchObject({ phase: "active", unreachable: ["a3"] });
   });
 
+  it("a passive leader that asked in vain owes nothing once the acceptors are there", () => {
+    const bench = new LeaderBench();
+    bench.attach();
+    for (let tick = 0; tick < 20; tick++) bench.tick();
+    bench.step({ kind: "disconnected", peer: replicaPeer("r1") });
+    bench.tick(limits.suspectAfterTicks);
+    expect(bench.leader.status().unreachable).toEqual(["a1", "a2", "a3"]);
+    bench.connectAcceptors();
+    expect(bench.leader.status()).toMatchObject({ phase: "passive", unreachable: [] });
+  });
+
   it("a leader without a replica goes passive", () => {
     const { bench } = leading();
     bench.step({ kind: "disconnected", peer: replicaPeer("r1") });

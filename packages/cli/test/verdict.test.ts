@@ -15,6 +15,13 @@ const common = {
   serving: true,
   problem: "",
   peers: [],
+  configuration: {
+    number: 1,
+    predecessor: 0,
+    acceptors: ["a1", "a2"].map((id) => ({ id, address: `h:${id}`, store: `s-${id}` })),
+    leaders: [{ id: "l2", address: "h:l2" }],
+    replicas: [{ id: "r1", address: "h:r1" }],
+  },
 } as const;
 
 function acceptor(id: string): Answered {
@@ -143,20 +150,9 @@ describe("the status table", () => {
 });
 
 describe("gathering", () => {
-  it("finds everybody from one replica by way of its peers, and shows who does not answer", async () => {
-    const peer = (one: RoleReport): PeerStatus => ({
-      id: one.id,
-      role: one.role,
-      address: one.address,
-      connected: true,
-      problem: "",
-    });
-    const [known, a2] = acceptors as [Answered, Answered];
-    const l2 = { ...leader("l2", "active"), peers: [peer(known), peer(a2)] };
-    const r1 = { ...replica("r1"), peers: [peer(l2)] };
-    // It knows l2 too, by the far end of the connection that l2 made.
-    const a1 = { ...known, peers: [{ ...peer(l2), address: "h:59999" }] };
-    const answers = new Map([r1, l2, a1].map((one) => [one.address, one]));
+  it("finds every member of the configuration from one replica, and shows who does not answer", async () => {
+    const [a1] = acceptors as [Answered];
+    const answers = new Map([replica("r1"), leader("l2", "active"), a1].map((one) => [one.address, one]));
     const reports = await gather([{ role: "replica", id: "h:r1", address: "h:r1" }], async (address) => {
       const answer = answers.get(address);
       if (!answer) throw new Error("no answer within 1000 ms");

@@ -222,6 +222,7 @@ export class Leader {
     if (peer.role === "acceptor") {
       this.#contact.connected(peer.id);
       if (this.#state instanceof Leading) this.#state.connected(peer.id, outputs);
+      else this.#contact.answered(peer.id); // It asks nothing more, so no answer would settle what was asked before.
     }
     this.#learn(slotOut, configurations, outputs);
   }

@@ -77,9 +77,16 @@ export function limitProblems(limits: Limits): string[] {
     problems.push(
       `maxDelayTicks: expected at least delayTicks (${limits.delayTicks}), found ${limits.maxDelayTicks}`,
     );
-  if (limits.maxPageBytes > 2 << 20)
+  if (limits.maxBatchCommands > 16_384) {
     problems.push(
-      `maxPageBytes: expected at most ${2 << 20}, so that a page stays below gRPC's 4 MiB, found ${limits.maxPageBytes}`,
+      `maxBatchCommands: expected at most 16384, which is what a batch may hold on the wire, found ${limits.maxBatchCommands}`,
     );
+  }
+  for (const name of ["maxBatchBytes", "maxPageBytes", "maxAnswerBytes"] as const) {
+    if (limits[name] <= 2 << 20) continue;
+    problems.push(
+      `${name}: expected at most ${2 << 20}, so that a message stays below gRPC's 4 MiB, found ${limits[name]}`,
+    );
+  }
   return problems;
 }

@@ -112,9 +112,15 @@ describe("configurations (rule 22)", () => {
 describe("limits", () => {
   it("the defaults are sound, and every problem of unsound ones is named at once", () => {
     expect(limitProblems(defaultLimits)).toEqual([]);
-    const unsound = { ...defaultLimits, tickMs: 0, suspectAfterTicks: 3, maxPageBytes: 1 << 30 };
+    const unsound = {
+      ...defaultLimits,
+      tickMs: 0,
+      suspectAfterTicks: 3,
+      maxPageBytes: 1 << 30,
+      maxBatchCommands: 20_000,
+    };
     const problems = limitProblems(unsound);
-    for (const name of ["tickMs", "suspectAfterTicks", "maxPageBytes"]) {
+    for (const name of ["tickMs", "suspectAfterTicks", "maxPageBytes", "maxBatchCommands"]) {
       expect(
         problems.some((problem) => problem.startsWith(name)),
         name,

@@ -84,6 +84,7 @@ export function statusOf(
     serving,
     problem,
     peers,
+    configuration: options.genesis.configuration,
     state,
   };
 }

@@ -1,7 +1,7 @@
-import type { Ballot, Role } from "@synod/core";
+import type { Ballot, Configuration, Role } from "@synod/core";
 import * as check from "./check.js";
 import { type Codec, codec, type Mapping } from "./codec.js";
-import { ballotOrNone } from "./codec-value.js";
+import { ballotOrNone, configuration } from "./codec-value.js";
 import { messageType } from "./descriptors.js";
 import type * as wire from "./gen-types.js";
 import { memberRole, role } from "./hello.js";
@@ -64,6 +64,8 @@ export interface Status {
   /** Why nothing moves, in words; empty when all is well. */
   readonly problem: string;
   readonly peers: readonly PeerStatus[];
+  /** The members as this process knows them: the latest configuration decided. */
+  readonly configuration: Configuration;
   /** Names the role too. */
   readonly state: AcceptorRoleStatus | LeaderRoleStatus | ReplicaRoleStatus;
 }
@@ -199,6 +201,7 @@ const status: Mapping<Status, wire.StatusResponse> = {
     serving: message.serving,
     problem: message.problem,
     peers: message.peers.map(peer.toWire),
+    configuration: configuration.toWire(message.configuration),
     ...stateToWire(message.state),
   }),
   fromWire: (message, field) => {
@@ -213,6 +216,7 @@ const status: Mapping<Status, wire.StatusResponse> = {
       problem: check.text(found.problem, `${field}.problem`),
       peers: check.list(found.peers, `${field}.peers`, maxPeers, peer.fromWire),
       state: stateFromWire(found, field),
+      configuration: configuration.fromWire(found.configuration, `${field}.configuration`),
     };
   },
 };

@@ -88,6 +88,13 @@ describe("every message comes back as it was sent", () => {
       serving: true,
       problem: "no leader is active",
       peers: [{ id: "l1", role: "leader", address: "127.0.0.1:1", connected: false, problem: "refused" }],
+      configuration: {
+        number: 1,
+        predecessor: 0,
+        acceptors: [{ id: "a1", address: "127.0.0.1:2", store: "s1" }],
+        leaders: [{ id: "l1", address: "127.0.0.1:1" }],
+        replicas: [],
+      },
     };
     const ballot = { round: 3, leader: "l1", incarnation: 2 ** 48 - 1 };
     const states: Status["state"][] = [

@@ -26,6 +26,14 @@ export function deathReport(member: PlannedMember, ending: Ending): string {
     `${member.role} ${member.id} ended: ${how}${meaning ? ` (${meaning})` : ""}`,
     ...(lines.length > 0 ? [`  last lines of ${member.log}:`, ...lines] : [`  ${member.log} is empty`]),
     `  The others go on. "npx synod status" shows whether the cluster still moves.`,
-    `  To have ${member.id} back, stop this command with Ctrl-C and run it again: the data is kept.`,
+    `  ${wayBack(member, ending)}`,
   ].join("\n");
+}
+
+/** A lost or foreign store does not come back by starting again (rule 5). */
+function wayBack({ id }: PlannedMember, { code }: Ending): string {
+  if (code === ExitCode.noStore || code === ExitCode.foreignStore) {
+    return `Starting again does not bring ${id} back: put its data directory back as it was.`;
+  }
+  return `To have ${id} back, stop this command with Ctrl-C and run it again: the data is kept.`;
 }

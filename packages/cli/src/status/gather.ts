@@ -1,3 +1,4 @@
+import type { Member } from "@synod/core";
 import type { RoleName } from "../cluster/plan.js";
 import { reasonOf } from "../failure.js";
 import { rememberedMembers, requireAddresses } from "../targets.js";
@@ -20,17 +21,7 @@ export function startingPoints(given: readonly string[], workingDirectory: strin
   return requireAddresses(given).map((address) => ({ role: "replica", id: address, address }));
 }
 
-/**
- * Whom each role dials. Only their addresses are asked in turn: of a peer that connected by itself, the address is the
- * far end of that connection, where nobody listens.
- */
-const dials: Readonly<Record<RoleName, readonly string[]>> = {
-  replica: ["leader"],
-  leader: ["leader", "acceptor"],
-  acceptor: [],
-};
-
-/** Asks the processes given, and then whoever they dial, until nobody new turns up. */
+/** Asks the processes given, and then every member they know of, until nobody new turns up. */
 export async function gather(start: readonly Known[], ask: Ask): Promise<RoleReport[]> {
   const reports = new Map<string, RoleReport>();
   let wave = [...start];
@@ -38,7 +29,7 @@ export async function gather(start: readonly Known[], ask: Ask): Promise<RoleRep
     const found = await Promise.all(wave.map((known) => report(known, ask)));
     for (const one of found) reports.set(one.address, one);
     const next = new Map<string, Known>();
-    for (const { id, role, address } of found.flatMap(dialed)) {
+    for (const { id, role, address } of found.flatMap(membersKnownTo)) {
       if (!reports.has(address)) next.set(address, { role, id, address });
     }
     wave = [...next.values()];
@@ -46,11 +37,12 @@ export async function gather(start: readonly Known[], ask: Ask): Promise<RoleRep
   return withoutRepeats([...reports.values()]);
 }
 
-function dialed(one: RoleReport): Known[] {
+function membersKnownTo(one: RoleReport): Known[] {
   if (!one.answered) return [];
-  return one.peers.flatMap(({ role, id, address }) =>
-    role !== "client" && dials[one.role].includes(role) ? [{ role, id, address }] : [],
-  );
+  const { acceptors, leaders, replicas } = one.configuration;
+  const named = (role: RoleName, members: readonly Member[]) =>
+    members.map(({ id, address }) => ({ role, id, address }));
+  return [...named("replica", replicas), ...named("leader", leaders), ...named("acceptor", acceptors)];
 }
 
 async function report(known: Known, ask: Ask): Promise<RoleReport> {

@@ -6,6 +6,7 @@ import type { PeerStatus as _synod_v1_PeerStatus, PeerStatus__Output as _synod_v
 import type { AcceptorStatus as _synod_v1_AcceptorStatus, AcceptorStatus__Output as _synod_v1_AcceptorStatus__Output } from '../../synod/v1/AcceptorStatus.js';
 import type { LeaderRoleStatus as _synod_v1_LeaderRoleStatus, LeaderRoleStatus__Output as _synod_v1_LeaderRoleStatus__Output } from '../../synod/v1/LeaderRoleStatus.js';
 import type { ReplicaRoleStatus as _synod_v1_ReplicaRoleStatus, ReplicaRoleStatus__Output as _synod_v1_ReplicaRoleStatus__Output } from '../../synod/v1/ReplicaRoleStatus.js';
+import type { Configuration as _synod_v1_Configuration, Configuration__Output as _synod_v1_Configuration__Output } from '../../synod/v1/Configuration.js';
 
 export interface StatusResponse {
   'clusterId'?: (string);
@@ -20,6 +21,7 @@ export interface StatusResponse {
   'acceptor'?: (_synod_v1_AcceptorStatus | null);
   'leader'?: (_synod_v1_LeaderRoleStatus | null);
   'replica'?: (_synod_v1_ReplicaRoleStatus | null);
+  'configuration'?: (_synod_v1_Configuration | null);
   'state'?: "acceptor"|"leader"|"replica";
 }
 
@@ -36,5 +38,6 @@ export interface StatusResponse__Output {
   'acceptor'?: (_synod_v1_AcceptorStatus__Output | null);
   'leader'?: (_synod_v1_LeaderRoleStatus__Output | null);
   'replica'?: (_synod_v1_ReplicaRoleStatus__Output | null);
+  'configuration': (_synod_v1_Configuration__Output | null);
   'state'?: "acceptor"|"leader"|"replica";
 }
