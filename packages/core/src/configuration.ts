@@ -10,7 +10,7 @@ export interface AcceptorMember extends Member {
   readonly store: string;
 }
 
-/** Who takes part from some slot on (PMMC 4.4; rule 22). */
+/** Who takes part from some slot on (PMMC 2.1; rule 22). */
 export interface Configuration {
   readonly number: number;
   /** Number of the configuration it replaces; 0 for the first. */
