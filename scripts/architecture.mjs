@@ -25,13 +25,15 @@ const direction = {
   "packages/core": { sources: [] },
   "packages/wire": { sources: ["packages/core"] },
   "packages/storage": { sources: ["packages/core"] },
-  "packages/state-machine": { sources: ["packages/core"], tests: ["packages/storage"] },
+  "packages/state-machine": { sources: ["packages/core"], tests: libraries("storage", "wire") },
   "packages/node": { sources: libraries("core", "wire", "storage", "state-machine") },
   "packages/client": {
     sources: libraries("core", "wire"),
     tests: libraries("node", "state-machine", "storage"),
   },
+  "packages/contract": { sources: libraries("core", "wire") },
   "packages/simulator": { sources: libraries("core"), tests: libraries("storage", "wire", "state-machine") },
+  "packages/testing": { sources: libraries("core", "wire", "storage", "state-machine", "node", "client") },
   "packages/bench": { sources: libraries("core", "wire", "client") },
   "packages/cli": {
     sources: libraries("core", "wire", "storage", "state-machine", "node", "client", "simulator", "bench"),

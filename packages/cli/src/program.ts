@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import yargs from "yargs";
 import { demoCommand } from "./commands/demo.js";
+import { generateCommand } from "./commands/generate.js";
 import { kvCommand } from "./commands/kv.js";
 import { logCommand } from "./commands/log.js";
 import { statusCommand } from "./commands/status.js";
@@ -18,6 +19,7 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
       .scriptName("synod")
       .usage("$0 <command>\n\nReplicated gRPC services: multi-Paxos, each role a service of its own.")
       .command(upCommand)
+      .command(generateCommand)
       .command(statusCommand)
       .command(kvCommand)
       .command(logCommand)

@@ -6,6 +6,8 @@ export interface StoredAnswer {
   readonly message: string;
   readonly response: Uint8Array;
   readonly slot: number;
+  /** More about a failure, for machines; absent when there is none, and on success. */
+  readonly details?: Uint8Array | undefined;
 }
 
 /** A place in the log: the slot and the index in its batch. Both the name of a session and the time of its last use. */
@@ -109,10 +111,16 @@ export function decodeHead(bytes: Uint8Array): SessionHead {
   };
 }
 
-/** The message is stored as UTF-16, which keeps any JavaScript string and needs no encoder. */
+const noBytes = new Uint8Array(0);
+
+/**
+ * The message is stored as UTF-16, which keeps any JavaScript string and needs no encoder. Last comes the response, or,
+ * of a failure, which has none, the details.
+ */
 export function encodeAnswer(command: Command, answer: StoredAnswer): Uint8Array {
-  const { message, response } = answer;
-  const bytes = new Uint8Array(answerHeadBytes + 2 * message.length + response.length);
+  const { message } = answer;
+  const last = answer.status === 0 ? answer.response : (answer.details ?? noBytes);
+  const bytes = new Uint8Array(answerHeadBytes + 2 * message.length + last.length);
   writeFingerprint(bytes, 0, command);
   writeNumber(bytes, 8, answer.slot);
   bytes[16] = answer.status;
@@ -123,7 +131,7 @@ export function encodeAnswer(command: Command, answer: StoredAnswer): Uint8Array
     bytes[at] = unit >>> 8;
     bytes[at + 1] = unit;
   }
-  bytes.set(response, at);
+  bytes.set(last, at);
   return bytes;
 }
 
@@ -133,12 +141,12 @@ export function decodeAnswer(bytes: Uint8Array): StoredAnswer {
   for (let at = answerHeadBytes; at < end; at += 2) {
     message += String.fromCharCode(((bytes[at] as number) << 8) | (bytes[at + 1] as number));
   }
-  return {
-    status: bytes[16] as number,
-    message,
-    response: bytes.subarray(end),
-    slot: readNumber(bytes, 8),
-  };
+  const status = bytes[16] as number;
+  const last = bytes.subarray(end);
+  const slot = readNumber(bytes, 8);
+  if (status === 0) return { status, message, response: last, slot };
+  if (last.length === 0) return { status, message, response: noBytes, slot };
+  return { status, message, response: noBytes, slot, details: last };
 }
 
 /** True when the stored answer was given to this very command: same service, method and request. */

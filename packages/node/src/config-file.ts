@@ -10,14 +10,22 @@ export const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "s
 export type LogLevel = (typeof logLevels)[number];
 
 /** What a service can be told besides limits, which stand in the file only. */
-export type SettingName = "config" | "id" | "cluster" | "data" | "listen" | "insecureListen" | "logLevel";
+export type SettingName =
+  | "config"
+  | "id"
+  | "cluster"
+  | "data"
+  | "services"
+  | "listen"
+  | "insecureListen"
+  | "logLevel";
 
 export const settings: Readonly<Record<SettingName, Setting>> = {
   config: {
     flag: "config",
     variable: "SYNOD_CONFIG",
     placeholder: "FILE",
-    help: "a JSON file of {id, cluster, data, listen, insecureListen, logLevel, limits}",
+    help: "a JSON file of {id, cluster, data, services, listen, insecureListen, logLevel, limits}",
   },
   id: {
     field: "id",
@@ -39,6 +47,14 @@ export const settings: Readonly<Record<SettingName, Setting>> = {
     variable: "SYNOD_DATA",
     placeholder: "DIR",
     help: "the data directory",
+  },
+  services: {
+    field: "services",
+    flag: "service",
+    variable: "SYNOD_SERVICES",
+    placeholder: "MODULE",
+    help: "a compiled module whose default export is a replicated service; may be repeated",
+    list: true,
   },
   listen: {
     field: "listen",
@@ -82,6 +98,7 @@ const fileShape = z
       id: text,
       cluster: text,
       data: text,
+      services: z.array(text, { error: "a list of paths of service modules" }),
       listen: text,
       insecureListen: text,
       logLevel: text,
@@ -117,6 +134,9 @@ export function readFileSettings(config: Given, role: Role, problems: string[]):
   const found = (typeof value === "object" ? (value ?? {}) : {}) as Record<string, unknown>;
   if (role === "leader" && found.data !== undefined) {
     problems.push(`${name}: data: unknown field; a leader keeps nothing on disk`);
+  }
+  if (role !== "replica" && found.services !== undefined) {
+    problems.push(`${name}: services: unknown field; only replicas run services`);
   }
   const given: GivenSettings = {};
   for (const [setting, { field }] of Object.entries(settings) as [SettingName, Setting][]) {

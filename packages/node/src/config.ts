@@ -1,3 +1,4 @@
+import path from "node:path";
 import type { Genesis, Limits, Role } from "@synod/core";
 import { isName } from "@synod/wire";
 import { type Address, expectedListenAddress, isLoopback, parseAddress } from "./address.js";
@@ -31,6 +32,8 @@ export interface ServiceConfiguration {
   readonly genesis: Genesis;
   /** Absolute path of the data directory; empty for a leader, which keeps nothing. */
   readonly data: string;
+  /** Absolute paths of the modules with users' replicated services; none but a replica has any. */
+  readonly services: readonly string[];
   readonly listen: Address;
   /** True when others than this machine may connect: the traffic is neither encrypted nor authenticated. */
   readonly insecure: boolean;
@@ -62,7 +65,7 @@ export type ConfigurationAnswer =
  */
 export function readConfiguration(request: ConfigurationRequest): ConfigurationAnswer {
   const { name, role, parameters, environment, version } = request;
-  const taken = role === "leader" ? withoutData(settings) : settings;
+  const taken = settingsOf(role);
   const line = readCommandLine(taken as typeof settings, parameters, environment, sharedVariables);
   if (line.help) return { kind: "text", text: helpText(request, taken) };
   if (line.version) return { kind: "text", text: `${name} ${version}` };
@@ -73,6 +76,7 @@ export function readConfiguration(request: ConfigurationRequest): ConfigurationA
   const id = reader.id(role, cluster);
   const address = cluster?.[listOf[role]].find((member) => member.id === id)?.address;
   const data = role === "leader" ? "" : reader.data();
+  const services = role === "replica" ? reader.services() : [];
   const { listen, insecure } = reader.listen(address);
   const logLevel = reader.logLevel();
   if (problems.length > 0 || !cluster || !listen) throw new ConfigurationError(problems);
@@ -83,6 +87,7 @@ export function readConfiguration(request: ConfigurationRequest): ConfigurationA
     clusterId: clusterIdOf(cluster),
     genesis: genesisOf(cluster),
     data,
+    services,
     listen,
     insecure,
     logLevel,
@@ -91,8 +96,11 @@ export function readConfiguration(request: ConfigurationRequest): ConfigurationA
   return { kind: "configuration", configuration };
 }
 
-function withoutData({ data: _, ...others }: typeof settings): Readonly<Record<string, Setting>> {
-  return others;
+/** A leader keeps nothing on disk, and only replicas run services. */
+function settingsOf(role: Role): Readonly<Record<string, Setting>> {
+  const { data, services, ...others } = settings;
+  if (role === "leader") return others;
+  return role === "acceptor" ? { ...others, data } : settings;
 }
 
 function helpText(
@@ -152,6 +160,13 @@ class Reader {
   data(): string {
     const given = this.#text("data", true);
     return given ? pathOf(given) : "";
+  }
+
+  services(): string[] {
+    const given = this.#given.services;
+    if (!Array.isArray(given?.value)) return [];
+    const { value, base } = given;
+    return value.filter((each) => typeof each === "string").map((each) => path.resolve(base, each));
   }
 
   logLevel(): LogLevel {

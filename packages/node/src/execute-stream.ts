@@ -22,6 +22,10 @@ export const executeStreamLimits: ExecuteStreamLimits = { maxOutstanding: 16_384
 const maxMessageBytes = 1 << 20;
 const responseOverheadBytes = 64;
 
+function bytesOf({ response, message, details }: Response): number {
+  return response.length + message.length + (details?.length ?? 0) + responseOverheadBytes;
+}
+
 /** One client's stream: many commands outstanding, and the answers of one turn of the event loop in one message. */
 export class ExecuteStream {
   readonly #call: ExecuteStreamCall;
@@ -109,7 +113,7 @@ export class ExecuteStream {
   #answer(response: Response): void {
     if (this.#ended) return;
     this.#answers.push(response);
-    this.#answerBytes += response.response.length + response.message.length + responseOverheadBytes;
+    this.#answerBytes += bytesOf(response);
     if (this.#answerBytes > this.#limits.maxUnreadBytes) {
       this.#answers = [];
       this.end(
@@ -134,8 +138,7 @@ export class ExecuteStream {
       let bytes = 0;
       let until = from;
       while (until < this.#answers.length && (until === from || bytes < maxMessageBytes)) {
-        const { response, message } = this.#answers[until++] as Response;
-        bytes += response.length + message.length + responseOverheadBytes;
+        bytes += bytesOf(this.#answers[until++] as Response);
       }
       this.#outstanding -= until - from;
       this.#answerBytes -= bytes;

@@ -1,7 +1,12 @@
 import { randomBytes } from "node:crypto";
 import * as grpc from "@grpc/grpc-js";
 import type { Command } from "@synod/core";
-import { openedSession, openSessionMethod, openSessionService } from "@synod/state-machine";
+import {
+  advanceTimeMethod,
+  openedSession,
+  openSessionMethod,
+  openSessionService,
+} from "@synod/state-machine";
 import type { Response } from "@synod/wire";
 import { longestWaitMs } from "./callers.js";
 import type { Waiter } from "./requests.js";
@@ -20,6 +25,11 @@ export function openSessionCommand(): Command {
   };
   openings.add(command);
   return command;
+}
+
+/** The command that only carries log time; nobody waits for its answer. */
+export function advanceTimeCommand(): Command {
+  return { ...openSessionCommand(), method: advanceTimeMethod };
 }
 
 /** True for what `openSessionCommand` made; not for the same words from a client. */

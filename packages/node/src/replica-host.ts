@@ -10,16 +10,22 @@ import {
   type ToLeader,
   type Value,
 } from "@synod/core";
-import { type Decided, Engine, openedSession, type ReplicatedService } from "@synod/state-machine";
+import {
+  type BoundService,
+  type Decided,
+  Engine,
+  openedSession,
+  type ReplicatedService,
+} from "@synod/state-machine";
 import type { ReplicaStore } from "@synod/storage";
 import {
-  decodeBatch,
+  batch,
   decodeValue,
-  encodeBatch,
   encodeValue,
   type LogPage,
   type LogRequest,
   leaderService,
+  loadServices,
   type OpenedSession,
   type Response,
   replicaService,
@@ -38,7 +44,8 @@ import {
   statusOf,
 } from "./host.js";
 import { Link } from "./link.js";
-import { openSessionCommand } from "./own-session.js";
+import { advanceAfterMs, advanceCheckMs, LogClock } from "./log-clock.js";
+import { advanceTimeCommand, openSessionCommand } from "./own-session.js";
 import { quorumProblem } from "./quorum-text.js";
 import { addReplicatedServices, executeOne } from "./replicated-services.js";
 import { Requests } from "./requests.js";
@@ -47,7 +54,10 @@ import { type Server, type UnaryCall, unary } from "./server.js";
 export interface ReplicaHostOptions extends HostOptions {
   /** Opened, with an `onFailure` that ends the process with exit code 7; the host closes it. */
   readonly store: ReplicaStore;
+  /** Bound to the codecs of their own descriptors here; one that does not fit its proto is refused. */
   readonly services: readonly ReplicatedService[];
+  /** For tests. */
+  readonly logClock?: { readonly monotonicMs: () => number; readonly wallMs: () => number };
   /** Descriptor sets of services that do not come with Synod, for reflection. */
   readonly descriptorSets?: readonly Uint8Array[];
 }
@@ -59,12 +69,17 @@ const maxSlotsBehind = 64;
 const maxPendingBytes = 256 << 20;
 const pendingCheckMs = 20;
 
+/** Until a proposal that only carries time counts as lost. */
+const advanceAgainMs = 2_000;
+
 const logPage = { slots: 1_000, bytes: 1 << 20 } as const;
 
 /** A replica as a service: the role and its driver, the replicated services on its store, and clients' requests. */
 export class ReplicaHost implements Host {
   readonly #options: ReplicaHostOptions;
+  readonly #services: readonly BoundService[];
   readonly #engine: Engine;
+  readonly #clock: LogClock;
   readonly #replica: Replica;
   readonly #driver: Driver<ReplicaInput>;
   readonly #leaders = new Map<string, Link<ToLeader, FromLeader>>();
@@ -73,25 +88,31 @@ export class ReplicaHost implements Host {
   readonly #server: Server;
   #gathered: Command[] = [];
   #port = 0;
+  #advancing: NodeJS.Timeout | undefined;
+  /** When log time was moved last without a command to carry it, by the clock that counts waits. */
+  #advancedAt: number | undefined;
   #stopping: Promise<void> | undefined;
 
   constructor(options: ReplicaHostOptions) {
     this.#options = options;
     const { id, genesis, limits, logger, store, services } = options;
+    this.#services = services.map((service) => service.bind(loadServices));
     this.#engine = new Engine({
       state: store.state,
       genesis,
-      services,
+      services: this.#services,
       onHandlerError: ({ error, ...where }) =>
         logger.error({ ...where, err: error }, "a handler failed in a way it does not declare"),
     });
+    const { monotonicMs, wallMs } = options.logClock ?? {};
+    this.#clock = new LogClock(this.#engine.logTimeMs, monotonicMs, wallMs);
     this.#replica = new Replica({
       id,
       incarnation: randomInt(1, incarnationLimit),
       genesis,
       configurations: this.#engine.configurations,
       slotOut: this.#engine.appliedSlot + 1,
-      encodeBatch,
+      encodeBatch: (commands) => batch.encode({ commands, logTimeMs: this.#clock.proposedMs }),
       limits,
     });
     this.#requests = new Requests({
@@ -132,6 +153,8 @@ export class ReplicaHost implements Host {
     this.#driver.start();
     for (const link of this.#leaders.values()) link.start();
     this.#requests.start();
+    this.#advancing = setInterval(() => this.#advanceTime(), advanceCheckMs);
+    this.#advancing.unref();
   }
 
   stop(): Promise<void> {
@@ -201,6 +224,28 @@ export class ReplicaHost implements Host {
     else setTimeout(() => this.#whenKeepingUp(callback), pendingCheckMs).unref();
   }
 
+  /**
+   * Log time moves with batches alone. While something waits for it and nobody else proposes, this replica proposes a
+   * command that does nothing: one at a time, and again only when that one seems lost.
+   */
+  #advanceTime(): void {
+    if (this.#engine.nextDueMs === undefined || this.#stopping || this.#obstacle !== "") return;
+    const { elapsedMs } = this.#clock;
+    if (elapsedMs < advanceAfterMs(this.#position)) this.#advancedAt = undefined;
+    else if (this.#advancedAt === undefined || elapsedMs - this.#advancedAt > advanceAgainMs) {
+      this.#advancedAt = elapsedMs;
+      this.#gathered.push(advanceTimeCommand());
+      this.#driver.wake();
+    }
+  }
+
+  /** Of this replica among all. */
+  get #position(): number {
+    const { id, genesis } = this.#options;
+    const position = genesis.configuration.replicas.findIndex((replica) => replica.id === id);
+    return Math.max(0, position);
+  }
+
   /** All commands of one turn are one input, so that they share a batch (rule 13). */
   #gather(): ReplicaInput | undefined {
     if (this.#gathered.length === 0) return undefined;
@@ -213,6 +258,7 @@ export class ReplicaHost implements Host {
   #apply(slot: number, value: Value): void {
     const decided = this.#decided(slot, value);
     const answers = this.#engine.apply(slot, decided);
+    this.#clock.applied(this.#engine.logTimeMs);
     this.#options.store.log.append(slot, encodeValue(value));
     if (decided.kind !== "batch") return;
     decided.commands.forEach((command, index) => {
@@ -225,7 +271,7 @@ export class ReplicaHost implements Host {
   #decided(slot: number, value: Value): Decided {
     if (value.kind !== "batch") return value;
     try {
-      return { kind: "batch", commands: decodeBatch(value.commands) };
+      return { kind: "batch", ...batch.decode(value.commands) };
     } catch (error) {
       this.#options.logger.error(
         { slot, err: error },
@@ -243,7 +289,7 @@ export class ReplicaHost implements Host {
       ExecuteStream: (call: ExecuteStreamCall) => this.#executeStream(call),
       Log: unary((call: UnaryCall<LogRequest>) => ({ response: this.#log(call.request) })),
     });
-    addReplicatedServices(server, this.#options.services, this.#requests, (service, method, request) =>
+    addReplicatedServices(server, this.#services, this.#requests, (service, method, request) =>
       this.#engine.query(service, method, request),
     );
   }
@@ -284,6 +330,7 @@ export class ReplicaHost implements Host {
 
   async #end(): Promise<void> {
     this.#options.onStopping?.();
+    clearInterval(this.#advancing);
     this.#requests.close();
     // The answers of `close` leave first.
     await new Promise((resolve) => setImmediate(resolve));

@@ -1,6 +1,6 @@
 import * as grpc from "@grpc/grpc-js";
 import type { Command } from "@synod/core";
-import type { ReplicatedService } from "@synod/state-machine";
+import type { BoundService } from "@synod/state-machine";
 import { isName, metadataKeys, type Response } from "@synod/wire";
 import { waitMs } from "./callers.js";
 import type { Requests } from "./requests.js";
@@ -21,7 +21,9 @@ export async function executeOne(
 
 function succeeded(response: Response): Response {
   if (response.status === grpc.status.OK) return response;
-  throw new CallError(response.status, response.message, slotTrailer(response));
+  const trailer = slotTrailer(response);
+  if (response.details !== undefined) trailer.set(metadataKeys.details, asBuffer(response.details));
+  throw new CallError(response.status, response.message, trailer);
 }
 
 function readsStale(metadata: grpc.Metadata): boolean {
@@ -48,7 +50,7 @@ export type LocalQuery = (service: string, method: string, request: Uint8Array) 
  */
 export function addReplicatedServices(
   server: grpc.Server,
-  services: readonly ReplicatedService[],
+  services: readonly BoundService[],
   requests: Requests,
   query: LocalQuery,
 ): void {
@@ -64,16 +66,23 @@ export function addReplicatedServices(
         return { response: response.response, trailer: slotTrailer(response) };
       });
     }
+    for (const watch of service.watchNames) {
+      definition[watch] = rawMethod(`/${service.name}/${watch}`, true);
+      handlers[watch] = (call: grpc.ServerWritableStream<Uint8Array, Uint8Array>) => {
+        const details = `${service.name}/${watch} is a watch; this version of Synod declares watches and does not serve them yet`;
+        call.emit("error", { code: grpc.status.UNIMPLEMENTED, details });
+      };
+    }
     server.addService(definition, handlers);
   }
 }
 
-/** A unary method whose messages are bytes. */
-function rawMethod(path: string): grpc.MethodDefinition<Uint8Array, Uint8Array> {
+/** A method with one request, whose messages are bytes. */
+function rawMethod(path: string, responseStream = false): grpc.MethodDefinition<Uint8Array, Uint8Array> {
   return {
     path,
     requestStream: false,
-    responseStream: false,
+    responseStream,
     requestSerialize: asBuffer,
     requestDeserialize: (bytes) => bytes,
     responseSerialize: asBuffer,

@@ -190,15 +190,10 @@ export class Requests {
     ) {
       this.#own.lost(proposed.clientId);
     }
-    const { status, message, response, slot } = answer;
-    group.done(index, {
-      clientId: asked.clientId,
-      sequence: asked.sequence,
-      status,
-      message,
-      response,
-      slot,
-    });
+    const { status, message, response, slot, details } = answer;
+    const { clientId, sequence } = asked;
+    const plain: Response = { clientId, sequence, status, message, response, slot };
+    group.done(index, details === undefined ? plain : { ...plain, details });
   }
 
   /** Nobody waits for it any more. It may still be decided. */

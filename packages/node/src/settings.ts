@@ -12,6 +12,8 @@ export interface Setting {
   /** What stands for the value in the help. */
   readonly placeholder: string;
   readonly help: string;
+  /** It may be given several times; its variable holds several, with the system's path separator between. */
+  readonly list?: boolean;
 }
 
 /** A value and where it came from. */
@@ -56,7 +58,13 @@ export function readCommandLine<Name extends string>(
     const { variable } = settings[name];
     const value = environment[variable];
     // Set but empty is how a compose file or a shell leaves one out.
-    if (value) given[name] = { value, origin: variable, source: "variable", base };
+    if (value)
+      given[name] = {
+        value: variableValue(settings[name], value),
+        origin: variable,
+        source: "variable",
+        base,
+      };
   }
   const variables = new Set([...names.map((name) => settings[name].variable), ...otherVariables]);
   for (const variable of Object.keys(environment)) {
@@ -65,24 +73,31 @@ export function readCommandLine<Name extends string>(
     problems.push(`${variable}: unknown variable; those of Synod are ${[...variables].join(", ")}`);
   }
   const { flags, help, version } = readFlags(
-    names.map((name) => settings[name].flag),
+    names.map((name) => settings[name]),
     parameters,
     problems,
   );
   for (const name of names) {
-    const { flag } = settings[name];
-    const value = flags.get(flag);
-    if (value !== undefined) given[name] = { value, origin: `--${flag}`, source: "flag", base };
+    const { flag, list } = settings[name];
+    const values = flags.get(flag);
+    if (values === undefined) continue;
+    given[name] = { value: list ? values : values[0], origin: `--${flag}`, source: "flag", base };
   }
   return { given, help, version, problems };
 }
 
+function variableValue({ list }: Setting, value: string): string | readonly string[] {
+  return list ? value.split(path.delimiter).filter((part) => part !== "") : value;
+}
+
 function readFlags(
-  known: readonly string[],
+  settings: readonly Setting[],
   parameters: readonly string[],
   problems: string[],
-): { flags: Map<string, string>; help: boolean; version: boolean } {
-  const flags = new Map<string, string>();
+): { flags: Map<string, string[]>; help: boolean; version: boolean } {
+  const known = settings.map(({ flag }) => flag);
+  const lists = settings.filter(({ list }) => list).map(({ flag }) => flag);
+  const flags = new Map<string, string[]>();
   const { tokens } = parseArgs({
     args: [...parameters],
     options: {
@@ -113,8 +128,9 @@ function readFlags(
       problems.push(`${rawName}: unknown flag; the flags are ${known.map((flag) => `--${flag}`).join(", ")}`);
     } else if (value === undefined || value === "" || (!inlineValue && value.startsWith("-"))) {
       problems.push(`${rawName}: expected a value, found ${shown(value)}`);
-    } else if (flags.has(name)) problems.push(`${rawName}: expected once, found again`);
-    else flags.set(name, value);
+    } else if (flags.has(name) && !lists.includes(name))
+      problems.push(`${rawName}: expected once, found again`);
+    else flags.set(name, [...(flags.get(name) ?? []), value]);
   }
   return { flags, ...asked };
 }

@@ -288,3 +288,31 @@ describe("every problem is named at once, with where it stands", () => {
     expect(found).toHaveLength(problems.length);
   });
 });
+
+describe("service modules", () => {
+  const replica = { id: "r1", cluster: "cluster.json", data: "r1" };
+
+  test("may stand in the file, in a variable or in flags, each with paths meant from its own place", () => {
+    const files = { "r1.json": { ...replica, services: ["a.js", "/b.js"] } };
+    const from = (given: Given) => {
+      const parameters = ["--config", "DIR/r1.json", ...(given.parameters ?? [])];
+      return configurationOf({ ...given, role: "replica", files, parameters });
+    };
+    const { services, directory } = from({});
+    expect(services).toEqual([path.join(directory, "a.js"), "/b.js"]);
+    const environment = { SYNOD_SERVICES: ["c.js", "/d.js"].join(path.delimiter) };
+    expect(from({ environment }).services).toEqual([path.resolve("c.js"), "/d.js"]);
+    const parameters = ["--service", "/e.js", "--service=f.js"];
+    expect(from({ environment, parameters }).services).toEqual(["/e.js", path.resolve("f.js")]);
+  });
+
+  test("are for replicas only, and a list of texts", () => {
+    const parameters = ["--config", "DIR/a1.json"];
+    expect(problemsOf({ files: { "a1.json": { ...sound, services: [] } }, parameters })).toEqual([
+      "a1.json: services: unknown field; only replicas run services",
+    ]);
+    expect(
+      problemsOf({ role: "replica", files: { "a1.json": { ...replica, services: "a.js" } }, parameters }),
+    ).toEqual(['a1.json: services: expected a list of paths of service modules, found "a.js"']);
+  });
+});

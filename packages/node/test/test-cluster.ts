@@ -2,14 +2,9 @@ import { once } from "node:events";
 import net, { type AddressInfo } from "node:net";
 import * as grpc from "@grpc/grpc-js";
 import { type Configuration, defaultLimits, type Genesis, type Limits } from "@synod/core";
-import {
-  type CalculatorMethods,
-  calculatorService,
-  type KeyValueMethods,
-  keyValueService,
-} from "@synod/state-machine";
+import { calculatorService, keyValueService, lockService } from "@synod/state-machine";
 import { MemoryAcceptorDisk, MemoryReplicaDisk } from "@synod/storage";
-import { descriptorSet, loadServices, type PlainMessage, type ServiceMethod } from "@synod/wire";
+import { descriptorSet, loadServices, type PlainMessage } from "@synod/wire";
 import { vi } from "vitest";
 import { AcceptorHost } from "../src/acceptor-host.js";
 import type { Host, HostOptions } from "../src/host.js";
@@ -17,11 +12,6 @@ import { LeaderHost } from "../src/leader-host.js";
 import { ReplicaHost } from "../src/replica-host.js";
 
 const loaded = loadServices(descriptorSet);
-
-function codecOf<Methods>(service: string): Readonly<Record<keyof Methods, ServiceMethod>> {
-  const methods = loaded.services.get(service)?.methods ?? new Map<string, ServiceMethod>();
-  return Object.fromEntries(methods) as Record<keyof Methods, ServiceMethod>;
-}
 
 export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => net.createServer().listen(0, "127.0.0.1"));
@@ -202,10 +192,7 @@ export class TestCluster {
     return new ReplicaHost({
       ...options,
       store: replicaDisk.open({ id, clusterId, flushEveryMs: 5, onFailure }),
-      services: [
-        keyValueService(codecOf<KeyValueMethods>("synod.kv.v1.KeyValue")),
-        calculatorService(codecOf<CalculatorMethods>("synod.calculator.v1.Calculator")),
-      ],
+      services: [keyValueService, calculatorService, lockService],
     });
   }
 

@@ -13,7 +13,9 @@ import {
   type StoredAnswer,
 } from "@synod/core";
 import { SlotHash } from "./chain.js";
-import { failed, type HandlerError, type Outcome, run } from "./execution.js";
+import { atMsOf, decodeScheduled, dueRange, idKey, nextDueMs, scheduledIn } from "./due.js";
+import { type Call, failed, type HandlerError, type Outcome, run } from "./execution.js";
+import { installGuard } from "./guard.js";
 import {
   appliedKey,
   configurationKey,
@@ -24,13 +26,20 @@ import {
   encodeConfiguration,
   sessionPrefix,
 } from "./layout.js";
-import { encodeOpenedSession, openSessionService, opensSession } from "./open-session.js";
-import type { Rejection, ReplicatedService } from "./service.js";
+import { timeLimits } from "./limits.js";
+import { advancesTime, encodeOpenedSession, openSessionService, opensSession } from "./open-session.js";
+import type { BoundService, Rejection } from "./service.js";
 import { type ServiceSpace, serviceSpace } from "./transaction.js";
+import type { PendingWrite } from "./write-set.js";
 
 /** What a slot decided, its batch decoded. */
 export type Decided =
-  | { readonly kind: "batch"; readonly commands: readonly Command[] }
+  | {
+      readonly kind: "batch";
+      readonly commands: readonly Command[];
+      /** Log time as the batch's proposer saw it (rule 16), in milliseconds; absent or 0 when it says none. */
+      readonly logTimeMs?: number;
+    }
   | { readonly kind: "configuration"; readonly configuration: Configuration }
   | { readonly kind: "no-op" };
 
@@ -48,13 +57,15 @@ export interface Answer {
   readonly slot: number;
   /** Executed in an earlier place of the log; this is the answer it got there. */
   readonly repeated: boolean;
+  /** The encoded google.rpc.Status of a declared failure; absent when there is none. */
+  readonly details?: Uint8Array | undefined;
 }
 
 export interface EngineOptions {
   /** All of the replicated state. What a slot writes must commit as one (rule 17). */
   readonly state: OrderedMap;
   readonly genesis: Genesis;
-  readonly services: readonly ReplicatedService[];
+  readonly services: readonly BoundService[];
   /** Told of undeclared exceptions in handlers, during `apply`. Must not throw. */
   readonly onHandlerError: (error: HandlerError) => void;
   /** Replicated behaviour, for tests: every replica of a cluster must use the same. */
@@ -62,11 +73,12 @@ export interface EngineOptions {
 }
 
 interface Installed {
-  readonly service: ReplicatedService;
+  readonly service: BoundService;
   readonly space: ServiceSpace;
 }
 
-const tags = Object.freeze({ noOp: 0, batch: 1, configuration: 2, put: 3, delete: 4, answer: 5 });
+const tags = Object.freeze({ noOp: 0, batch: 1, configuration: 2, put: 3, delete: 4, answer: 5, due: 6 });
+const noBytes = new Uint8Array(0);
 
 /**
  * Executes decided slots on the replicated state (PMMC 2.1's perform). Everything it knows stands in the map, so a new
@@ -82,10 +94,15 @@ export class Engine {
   readonly #slotHash = new SlotHash();
   #appliedSlot = 0;
   #revision = 0;
+  #logTimeMs = 0;
+  #nextDueMs: number | undefined;
+  #scheduled = 0;
+  #scheduleChanged = false;
   #hash: Uint8Array = new Uint8Array(32);
 
   constructor(options: EngineOptions) {
     const { state, genesis, services, onHandlerError } = options;
+    installGuard();
     this.#state = state;
     this.#onHandlerError = onHandlerError;
     for (const service of services) {
@@ -98,7 +115,8 @@ export class Engine {
     }
     const stored = state.get(appliedKey);
     if (stored !== undefined) {
-      const { slot, revision, hash } = decodeApplied(stored);
+      const { slot, revision, logTimeMs, hash } = decodeApplied(stored);
+      this.#logTimeMs = logTimeMs;
       this.#appliedSlot = slot;
       this.#revision = revision;
       this.#hash = hash;
@@ -107,6 +125,9 @@ export class Engine {
     for (const [, value] of state.range(configurationRange)) known.push(decodeConfiguration(value));
     this.#configurations = new Configurations(genesis, known);
     this.#sessions = new SessionTable(state, sessionPrefix, options.sessionLimits);
+    const waiting = scheduledIn(state);
+    this.#nextDueMs = waiting.nextDueMs;
+    this.#scheduled = waiting.count;
   }
 
   /** The last slot applied; 0 before the first. */
@@ -117,6 +138,16 @@ export class Engine {
   /** Commands executed so far. */
   get revision(): number {
     return this.#revision;
+  }
+
+  /** Log time (rule 16), in milliseconds: it moves with the log alone. 0 before the first batch that says one. */
+  get logTimeMs(): number {
+    return this.#logTimeMs;
+  }
+
+  /** When the next scheduled command is due, in log time; undefined when none waits. */
+  get nextDueMs(): number | undefined {
+    return this.#nextDueMs;
   }
 
   /** Hex, chained over all slots applied: two replicas that differ here have diverged (rule 27). */
@@ -154,14 +185,14 @@ export class Engine {
     const command = { clientId: "", sequence: 0, acknowledged: 0, service, method, request };
     const slot = this.#appliedSlot;
     const kind = this.#services.get(service)?.service.kindOf(method);
-    const { status, message, response } =
+    const { status, message, response, details } =
       kind === "command"
         ? failed(
             Status.invalidArgument,
             `${service}/${method} is a command: only queries can be read locally`,
           )
-        : this.#execute(command, slot);
-    return answered(command, { status, message, response, slot }, false);
+        : this.#execute(command, slot, 0);
+    return answered(command, { status, message, response, slot, details }, false);
   }
 
   /** Applies the next slot. One answer for each command of a batch, in order. */
@@ -174,14 +205,19 @@ export class Engine {
     this.#slotHash.tag(tags[decided.kind === "no-op" ? "noOp" : decided.kind]);
     let answers: readonly Answer[] = [];
     if (decided.kind === "batch") {
+      this.#advance(decided.logTimeMs ?? 0);
       answers = decided.commands.map((command, index) => this.#perform(command, slot, index));
+      this.#runDue(slot, decided.commands.length);
       this.#sessions.settle();
     } else if (decided.kind === "configuration") {
       this.#configure(slot, decided.configuration);
     }
     this.#appliedSlot = slot;
     this.#hash = this.#slotHash.finish();
-    this.#state.put(appliedKey, encodeApplied({ slot, revision: this.#revision, hash: this.#hash }));
+    this.#state.put(
+      appliedKey,
+      encodeApplied({ slot, revision: this.#revision, logTimeMs: this.#logTimeMs, hash: this.#hash }),
+    );
     return answers;
   }
 
@@ -198,13 +234,62 @@ export class Engine {
     return digest.digest("hex");
   }
 
+  /**
+   * Log time becomes the larger. An honest proposer is never more than a step ahead of what everybody has applied, so
+   * nothing else is taken from a dishonest one; only the very first word on time is taken as it is.
+   */
+  #advance(proposedMs: number): void {
+    if (this.#logTimeMs === 0) this.#logTimeMs = proposedMs;
+    else
+      this.#logTimeMs = Math.max(
+        this.#logTimeMs,
+        Math.min(proposedMs, this.#logTimeMs + timeLimits.maxStepMs),
+      );
+    this.#slotHash.number(this.#logTimeMs);
+  }
+
+  /**
+   * Runs what log time has reached, after the batch: what the batch renewed does not expire (rule 16). What these commands
+   * schedule themselves runs in a later slot.
+   */
+  #runDue(slot: number, firstIndex: number): void {
+    if (this.#scheduleChanged) this.#nextDueMs = nextDueMs(this.#state);
+    this.#scheduleChanged = false;
+    if (this.#nextDueMs === undefined || this.#nextDueMs > this.#logTimeMs) return;
+    const range = { ...dueRange, limit: timeLimits.maxDuePerSlot };
+    const due = [...this.#state.range(range)].filter(([key]) => atMsOf(key) <= this.#logTimeMs);
+    for (const [index, [key]] of due.entries()) this.#runScheduled(key, slot, firstIndex + index);
+    this.#nextDueMs = nextDueMs(this.#state);
+    this.#scheduleChanged = false;
+  }
+
+  #runScheduled(key: Uint8Array, slot: number, index: number): void {
+    const stored = this.#state.get(key);
+    // One that ran before it in this slot may have unscheduled it.
+    if (stored === undefined) return;
+    const { service, method, id, request } = decodeScheduled(stored);
+    this.#slotHash.tag(tags.due);
+    this.#write({ key, value: undefined });
+    if (id !== "") this.#write({ key: idKey(service, id), value: undefined });
+    this.#scheduled--;
+    this.#revision++;
+    const command = { clientId: "", sequence: 0, acknowledged: 0, service, method, request };
+    const outcome = this.#execute(command, slot, index);
+    this.#keep(outcome);
+    this.#hashAnswer(outcome);
+  }
+
   #perform(command: Command, slot: number, index: number): Answer {
     const answer = this.#answer(command, slot, index);
-    this.#slotHash.tag(tags.answer);
-    this.#slotHash.number(answer.status);
-    this.#slotHash.text(answer.message);
-    this.#slotHash.bytes(answer.response);
+    this.#hashAnswer(answer);
     return answer;
+  }
+
+  #hashAnswer({ status, message, response, details }: Omit<StoredAnswer, "slot">): void {
+    this.#slotHash.tag(tags.answer);
+    this.#slotHash.number(status);
+    this.#slotHash.text(message);
+    this.#slotHash.bytes(status === Status.ok ? response : (details ?? noBytes));
   }
 
   #answer(command: Command, slot: number, index: number): Answer {
@@ -212,6 +297,9 @@ export class Engine {
     if (opensSession(command)) {
       const response = encodeOpenedSession(this.#sessions.open(at));
       return answered(command, { status: Status.ok, message: "", response, slot }, false);
+    }
+    if (advancesTime(command)) {
+      return answered(command, { status: Status.ok, message: "", response: noBytes, slot }, false);
     }
     const verdict = this.#sessions.judge(command);
     if (verdict.kind === "refuse")
@@ -221,31 +309,54 @@ export class Engine {
       return answered(command, verdict.answer, true);
     }
     this.#revision++;
-    const { status, message, response, writes } = this.#execute(command, slot);
-    for (const { key, value } of writes) {
-      this.#slotHash.tag(value === undefined ? tags.delete : tags.put);
-      this.#slotHash.bytes(key);
-      if (value === undefined) {
-        this.#state.delete(key);
-      } else {
-        this.#slotHash.bytes(value);
-        this.#state.put(key, value);
-      }
-    }
-    const answer: StoredAnswer = { status, message, response, slot };
+    const outcome = this.#execute(command, slot, index);
+    this.#keep(outcome);
+    const { status, message, response, details } = outcome;
+    const answer: StoredAnswer =
+      details === undefined
+        ? { status, message, response, slot }
+        : { status, message, response, slot, details };
     this.#sessions.store(command, answer, at);
     return answered(command, answer, false);
   }
 
-  #execute(command: Command, slot: number): Outcome {
+  #keep({ writes, scheduled }: Outcome): void {
+    for (const write of writes) this.#write(write);
+    this.#scheduled += scheduled;
+  }
+
+  #write({ key, value }: PendingWrite): void {
+    this.#slotHash.tag(value === undefined ? tags.delete : tags.put);
+    this.#slotHash.bytes(key);
+    if (key[0] === dueRange.from[0]) this.#scheduleChanged = true;
+    if (value === undefined) {
+      this.#state.delete(key);
+    } else {
+      this.#slotHash.bytes(value);
+      this.#state.put(key, value);
+    }
+  }
+
+  #execute(command: Command, slot: number, index: number): Outcome {
     const { method, request, clientId, sequence } = command;
     const installed = this.#services.get(command.service);
     if (installed === undefined) {
       const { status, message } = this.#noService(command.service);
       return failed(status, message);
     }
-    const { service, space } = installed;
-    const call = { service, space, method, request, slot, revision: this.#revision, clientId, sequence };
+    const call: Call = {
+      service: installed.service,
+      space: installed.space,
+      method,
+      request,
+      slot,
+      index,
+      revision: this.#revision,
+      timeMs: this.#logTimeMs,
+      client: clientId === "" ? undefined : { id: clientId, sequence },
+      previousHash: this.#hash,
+      scheduled: this.#scheduled,
+    };
     return run(this.#state, call, this.#onHandlerError);
   }
 
@@ -265,14 +376,8 @@ export class Engine {
 }
 
 function answered(command: Command, answer: StoredAnswer, repeated: boolean): Answer {
-  const { status, message, response, slot } = answer;
-  return {
-    clientId: command.clientId,
-    sequence: command.sequence,
-    status,
-    message,
-    response,
-    slot,
-    repeated,
-  };
+  const { status, message, response, slot, details } = answer;
+  const { clientId, sequence } = command;
+  const plain = { clientId, sequence, status, message, response, slot, repeated };
+  return details === undefined ? plain : { ...plain, details };
 }

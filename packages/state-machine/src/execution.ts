@@ -1,6 +1,8 @@
+import { createHash } from "node:crypto";
 import { type OrderedMap, Status } from "@synod/core";
+import { guarded } from "./guard.js";
 import { commandLimits } from "./limits.js";
-import { type Context, isRejection, type ReplicatedService } from "./service.js";
+import { type BoundService, type CallContext, isRejection, type Scheduling } from "./service.js";
 import { CommandLimitExceeded, EngineTransaction, type ServiceSpace } from "./transaction.js";
 import type { PendingWrite } from "./write-set.js";
 
@@ -9,7 +11,10 @@ export interface Outcome {
   readonly status: number;
   readonly message: string;
   readonly response: Uint8Array;
+  readonly details?: Uint8Array | undefined;
   readonly writes: readonly PendingWrite[];
+  /** How many more commands are scheduled after it than before. */
+  readonly scheduled: number;
 }
 
 /** A handler threw something undeclared, or returned what it must not. For the replica's log. */
@@ -22,39 +27,50 @@ export interface HandlerError {
 
 /** One call of a method. */
 export interface Call {
-  readonly service: ReplicatedService;
+  readonly service: BoundService;
   readonly space: ServiceSpace;
   readonly method: string;
   readonly request: Uint8Array;
   readonly slot: number;
+  /** Of the command in its slot. */
+  readonly index: number;
   readonly revision: number;
-  readonly clientId: string;
-  readonly sequence: number;
+  readonly timeMs: number;
+  readonly client: { readonly id: string; readonly sequence: number } | undefined;
+  /** Hash of everything before the slot. */
+  readonly previousHash: Uint8Array;
+  /** Commands that wait already, of all services. */
+  readonly scheduled: number;
 }
 
 const noBytes = new Uint8Array(0);
 const noWrites: readonly PendingWrite[] = [];
 
-export function failed(status: number, message: string): Outcome {
-  return { status, message, response: noBytes, writes: noWrites };
+export function failed(status: number, message: string, details?: Uint8Array): Outcome {
+  const outcome = { status, message, response: noBytes, writes: noWrites, scheduled: 0 };
+  return details === undefined ? outcome : { ...outcome, details };
 }
 
 /** Thrown by `context.fail`. */
 class DeclaredFailure extends Error {
   override readonly name = "DeclaredFailure";
   readonly code: number;
+  readonly details: Uint8Array | undefined;
 
-  constructor(code: number, message: string) {
+  constructor(code: number, message: string, details: Uint8Array | undefined) {
     super(message);
     this.code = code;
+    this.details = details;
   }
 }
 
-class CallContext implements Context {
+class EngineCallContext implements CallContext {
   readonly #call: Call;
+  readonly #tx: EngineTransaction;
 
-  constructor(call: Call) {
+  constructor(call: Call, tx: EngineTransaction) {
     this.#call = call;
+    this.#tx = tx;
   }
 
   get slot(): number {
@@ -65,16 +81,38 @@ class CallContext implements Context {
     return this.#call.revision;
   }
 
-  get client(): { readonly id: string; readonly sequence: number } {
-    return { id: this.#call.clientId, sequence: this.#call.sequence };
+  get timeMs(): number {
+    return this.#call.timeMs;
   }
 
-  fail(code: number, message: string): never {
+  get client(): { readonly id: string; readonly sequence: number } | undefined {
+    return this.#call.client;
+  }
+
+  seed(): Uint8Array {
+    const { previousHash, slot, index } = this.#call;
+    return createHash("sha256").update(previousHash).update(`${slot}.${index}`).digest();
+  }
+
+  schedule(scheduling: Scheduling): void {
+    this.#tx.schedule(scheduling, this.#call.slot, this.#call.index);
+  }
+
+  unschedule(id: string): void {
+    this.#tx.unschedule(id);
+  }
+
+  fail(code: number, message: string, details?: Uint8Array): never {
     if (!Number.isInteger(code) || code < 1 || code > 16) {
       throw new TypeError(`code: expected a gRPC status code from 1 to 16, found ${code}`);
     }
     if (typeof message !== "string") throw new TypeError(`message: expected a text, found ${typeof message}`);
-    throw new DeclaredFailure(code, message);
+    if (details !== undefined && details.length > commandLimits.maxDetailBytes) {
+      throw new CommandLimitExceeded(
+        `the detail of a failure has ${details.length} bytes; expected at most ${commandLimits.maxDetailBytes}`,
+      );
+    }
+    throw new DeclaredFailure(code, message, details);
   }
 }
 
@@ -89,8 +127,9 @@ export function run(state: OrderedMap, call: Call, onHandlerError: (error: Handl
     const prepared = call.service.prepare(call.method, call.request);
     if (isRejection(prepared)) return failed(prepared.status, cut(prepared.message));
     const { definition, codec, request } = prepared;
-    tx = new EngineTransaction(state, call.space, definition.kind === "command");
-    const result = definition.execute(tx, request, new CallContext(call));
+    const opened = new EngineTransaction(state, call.space, definition.kind === "command", call.scheduled);
+    tx = opened;
+    const result = guarded(() => definition.execute(opened, request, new EngineCallContext(call, opened)));
     tx.close();
     if (tx.stateError !== undefined) throw tx.stateError.error;
     if (isPromise(result)) {
@@ -105,7 +144,7 @@ export function run(state: OrderedMap, call: Call, onHandlerError: (error: Handl
     }
     const response = codec.encodeResponse(result);
     if (response.length <= commandLimits.maxResponseBytes) {
-      return { status: Status.ok, message: "", response, writes: tx.pending };
+      return { status: Status.ok, message: "", response, writes: tx.pending, scheduled: tx.scheduled };
     }
     return failed(
       Status.resourceExhausted,
@@ -114,7 +153,7 @@ export function run(state: OrderedMap, call: Call, onHandlerError: (error: Handl
   } catch (error) {
     tx?.close();
     if (tx?.stateError !== undefined) throw tx.stateError.error;
-    if (error instanceof DeclaredFailure) return failed(error.code, cut(error.message));
+    if (error instanceof DeclaredFailure) return failed(error.code, cut(error.message), error.details);
     if (error instanceof CommandLimitExceeded) return failed(Status.resourceExhausted, error.message);
     return undeclared(
       call,

@@ -1,24 +1,38 @@
 // For whoever writes a replicated service.
 
 // For the replica that runs them.
+export type {
+  DescribedMethod,
+  DescribedService,
+  Descriptions,
+  DescriptorLoader,
+  MessageCodec,
+  MethodCodec,
+} from "./codec.js";
+export type { CommandContext, Context, ErrorSpec } from "./context.js";
 export { type Answer, type Decided, Engine, type EngineOptions } from "./engine.js";
 export type { HandlerError } from "./execution.js";
-export { commandLimits } from "./limits.js";
-export { openedSession, openSessionMethod, openSessionService } from "./open-session.js";
-export type { Rejection } from "./service.js";
+export { NotDeterministic } from "./guard.js";
+export type { KeyKind, KeyPart } from "./key.js";
+export { commandLimits, timeLimits } from "./limits.js";
 export {
-  type CommandMethod,
-  type Context,
-  defineService,
-  type MethodCodec,
-  type MethodTypes,
-  type QueryMethod,
-  type ReplicatedService,
-  type ServiceCodec,
-  type ServiceDefinition,
-} from "./service.js";
+  advanceTimeMethod,
+  openedSession,
+  openSessionMethod,
+  openSessionService,
+} from "./open-session.js";
+export {
+  type Change,
+  type Definition,
+  ReplicatedService,
+  replicatedService,
+  type ServiceBuilder,
+  type Watch,
+} from "./replicated-service.js";
+export type { BoundService, Rejection } from "./service.js";
 // The services that come with Synod.
-export { type CalculatorMethods, calculatorService } from "./services/calculator.js";
-export { type KeyValueMethods, keyValueService } from "./services/key-value.js";
+export { calculatorService } from "./services/calculator.js";
+export { keyValueService } from "./services/key-value.js";
 export { keyValueLimits } from "./services/key-value-request.js";
-export type { ReadTransaction, ServiceRange, Transaction } from "./transaction.js";
+export { lockLimits, lockService } from "./services/lock.js";
+export type { RangeOptions, ReadTransaction, Table, TableOptions, Transaction } from "./table.js";

@@ -3,8 +3,9 @@ import type { Configuration, Member, RulingConfiguration } from "@synod/core";
 /*
  * Where things stand in the one ordered map:
  *
- *   "a"                              slot applied, commands executed, hash
+ *   "a"                              slot applied, commands executed, log time, hash
  *   "c" number                       the configuration with that number, and the first slot it rules
+ *   "d" …, "e" …                     commands that wait for log time (due.ts)
  *   "s" …                            sessions (core/src/session.ts)
  *   "t" service name, 0, key         what a service stored; no name holds a 0, so no service sees another's keys
  */
@@ -24,14 +25,18 @@ export function serviceEnd(service: string): Uint8Array {
 export interface Applied {
   readonly slot: number;
   readonly revision: number;
+  readonly logTimeMs: number;
   readonly hash: Uint8Array;
 }
 
-export function encodeApplied({ slot, revision, hash }: Applied): Uint8Array {
-  const bytes = Buffer.alloc(16 + hash.length);
+const appliedHeadBytes = 24;
+
+export function encodeApplied({ slot, revision, logTimeMs, hash }: Applied): Uint8Array {
+  const bytes = Buffer.alloc(appliedHeadBytes + hash.length);
   bytes.writeBigUInt64BE(BigInt(slot), 0);
   bytes.writeBigUInt64BE(BigInt(revision), 8);
-  bytes.set(hash, 16);
+  bytes.writeBigUInt64BE(BigInt(logTimeMs), 16);
+  bytes.set(hash, appliedHeadBytes);
   return bytes;
 }
 
@@ -40,7 +45,8 @@ export function decodeApplied(stored: Uint8Array): Applied {
   return {
     slot: Number(bytes.readBigUInt64BE(0)),
     revision: Number(bytes.readBigUInt64BE(8)),
-    hash: bytes.subarray(16),
+    logTimeMs: Number(bytes.readBigUInt64BE(16)),
+    hash: bytes.subarray(appliedHeadBytes),
   };
 }
 

@@ -8,6 +8,26 @@ export const commandLimits = Object.freeze({
   /** Keys written or deleted by one command, and their bytes with the values'. */
   maxWrites: 10_000,
   maxWrittenBytes: 8 << 20,
+  /** Rows that ranges give one command or query. */
+  maxRangeRows: 100_000,
+  /** Rows of a range that names no limit. */
+  maxUnlimitedRows: 10_000,
   /** UTF-16 units of a declared failure's text; the rest is cut. It travels in a header, which has to stay small. */
   maxMessageLength: 512,
+  /** The encoded detail message of a declared failure; travels in a header too. */
+  maxDetailBytes: 4096,
+});
+
+/** What bounds log time and what waits for it (rule 16). Replicated behaviour. */
+export const timeLimits = Object.freeze({
+  /** The shortest time to live that a service should offer, in milliseconds. */
+  shortestExpiryMs: 2_000,
+  /** Most that one batch moves log time: a tenth of the shortest expiry. */
+  maxStepMs: 200,
+  /** Commands scheduled at a time, of all services. */
+  maxScheduled: 100_000,
+  /** Scheduled commands that run at the end of one slot; the rest runs at the end of the next ones. */
+  maxDuePerSlot: 1_000,
+  /** UTF-16 units of a scheduled command's id. */
+  maxIdLength: 512,
 });

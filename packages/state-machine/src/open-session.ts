@@ -8,6 +8,13 @@ export function opensSession(command: Command): boolean {
   return command.method === openSessionMethod && command.service === openSessionService;
 }
 
+/** The command that does nothing but carry log time, when something waits for it and nobody else asks anything. */
+export const advanceTimeMethod = "AdvanceTime";
+
+export function advancesTime(command: Command): boolean {
+  return command.method === advanceTimeMethod && command.service === openSessionService;
+}
+
 const clientIdTag = 0x0a;
 
 /** The bytes of synod.v1.OpenSessionResponse: field 1, a text shorter than 128 bytes. */

@@ -1,49 +1,55 @@
 import { Status } from "@synod/core";
+import type { MethodCodec } from "./codec.js";
+import { guarded } from "./guard.js";
 import { commandLimits } from "./limits.js";
-import type { ReadTransaction, Transaction } from "./transaction.js";
+import type { ByteReadTransaction, ByteTransaction } from "./transaction.js";
 
-/**
- * How a method's messages become bytes and back: a port, implemented over the .proto by @synod/wire. Plain objects:
- * 64-bit integers as decimal strings, bytes as Uint8Array, a oneof's member named by a property of the oneof's name.
- * Decoding must be the same on every replica; it may throw, whatever it likes.
- */
-export interface MethodCodec {
-  decodeRequest(bytes: Uint8Array): unknown;
-  encodeResponse(response: unknown): Uint8Array;
-  encodeRequest?(request: unknown): Uint8Array;
-  decodeResponse?(bytes: Uint8Array): unknown;
+/** What is scheduled: a command of the same service. */
+export interface Scheduling {
+  /** Log time, in milliseconds. */
+  readonly atMs: number;
+  readonly method: string;
+  readonly request: Uint8Array;
+  /** Names it, so that scheduling again under the same id moves it. */
+  readonly id?: string | undefined;
 }
 
-/** The codecs of a service, by method name. */
-export type ServiceCodec = Readonly<Record<string, MethodCodec>>;
-
-/** What a handler may know of its command besides the request. The same on every replica. */
-export interface Context {
+/** What the engine tells of the command that runs. The same on every replica. */
+export interface CallContext {
   /** Decided the command. */
   readonly slot: number;
   /** Grows with every command executed, by whatever service. */
   readonly revision: number;
-  readonly client: { readonly id: string; readonly sequence: number };
+  /** Log time, in milliseconds. */
+  readonly timeMs: number;
+  /** Undefined for a command that was scheduled. */
+  readonly client: { readonly id: string; readonly sequence: number } | undefined;
+  /** 32 bytes, other ones for each command. */
+  seed(): Uint8Array;
+  /** Commands only. */
+  schedule(scheduling: Scheduling): void;
+  unschedule(id: string): void;
   /**
    * Ends the command as failed: it changes nothing, and this is the answer, on every replica alike.
    * @param code gRPC status code, 1 to 16
    * @param message for people; never an engine's or library's text, which may differ between replicas
+   * @param details an encoded google.rpc.Status
    */
-  fail(code: number, message: string): never;
+  fail(code: number, message: string, details?: Uint8Array): never;
 }
 
 interface Method<Request, Tx, Response> {
   /** What is wrong with a request, in words; undefined if nothing is. Sees the request only; runs before proposing too. */
   validate?(request: Request): string | undefined;
   /** Synchronous, and deterministic: no clock, randomness, timers, I/O or state outside of `tx`. */
-  execute(tx: Tx, request: Request, context: Context): Response;
+  execute(tx: Tx, request: Request, context: CallContext): Response;
 }
 
-export interface CommandMethod<Request, Response> extends Method<Request, Transaction, Response> {
+export interface CommandMethod<Request, Response> extends Method<Request, ByteTransaction, Response> {
   readonly kind: "command";
 }
 
-export interface QueryMethod<Request, Response> extends Method<Request, ReadTransaction, Response> {
+export interface QueryMethod<Request, Response> extends Method<Request, ByteReadTransaction, Response> {
   readonly kind: "query";
 }
 
@@ -78,7 +84,7 @@ export interface Rejection {
   readonly detail?: string;
 }
 
-interface BoundMethod {
+export interface BoundMethod {
   readonly definition: CommandMethod<unknown, unknown> | QueryMethod<unknown, unknown>;
   readonly codec: MethodCodec;
 }
@@ -88,23 +94,33 @@ export interface PreparedCall extends BoundMethod {
   readonly request: unknown;
 }
 
-/** A service as the engine runs it. Made by `defineService`. */
-export class ReplicatedService {
+/** A service as the engine runs it, on keys and values of bytes. */
+export class BoundService {
   readonly name: string;
   readonly version: number;
+  /** Methods that stream changes; they are no commands, so no batch holds one. */
+  readonly watchNames: readonly string[];
   readonly #methods: ReadonlyMap<string, BoundMethod>;
 
-  constructor(name: string, version: number, methods: ReadonlyMap<string, BoundMethod>) {
+  constructor(
+    name: string,
+    version: number,
+    methods: ReadonlyMap<string, BoundMethod>,
+    watchNames: readonly string[] = [],
+  ) {
     this.name = name;
     this.version = version;
+    this.watchNames = watchNames;
     this.#methods = methods;
   }
 
   /** The kind of a method; undefined if there is none of this name. */
-  kindOf(method: string): "command" | "query" | undefined {
+  kindOf(method: string): "command" | "query" | "watch" | undefined {
+    if (this.watchNames.includes(method)) return "watch";
     return this.#methods.get(method)?.definition.kind;
   }
 
+  /** Commands and queries. */
   get methodNames(): readonly string[] {
     return [...this.#methods.keys()];
   }
@@ -128,10 +144,10 @@ export class ReplicatedService {
   prepare(method: string, request: Uint8Array): PreparedCall | Rejection {
     const bound = this.#methods.get(method);
     if (bound === undefined) {
-      return {
-        status: Status.unimplemented,
-        message: `service ${this.name} has no method "${method.slice(0, 64)}"`,
-      };
+      const message = this.watchNames.includes(method)
+        ? `${this.name}/${method} is a watch, which is no command; watches are not served yet`
+        : `service ${this.name} has no method "${method.slice(0, 64)}"`;
+      return { status: Status.unimplemented, message };
     }
     const { definition, codec } = bound;
     const { maxRequestBytes } = commandLimits;
@@ -151,7 +167,7 @@ export class ReplicatedService {
         detail: error instanceof Error ? error.message : String(error),
       };
     }
-    const problem = definition.validate?.(decoded);
+    const problem = definition.validate && guarded(() => definition.validate?.(decoded));
     if (problem !== undefined) return { status: Status.invalidArgument, message: problem };
     return { definition, codec, request: decoded };
   }
@@ -161,10 +177,8 @@ export function isRejection(prepared: PreparedCall | Rejection): prepared is Rej
   return "status" in prepared;
 }
 
-/** Defines a replicated service. Throws, naming every problem, if the definition is not sound. */
-export function defineService<T extends MethodTypes<T>>(definition: ServiceDefinition<T>): ReplicatedService {
-  const { name, version } = definition;
-  const codecs = definition.codec as Readonly<Record<string, MethodCodec | undefined>>;
+/** What is wrong with a service's name and version. */
+export function nameProblems(name: string, version: number): string[] {
   const problems: string[] = [];
   if (!/^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$/.test(name) || name.length > maxNameLength) {
     problems.push(
@@ -174,6 +188,17 @@ export function defineService<T extends MethodTypes<T>>(definition: ServiceDefin
   if (!Number.isSafeInteger(version) || version < 1) {
     problems.push(`version: expected a whole number of at least 1, found ${version}`);
   }
+  return problems;
+}
+
+/**
+ * A service on bytes, with codecs given by hand: what `replicatedService` rests on. Throws, naming every problem, if the
+ * definition is not sound.
+ */
+export function defineService<T extends MethodTypes<T>>(definition: ServiceDefinition<T>): BoundService {
+  const { name, version } = definition;
+  const codecs = definition.codec as Readonly<Record<string, MethodCodec | undefined>>;
+  const problems = nameProblems(name, version);
   const methods = new Map<string, BoundMethod>();
   for (const [method, each] of Object.entries(definition.methods)) {
     const codec = codecs[method];
@@ -182,5 +207,5 @@ export function defineService<T extends MethodTypes<T>>(definition: ServiceDefin
   }
   if (problems.length > 0)
     throw new TypeError(`service ${name} is not well defined:\n  ${problems.join("\n  ")}`);
-  return new ReplicatedService(name, version, methods);
+  return new BoundService(name, version, methods);
 }

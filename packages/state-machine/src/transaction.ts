@@ -1,6 +1,9 @@
 import type { OrderedMap } from "@synod/core";
+import { dueKey, encodeScheduled, idKey } from "./due.js";
+import { resumeGuard, suspendGuard } from "./guard.js";
 import { serviceEnd, servicePrefix } from "./layout.js";
-import { commandLimits } from "./limits.js";
+import { commandLimits, timeLimits } from "./limits.js";
+import type { Scheduling } from "./service.js";
 import { type PendingWrite, WriteSet } from "./write-set.js";
 
 /** A range of a service's keys, in byte order. */
@@ -14,14 +17,14 @@ export interface ServiceRange {
 }
 
 /** What a query sees: the keys of its own service. Arrays handed out must not be changed. */
-export interface ReadTransaction {
+export interface ByteReadTransaction {
   get(key: Uint8Array): Uint8Array | undefined;
   /** Sees the writes made before the call, not those made while it is walked. */
   range(range?: ServiceRange): Iterable<readonly [key: Uint8Array, value: Uint8Array]>;
 }
 
 /** What a command sees, its own writes included. All of them happen, or, if it fails, none. */
-export interface Transaction extends ReadTransaction {
+export interface ByteTransaction extends ByteReadTransaction {
   /** Arrays handed in must not be changed afterwards. */
   put(key: Uint8Array, value: Uint8Array): void;
   delete(key: Uint8Array): void;
@@ -34,31 +37,43 @@ export class CommandLimitExceeded extends Error {
 
 /** The part of the map that belongs to a service. */
 export interface ServiceSpace {
+  readonly service: string;
   readonly prefix: Uint8Array;
   readonly end: Uint8Array;
 }
 
 export function serviceSpace(service: string): ServiceSpace {
-  return { prefix: servicePrefix(service), end: serviceEnd(service) };
+  return { service, prefix: servicePrefix(service), end: serviceEnd(service) };
 }
 
 /**
  * The transaction of one command or query. Writes wait in memory until the engine takes them, so undoing is forgetting.
  * After `close`, every use throws: a handler that kept it cannot write into a later command.
  */
-export class EngineTransaction implements Transaction {
+export class EngineTransaction implements ByteTransaction {
   readonly #state: OrderedMap;
   readonly #space: ServiceSpace;
   readonly #writable: boolean;
   readonly #pending = new WriteSet();
   #writtenBytes = 0;
+  #rangeRows = 0;
+  #scheduledBefore = 0;
+  #scheduled = 0;
+  #schedulings = 0;
   #open = true;
   #stateError: { readonly error: unknown } | undefined;
 
-  constructor(state: OrderedMap, space: ServiceSpace, writable: boolean) {
+  /** @param scheduled commands that wait already, of all services */
+  constructor(state: OrderedMap, space: ServiceSpace, writable: boolean, scheduled = 0) {
     this.#state = state;
     this.#space = space;
     this.#writable = writable;
+    this.#scheduledBefore = scheduled;
+  }
+
+  /** How many more commands wait after this one than before it. */
+  get scheduled(): number {
+    return this.#scheduled;
   }
 
   /** Set when the map itself failed: that is no answer to a command, even if the handler caught it. */
@@ -75,15 +90,7 @@ export class EngineTransaction implements Transaction {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    const stateKey = this.#stateKey(key);
-    const own = this.#pending.find(stateKey);
-    if (own !== undefined) return own.value;
-    try {
-      return this.#state.get(stateKey);
-    } catch (error) {
-      this.#stateError = { error };
-      throw error;
-    }
+    return this.#read(this.#stateKey(key));
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
@@ -101,6 +108,37 @@ export class EngineTransaction implements Transaction {
     this.#write(key, undefined);
   }
 
+  /** Has a command of this service run at a place in log time; one under the same id takes the place of the last. */
+  schedule({ atMs, method, request, id = "" }: Scheduling, slot: number, index: number): void {
+    this.#assertWritable();
+    this.#assertOpen();
+    const { service } = this.#space;
+    if (!Number.isSafeInteger(atMs) || atMs < 0)
+      throw new TypeError(`at: expected a Date from 1970 on, found ${atMs} ms`);
+    if (id.length > timeLimits.maxIdLength)
+      throw new CommandLimitExceeded(
+        `an id of ${id.length} characters was scheduled; expected at most ${timeLimits.maxIdLength}`,
+      );
+    if (id !== "") this.unschedule(id);
+    const key = dueKey(atMs, slot, index, this.#schedulings++);
+    this.#add(key, encodeScheduled({ service, method, id, request }));
+    if (id !== "") this.#add(idKey(service, id), key);
+    if (this.#scheduledBefore + ++this.#scheduled > timeLimits.maxScheduled)
+      throw new CommandLimitExceeded(`${timeLimits.maxScheduled} commands are scheduled already`);
+  }
+
+  /** Nothing happens when none is scheduled under this id. */
+  unschedule(id: string): void {
+    this.#assertWritable();
+    this.#assertOpen();
+    const key = idKey(this.#space.service, id);
+    const scheduled = this.#read(key);
+    if (scheduled === undefined) return;
+    this.#add(scheduled, undefined);
+    this.#add(key, undefined);
+    this.#scheduled--;
+  }
+
   range(range: ServiceRange = {}): Iterable<readonly [Uint8Array, Uint8Array]> {
     const { prefix, end } = this.#space;
     const from =
@@ -108,11 +146,13 @@ export class EngineTransaction implements Transaction {
     const until =
       range.until === undefined ? end : this.#stateKey(range.until, commandLimits.maxKeyBytes + 1);
     this.#assertOpen();
-    const { limit = Number.POSITIVE_INFINITY, reverse = false } = range;
+    const { maxUnlimitedRows } = commandLimits;
+    // One more than may come, so that the one too many is met.
+    const { limit = maxUnlimitedRows + 1, reverse = false } = range;
     const own = this.pending
       .filter(({ key }) => Buffer.compare(key, from) >= 0 && Buffer.compare(key, until) < 0)
       .sort((a, b) => (reverse ? Buffer.compare(b.key, a.key) : Buffer.compare(a.key, b.key)));
-    return this.#walk(from, until, limit, reverse, own);
+    return this.#walk(from, until, limit, reverse, own, range.limit === undefined);
   }
 
   *#walk(
@@ -121,6 +161,7 @@ export class EngineTransaction implements Transaction {
     limit: number,
     reverse: boolean,
     own: readonly PendingWrite[],
+    unlimited: boolean,
   ): Generator<readonly [Uint8Array, Uint8Array]> {
     let left = limit;
     if (left <= 0 || Buffer.compare(from, until) >= 0) return;
@@ -128,31 +169,74 @@ export class EngineTransaction implements Transaction {
       from,
       until,
       reverse,
-      limit: own.length === 0 && limit !== Number.POSITIVE_INFINITY ? limit : undefined,
+      limit: own.length === 0 && Number.isFinite(limit) ? limit : undefined,
     });
     for (const { key, value } of merged(stored, own, reverse)) {
       this.#assertOpen();
       if (value === undefined) continue;
+      this.#countRow(unlimited && left === 1);
       yield [key.subarray(this.#space.prefix.length), value];
       if (--left <= 0) return;
     }
   }
 
+  #countRow(oneTooMany: boolean): void {
+    const { maxUnlimitedRows, maxRangeRows } = commandLimits;
+    if (oneTooMany)
+      throw new CommandLimitExceeded(
+        `a range without a limit has more than ${maxUnlimitedRows} rows; name a limit or a narrower prefix`,
+      );
+    if (++this.#rangeRows > maxRangeRows)
+      throw new CommandLimitExceeded(`ranges gave more than ${maxRangeRows} rows; read less at a time`);
+  }
+
+  #read(stateKey: Uint8Array): Uint8Array | undefined {
+    const own = this.#pending.find(stateKey);
+    if (own !== undefined) return own.value;
+    return this.#unguarded(() => this.#state.get(stateKey));
+  }
+
   *#stored(range: Parameters<OrderedMap["range"]>[0]): Generator<PendingWrite> {
+    const entries = this.#unguarded(() => this.#state.range(range)[Symbol.iterator]());
+    let ended = false;
     try {
-      for (const [key, value] of this.#state.range(range)) yield { key, value };
-    } catch (error) {
-      this.#stateError = { error };
-      throw error;
+      for (;;) {
+        const next = this.#unguarded(() => entries.next());
+        ended = next.done === true;
+        if (next.done === true) return;
+        yield { key: next.value[0], value: next.value[1] };
+      }
+    } finally {
+      if (!ended) entries.return?.();
     }
   }
 
-  #write(key: Uint8Array, value: Uint8Array | undefined): void {
+  /** The map does its work as it does elsewhere; what it throws is its own, whatever the handler makes of it. */
+  #unguarded<Result>(work: () => Result): Result {
+    const guard = suspendGuard();
+    try {
+      return work();
+    } catch (error) {
+      this.#stateError = { error };
+      throw error;
+    } finally {
+      resumeGuard(guard);
+    }
+  }
+
+  #assertWritable(): void {
     if (!this.#writable)
       throw new Error("a query cannot write: expected only get and range; make it a command");
-    const stateKey = this.#stateKey(key);
+  }
+
+  #write(key: Uint8Array, value: Uint8Array | undefined): void {
+    this.#assertWritable();
+    this.#add(this.#stateKey(key), value);
+  }
+
+  #add(stateKey: Uint8Array, value: Uint8Array | undefined): void {
     this.#pending.add({ key: stateKey, value });
-    this.#writtenBytes += key.length + (value?.length ?? 0);
+    this.#writtenBytes += stateKey.length - this.#space.prefix.length + (value?.length ?? 0);
     const { maxWrites, maxWrittenBytes } = commandLimits;
     if (this.pending.length > maxWrites || this.#writtenBytes > maxWrittenBytes) {
       throw new CommandLimitExceeded(

@@ -1,7 +1,9 @@
 import { Status } from "@synod/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Context, commandLimits, defineService, type Transaction } from "../src/index.js";
+import { commandLimits } from "../src/index.js";
+import { type CallContext, defineService } from "../src/service.js";
+import type { ByteTransaction } from "../src/transaction.js";
 import { serviceOf, TestMap, World } from "./support.js";
 
 const name = "test.v1.Test";
@@ -11,7 +13,7 @@ const entriesOf = (entries: Iterable<readonly [Uint8Array, Uint8Array]>) =>
 
 /** A world with one command that does this. */
 function worldOf(
-  execute: (tx: Transaction, request: object, context: Context) => object,
+  execute: (tx: ByteTransaction, request: object, context: CallContext) => object,
   kind: "command" | "query" = "command",
 ): World {
   return new World([serviceOf({ kind, execute } as Parameters<typeof serviceOf>[0])]);
@@ -60,7 +62,7 @@ describe("a handler that fails", () => {
 
   it("by returning a promise changes nothing, whether it resolves or rejects, and says so", async () => {
     let late: unknown;
-    const world = worldOf((async (tx: Transaction, request: { reject: boolean }) => {
+    const world = worldOf((async (tx: ByteTransaction, request: { reject: boolean }) => {
       tx.put(bytes("a"), bytes("1"));
       await undefined;
       if (request.reject) throw new Error("late");
@@ -150,7 +152,7 @@ describe("a transaction", () => {
 
   it("keeps within the limits of one command, or changes nothing", () => {
     const { maxKeyBytes, maxValueBytes, maxWrites, maxWrittenBytes } = commandLimits;
-    const excesses: ((tx: Transaction) => void)[] = [
+    const excesses: ((tx: ByteTransaction) => void)[] = [
       (tx) => tx.put(Buffer.alloc(maxKeyBytes + 1), bytes("")),
       (tx) => tx.get(Buffer.alloc(maxKeyBytes + 1)),
       (tx) => tx.put(bytes("a"), Buffer.alloc(maxValueBytes + 1)),
@@ -204,7 +206,7 @@ describe("a transaction", () => {
       }),
     );
     type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
-    const through = (tx: Transaction, each: Step): unknown => {
+    const through = (tx: ByteTransaction, each: Step): unknown => {
       if (each.kind === "put") return tx.put(bytes(each.key), bytes(each.value)) ?? null;
       if (each.kind === "delete") return tx.delete(bytes(each.key)) ?? null;
       if (each.kind === "get") return tx.get(bytes(each.key))?.toString() ?? null;

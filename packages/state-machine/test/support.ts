@@ -1,22 +1,22 @@
-import { fileURLToPath } from "node:url";
-import { loadSync, type MessageTypeDefinition, type ServiceDefinition } from "@grpc/proto-loader";
 import type { Command, Genesis, KeyRange, OrderedMap } from "@synod/core";
+import { loadServices } from "@synod/wire";
 import {
   type Answer,
-  type CalculatorMethods,
+  type BoundService,
   calculatorService,
-  defineService,
   Engine,
   type EngineOptions,
   type HandlerError,
-  type KeyValueMethods,
   keyValueService,
+  lockService,
   type MethodCodec,
   openedSession,
   openSessionMethod,
   openSessionService,
   type ReplicatedService,
+  timeLimits,
 } from "../src/index.js";
+import { defineService } from "../src/service.js";
 
 /** An ordered map as plain as can be: sorts when a range is asked for. */
 export class TestMap implements OrderedMap {
@@ -57,43 +57,20 @@ function textOf(key: Uint8Array): string {
   return Buffer.from(key.buffer, key.byteOffset, key.length).toString("latin1");
 }
 
-/** The real messages, read as packages/wire reads them. */
-function codecsOf(file: string, service: string): Record<string, Required<MethodCodec>> {
-  const root = fileURLToPath(new URL("../../../proto", import.meta.url));
-  const definition = loadSync(file, {
-    includeDirs: [root],
-    longs: String,
-    enums: String,
-    defaults: true,
-    arrays: true,
-    oneofs: true,
-  })[service] as ServiceDefinition;
-  const decoded = (type: MessageTypeDefinition<object, object>, bytes: Uint8Array) =>
-    type.deserialize(Buffer.from(bytes));
-  return Object.fromEntries(
-    Object.entries(definition).map(([name, { requestType, responseType }]) => [
-      name,
-      {
-        decodeRequest: (bytes) => decoded(requestType, bytes),
-        decodeResponse: (bytes) => decoded(responseType, bytes),
-        encodeRequest: (request) => requestType.serialize(request as object),
-        encodeResponse: (response) => responseType.serialize(response as object),
-      },
-    ]),
-  );
-}
-
 const kv = "synod.kv.v1.KeyValue";
 const calculator = "synod.calculator.v1.Calculator";
-export const codecs: Record<string, Record<string, Required<MethodCodec>>> = {
-  [kv]: codecsOf("synod/kv/v1/kv.proto", kv),
-  [calculator]: codecsOf("synod/calculator/v1/calculator.proto", calculator),
-};
 
-export const builtIn: readonly ReplicatedService[] = [
-  keyValueService(codecs[kv] as { [K in keyof KeyValueMethods]: MethodCodec }),
-  calculatorService(codecs[calculator] as { [K in keyof CalculatorMethods]: MethodCodec }),
-];
+/** How tests make requests and read responses, by service and method. */
+export const codecs: Record<string, Record<string, Required<MethodCodec>>> = {};
+
+/** A service as a replica binds it, its codecs kept for the tests. */
+export function bound(service: ReplicatedService): BoundService {
+  const described = loadServices(service.descriptors).services.get(service.name);
+  codecs[service.name] = Object.fromEntries(described?.methods ?? []);
+  return service.bind(loadServices);
+}
+
+export const builtIn: readonly BoundService[] = [keyValueService, calculatorService, lockService].map(bound);
 
 const json: Required<MethodCodec> = {
   decodeRequest: (bytes) => JSON.parse(Buffer.from(bytes).toString()),
@@ -107,7 +84,7 @@ type Handler = Parameters<
 >[0]["methods"]["Do"];
 
 /** A service with one method, `Do`, whose messages are JSON. */
-export function serviceOf(method: Handler, name = "test.v1.Test"): ReplicatedService {
+export function serviceOf(method: Handler, name = "test.v1.Test"): BoundService {
   codecs[name] = { Do: json };
   return defineService<{ Do: { request: object; response: object } }>({
     name,
@@ -122,6 +99,12 @@ export const genesis: Genesis = {
   configuration: { number: 1, predecessor: 0, acceptors: [], leaders: [], replicas: [] },
 };
 
+/** A request's bytes; bytes are taken as they are. */
+export function encoded(service: string, method: string, request: object): Uint8Array {
+  if (request instanceof Uint8Array) return request;
+  return (codecs[service]?.[method] ?? json).encodeRequest(request);
+}
+
 export function commandOf(
   clientId: string,
   sequence: number,
@@ -130,8 +113,7 @@ export function commandOf(
   request: object,
   acknowledged = 0,
 ): Command {
-  const encode = codecs[service]?.[method]?.encodeRequest ?? json.encodeRequest;
-  return { clientId, sequence, acknowledged, service, method, request: encode(request) };
+  return { clientId, sequence, acknowledged, service, method, request: encoded(service, method, request) };
 }
 
 export function openCommand(nonce = "nonce"): Command {
@@ -149,12 +131,12 @@ export function openCommand(nonce = "nonce"): Command {
 export class World {
   readonly map: TestMap;
   readonly errors: HandlerError[] = [];
-  readonly #services: readonly ReplicatedService[];
+  readonly #services: readonly BoundService[];
   readonly #session: string;
   engine: Engine;
   #sequence = 0;
 
-  constructor(services: readonly ReplicatedService[] = builtIn, options: Partial<EngineOptions> = {}) {
+  constructor(services: readonly BoundService[] = builtIn, options: Partial<EngineOptions> = {}) {
     this.map = new TestMap();
     this.#services = services;
     this.engine = this.engineOver(this.map, options);
@@ -173,24 +155,37 @@ export class World {
   }
 
   apply(command: Command): Answer {
-    const slot = this.engine.appliedSlot + 1;
-    return this.engine.apply(slot, { kind: "batch", commands: [command] })[0] as Answer;
+    return this.batch([command])[0] as Answer;
+  }
+
+  /** @param logTimeMs as the proposer saw it; by default as it is, or 1 before it began */
+  batch(commands: readonly Command[], logTimeMs = Math.max(1, this.engine.logTimeMs)): readonly Answer[] {
+    return this.engine.apply(this.engine.appliedSlot + 1, { kind: "batch", commands, logTimeMs });
+  }
+
+  /** Empty batches, each as far ahead as one may be, until log time has passed so much. */
+  advance(ms: number): void {
+    const until = this.engine.logTimeMs + ms;
+    while (this.engine.logTimeMs < until) {
+      const step = Math.min(until, this.engine.logTimeMs + timeLimits.maxStepMs);
+      this.batch([], step);
+    }
   }
 
   /** The decoded response, or the status and text of the failure. */
   // biome-ignore lint/suspicious/noExplicitAny: tests compare whole messages
   call(service: string, method: string, request: object): any {
-    const { status, message, response } = this.apply(this.command(service, method, request));
-    if (status !== 0) return { status, message };
+    const { status, message, response, details } = this.apply(this.command(service, method, request));
+    if (status !== 0) return details === undefined ? { status, message } : { status, message, details };
     const codec = codecs[service]?.[method] ?? json;
     return codec.decodeResponse(response);
   }
 
-  kv(method: keyof KeyValueMethods, request: object) {
+  kv(method: string, request: object) {
     return this.call(kv, method, request);
   }
 
-  calculator(method: keyof CalculatorMethods, operand?: string | number | bigint) {
+  calculator(method: string, operand?: string | number | bigint) {
     return this.call(calculator, method, operand === undefined ? {} : { operand: String(operand) });
   }
 }

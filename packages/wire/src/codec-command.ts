@@ -25,6 +25,8 @@ const commandField = {
 } as const;
 /** Batch.commands, Requests.requests and Request.command alike. */
 const only = 1;
+/** Batch.log_time_ms. */
+const logTime = 2;
 const onlyTag = tagOf(only, wireType.bytes);
 const texts = new EncodedTexts();
 const clientIds = new KnownTexts(check.id);
@@ -145,47 +147,60 @@ class CommandReader {
 
 const noBytes = Buffer.alloc(0);
 
-/**
- * A message whose only field is a list of commands, or of messages whose only field is a command.
- * @param what name of the message and field, for errors
- */
-function commandList(what: string, field: string, wrapped: boolean): Codec<readonly Command[]> {
-  const wrapping = (size: number) => (wrapped ? 1 + varintSize(size) + size : size);
-  return {
-    encode: (commands) => {
-      const sizes = commands.map(sizeOf);
-      let total = 0;
-      for (const size of sizes) total += 1 + varintSize(wrapping(size)) + wrapping(size);
-      const to = new Writing(total);
-      for (let index = 0; index < commands.length; index++) {
-        const size = sizes[index] as number;
-        to.message(only, wrapping(size));
-        if (wrapped) to.message(only, size);
-        write(to, commands[index] as Command);
-      }
-      return to.buffer;
-    },
-    decode: (bytes) => {
-      const from = new Reading(bytes, what);
-      const reader = new CommandReader(from, field);
-      const commands: Command[] = [];
-      while (from.position < bytes.length) {
-        const tag = from.varint();
-        if (tag !== onlyTag) {
-          from.skip(tag, bytes.length);
-          continue;
-        }
-        if (commands.length === check.maxBatchCommands)
-          throw new WireError(what, `at most ${check.maxBatchCommands} commands`, "more");
-        const end = from.end(bytes.length);
-        commands.push(
-          wrapped ? readWrapped(from, reader, end, commands.length) : reader.read(end, commands.length),
-        );
-      }
-      from.finish(bytes.length);
-      return commands;
-    },
-  };
+/** What one slot decides together. */
+export interface Batch {
+  readonly commands: readonly Command[];
+  /** Log time as its proposer saw it (rule 16), in milliseconds; 0 says nothing. */
+  readonly logTimeMs: number;
+}
+
+/** What tells the messages that list commands apart. */
+interface ListShape {
+  /** Name of the message, and of the field that lists, for errors. */
+  readonly what: string;
+  readonly field: string;
+  /** The list's elements are messages whose only field is a command. */
+  readonly wrapped: boolean;
+}
+
+function encodeList(shape: ListShape, { commands, logTimeMs }: Batch): Buffer {
+  const wrapping = (size: number) => (shape.wrapped ? 1 + varintSize(size) + size : size);
+  const sizes = commands.map(sizeOf);
+  let total = integerSize(check.checked(logTimeMs, "Batch.log_time_ms"));
+  for (const size of sizes) total += 1 + varintSize(wrapping(size)) + wrapping(size);
+  const to = new Writing(total);
+  for (let index = 0; index < commands.length; index++) {
+    const size = sizes[index] as number;
+    to.message(only, wrapping(size));
+    if (shape.wrapped) to.message(only, size);
+    write(to, commands[index] as Command);
+  }
+  to.integer(logTime, logTimeMs);
+  return to.buffer;
+}
+
+function decodeList({ what, field, wrapped }: ListShape, bytes: Uint8Array): Batch {
+  const from = new Reading(bytes, what);
+  const reader = new CommandReader(from, field);
+  const commands: Command[] = [];
+  let logTimeMs = 0;
+  while (from.position < bytes.length) {
+    const tag = from.varint();
+    if (tag === onlyTag) {
+      if (commands.length === check.maxBatchCommands)
+        throw new WireError(what, `at most ${check.maxBatchCommands} commands`, "more");
+      const end = from.end(bytes.length);
+      commands.push(
+        wrapped ? readWrapped(from, reader, end, commands.length) : reader.read(end, commands.length),
+      );
+    } else if (tag === tagOf(logTime, wireType.varint) && !wrapped) {
+      logTimeMs = from.varint();
+    } else {
+      from.skip(tag, bytes.length);
+    }
+  }
+  from.finish(bytes.length);
+  return { commands, logTimeMs: check.integer(logTimeMs, "Batch.log_time_ms") };
 }
 
 /** A synod.v1.Request that ends at `limit`. */
@@ -206,11 +221,30 @@ function readWrapped(
   return check.present(command, place);
 }
 
-/** The commands of one value; what replicas propose and execute. */
-export const { encode: encodeBatch, decode: decodeBatch } = commandList("Batch", "Batch.commands", false);
+const batchShape: ListShape = { what: "Batch", field: "Batch.commands", wrapped: false };
+const requestsShape: ListShape = { what: "Requests", field: "Requests.requests", wrapped: true };
+
+/** One value; what replicas propose and execute. */
+export const batch: Codec<Batch> = {
+  encode: (value) => encodeList(batchShape, value),
+  decode: (bytes) => decodeList(batchShape, bytes),
+};
+
+/** The commands of one value that says no time. */
+export function encodeBatch(commands: readonly Command[]): Uint8Array {
+  return batch.encode({ commands, logTimeMs: 0 });
+}
+
+/** The commands of one value. */
+export function decodeBatch(bytes: Uint8Array): readonly Command[] {
+  return batch.decode(bytes).commands;
+}
 
 /** Client → replica, on a stream. */
-export const requests = commandList("Requests", "Requests.requests", true);
+export const requests: Codec<readonly Command[]> = {
+  encode: (commands) => encodeList(requestsShape, { commands, logTimeMs: 0 }),
+  decode: (bytes) => decodeList(requestsShape, bytes).commands,
+};
 
 /** Client → replica, alone. */
 export const request: Codec<Command> = {

@@ -25,6 +25,8 @@ export interface Response {
   readonly response: Uint8Array;
   /** The slot that decided the command; 0 when none is known to have. */
   readonly slot: number;
+  /** The encoded google.rpc.Status of a declared error; absent when there is none. */
+  readonly details?: Uint8Array | undefined;
 }
 
 /** The highest gRPC status code. */
@@ -33,7 +35,7 @@ export const maxResponseBytes = 1 << 20;
 const maxMessageBytes = 64 << 10;
 
 /** Field numbers of synod.v1.Response. */
-const field = { clientId: 1, sequence: 2, status: 3, message: 4, response: 5, slot: 6 } as const;
+const field = { clientId: 1, sequence: 2, status: 3, message: 4, response: 5, slot: 6, details: 7 } as const;
 /** Responses.responses. */
 const only = 1;
 const texts = new EncodedTexts();
@@ -47,7 +49,8 @@ function sizeOf(response: Response, message: Uint8Array): number {
     integerSize(check.checked(response.status, "Response.status")) +
     bytesSize(message.length) +
     bytesSize(response.response.length) +
-    integerSize(check.checked(response.slot, "Response.slot"))
+    integerSize(check.checked(response.slot, "Response.slot")) +
+    (response.details === undefined ? 0 : bytesSize(response.details.length))
   );
 }
 
@@ -58,6 +61,7 @@ function write(to: Writing, response: Response, message: Uint8Array): void {
   to.bytes(field.message, message);
   to.bytes(field.response, response.response);
   to.integer(field.slot, response.slot);
+  if (response.details !== undefined) to.bytes(field.details, response.details);
 }
 
 /** Messages are errors' and mostly new, so they are not remembered. */
@@ -73,6 +77,7 @@ function read(from: Reading, limit: number): Response {
   let message = "";
   let response: Uint8Array = noBytes;
   let slot = 0;
+  let details: Uint8Array | undefined;
   while (from.position < limit) {
     const tag = from.varint();
     switch (tag) {
@@ -109,6 +114,12 @@ function read(from: Reading, limit: number): Response {
       case tagOf(field.slot, wireType.varint):
         slot = from.varint();
         break;
+      case tagOf(field.details, wireType.bytes): {
+        const end = from.end(limit);
+        details = check.bytes(buffer.subarray(from.position, end), "Response.details", maxMessageBytes);
+        from.position = end;
+        break;
+      }
       default:
         from.skip(tag, limit);
     }
@@ -123,6 +134,7 @@ function read(from: Reading, limit: number): Response {
     message,
     response: check.bytes(response, "Response.response", maxResponseBytes),
     slot: check.integer(slot, "Response.slot"),
+    ...(details === undefined ? undefined : { details }),
   };
 }
 

@@ -15,6 +15,8 @@ export { isName, maxBatchCommands, maxIdLength, maxMembers, maxRequestBytes } fr
 export type { Codec } from "./codec.js";
 export { fromAcceptor, toAcceptor } from "./codec-acceptor.js";
 export {
+  type Batch,
+  batch,
   decodeBatch,
   decodeCommand,
   encodeBatch,

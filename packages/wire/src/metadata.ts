@@ -6,4 +6,6 @@ export const metadataKeys = Object.freeze({
   /** "stale" reads what this replica has applied; "linearizable", which is also the default, goes through the log. */
   read: "synod-read",
   slot: "synod-slot",
+  /** The encoded google.rpc.Status of a declared error; the name is gRPC's own. Trailer. */
+  details: "grpc-status-details-bin",
 });

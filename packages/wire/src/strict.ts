@@ -104,7 +104,11 @@ function checkEnum(type: protobuf.Enum, value: unknown, place: string): void {
   if (!known) throw new WireError(place, `one of ${Object.keys(type.values).join(", ")}`, shown(value));
 }
 
+/** Within every integer type, so that the usual case needs no bigint. */
+const mostEverywhere = 2 ** 31 - 1;
+
 function checkInteger(type: string, value: unknown, place: string): void {
+  if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= mostEverywhere) return;
   const [least, most] = integerBounds[type] as readonly [bigint, bigint];
   const exact = exactInteger(value);
   if (exact === undefined || exact < least || exact > most)

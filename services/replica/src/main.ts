@@ -1,4 +1,4 @@
-import { exitCodeOf, ReplicaHost, runService, startHost } from "@synod/node";
+import { exitCodeOf, loadServiceModules, ReplicaHost, runService, startHost } from "@synod/node";
 import { openReplicaStore } from "@synod/storage";
 import { name, replicaConfiguration, version } from "./config.js";
 import { builtInServices } from "./services.js";
@@ -10,16 +10,19 @@ runService(name, async (context) => {
     return undefined;
   }
   const { configuration } = answer;
+  const modules = await loadServiceModules(configuration.services);
+  const services = [...builtInServices, ...modules.map(({ service }) => service)];
+  const descriptorSets = modules.map(({ service }) => service.descriptors);
   return startHost(context, configuration, {
     version,
-    services: ["synod.v1.Replica", "synod.v1.Cluster", ...builtInServices.map((service) => service.name)],
+    services: ["synod.v1.Replica", "synod.v1.Cluster", ...services.map(({ name }) => name)],
     makeHost: async (options) => {
       const store = await openReplicaStore(configuration.data, {
         id: configuration.id,
         clusterId: configuration.clusterId,
         onFailure: (error) => context.fatal(exitCodeOf(error), error),
       });
-      return new ReplicaHost({ ...options, store, services: builtInServices });
+      return new ReplicaHost({ ...options, store, services, descriptorSets });
     },
   });
 });

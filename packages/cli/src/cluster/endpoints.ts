@@ -1,3 +1,5 @@
+import type { Example } from "./user-services.js";
+
 /** What to type to try a cluster; the `buf` lines run as they stand, from a checkout. */
 export interface TryLine {
   readonly title: string;
@@ -5,7 +7,7 @@ export interface TryLine {
   readonly buf: string;
 }
 
-const examples: readonly { title: string; method: string; request: Readonly<Record<string, string>> }[] = [
+const examples: readonly (Example & { title: string })[] = [
   {
     title: "put",
     method: "synod.kv.v1.KeyValue/Put",
@@ -16,8 +18,10 @@ const examples: readonly { title: string; method: string; request: Readonly<Reco
   { title: "add", method: "synod.calculator.v1.Calculator/Add", request: { operand: "5" } },
 ];
 
-export function tryLines(address: string): TryLine[] {
-  return examples.map(({ title, method, request }) => {
+/** @param further methods of users' services */
+export function tryLines(address: string, further: readonly Example[] = []): TryLine[] {
+  const users = further.map((example) => ({ title: example.method, ...example }));
+  return [...users, ...examples].map(({ title, method, request }) => {
     const data = `-d '${JSON.stringify(request)}'`;
     return {
       title,

@@ -31,6 +31,8 @@ export interface Plan {
   readonly clusterFile: string;
   readonly counts: Counts;
   readonly firstPort: number;
+  /** Modules with users' services, which every replica runs: absolute paths. */
+  readonly services: readonly string[];
   /** Replicas first, so that clients find them at the first port; then leaders, then acceptors. */
   readonly members: readonly PlannedMember[];
 }
@@ -38,7 +40,12 @@ export interface Plan {
 export const host = "127.0.0.1";
 
 /** Where everything of a local cluster stands. Throws when counts or ports make no sense, naming every problem. */
-export function planCluster(directory: string, counts: Counts, firstPort: number): Plan {
+export function planCluster(
+  directory: string,
+  counts: Counts,
+  firstPort: number,
+  services: readonly string[] = [],
+): Plan {
   const problems = planProblems(counts, firstPort);
   if (problems.length > 0) throw new Failure(problems.join("\n"), exitCode.usage);
   const absolute = path.resolve(directory);
@@ -63,6 +70,7 @@ export function planCluster(directory: string, counts: Counts, firstPort: number
     clusterFile: path.join(cluster, "cluster.json"),
     counts,
     firstPort,
+    services: services.map((each) => path.resolve(each)),
     members,
   };
 }

@@ -76,6 +76,7 @@ function writeConfigs(plan: Plan, folder: string): void {
       cluster: plan.clusterFile,
       listen: member.address,
       ...(member.role === "leader" ? {} : { data: member.data }),
+      ...(member.role === "replica" && plan.services.length > 0 ? { services: plan.services } : {}),
     };
     writeFileSync(
       path.join(folder, path.basename(member.config)),

@@ -9,6 +9,7 @@ import { requireFreePorts } from "./ports.js";
 import { waitUntilReady } from "./ready.js";
 import { remember } from "./remembered.js";
 import { prepareCluster, storedShape } from "./stores.js";
+import { type Example, exampleOf, requireServices, storedServices } from "./user-services.js";
 
 export interface UpArguments {
   acceptors: number | undefined;
@@ -16,6 +17,7 @@ export interface UpArguments {
   replicas: number | undefined;
   data: string;
   port: number | undefined;
+  service: string[] | undefined;
   json: boolean;
 }
 
@@ -23,6 +25,7 @@ export interface UpArguments {
 export async function up(options: UpArguments): Promise<void> {
   const ended = endSignals();
   const plan = planOf(options);
+  const examples = (await requireServices(plan.services)).flatMap((module) => exampleOf(module) ?? []);
   const ownership = await ownDataDirectory(plan.directory);
   try {
     await requireFreePorts(plan.members);
@@ -30,7 +33,7 @@ export async function up(options: UpArguments): Promise<void> {
     remember(process.cwd(), plan);
     const progress = (line: string) => (options.json ? process.stderr : process.stdout).write(`${line}\n`);
     progress(`${fresh ? "starting a new cluster" : "resuming the cluster"} in ${plan.directory}`);
-    await run(plan, { json: options.json, progress, ended });
+    await run(plan, { json: options.json, progress, ended, examples });
   } finally {
     await ownership.release();
   }
@@ -39,7 +42,7 @@ export async function up(options: UpArguments): Promise<void> {
 /** What is not given is taken from the cluster that the directory holds, else from the defaults. */
 function planOf(options: UpArguments): Plan {
   const stored = storedShape(path.join(path.resolve(options.data), "cluster", "cluster.json"));
-  return planCluster(
+  const plan = planCluster(
     options.data,
     {
       acceptors: options.acceptors ?? stored?.counts.acceptors ?? 3,
@@ -47,7 +50,9 @@ function planOf(options: UpArguments): Plan {
       replicas: options.replicas ?? stored?.counts.replicas ?? 3,
     },
     options.port ?? stored?.firstPort ?? 4100,
+    options.service,
   );
+  return { ...plan, services: plan.services.length > 0 ? plan.services : storedServices(plan.members) };
 }
 
 interface Running {
@@ -55,9 +60,11 @@ interface Running {
   readonly progress: (line: string) => void;
   /** Resolves at the first request to end. */
   readonly ended: Promise<void>;
+  /** Methods of users' services to try. */
+  readonly examples: readonly Example[];
 }
 
-async function run(plan: Plan, { json, progress, ended }: Running): Promise<void> {
+async function run(plan: Plan, { json, progress, ended, examples }: Running): Promise<void> {
   let allDead: () => void = () => undefined;
   const nobodyLeft = new Promise<"nobody left">((resolve) => {
     allDead = () => resolve("nobody left");
@@ -76,7 +83,7 @@ async function run(plan: Plan, { json, progress, ended }: Running): Promise<void
     });
     const ready = waitUntilReady(cluster, { progress, signal: waiting.signal }).then(() => "ready" as const);
     if ((await Promise.race([ready, asked])) === "ready") {
-      process.stdout.write(json ? `${readyLine(cluster)}\n` : `${readyText(cluster)}\n`);
+      process.stdout.write(json ? `${readyLine(cluster)}\n` : `${readyText(cluster, examples)}\n`);
       if ((await Promise.race([asked, nobodyLeft])) === "nobody left") {
         throw new Failure("every process of the cluster has ended", exitCode.failed);
       }
@@ -115,13 +122,13 @@ function readyLine(cluster: LocalCluster): string {
   });
 }
 
-function readyText(cluster: LocalCluster): string {
+function readyText(cluster: LocalCluster, examples: readonly Example[]): string {
   const [replica] = cluster.children.filter((child) => child.member.role === "replica");
   const endpoints = cluster.children.map(
     ({ pid, member }) =>
       `  ${member.role.padEnd(8)}  ${member.id.padEnd(3)}  ${member.address}  process ${pid}`,
   );
-  const lines = tryLines(replica?.member.address ?? "");
+  const lines = tryLines(replica?.member.address ?? "", examples);
   return [
     "",
     "The cluster is ready: a first command was decided.",

@@ -19,6 +19,14 @@ export const upCommand: CommandModule<object, UpArguments> = {
         defaultDescription: "4100",
         describe: "first of the ports, one a process",
       })
+      .option("service", {
+        type: "string",
+        array: true,
+        // One a flag: a list without end would take what follows.
+        nargs: 1,
+        defaultDescription: "those of the cluster in --data",
+        describe: "compiled module of a replicated service of your own; may be repeated",
+      })
       .option("json", { type: "boolean", default: false, describe: "print one line of JSON when ready" }),
   // Loaded when it runs: the other commands need nothing of what it needs.
   handler: async (options) => (await import("../cluster/up.js")).up(options),

@@ -1,75 +1,53 @@
 import { Status } from "@synod/core";
-import { type CommandMethod, defineService, type MethodCodec, type ReplicatedService } from "../service.js";
-import type { ReadTransaction } from "../transaction.js";
+import type { ProtoGrpcType } from "../gen/calculator.js";
+import type { CalculatorHandlers } from "../gen/synod/calculator/v1/Calculator.js";
+import { replicatedService } from "../replicated-service.js";
+import type { ReadTransaction, Transaction } from "../table.js";
+import { builtInDescriptors } from "./descriptors.js";
+
+const calculator = replicatedService<ProtoGrpcType, CalculatorHandlers>({
+  descriptors: builtInDescriptors,
+  service: "synod.calculator.v1.Calculator",
+});
+/** One row. */
+const number = calculator.table("number", [], "synod.calculator.v1.ValueResponse");
 
 /** An int64 as a decimal string. */
-interface Operand {
+interface Operation {
   readonly operand: string;
 }
-interface Value {
-  readonly value: string;
+interface Failing {
+  fail(name: "Overflow", message: string): never;
 }
-
-export interface CalculatorMethods {
-  Add: { request: Operand; response: Value };
-  Subtract: { request: Operand; response: Value };
-  Multiply: { request: Operand; response: Value };
-  Value: { request: object; response: Value };
-}
-
-const numberKey = Buffer.from("number");
 
 function current(tx: ReadTransaction): bigint {
-  const stored = tx.get(numberKey);
-  return stored === undefined ? 0n : Buffer.from(stored).readBigInt64BE();
+  return BigInt(tx.get(number)?.value ?? "0");
 }
 
-function isInt64(value: bigint): boolean {
-  return BigInt.asIntN(64, value) === value;
-}
-
-function operandProblem({ operand }: Operand): string | undefined {
-  if (/^-?\d{1,19}$/.test(operand) && isInt64(BigInt(operand))) return undefined;
-  return `operand: expected an int64, found "${operand.slice(0, 32)}"`;
-}
-
-function operation(
-  sign: string,
-  combine: (left: bigint, right: bigint) => bigint,
-): CommandMethod<Operand, Value> {
-  return {
-    kind: "command",
-    validate: operandProblem,
-    execute(tx, { operand }, context) {
-      const before = current(tx);
-      const after = combine(before, BigInt(operand));
-      if (!isInt64(after)) {
-        context.fail(
-          Status.outOfRange,
-          `${before} ${sign} ${operand} is ${after}, beyond int64; the number is unchanged`,
-        );
-      }
-      const stored = Buffer.alloc(8);
-      stored.writeBigInt64BE(after);
-      tx.put(numberKey, stored);
-      return { value: String(after) };
-    },
+function operation(sign: string, combine: (left: bigint, right: bigint) => bigint) {
+  return (tx: Transaction, { operand }: Operation, context: Failing) => {
+    const before = current(tx);
+    const after = combine(before, BigInt(operand));
+    if (BigInt.asIntN(64, after) !== after) {
+      context.fail(
+        "Overflow",
+        `${before} ${sign} ${operand} is ${after}, beyond int64; the number is unchanged`,
+      );
+    }
+    const value = String(after);
+    tx.put(number, [], { value });
+    return { value };
   };
 }
 
 /** `synod.calculator.v1.Calculator`: one replicated number. */
-export function calculatorService(
-  codec: { readonly [K in keyof CalculatorMethods]: MethodCodec },
-): ReplicatedService {
-  return defineService<CalculatorMethods>({
-    name: "synod.calculator.v1.Calculator",
-    version: 1,
-    codec,
-    methods: {
-      Add: operation("+", (left, right) => left + right),
-      Subtract: operation("-", (left, right) => left - right),
-      Multiply: operation("*", (left, right) => left * right),
-      Value: { kind: "query", execute: (tx) => ({ value: String(current(tx)) }) },
-    },
-  });
-}
+export const calculatorService = calculator.define({
+  version: 1,
+  errors: { Overflow: { code: Status.outOfRange } },
+  commands: {
+    Add: operation("+", (left, right) => left + right),
+    Subtract: operation("-", (left, right) => left - right),
+    Multiply: operation("*", (left, right) => left * right),
+  },
+  queries: { Value: (tx) => ({ value: String(current(tx)) }) },
+});

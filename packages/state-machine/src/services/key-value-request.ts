@@ -1,44 +1,13 @@
-/*
- * The messages of proto/synod/kv/v1/kv.proto as plain objects, and what must hold of requests, whatever the state.
- */
-export interface PutRequest {
-  readonly key: string;
-  readonly value: Uint8Array;
-}
-export interface GetRequest {
-  readonly key: string;
-}
-export interface DeleteRequest {
-  readonly key: string;
-}
-export interface RangeRequest {
-  readonly prefix: string;
-  readonly limit: number;
-  readonly continuation: string;
-}
-export interface Condition {
-  readonly key: string;
-  readonly value?: Uint8Array | undefined;
-  readonly absent?: boolean | undefined;
-  /** uint64 as a decimal string. */
-  readonly revision?: string | undefined;
-  readonly expected?: "value" | "absent" | "revision" | undefined;
-}
-export interface Write {
-  readonly key: string;
-  readonly put?: Uint8Array | undefined;
-  readonly delete?: boolean | undefined;
-  readonly operation?: "put" | "delete" | undefined;
-}
-export interface CompareAndSetRequest {
-  readonly conditions: readonly Condition[];
-  readonly writes: readonly Write[];
-}
-export interface AppendRequest {
-  readonly key: string;
-  readonly value: Uint8Array;
-}
+import type { AppendRequest__Output as AppendRequest } from "../gen/synod/kv/v1/AppendRequest.js";
+import type { CompareAndSetRequest__Output as CompareAndSetRequest } from "../gen/synod/kv/v1/CompareAndSetRequest.js";
+import type { Condition__Output as Condition } from "../gen/synod/kv/v1/Condition.js";
+import type { PutRequest__Output as PutRequest } from "../gen/synod/kv/v1/PutRequest.js";
+import type { RangeRequest__Output as RangeRequest } from "../gen/synod/kv/v1/RangeRequest.js";
+import type { Write__Output as Write } from "../gen/synod/kv/v1/Write.js";
 
+/*
+ * What must hold of the requests of proto/synod/kv/v1/kv.proto, whatever the state.
+ */
 export const keyValueLimits = Object.freeze({
   maxKeyBytes: 1024,
   maxValueBytes: 512 << 10,
@@ -63,7 +32,7 @@ function valueProblem(value: Uint8Array, field = "value"): string | undefined {
   return `${field}: expected at most ${maxValueBytes} bytes, found ${value.length}`;
 }
 
-export function putProblem({ key, value }: PutRequest): string | undefined {
+export function putProblem({ key, value }: PutRequest | AppendRequest): string | undefined {
   return keyProblem(key) ?? valueProblem(value);
 }
 
@@ -123,15 +92,15 @@ function firstProblem<T>(
 }
 
 /** Names the last key of a page; the next page begins after it, so keys written or deleted in between do no harm. */
-export function continuationAfter(key: Uint8Array): string {
+export function continuationAfter(key: string): string {
   return Buffer.from(key).toString("base64url");
 }
 
 /** The last key of the page before; undefined if no page with this prefix can have given the text. */
-export function keyOfContinuation(continuation: string, prefix: string): Uint8Array | undefined {
+export function keyOfContinuation(continuation: string, prefix: string): string | undefined {
   if (continuation.length > 2 * maxKeyBytes) return undefined;
-  const key = Buffer.from(continuation, "base64url");
-  const start = Buffer.from(prefix);
-  if (key.length > maxKeyBytes || key.toString("base64url") !== continuation) return undefined;
-  return key.subarray(0, start.length).equals(start) ? key : undefined;
+  const bytes = Buffer.from(continuation, "base64url");
+  const key = bytes.toString("utf8");
+  if (bytes.length > maxKeyBytes || continuationAfter(key) !== continuation) return undefined;
+  return key.startsWith(prefix) ? key : undefined;
 }

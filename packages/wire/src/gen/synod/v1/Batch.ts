@@ -2,11 +2,14 @@
 // Original file: proto/synod/v1/paxos.proto
 
 import type { Command as _synod_v1_Command, Command__Output as _synod_v1_Command__Output } from '../../synod/v1/Command.js';
+import type { Long } from '@grpc/proto-loader';
 
 export interface Batch {
   'commands'?: (_synod_v1_Command)[];
+  'logTimeMs'?: (number | string | Long);
 }
 
 export interface Batch__Output {
   'commands': (_synod_v1_Command__Output)[];
+  'logTimeMs': (string);
 }

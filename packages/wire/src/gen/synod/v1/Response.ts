@@ -10,6 +10,7 @@ export interface Response {
   'message'?: (string);
   'response'?: (Buffer | Uint8Array | string);
   'slot'?: (number | string | Long);
+  'details'?: (Buffer | Uint8Array | string);
 }
 
 export interface Response__Output {
@@ -19,4 +20,5 @@ export interface Response__Output {
   'message': (string);
   'response': (Buffer);
   'slot': (string);
+  'details': (Buffer);
 }

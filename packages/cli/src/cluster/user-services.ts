@@ -1,0 +1,54 @@
+import { readFileSync } from "node:fs";
+import { ConfigurationError, loadServiceModules, type ServiceModule } from "@synod/node";
+import { loadServices, type PlainMessage } from "@synod/wire";
+import { exitCode, Failure } from "../failure.js";
+import type { PlannedMember } from "./plan.js";
+
+/** Loads the modules here first, so that what is wrong with them is told before anything starts. */
+export async function requireServices(paths: readonly string[]): Promise<readonly ServiceModule[]> {
+  try {
+    return await loadServiceModules(paths);
+  } catch (error) {
+    if (error instanceof ConfigurationError) throw new Failure(error.problems.join("\n"), exitCode.usage);
+    throw error;
+  }
+}
+
+/** The services that the replicas of an earlier start were given. */
+export function storedServices(members: readonly Pick<PlannedMember, "role" | "config">[]): string[] {
+  const replica = members.find(({ role }) => role === "replica");
+  if (replica === undefined) return [];
+  try {
+    const { services } = JSON.parse(readFileSync(replica.config, "utf8")) as { services?: unknown };
+    return Array.isArray(services) ? services.filter((each) => typeof each === "string") : [];
+  } catch {
+    // There was none, or nothing that can be read: it is written anew.
+    return [];
+  }
+}
+
+/** A method of a service to try, with a request that has every plain field. */
+export interface Example {
+  readonly method: string;
+  readonly request: object;
+}
+
+/** The first command of a service, else its first query; undefined when it has neither. */
+export function exampleOf({ service }: ServiceModule): Example | undefined {
+  const loaded = loadServices(service.descriptors);
+  const methods = [...(loaded.services.get(service.name)?.methods.values() ?? [])].filter(
+    ({ requestStream, responseStream }) => !requestStream && !responseStream,
+  );
+  const found = methods.find(({ idempotency }) => idempotency !== "no-side-effects") ?? methods[0];
+  if (found === undefined) return undefined;
+  const defaults = found.decodeRequest(new Uint8Array());
+  return { method: `${service.name}/${found.name}`, request: plainFields(defaults) };
+}
+
+function plainFields(message: PlainMessage): object {
+  const plain = Object.entries(message).filter(([, value]) =>
+    ["string", "number", "boolean"].includes(typeof value),
+  );
+  // A text that is not empty shows which one it is, and more methods take it.
+  return Object.fromEntries(plain.map(([name, value]) => [name, value === "" ? name : value]));
+}

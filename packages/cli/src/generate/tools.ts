@@ -1,0 +1,95 @@
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { Failure, reasonOf } from "../failure.js";
+
+const require = createRequire(import.meta.url);
+
+/** The script behind a program of a package that this one depends on. */
+function programOf(packageName: string, program: string): string {
+  try {
+    const manifest = require.resolve(`${packageName}/package.json`);
+    const { bin } = JSON.parse(readFileSync(manifest, "utf8")) as { bin: Record<string, string> };
+    return path.join(path.dirname(manifest), bin[program] ?? "");
+  } catch (error) {
+    throw new Failure(`${packageName} is not installed beside the synod command: ${reasonOf(error)}`);
+  }
+}
+
+interface Ran {
+  readonly code: number;
+  readonly output: string;
+}
+
+function run(script: string, parameters: readonly string[], directory: string): Promise<Ran> {
+  return new Promise((resolve) => {
+    const settings = { cwd: directory, maxBuffer: 16 << 20 };
+    execFile(process.execPath, [script, ...parameters], settings, (error, stdout, stderr) => {
+      const code = error === null ? 0 : typeof error.code === "number" ? error.code : 1;
+      resolve({ code, output: `${stdout}${stderr}`.trim() });
+    });
+  });
+}
+
+/** A module of its own, whatever buf.yaml stands around it: nothing is looked up in a module registry. */
+const ownModule = '{"version":"v2"}';
+
+/**
+ * Compiles the protos below a folder with buf.
+ *
+ * @param folder absolute; imports are meant from it
+ * @param shown the folder as messages name it
+ * @param target where the google.protobuf.FileDescriptorSet goes, imports included
+ *
+ * Throws a Failure with the compiler's messages, each with file and line.
+ */
+export async function compile(folder: string, shown: string, target: string): Promise<void> {
+  const { code, output } = await run(
+    programOf("@bufbuild/buf", "buf"),
+    [
+      ...["build", folder, "--config", ownModule],
+      ...["--as-file-descriptor-set", "--exclude-source-info", "-o", `${target}#format=binpb`],
+    ],
+    folder,
+  );
+  if (code === 0) return;
+  const lines = output.split("\n").map((line) => readable(line, folder, shown));
+  throw new Failure(["the protos do not compile:", ...lines.map((line) => `  ${line}`)].join("\n"));
+}
+
+/** `file:line:column: message`, the file as it was given. */
+function readable(line: string, folder: string, shown: string): string {
+  const found = /^(.*\.proto):(\d+):(\d+):\s*(.*)$/.exec(line);
+  if (found === null) return line.replace(/^Failure: /, "").replaceAll(folder, shown);
+  const [, file = "", row, column, message] = found;
+  return `${path.join(shown, path.relative(folder, path.resolve(folder, file)))}:${row}:${column}: ${message}`;
+}
+
+/** How Synod loads messages at run time; the types say the same. */
+export function loaderOptions(): Record<string, unknown> {
+  const file = fileURLToPath(new URL(import.meta.resolve("@synod/wire/loader-options.json")));
+  return JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
+}
+
+/**
+ * Writes a type for every message, and one for the handlers of every service.
+ * @param protos relative to the folder
+ */
+export async function writeTypes(folder: string, protos: readonly string[], target: string): Promise<void> {
+  const { code, output } = await run(
+    programOf("@grpc/proto-loader", "proto-loader-gen-types"),
+    [
+      ...Object.entries(loaderOptions()).map(([name, value]) => `--${name}=${value}`),
+      "--grpcLib=@grpc/grpc-js",
+      "--importFileExtension=.js",
+      "--includeComments",
+      "--includeDirs=.",
+      `--outDir=${target}`,
+      ...protos,
+    ],
+    folder,
+  );
+  if (code !== 0) throw new Failure(`proto-loader-gen-types failed (exit code ${code}):\n${output}`);
+}

@@ -1,0 +1,63 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { calculatorService, keyValueService, type ReplicatedService } from "@synod/state-machine";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { tryLines } from "../src/cluster/endpoints.js";
+import { exampleOf, requireServices, storedServices } from "../src/cluster/user-services.js";
+import { exitCode, Failure } from "../src/failure.js";
+
+let directory: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(path.join(tmpdir(), "synod-services-"));
+});
+
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+const moduleOf = (service: ReplicatedService) => ({ path: "/service.js", service });
+
+describe("what to try of a user's service", () => {
+  it("is its first command, with every plain field", () => {
+    expect(exampleOf(moduleOf(calculatorService))).toEqual({
+      method: "synod.calculator.v1.Calculator/Add",
+      request: { operand: "0" },
+    });
+    // No bytes: what they mean is for the service to say.
+    expect(exampleOf(moduleOf(keyValueService))?.request).toEqual({ key: "key" });
+  });
+
+  it("stands before what is built in", () => {
+    const [first, second] = tryLines("127.0.0.1:1", [
+      { method: "bank.v1.Ledger/Open", request: { account: "account" } },
+    ]);
+    expect(first?.grpcurl).toBe(
+      `grpcurl -plaintext -d '{"account":"account"}' 127.0.0.1:1 bank.v1.Ledger/Open`,
+    );
+    expect(second?.title).toBe("put");
+  });
+});
+
+describe("the services of an earlier start", () => {
+  const members = () => [
+    { role: "replica" as const, config: path.join(directory, "r1.json") },
+    { role: "leader" as const, config: path.join(directory, "l1.json") },
+  ];
+
+  it("are those in the replicas' configuration", () => {
+    writeFileSync(path.join(directory, "r1.json"), '{ "id": "r1", "services": ["/a.js", "/b.js"] }');
+    expect(storedServices(members())).toEqual(["/a.js", "/b.js"]);
+  });
+
+  it("are none when there was none", () => {
+    expect(storedServices(members())).toEqual([]);
+    writeFileSync(path.join(directory, "r1.json"), '{ "id": "r1" }');
+    expect(storedServices(members())).toEqual([]);
+  });
+});
+
+it("a module that is no service is wrong usage", async () => {
+  const error = await requireServices([path.join(directory, "none.js")]).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(Failure);
+  expect((error as Failure).code).toBe(exitCode.usage);
+});

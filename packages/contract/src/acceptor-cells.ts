@@ -1,0 +1,24 @@
+import { type Port, unchanged } from "./acceptor-bench.js";
+import { type Check, check } from "./matrix.js";
+import { oversized } from "./message.js";
+import { oversizedOnStream, voteDoor } from "./streams.js";
+import { endsWith } from "./target.js";
+
+export const namesNoCluster = "a unary call names no cluster; only streams open with a hello";
+
+/** What holds of messages that are too large, besides the checks given. */
+export function oversizedCell(port: Port, more: Check[]): Check[] {
+  if (port.stream) return [...oversizedOnStream(voteDoor), ...more];
+  return [
+    check(
+      "gRPC",
+      "5 MiB: RESOURCE_EXHAUSTED, nothing changes, and the next call is served",
+      async (context) => {
+        await unchanged(context, async () => {
+          endsWith(await port.refused(context, oversized), ["RESOURCE_EXHAUSTED"], [], "5 MiB");
+        });
+      },
+    ),
+    ...more,
+  ];
+}

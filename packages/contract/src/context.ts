@@ -1,0 +1,73 @@
+import { randomInt } from "node:crypto";
+import { Violation } from "./expect.js";
+import type { RoleName } from "./matrix.js";
+import { Target } from "./target.js";
+
+export interface ContextOptions {
+  readonly addresses: Readonly<Partial<Record<RoleName, string>>>;
+  readonly patienceMs: number;
+  /** Kills the service and starts it again on what its disk holds. Resolves when it has been started. */
+  readonly restart?: ((role: RoleName) => Promise<void>) | undefined;
+}
+
+/** What the checks of one run share. */
+export class Context {
+  readonly patienceMs: number;
+  readonly restart: ContextOptions["restart"];
+  /** Tells this run from every other one in names and ids. */
+  readonly run = randomInt(1, 2 ** 47);
+  readonly #targets = new Map<string, Target>();
+  readonly #addresses: ContextOptions["addresses"];
+  readonly #shared = new Map<unknown, unknown>();
+  #number = 0;
+
+  constructor(options: ContextOptions) {
+    this.#addresses = options.addresses;
+    this.patienceMs = options.patienceMs;
+    this.restart = options.restart;
+  }
+
+  has(role: RoleName): boolean {
+    return this.#addresses[role] !== undefined;
+  }
+
+  target(role: RoleName): Target {
+    const address = this.#addresses[role];
+    if (address === undefined) throw new Violation(`no address of a ${role} was given`);
+    return this.at(address);
+  }
+
+  /** Another member, by an address that a status gave. */
+  at(address: string): Target {
+    const known = this.#targets.get(address);
+    if (known) return known;
+    const target = new Target(address, this.patienceMs);
+    this.#targets.set(address, target);
+    return target;
+  }
+
+  /** A number not used before in this run, from 1. */
+  next(): number {
+    return ++this.#number;
+  }
+
+  /** A member's name not used before. */
+  name(): string {
+    return `contract-${this.next()}`;
+  }
+
+  /** What several checks rest on, made once. */
+  shared<T>(make: (context: Context) => T): T {
+    if (!this.#shared.has(make)) this.#shared.set(make, make(this));
+    return this.#shared.get(make) as T;
+  }
+
+  /** Ends the streams that the last check opened. */
+  release(): void {
+    for (const target of this.#targets.values()) target.release();
+  }
+
+  close(): void {
+    for (const target of this.#targets.values()) target.close();
+  }
+}

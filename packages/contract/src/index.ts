@@ -1,0 +1,11 @@
+export { type Arguments, argumentsOf, report, usage } from "./main.js";
+export { type Column, columns, type RoleName, roles } from "./matrix.js";
+export { checksOf, matrixText, reportText } from "./report.js";
+export {
+  type CellResult,
+  type CheckResult,
+  type ContractOptions,
+  type ContractResult,
+  type RowResult,
+  runContract,
+} from "./run.js";

@@ -1,0 +1,50 @@
+import type { Context } from "./context.js";
+
+export const columns = [
+  "accepted",
+  "higher ballot",
+  "repeated",
+  "reordered",
+  "malformed",
+  "oversized",
+  "wrong cluster",
+] as const;
+export type Column = (typeof columns)[number];
+
+export const roles = ["acceptor", "leader", "replica"] as const;
+export type RoleName = (typeof roles)[number];
+
+/** One thing that an implementation must do. */
+export interface Check {
+  /** What must hold, as a sentence. */
+  readonly name: string;
+  /** Where that is said: a rule of docs/protocol.md, a section of the paper, or a proto file. */
+  readonly rule: string;
+  /** Changes what the service keeps; skipped unless asked for. */
+  readonly writes: boolean;
+  /** Needs the service to be killed and started again. */
+  readonly restarts: boolean;
+  run(context: Context): Promise<void>;
+}
+
+/** What one column holds for one RPC: checks, or the reason why it cannot hold any. */
+export type Cell = readonly Check[] | string;
+
+export interface Row {
+  readonly role: RoleName;
+  /** `Acceptor.Prepare`, or `Acceptor.Vote P1a` for one message of a stream. */
+  readonly rpc: string;
+  readonly cells: Readonly<Record<Column, Cell>>;
+}
+
+export function check(rule: string, name: string, run: Check["run"]): Check {
+  return { rule, name, run, writes: false, restarts: false };
+}
+
+export function writing(rule: string, name: string, run: Check["run"]): Check {
+  return { rule, name, run, writes: true, restarts: false };
+}
+
+export function restarting(rule: string, name: string, run: Check["run"]): Check {
+  return { rule, name, run, writes: true, restarts: true };
+}

@@ -1,0 +1,21 @@
+import { type Check, check } from "./matrix.js";
+import { malformed, oversized } from "./message.js";
+import { endsWith } from "./target.js";
+
+export const namesNoCluster = "the call names no cluster; only streams between members open with a hello";
+export const noBallot = "the call carries no ballot: those are between leaders and acceptors";
+
+/** For any unary call. */
+export function oversizedCall(rpc: string): Check {
+  return check("gRPC", "5 MiB: RESOURCE_EXHAUSTED, and the next call is served", async (context) => {
+    const target = context.target("replica");
+    endsWith(await target.ask(rpc, oversized), ["RESOURCE_EXHAUSTED"], [], "5 MiB");
+    await target.status();
+  });
+}
+
+export function malformedCall(rpc: string): Check {
+  return check("replica.proto", "bytes that are no message: INVALID_ARGUMENT", async (context) => {
+    endsWith(await context.target("replica").ask(rpc, malformed), ["INVALID_ARGUMENT"], [], "no message");
+  });
+}

@@ -1,0 +1,114 @@
+import type { Context } from "./context.js";
+import { equal, holds } from "./expect.js";
+import { type Check, check, type Row, writing } from "./matrix.js";
+import { type Message, malformed, oversized } from "./message.js";
+import { aKey, callWithin, openSession } from "./replica-bench.js";
+import { endsWith } from "./target.js";
+
+/** A method of a replicated service, and requests to try it with. */
+export interface Method {
+  /** Full name of its service. */
+  readonly service: string;
+  readonly name: string;
+  readonly accepted: readonly Check[];
+  /** A request of this method, always the same for the same key. */
+  readonly request: (key: string) => Message;
+  /** Requests that are refused, by what is wrong with them. */
+  readonly bad: Readonly<Record<string, Message>>;
+  readonly large: Readonly<Record<string, Message>>;
+}
+
+function refusals(rpc: string, requests: Readonly<Record<string, Message>>): Check[] {
+  return Object.entries(requests).map(([what, request]) =>
+    check("the service's proto", `${what}: INVALID_ARGUMENT`, async (context) => {
+      const ending = await context.target("replica").ask(rpc, request);
+      endsWith(ending, ["INVALID_ARGUMENT"], [], what);
+    }),
+  );
+}
+
+async function within(
+  context: Context,
+  { service, name, request }: Method,
+  clientId: string,
+  sequence: number,
+  key: string,
+) {
+  const { code, details, message, trailer } = await callWithin(
+    context,
+    `${service}/${name}`,
+    request(key),
+    clientId,
+    sequence,
+  );
+  equal([code, details], [0, details], `${name} in a session`);
+  return { message, slot: trailer.get("synod-slot")[0] };
+}
+
+/** The row of a method, whatever it does: exactly once in a session, and refusals. */
+export function rowOf(method: Method): Row {
+  const { service, name } = method;
+  const rpc = `${service}/${name}`;
+  return {
+    role: "replica",
+    rpc: `${service.split(".").at(-1)}.${name}`,
+    cells: {
+      accepted: method.accepted,
+      "higher ballot": "the call carries no ballot: those are between leaders and acceptors",
+      repeated: [
+        writing(
+          "rule 16, replica.proto",
+          "repeated in a session it has the first answer, and the slot of that",
+          async (context) => {
+            const clientId = await openSession(context);
+            const key = aKey(context);
+            const first = await within(context, method, clientId, 1, key);
+            holds(first.slot !== undefined, "the trailer synod-slot", "a slot", first.slot);
+            equal(await within(context, method, clientId, 1, key), first, "the answer to the repeat");
+          },
+        ),
+      ],
+      reordered: [
+        writing("rule 16", "sequence 2 before sequence 1: both are executed", async (context) => {
+          const clientId = await openSession(context);
+          for (const sequence of [2, 1]) await within(context, method, clientId, sequence, aKey(context));
+        }),
+        writing("rule 16", "a sequence at the acknowledged mark is FAILED_PRECONDITION", async (context) => {
+          const clientId = await openSession(context);
+          const request = method.request(aKey(context));
+          const ending = await callWithin(context, rpc, request, clientId, 1, 1);
+          endsWith(ending, ["FAILED_PRECONDITION"], [], "a sequence at the mark");
+        }),
+      ],
+      malformed: [
+        ...refusals(rpc, method.bad),
+        check("replica.proto", "bytes that are no message: INVALID_ARGUMENT", async (context) => {
+          endsWith(
+            await context.target("replica").ask(rpc, malformed),
+            ["INVALID_ARGUMENT"],
+            [],
+            "no message",
+          );
+        }),
+        check(
+          "replica.proto",
+          "metadata that names a session and no sequence: INVALID_ARGUMENT",
+          async (context) => {
+            const metadata = { "synod-client-id": "contract" };
+            const ending = await context.target("replica").ask(rpc, method.request("k"), { metadata });
+            endsWith(ending, ["INVALID_ARGUMENT"], ["synod-sequence"], "no sequence");
+          },
+        ),
+      ],
+      oversized: [
+        ...refusals(rpc, method.large),
+        check("gRPC", "5 MiB: RESOURCE_EXHAUSTED, and the next call is served", async (context) => {
+          const target = context.target("replica");
+          endsWith(await target.ask(rpc, oversized), ["RESOURCE_EXHAUSTED"], [], "5 MiB");
+          await target.status();
+        }),
+      ],
+      "wrong cluster": "the call names no cluster; only streams between members open with a hello",
+    },
+  };
+}

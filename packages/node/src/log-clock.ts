@@ -1,0 +1,50 @@
+import { performance } from "node:perf_hooks";
+import { timeLimits } from "@synod/state-machine";
+
+/**
+ * What a proposer says of log time (rule 16): what it had applied last plus what its monotonic clock has counted since,
+ * within a cap. Wall clocks are asked once in a cluster's life, for where log time begins; one that jumps moves nothing.
+ */
+export class LogClock {
+  readonly #monotonicMs: () => number;
+  readonly #wallMs: () => number;
+  #appliedMs: number;
+  #sinceMs: number;
+
+  /** @param appliedMs log time as the replica's state had it at start */
+  constructor(appliedMs: number, monotonicMs = () => performance.now(), wallMs = () => Date.now()) {
+    this.#monotonicMs = monotonicMs;
+    this.#wallMs = wallMs;
+    this.#appliedMs = appliedMs;
+    this.#sinceMs = monotonicMs();
+  }
+
+  /** A slot was applied, and log time is this now. */
+  applied(logTimeMs: number): void {
+    if (logTimeMs === this.#appliedMs) return;
+    this.#appliedMs = logTimeMs;
+    this.#sinceMs = this.#monotonicMs();
+  }
+
+  /** What this clock has counted since log time moved last, not capped, in milliseconds. */
+  get elapsedMs(): number {
+    return Math.max(0, this.#monotonicMs() - this.#sinceMs);
+  }
+
+  /** For a batch proposed now. */
+  get proposedMs(): number {
+    if (this.#appliedMs === 0) return Math.max(1, Math.floor(this.#wallMs()));
+    return this.#appliedMs + Math.floor(Math.min(this.elapsedMs, timeLimits.maxStepMs));
+  }
+}
+
+/** Between looks at whether log time must move by itself, in milliseconds. */
+export const advanceCheckMs = 20;
+
+/**
+ * How long log time may stand still, while something waits for it, before this replica moves it. The first replica comes
+ * first; the others only step in where it does not, so that a group proposes about one time a step.
+ */
+export function advanceAfterMs(position: number): number {
+  return timeLimits.maxStepMs * (0.8 + 0.15 * Math.min(position, 10));
+}

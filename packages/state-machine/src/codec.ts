@@ -1,0 +1,42 @@
+/*
+ * The port to protobuf, implemented over descriptor sets by @synod/wire (`loadServices`). Messages are plain objects:
+ * 64-bit integers as decimal strings, bytes as Uint8Array, the member of a oneof named by a property of its name.
+ */
+
+/** Bytes of one message type. Decoding may throw, whatever it likes; it is the same on every replica. */
+export interface MessageCodec {
+  decode(bytes: Uint8Array): unknown;
+  encode(message: unknown): Uint8Array;
+}
+
+/** How a method's messages become bytes and back. */
+export interface MethodCodec {
+  decodeRequest(bytes: Uint8Array): unknown;
+  encodeResponse(response: unknown): Uint8Array;
+  encodeRequest?(request: unknown): Uint8Array;
+  decodeResponse?(bytes: Uint8Array): unknown;
+}
+
+/** A method as its proto declares it. */
+export interface DescribedMethod extends Required<MethodCodec> {
+  readonly name: string;
+  readonly requestStream: boolean;
+  readonly responseStream: boolean;
+  readonly idempotency: "unknown" | "no-side-effects" | "idempotent";
+}
+
+export interface DescribedService {
+  readonly name: string;
+  readonly methods: ReadonlyMap<string, DescribedMethod>;
+}
+
+/** What a descriptor set describes. */
+export interface Descriptions {
+  /** By full name. */
+  readonly services: ReadonlyMap<string, DescribedService>;
+  /** Throws when the set has no message of this full name. */
+  message(fullName: string): MessageCodec;
+}
+
+/** Reads a google.protobuf.FileDescriptorSet that has all imports. */
+export type DescriptorLoader = (descriptorSet: Uint8Array) => Descriptions;

@@ -1,0 +1,142 @@
+import type { MessageCodec } from "./codec.js";
+import type { RequestOf } from "./method-types.js";
+import { SeededBytes } from "./seeded.js";
+import type { CallContext } from "./service.js";
+import { encodeStatusDetails } from "./status-details.js";
+
+/** A declared error of a service. */
+export interface ErrorSpec {
+  /** gRPC status code, 1 to 16. */
+  readonly code: number;
+  /** Full name of the message that tells a program more; travels in grpc-status-details-bin. */
+  readonly detail?: string;
+}
+
+/** What to give `fail`: the detail message, if the error declares one, and a text for people. */
+export type FailParameters<Detail> = [Detail] extends [undefined]
+  ? [message?: string]
+  : [detail: Detail, message?: string];
+
+/**
+ * What a handler may know besides its request and its tables. The same on every replica.
+ * `E`: the declared errors with their detail messages.
+ */
+export interface Context<E> {
+  /** One for each command executed, by whatever service; in a query, of the last one, or its own place in the log. */
+  readonly revision: bigint;
+  /** Decided the command; a slot decides a batch of them. */
+  readonly slot: bigint;
+  /**
+   * Log time: never ahead of what any replica's monotonic clock has counted. It began as somebody's wall clock, and stands
+   * still while nothing is decided and nothing scheduled: for spans of time, not for telling the date.
+   */
+  readonly time: Date;
+  /** Of the service, in force. */
+  readonly version: number;
+  /** The caller's session; undefined for a command that was scheduled. */
+  readonly client: { readonly id: string; readonly sequence: bigint } | undefined;
+  /** From 0, included, to 1, excluded. Seeded by the command's place in the log: anybody who has the log can tell it. */
+  random(): number;
+  /** Seeded as `random` is. */
+  uuid(): string;
+  /** Ends the command: it changes nothing, and this is the answer, on every replica alike. */
+  fail<N extends keyof E & string>(name: N, ...parameters: FailParameters<E[N]>): never;
+}
+
+/** `C`: the methods that are commands; `H`: the generated handlers. */
+export interface CommandContext<E, C extends string, H> extends Context<E> {
+  /**
+   * Has a command of this service run, without a client, once log time has reached `at`. Under an id it takes the place of
+   * what was scheduled under it before.
+   */
+  schedule<M extends C & keyof H>(at: Date, method: M, request: Partial<RequestOf<H[M]>>, id?: string): void;
+  /** Nothing happens when nothing is scheduled under this id. */
+  unschedule(id: string): void;
+}
+
+export interface BoundError {
+  readonly code: number;
+  readonly detailType: string | undefined;
+  readonly detail: MessageCodec | undefined;
+}
+
+/** What contexts of a loaded service share. */
+export interface ContextSource {
+  readonly service: string;
+  readonly version: number;
+  readonly errors: ReadonlyMap<string, BoundError>;
+  /** Encodes the request of a command; undefined when there is no such command. */
+  readonly requests: ReadonlyMap<string, (request: unknown) => Uint8Array>;
+}
+
+export class HandlerContext {
+  readonly #call: CallContext;
+  readonly #source: ContextSource;
+  #chance: SeededBytes | undefined;
+
+  constructor(call: CallContext, source: ContextSource) {
+    this.#call = call;
+    this.#source = source;
+  }
+
+  get revision(): bigint {
+    return BigInt(this.#call.revision);
+  }
+
+  get slot(): bigint {
+    return BigInt(this.#call.slot);
+  }
+
+  get time(): Date {
+    return new Date(this.#call.timeMs);
+  }
+
+  get version(): number {
+    return this.#source.version;
+  }
+
+  get client(): { readonly id: string; readonly sequence: bigint } | undefined {
+    const { client } = this.#call;
+    return client && { id: client.id, sequence: BigInt(client.sequence) };
+  }
+
+  get #seeded(): SeededBytes {
+    this.#chance ??= new SeededBytes(() => this.#call.seed());
+    return this.#chance;
+  }
+
+  random(): number {
+    return this.#seeded.random();
+  }
+
+  uuid(): string {
+    return this.#seeded.uuid();
+  }
+
+  fail(name: string, ...parameters: readonly unknown[]): never {
+    const { errors, service } = this.#source;
+    const error = errors.get(name);
+    if (error === undefined)
+      throw new TypeError(
+        `fail("${name}"): expected a declared error of ${service} (${[...errors.keys()].join(", ") || "none"})`,
+      );
+    const { code, detail, detailType } = error;
+    const words = detail === undefined ? parameters[0] : parameters[1];
+    const message = typeof words === "string" ? words : name;
+    if (detail === undefined || detailType === undefined) return this.#call.fail(code, message);
+    const bytes = detail.encode(parameters[0] ?? {});
+    return this.#call.fail(code, message, encodeStatusDetails(code, message, detailType, bytes));
+  }
+
+  schedule(at: Date, method: string, request: unknown, id?: string): void {
+    const encode = this.#source.requests.get(method);
+    if (encode === undefined)
+      throw new TypeError(`schedule: expected a command of ${this.#source.service}, found "${method}"`);
+    if (!(at instanceof Date)) throw new TypeError(`schedule: expected a Date, found ${typeof at}`);
+    this.#call.schedule({ atMs: Math.ceil(at.getTime()), method, request: encode(request), id });
+  }
+
+  unschedule(id: string): void {
+    this.#call.unschedule(id);
+  }
+}

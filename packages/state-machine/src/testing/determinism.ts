@@ -1,0 +1,83 @@
+import { fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+/** A step of a determinism test: a call, or time that passes. */
+export type DeterminismStep =
+  | { readonly method: string; readonly request: object }
+  | { readonly advanceMs: number };
+
+export interface DeterminismTest {
+  /** URL of a compiled module whose default export is a replicated service: `import.meta.resolve("../dist/ledger.js")`. */
+  readonly module: string;
+  readonly steps: readonly DeterminismStep[];
+  /** URL of the module that exports `loadServices`: `import.meta.resolve("@synod/wire")`. */
+  readonly loader: string;
+}
+
+/** What a process is told that executes the steps. */
+export interface DeterminismJob extends DeterminismTest {
+  /** Loads the module anew before every step, so that what it kept in variables is gone. */
+  readonly reload: boolean;
+  /** Added to the wall clock before the module is loaded. */
+  readonly clockOffsetMs: number;
+}
+
+/** What came of one step. */
+export interface DeterminismOutcome {
+  readonly status: number;
+  readonly message: string;
+  /** As JSON; empty when there is none. */
+  readonly response: string;
+  /** Of everything up to here: state and answers. */
+  readonly hash: string;
+}
+
+const program = fileURLToPath(new URL("./determinism-process.js", import.meta.url));
+
+const environments = [
+  { env: { TZ: "UTC", LC_ALL: "en_US.UTF-8", LANG: "en_US.UTF-8" }, reload: false, clockOffsetMs: 0 },
+  {
+    env: { TZ: "Asia/Kolkata", LC_ALL: "tr_TR.UTF-8", LANG: "tr_TR.UTF-8" },
+    reload: true,
+    clockOffsetMs: 400 * 24 * 60 * 60 * 1000,
+  },
+] as const;
+
+/**
+ * Executes the steps twice, in processes of their own with other clocks, time zones and locales, the second time with the
+ * module loaded anew for every step. Throws an Error that names the first step whose answer or state differs.
+ */
+export async function checkDeterminism(test: DeterminismTest): Promise<void> {
+  const [first, second] = await Promise.all(
+    environments.map(({ env, reload, clockOffsetMs }) => execute({ ...test, reload, clockOffsetMs }, env)),
+  );
+  for (const [index, step] of test.steps.entries()) {
+    const [a, b] = [first?.[index], second?.[index]];
+    if (a !== undefined && JSON.stringify(a) === JSON.stringify(b)) continue;
+    const what =
+      "method" in step ? `${step.method} ${JSON.stringify(step.request)}` : `advance ${step.advanceMs} ms`;
+    throw new Error(
+      `step ${index + 1} (${what}) is not deterministic: the two runs gave\n  ${JSON.stringify(a)}\n  ${JSON.stringify(b)}\n` +
+        "Expected the same. Is something kept in a variable of the module instead of a table, or does an answer or a key " +
+        "depend on the time zone, the locale or the clock? context has time, random() and uuid()",
+    );
+  }
+}
+
+function execute(job: DeterminismJob, env: Readonly<Record<string, string>>): Promise<DeterminismOutcome[]> {
+  return new Promise((resolve, reject) => {
+    const child = fork(program, [], { env: { ...process.env, ...env }, execArgv: [] });
+    let outcomes: DeterminismOutcome[] | undefined;
+    let failure = "";
+    child.on("message", (message: { outcomes?: DeterminismOutcome[]; failure?: string }) => {
+      outcomes = message.outcomes;
+      failure = message.failure ?? "";
+    });
+    child.on("error", reject);
+    child.on("exit", (code) => {
+      if (outcomes !== undefined) resolve(outcomes);
+      else reject(new Error(failure || `the process of a determinism test ended with exit code ${code}`));
+    });
+    child.send(job);
+  });
+}

@@ -1,0 +1,3 @@
+// For tests of a replicated service, without a cluster.
+export { checkDeterminism, type DeterminismStep, type DeterminismTest } from "./determinism.js";
+export { CallFailed, type RunOptions, run, ServiceRun } from "./run.js";

@@ -1,0 +1,45 @@
+import { Status } from "@synod/core";
+import { replicatedService } from "../src/index.js";
+import type { LedgerHandlers } from "./fixture/gen/bank/v1/Ledger.js";
+import { descriptorSetBase64 } from "./fixture/gen/descriptors.js";
+import type { ProtoGrpcType } from "./fixture/gen/ledger.js";
+
+export const descriptors = Buffer.from(descriptorSetBase64, "base64");
+
+const ledger = replicatedService<ProtoGrpcType, LedgerHandlers>({ descriptors, service: "bank.v1.Ledger" });
+const accounts = ledger.table("accounts", ["string"], "bank.v1.Account");
+const entries = ledger.table("entries", ["string", "int64"], "bank.v1.Entry");
+
+/** A service as a user would write it. */
+export const ledgerService = ledger.define({
+  version: 1,
+  errors: { InsufficientFunds: { code: Status.failedPrecondition, detail: "bank.v1.InsufficientFunds" } },
+  commands: {
+    Transfer(tx, { from, to, amount }, context) {
+      const source = tx.get(accounts, from);
+      const target = tx.get(accounts, to);
+      const left = BigInt(source?.balance ?? 0) - BigInt(amount);
+      if (from !== "bank" && left < 0n)
+        context.fail("InsufficientFunds", { missing: String(-left) }, `${from} lacks ${-left}`);
+      tx.put(accounts, [from], { ...source, balance: String(left) });
+      tx.put(accounts, [to], { ...target, balance: String(BigInt(target?.balance ?? 0) + BigInt(amount)) });
+      tx.put(entries, [from, -context.revision], { amount: String(-BigInt(amount)) });
+      return { balance: String(left) };
+    },
+    StandingOrder(_tx, { transfer, afterMs, id }, context) {
+      const at = new Date(context.time.getTime() + Number(afterMs));
+      if (transfer === null) context.unschedule(id);
+      else context.schedule(at, "Transfer", transfer, id);
+      return { atMs: String(at.getTime()), reference: `${context.uuid()} ${context.random()}` };
+    },
+  },
+  queries: {
+    Balance: (tx, { account }) => ({ balance: tx.get(accounts, account)?.balance ?? "0" }),
+  },
+  watches: {
+    Watch: {
+      range: ({ account }) => [accounts, account],
+      event: ({ value }) => ({ balance: value?.balance ?? "0" }),
+    },
+  },
+});

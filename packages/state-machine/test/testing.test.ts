@@ -1,0 +1,82 @@
+import { Status } from "@synod/core";
+import { loadServices } from "@synod/wire";
+import { describe, expect, it } from "vitest";
+import { calculatorService, lockService } from "../src/index.js";
+import { CallFailed, run } from "../src/testing/index.js";
+import { ledgerService } from "./ledger.js";
+
+const loader = loadServices;
+
+describe("a service run in memory", () => {
+  it("answers typed calls, and keeps its state through a restart", () => {
+    const calculator = run(calculatorService, { loader });
+    const { value } = calculator.call("Add", { operand: 7 });
+    expect(value satisfies string).toBe("7");
+    calculator.restart();
+    expect(calculator.call("Value", {})).toEqual({ value: "7" });
+  });
+
+  it("throws a declared error with its code and detail, and the cause of one that is not declared", () => {
+    const ledger = run(ledgerService, { loader });
+    const failing = () => ledger.call("Transfer", { from: "a", to: "b", amount: 1 });
+    expect(failing).toThrow(CallFailed);
+    expect(failing).toThrow("a lacks 1");
+    try {
+      failing();
+    } catch (error) {
+      expect((error as CallFailed).code).toBe(Status.failedPrecondition);
+      expect((error as CallFailed).details).toBeDefined();
+    }
+  });
+
+  it("lets log time pass", () => {
+    const lock = run(lockService, { loader, startMs: 5_000 });
+    lock.call("Acquire", { name: "l", owner: "a", ttlMs: 3_000, wait: true });
+    lock.advance(2_999);
+    expect(lock.call("Get", { name: "l" })).toMatchObject({ held: true, owner: "a", expiresAtMs: "8000" });
+    lock.advance(1);
+    expect(lock.call("Get", { name: "l" }).held).toBe(false);
+    expect(lock.time).toEqual(new Date(8_000));
+  });
+
+  it("does not compile with a method, request or response that the proto does not have", () => {
+    const calculator = run(calculatorService, { loader });
+    const misuses = [
+      // @ts-expect-error no such method
+      () => calculator.call("Divide", {}),
+      // @ts-expect-error no such field
+      () => calculator.call("Add", { number: 1 }),
+      // @ts-expect-error no such field in the response
+      () => calculator.call("Add", { operand: 1 }).number,
+    ];
+    expect(misuses).toHaveLength(3);
+  });
+});
+
+describe("a determinism test", { timeout: 60_000 }, () => {
+  type Testing = typeof import("../src/testing/index.js");
+  /** It starts processes, so it runs compiled. */
+  const built = () => import(new URL("../dist/testing/index.js", import.meta.url).href) as Promise<Testing>;
+  const check = async (name: string) => {
+    const { checkDeterminism } = await built();
+    const module = new URL(`fixture/determinism/${name}.mjs`, import.meta.url).href;
+    const add = { method: "Add", request: { operand: "1000" } };
+    // Compiled too: a process of its own has nobody who would compile it.
+    const loader = new URL("../../wire/dist/index.js", import.meta.url).href;
+    const steps = [add, { advanceMs: 500 }, add, { method: "Value", request: {} }];
+    await checkDeterminism({ module, steps, loader });
+  };
+
+  it("finds nothing in a service that uses its context", async () => {
+    await check("sound");
+  });
+
+  it.each([
+    ["module-variable", /step 3 \(Add [\s\S]*variable of the module/],
+    ["time-zone", /step 1 \(Add [\s\S]*time zone/],
+    ["locale", /step 1 \(Add [\s\S]*locale/],
+    ["load-time", /step 1 \(Add [\s\S]*clock/],
+  ])("names the first step that differs: %s", async (name, expected) => {
+    await expect(check(name)).rejects.toThrow(expected);
+  });
+});

@@ -1,0 +1,264 @@
+import { randomUUID } from "node:crypto";
+import { Status } from "@synod/core";
+import fc from "fast-check";
+import { describe, expect, it, vi } from "vitest";
+import {
+  type CommandContext,
+  commandLimits,
+  type KeyPart,
+  type ReadTransaction,
+  replicatedService,
+  type Transaction,
+} from "../src/index.js";
+import { KeyCodec } from "../src/key.js";
+import type { LedgerHandlers } from "./fixture/gen/bank/v1/Ledger.js";
+import type { ProtoGrpcType } from "./fixture/gen/ledger.js";
+import { descriptors } from "./ledger.js";
+import { bound, World } from "./support.js";
+
+vi.setConfig({ testTimeout: 30_000 });
+
+const builder = () =>
+  replicatedService<ProtoGrpcType, LedgerHandlers>({ descriptors, service: "bank.v1.Ledger" });
+type Builder = ReturnType<typeof builder>;
+
+/** A world with one command that does this, and the service's version. */
+function serviceOf(
+  ledger: Builder,
+  execute: (
+    tx: Transaction,
+    context: CommandContext<Record<never, never>, "Transfer", LedgerHandlers>,
+  ) => unknown,
+  { version = 1, query = (_tx: ReadTransaction): unknown => undefined } = {},
+) {
+  const Transfer = (tx: Transaction, _request: unknown, context: object) => {
+    execute(tx, context as Parameters<typeof execute>[1]);
+    return {};
+  };
+  return ledger.define({
+    version,
+    errors: {},
+    commands: { Transfer, StandingOrder: () => ({}) },
+    queries: {
+      Balance(tx) {
+        query(tx);
+        return {};
+      },
+    },
+    watches: { Watch: { range: () => [accounts], event: () => ({}) } },
+  });
+}
+const shared = builder();
+const accounts = shared.table("accounts", ["string"], "bank.v1.Account");
+const entries = shared.table("entries", ["string", "int64"], "bank.v1.Entry");
+
+function run(execute: Parameters<typeof serviceOf>[1]): {
+  world: World;
+  answer: { status?: number; message?: string };
+} {
+  const world = new World([bound(serviceOf(shared, execute))]);
+  return { world, answer: world.call("bank.v1.Ledger", "Transfer", {}) };
+}
+
+describe("typed keys", () => {
+  const text = fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom("\0", "a", "\x01", "é", "🐌") }));
+  const bytes = fc.uint8Array({ maxLength: 6 });
+  const int64 = fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n);
+  const key = fc.tuple(text, int64, bytes, text);
+  const codec = new KeyCodec("table", ["string", "int64", "bytes", "string"]);
+
+  function compareParts(a: readonly KeyPart[], b: readonly KeyPart[]): number {
+    for (const [index, left] of a.entries()) {
+      const right = b[index] as KeyPart;
+      const order =
+        typeof left === "bigint"
+          ? Number(left > (right as bigint)) - Number(left < (right as bigint))
+          : Buffer.compare(Buffer.from(left as string), Buffer.from(right as string));
+      if (order !== 0) return order;
+    }
+    return 0;
+  }
+
+  it("are read as they were written, whatever they hold", () => {
+    fc.assert(
+      fc.property(key, (parts) => {
+        expect(codec.decode(codec.encode(parts))).toEqual(parts);
+      }),
+    );
+  });
+
+  it("sort as their parts do", () => {
+    fc.assert(
+      fc.property(key, key, fc.nat(3), (a, b, same) => {
+        const other = [...a.slice(0, same), ...b.slice(same)];
+        const order = Buffer.compare(codec.encode(a), codec.encode(other));
+        expect(Math.sign(order)).toBe(Math.sign(compareParts(a, other)));
+      }),
+    );
+  });
+});
+
+describe("a typed transaction", () => {
+  const amounts = (rows: Iterable<readonly [readonly KeyPart[], { amount: string }]>) =>
+    [...rows].map(([key, { amount }]) => `${key.join("/")}=${amount}`);
+
+  it("gives rows by prefix, beginning, bounds, pages and order", () => {
+    const seen: Record<string, string[]> = {};
+    run((tx) => {
+      for (const owner of ["a", "ab", "b"])
+        for (const number of [-5n, 0n, 7n]) tx.put(entries, [owner, number], { amount: String(number) });
+      seen.all = amounts(tx.range(entries));
+      seen.prefix = amounts(tx.range(entries, { prefix: ["a"] }));
+      seen.whole = amounts(tx.range(entries, { prefix: ["a", 0n] }));
+      seen.begins = amounts(tx.range(entries, { beginsWith: "a", limit: 4 }));
+      seen.after = amounts(tx.range(entries, { prefix: ["a"], after: ["a", -5n] }));
+      seen.back = amounts(tx.range(entries, { prefix: ["ab"], after: ["ab", 7n], reverse: true }));
+      seen.bounds = amounts(tx.range(entries, { from: ["a", 0n], until: ["ab", 0n] }));
+      tx.delete(entries, "a", 0n);
+      seen.deleted = amounts(tx.range(entries, { prefix: ["a"] }));
+    });
+    expect(seen.all).toHaveLength(9);
+    expect(seen).toMatchObject({
+      prefix: ["a/-5=-5", "a/0=0", "a/7=7"],
+      whole: ["a/0=0"],
+      begins: ["a/-5=-5", "a/0=0", "a/7=7", "ab/-5=-5"],
+      after: ["a/0=0", "a/7=7"],
+      back: ["ab/0=0", "ab/-5=-5"],
+      bounds: ["a/0=0", "a/7=7", "ab/-5=-5"],
+      deleted: ["a/-5=-5", "a/7=7"],
+    });
+  });
+
+  it("keeps every field of a value, with defaults for what was left out", () => {
+    let read: unknown;
+    run((tx) => {
+      tx.put(accounts, ["a"], { balance: "9007199254740993", opened: { seconds: "5" } });
+      read = tx.get(accounts, "a");
+    });
+    expect(read).toEqual({ balance: "9007199254740993", currency: "", opened: { seconds: "5", nanos: 0 } });
+  });
+
+  it("ends a command whose range has no limit and too many rows", () => {
+    const limits: (number | undefined)[] = [commandLimits.maxUnlimitedRows, undefined];
+    const read = limits.map((limit) => {
+      const service = serviceOf(shared, (tx) => {
+        for (const _ of tx.range(entries, limit === undefined ? {} : { limit }));
+      });
+      const world = new World([bound(service)]);
+      const keys = new KeyCodec("entries", ["string", "int64"]);
+      for (let number = 0n; number <= BigInt(commandLimits.maxUnlimitedRows); number++)
+        world.map.put(
+          Buffer.concat([Buffer.from("tbank.v1.Ledger\0"), keys.encode(["a", number])]),
+          Buffer.from([1]),
+        );
+      return world.call("bank.v1.Ledger", "Transfer", {});
+    });
+    expect(read).toEqual([
+      { balance: "0" },
+      {
+        status: Status.resourceExhausted,
+        message: expect.stringContaining("name a limit or a narrower prefix"),
+      },
+    ]);
+  });
+
+  it("cannot be written by a query, whatever its type was made to say", () => {
+    const service = serviceOf(shared, () => {}, {
+      query: (tx) => (tx as Transaction).put(accounts, ["a"], {}),
+    });
+    const world = new World([bound(service)]);
+    expect(world.call("bank.v1.Ledger", "Balance", {})).toMatchObject({ status: Status.internal });
+    expect(String(world.errors[0]?.error)).toContain("a query cannot write");
+  });
+
+  it("has no other service's tables", () => {
+    const strange = builder().table("accounts", ["string"], "bank.v1.Account");
+    const { answer, world } = run((tx) => tx.get(strange, "a"));
+    expect(answer).toMatchObject({ status: Status.internal });
+    expect(String(world.errors[0]?.error)).toContain("not of this service");
+  });
+
+  it("upgrades a value that an earlier version wrote, when it is read, and no other", () => {
+    const old = new World([bound(serviceOf(shared, (tx) => tx.put(accounts, ["a"], { balance: "1" })))]);
+    old.call("bank.v1.Ledger", "Transfer", {});
+    const newer = builder();
+    const upgraded = newer.table("accounts", ["string"], "bank.v1.Account", {
+      upgrade: (value, writtenBy) => ({ ...value, currency: `EUR since ${writtenBy}` }),
+    });
+    const read: unknown[] = [];
+    const service = serviceOf(
+      newer,
+      (tx) => {
+        read.push(tx.get(upgraded, "a")?.currency);
+        tx.put(upgraded, ["a"], { balance: "2", currency: "EUR" });
+        for (const [, { currency }] of tx.range(upgraded)) read.push(currency);
+      },
+      { version: 300 },
+    );
+    const world = new World([bound(service)]);
+    for (const [key, value] of old.map.range({ from: Buffer.from("t"), until: Buffer.from("u") }))
+      world.map.put(key, value);
+    world.call("bank.v1.Ledger", "Transfer", {});
+    world.call("bank.v1.Ledger", "Transfer", {});
+    expect(read).toEqual(["EUR since 1", "EUR", "EUR", "EUR"]);
+  });
+});
+
+describe("while a handler runs", () => {
+  it.each<[string, () => unknown, string]>([
+    ["Date.now", () => Date.now(), "context.time"],
+    ["new Date", () => new Date(), "context.time"],
+    ["Date()", () => Date(), "context.time"],
+    ["Math.random", () => Math.random(), "context.random()"],
+    ["setTimeout", () => setTimeout(() => {}, 0), "context.schedule"],
+    ["setInterval", () => setInterval(() => {}, 1000), "context.schedule"],
+    ["setImmediate", () => setImmediate(() => {}), "context.schedule"],
+    ["queueMicrotask", () => queueMicrotask(() => {}), "context.schedule"],
+    ["fetch", () => fetch("http://127.0.0.1:1"), "a request that carries"],
+    ["performance.now", () => performance.now(), "context.time"],
+    ["process.hrtime", () => process.hrtime(), "context.time"],
+    ["process.hrtime.bigint", () => process.hrtime.bigint(), "context.time"],
+    ["crypto.randomUUID", () => crypto.randomUUID(), "context.uuid()"],
+    ["crypto.getRandomValues", () => crypto.getRandomValues(new Uint8Array(1)), "context.uuid()"],
+    ["node:crypto", () => randomUUID(), "context.uuid()"],
+  ])("%s throws and names the alternative; afterwards it works again", (_what, use, alternative) => {
+    const original = globalThis.Date;
+    const { answer, world } = run((tx) => {
+      tx.put(accounts, ["a"], {});
+      use();
+    });
+    expect(answer).toMatchObject({ status: Status.internal });
+    expect(String(world.errors[0]?.error)).toContain(alternative);
+    expect(globalThis.Date).toBe(original);
+    const used = use();
+    if (typeof used === "object" && used !== null && "hasRef" in used) {
+      clearTimeout(used as NodeJS.Timeout);
+      clearInterval(used as NodeJS.Timeout);
+      clearImmediate(used as unknown as NodeJS.Immediate);
+    }
+    if (used instanceof Promise) used.catch(() => {});
+  });
+
+  it("dates that say their moment work, and are Dates", () => {
+    let seen: unknown;
+    const { answer } = run((_tx, context) => {
+      const date = new Date(5);
+      seen = [date instanceof Date, date.toISOString(), Date.UTC(1970, 0), context.time instanceof Date];
+    });
+    expect(answer.status).toBeUndefined();
+    expect(seen).toEqual([true, "1970-01-01T00:00:00.005Z", 0, true]);
+  });
+
+  it("a validation is held to the same", () => {
+    const service = builder().define({
+      version: 1,
+      errors: {},
+      commands: { Transfer: () => ({}), StandingOrder: () => ({}) },
+      queries: { Balance: () => ({}) },
+      watches: { Watch: { range: () => [accounts], event: () => ({}) } },
+      validate: { Transfer: () => String(Date.now()) },
+    });
+    const world = new World([bound(service)]);
+    expect(world.call("bank.v1.Ledger", "Transfer", {})).toMatchObject({ status: Status.internal });
+  });
+});

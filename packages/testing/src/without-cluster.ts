@@ -1,0 +1,29 @@
+import type { ReplicatedService } from "@synod/state-machine";
+import * as withLoader from "@synod/state-machine/testing";
+import { loadServices } from "@synod/wire";
+
+export interface RunOptions {
+  /** Where log time begins, in milliseconds since 1970. Default: 1,000,000,000,000 (September 2001). */
+  readonly startMs?: number;
+}
+
+/**
+ * Runs a service in memory: the engine that replicas have, without a cluster. `call` executes a command or query, and
+ * throws `CallFailed`; `advance` lets log time pass. Throws, naming every problem, when the service does not fit its proto.
+ */
+export function run<Calls>(
+  service: ReplicatedService<Calls>,
+  options: RunOptions = {},
+): withLoader.ServiceRun<Calls> {
+  return withLoader.run(service, { ...options, loader: loadServices });
+}
+
+export type DeterminismTest = Omit<withLoader.DeterminismTest, "loader">;
+
+/**
+ * Executes steps twice, in processes with other clocks, time zones and locales, the second time with the module loaded
+ * anew for every step. Throws an Error that names the first step whose answer or state differs.
+ */
+export function checkDeterminism(test: DeterminismTest): Promise<void> {
+  return withLoader.checkDeterminism({ ...test, loader: import.meta.resolve("@synod/wire") });
+}

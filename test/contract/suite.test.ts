@@ -1,0 +1,98 @@
+import { checksOf, columns, matrixText, runContract } from "@synod/contract";
+import { afterEach, expect, test, vi } from "vitest";
+import { failures } from "./failures.js";
+import { Members } from "./members.js";
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const started: Members[] = [];
+
+afterEach(() => Promise.all(started.splice(0).map((members) => members.stop())));
+
+async function start(...parameters: Parameters<typeof Members.start>): Promise<Members> {
+  const members = await Members.start(...parameters);
+  started.push(members);
+  return members;
+}
+
+const oneOfEach = { acceptors: 1, leaders: 1, replicas: 1 };
+
+test("an acceptor, a leader and a replica of this repository pass every check, and no cell is empty", async () => {
+  const lone = await start(oneOfEach, ["a1"]);
+  const cluster = await start({ acceptors: 3, leaders: 1, replicas: 2 });
+  await cluster.ready();
+  const result = await runContract({
+    addresses: {
+      acceptor: lone.address("a1"),
+      leader: cluster.address("l1"),
+      replica: cluster.address("r1"),
+    },
+    destructive: true,
+    patienceMs: 5_000,
+    restart: () => lone.restart("a1"),
+  });
+  expect(failures(result)).toEqual([]);
+  expect(result.skipped).toBe(0);
+  expect(result.passed).toBeGreaterThan(300);
+  for (const { cells } of result.rows)
+    for (const column of columns)
+      expect(cells[column].notApplicable ?? cells[column].checks.length).not.toBe(0);
+});
+
+test("against addresses alone nothing is written, what would be is skipped by name, and slots stay as they are", async () => {
+  const cluster = await start(oneOfEach);
+  await cluster.ready();
+  const before = cluster.status("a1");
+  const result = await runContract({
+    addresses: {
+      acceptor: cluster.address("a1"),
+      leader: cluster.address("l1"),
+      replica: cluster.address("r1"),
+    },
+    patienceMs: 5_000,
+  });
+  expect(failures(result)).toEqual([]);
+  expect(cluster.status("a1").state).toEqual(before.state);
+  const skipped = checksOf(result.rows).filter(({ outcome }) => outcome === "skipped");
+  expect(skipped.length).toBe(result.skipped);
+  expect(new Set(skipped.map(({ reason }) => reason))).toEqual(
+    new Set(["it writes: only with --destructive"]),
+  );
+  expect(matrixText(result.rows)).toContain("skipped (b)");
+});
+
+test("an acceptor that a leader uses is not written to, not even when asked for", async () => {
+  const cluster = await start(oneOfEach);
+  await cluster.ready();
+  const result = await runContract({
+    addresses: { acceptor: cluster.address("a1") },
+    destructive: true,
+    patienceMs: 5_000,
+    only: ["Acceptor.", "Leader.Submit"],
+  });
+  expect(failures(result)).toEqual([]);
+  const reasons = new Set(checksOf(result.rows).map(({ reason }) => reason));
+  expect(reasons).toEqual(
+    new Set([
+      undefined,
+      "it writes, and leader l1 is connected to this acceptor: give one that no leader uses",
+      "no --leader was given",
+    ]),
+  );
+});
+
+test("a leader that does not lead passes as well: it passes on what it is asked", async () => {
+  const cluster = await start({ acceptors: 1, leaders: 2, replicas: 1 });
+  await cluster.ready();
+  const passive = ["l1", "l2"].find((id) => {
+    const { state } = cluster.status(id);
+    return state.role === "leader" && state.phase === "passive";
+  });
+  const result = await runContract({
+    addresses: { leader: cluster.address(passive ?? "l1") },
+    destructive: true,
+    patienceMs: 5_000,
+    only: ["Leader."],
+  });
+  expect(failures(result)).toEqual([]);
+});

@@ -1,0 +1,125 @@
+import { type ContractOptions, type ContractResult, type RoleName, runContract } from "@synod/contract";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { failures, redCells } from "./failures.js";
+import { Members, type StoreFault } from "./members.js";
+import {
+  answersBeforeItsWrite,
+  forgetsAPvalue,
+  forgetsItsPromise,
+  leavesTheSlotOut,
+} from "./wrong/acceptors.js";
+import { FaultyFront, type Rule } from "./wrong/front.js";
+import { decidesWithoutAMajority, givesOneIdTwoSlots } from "./wrong/leaders.js";
+import { answersStale, executesARepeatTwice } from "./wrong/replicas.js";
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const started: { stop(): Promise<void> | void }[] = [];
+
+afterEach(async () => {
+  for (const one of started.splice(0).reverse()) await one.stop();
+});
+
+function run(options: ContractOptions): Promise<ContractResult> {
+  return runContract({ destructive: true, patienceMs: 1_000, ...options });
+}
+
+async function inFrontOf(address: string, rules: readonly Rule[]): Promise<string> {
+  const proxy = await FaultyFront.before(address, rules);
+  started.push(proxy);
+  return proxy.address;
+}
+
+async function acceptor(rules: readonly Rule[], fault?: StoreFault): Promise<ContractResult> {
+  const members = await Members.start({ acceptors: 1, leaders: 1, replicas: 1 }, ["a1"], fault);
+  started.push(members);
+  const address = members.address("a1");
+  return run({
+    addresses: { acceptor: rules.length > 0 ? await inFrontOf(address, rules) : address },
+    only: ["Acceptor.Vote P", "Acceptor.Prepare", "Acceptor.Accept"],
+    restart: () => members.restart("a1"),
+  });
+}
+
+async function other(role: RoleName, rules: readonly Rule[], ...only: string[]): Promise<ContractResult> {
+  const members = await Members.start({ acceptors: 1, leaders: 1, replicas: 1 });
+  started.push(members);
+  await members.ready();
+  const addresses = { leader: members.address("l1"), replica: members.address("r1") };
+  return run({
+    addresses: { ...addresses, [role]: await inFrontOf(addresses[role as "leader"], rules) },
+    only,
+  });
+}
+
+test("a proxy that changes nothing passes: what fails below is the fault's doing", async () => {
+  expect(failures(await other("leader", [], "Leader.Submit"))).toEqual([]);
+  expect(failures(await other("replica", [], "KeyValue.Get"))).toEqual([]);
+});
+
+describe("an acceptor", () => {
+  test("that forgets its promise fails where a ballot is below it", async () => {
+    expect(redCells(await acceptor(forgetsItsPromise))).toEqual(
+      expect.arrayContaining([
+        "Acceptor.Vote P1a × higher ballot",
+        "Acceptor.Vote P2a × higher ballot",
+        "Acceptor.Prepare × higher ballot",
+        "Acceptor.Accept × higher ballot",
+      ]),
+    );
+  });
+
+  test("that forgets a pvalue fails where its pages are read", async () => {
+    const red = redCells(await acceptor([], forgetsAPvalue));
+    expect(red).toContain("Acceptor.Vote P1a × accepted");
+    expect(red).toContain("Acceptor.Prepare × accepted");
+    expect(red.filter((cell) => cell.includes("malformed") || cell.includes("wrong cluster"))).toEqual([]);
+  });
+
+  test("that leaves the slot out of P2b fails in every answer to a P2a", async () => {
+    const red = redCells(await acceptor(leavesTheSlotOut));
+    expect(red).toContain("Acceptor.Vote P2a × accepted");
+    expect(red).toContain("Acceptor.Accept × accepted");
+    expect(red).not.toContain("Acceptor.Prepare × higher ballot");
+  });
+
+  test("that answers before its write fails where it is restarted, and nowhere else", async () => {
+    expect(redCells(await acceptor([], answersBeforeItsWrite))).toEqual([
+      "Acceptor.Vote P1a × accepted",
+      "Acceptor.Vote P2a × accepted",
+      "Acceptor.Prepare × accepted",
+      "Acceptor.Accept × accepted",
+    ]);
+  });
+});
+
+describe("a leader", () => {
+  test("that gives one id two slots fails where a proposal is repeated", async () => {
+    const red = redCells(
+      await other("leader", givesOneIdTwoSlots(), "Leader.Attach propose", "Leader.Submit"),
+    );
+    expect(red).toContain("Leader.Attach propose × repeated");
+    expect(red).toContain("Leader.Submit × repeated");
+    expect(red).not.toContain("Leader.Submit × accepted");
+  });
+
+  test("that decides without a majority fails where the acceptors are asked", async () => {
+    const red = redCells(await other("leader", decidesWithoutAMajority(), "Leader.Submit"));
+    expect(red).toContain("Leader.Submit × accepted");
+    expect(red).not.toContain("Leader.Submit × malformed");
+  });
+});
+
+describe("a replica", () => {
+  test("that executes a repeat twice fails where a command is repeated", async () => {
+    expect(
+      redCells(await other("replica", executesARepeatTwice(), "Replica.Execute", "Replica.OpenSession")),
+    ).toContain("Replica.Execute × repeated");
+  });
+
+  test("that answers from before its own write fails where a read follows a write", async () => {
+    const red = redCells(await other("replica", answersStale(), "KeyValue."));
+    expect(red).toContain("KeyValue.Get × accepted");
+    expect(red).not.toContain("KeyValue.Range × accepted");
+  });
+});

@@ -1,0 +1,66 @@
+import type { AcceptedPage } from "@synod/core";
+import type { PlainMessage } from "@synod/wire";
+import type { StoreFault } from "../members.js";
+import type { Rule } from "./front.js";
+
+/** An answer on a stream, or the whole of a unary one. */
+function inAnswer(kind: "p1b" | "p2b", change: (answer: PlainMessage) => PlainMessage) {
+  return (message: PlainMessage): PlainMessage => {
+    const answer = message[kind] as PlainMessage | undefined;
+    if (!answer) return message;
+    const { message: _, ...rest } = message;
+    return { ...rest, [kind]: change(answer) };
+  };
+}
+
+const promisesWhatIsAsked = (answer: PlainMessage) => ({ ...answer, promised: answer.asked });
+const withoutSlot = (answer: PlainMessage) => ({ ...answer, slot: "0" });
+
+/** It has forgotten what it promised: whatever ballot is asked for is the one it answers with. */
+export const forgetsItsPromise: readonly Rule[] = [
+  { method: "synod.v1.Acceptor/Prepare", response: promisesWhatIsAsked },
+  { method: "synod.v1.Acceptor/Accept", response: promisesWhatIsAsked },
+  {
+    method: "synod.v1.Acceptor/Vote",
+    response: (message) =>
+      inAnswer("p2b", promisesWhatIsAsked)(inAnswer("p1b", promisesWhatIsAsked)(message)),
+  },
+];
+
+/** Its P2b says nothing of the slot. */
+export const leavesTheSlotOut: readonly Rule[] = [
+  { method: "synod.v1.Acceptor/Accept", response: withoutSlot },
+  { method: "synod.v1.Acceptor/Vote", response: inAnswer("p2b", withoutSlot) },
+];
+
+/** Methods of a store in front of it; the rest is the store's own. */
+function inFront<Store extends object>(store: Store, methods: Partial<Store>): Store {
+  return new Proxy(store, {
+    get(target, key) {
+      const found: unknown = Reflect.get(Object.hasOwn(methods, key) ? methods : target, key, target);
+      return typeof found === "function" ? found.bind(target) : found;
+    },
+  });
+}
+
+/** It loses every fifth of the pvalues that it accepted. */
+export const forgetsAPvalue: StoreFault = (store) =>
+  inFront(store, {
+    page: (from: number, maxSlots: number, maxBytes: number): AcceptedPage => {
+      const { accepted, next } = store.page(from, maxSlots, maxBytes);
+      return { accepted: accepted.filter(({ slot }) => slot % 5 !== 0), next };
+    },
+  });
+
+/** It answers while its writes still wait for the disk, which a crash then takes. */
+export const answersBeforeItsWrite: StoreFault = (store, disk) => {
+  disk.hold(true);
+  return inFront(store, {
+    commit: () => {
+      store.commit().catch(() => {});
+      return Promise.resolve();
+    },
+    // Its real commits never end, and nobody waits for them.
+    close: () => Promise.resolve(),
+  });
+};
