@@ -1,4 +1,5 @@
 // PMMC 2.2, figure 7 (leader), 3 (no-ops, leases of leadership), 4.2; rules 7 to 11 of docs/protocol.md.
+import type { P1a } from "@synod/core";
 import { describe, expect, it } from "vitest";
 import {
   acceptorPeer,
@@ -87,6 +88,31 @@ describe("rule 7: adoption", () => {
     expect(proposals(bench.decide(outputs)).map(({ slot }) => slot)).toEqual([5, 6]);
   });
 
+  it("however long the log: the slots of the first pages are worked on while the next are still to come", () => {
+    const bench = new LeaderBench();
+    bench.attach();
+    const { p1a } = bench.stand();
+    bench.propose(value(9));
+    const page = [1, 2].map((slot) => ({ ballot: ballot(1, "l0"), slot, value: value(slot) }));
+    const first = ["a1", "a2"].flatMap((id) =>
+      bench.fromAcceptor(promise(p1a[0] as never, id, page, { next: 3 })),
+    );
+    expect(proposals(first).map(({ slot, value: proposed }) => [slot, proposed])).toEqual([
+      [1, value(1)],
+      [2, value(2)],
+    ]);
+    expect(bench.leader.status()).toMatchObject({ phase: "active", queued: 1 });
+    bench.decide(first);
+    expect(bench.leader.status()).toMatchObject({ slotOut: 3, commanders: 0, queued: 1 });
+    const next = messagesOf(first, "p1a")[0] as P1a;
+    const found = [{ ballot: ballot(1, "l0"), slot: 3, value: value(3) }];
+    const rest = ["a1", "a2"].flatMap((id) => bench.fromAcceptor(promise(next, id, found)));
+    expect(proposals(rest).map(({ slot, value: proposed }) => [slot, proposed])).toEqual([
+      [3, value(3)],
+      [4, value(9)],
+    ]);
+  });
+
   it("a trim record in any one answer, at any ballot, is a fact at once", () => {
     const bench = new LeaderBench();
     bench.attach();
@@ -162,6 +188,43 @@ describe("rule 9: what is decided is answered", () => {
       [2, value(2)],
       [3, value(3)],
     ]);
+  });
+});
+
+describe("rule 9: recalls", () => {
+  const asks = (bench: LeaderBench, from: number, replica: string) =>
+    messagesOf(bench.fromReplica({ kind: "question", from, through: from + 2 }, replica), "p1a");
+
+  function withOldSlots() {
+    const made = leading();
+    for (let number = 1; number <= 8; number++) made.bench.decide(made.bench.propose(value(number)));
+    return made;
+  }
+
+  it("nobody waits for what another asked, and each part is told before the rest has come", () => {
+    const { bench, ballot: own } = withOldSlots();
+    const first = asks(bench, 1, "r1");
+    expect(asks(bench, 1, "r1")).toEqual([]);
+    expect(asks(bench, 3, "r2").map(({ from }) => from)).toEqual([3, 3, 3]);
+    const page = [{ ballot: own, slot: 1, value: value(1) }];
+    const told = ["a1", "a2"].flatMap((id) =>
+      bench.fromAcceptor(promise(first[0] as P1a, id, page, { next: 2 })),
+    );
+    expect(messagesOf(told, "decision").map(({ slot }) => slot)).toEqual([1]);
+  });
+
+  it("one that gets no answer for the time of a scout is given up", () => {
+    const { bench } = withOldSlots();
+    expect(asks(bench, 1, "r1")).toHaveLength(3);
+    for (let tick = 0; tick < limits.scoutTicks; tick++) {
+      for (const beat of messagesOf(bench.tick(), "heartbeat")) {
+        for (const acceptor of ["a1", "a2"]) {
+          const ack = { kind: "heartbeat-ack", acceptor, store: `store-${acceptor}` } as const;
+          bench.fromAcceptor({ ...beat, ...ack, promised: beat.ballot });
+        }
+      }
+    }
+    expect(asks(bench, 2, "r1").map(({ from }) => from)).toEqual([2, 2, 2]);
   });
 });
 
@@ -288,6 +351,15 @@ describe("rule 11: who leads", () => {
     expect(bench.leader.status()).toMatchObject({ phase: "passive", unreachable: [] });
   });
 
+  it("a preempted leader forgets what acceptors owe it: it asks them nothing more", () => {
+    const { bench } = leading();
+    const pvalue = only(proposals(bench.propose(value(1))));
+    bench.tick(3 * limits.heartbeatTicks);
+    expect(bench.leader.status().unreachable).toEqual(["a1", "a2", "a3"]);
+    bench.fromAcceptor(vote(pvalue, "a1", { promised: ballot(3, "l2") }));
+    expect(bench.leader.status()).toMatchObject({ phase: "passive", unreachable: [] });
+  });
+
   it("a leader without a replica goes passive", () => {
     const { bench } = leading();
     bench.step({ kind: "disconnected", peer: replicaPeer("r1") });
@@ -342,6 +414,58 @@ describe("rule 11: who leads", () => {
       }),
     );
     expect(messagesOf(outputs, "p1a")).toHaveLength(3);
+  });
+
+  /** Ticks while the watched leader answers pings and its slot_out stands still. @returns how often it stood */
+  function standsStill(bench: LeaderBench, ticks: number, each: (tick: number) => void = () => {}): number {
+    let preVotes = 0;
+    for (let tick = 0; tick < ticks; tick++) {
+      preVotes += messagesOf(bench.tick(), "pre-vote").length;
+      bench.step({ kind: "message", from: leaderPeer("l2"), message: pong });
+      each(tick);
+    }
+    return preVotes;
+  }
+
+  it("a question repeated in vain counts like a proposal: what its replica proposed may be decided beyond the gap", () => {
+    const bench = preempted();
+    const asks = () => bench.fromReplica({ kind: "question", from: 1, through: 1 });
+    const preVotes = standsStill(bench, 4 * limits.suspectAfterTicks, (tick) => {
+      if (tick % limits.questionTicks === 0) asks();
+    });
+    expect(preVotes).toBeGreaterThan(0);
+  });
+
+  it("a replica whose slot_out moved is served, even if another replica told the same slot_out first", () => {
+    const bench = preempted();
+    const tells = (replica: string, slotOut: number) =>
+      bench.fromReplica({ kind: "replica-status", slotOut, configurations: [] }, replica);
+    for (const replica of ["r1", "r2"]) tells(replica, 1);
+    const repeats = () => {
+      for (const replica of ["r1", "r2"]) bench.propose(value(2, replica));
+    };
+    repeats();
+    bench.tick(limits.reproposeTicks);
+    repeats();
+    for (const replica of ["r1", "r2"]) tells(replica, 2);
+    expect(standsStill(bench, 4 * limits.suspectAfterTicks)).toBe(0);
+  });
+
+  it("what a replica no longer repeats is forgotten", () => {
+    const bench = preempted();
+    for (let again = 0; again < 2; again++) {
+      bench.propose(value(2));
+      bench.tick(limits.reproposeTicks);
+      bench.step({ kind: "message", from: leaderPeer("l2"), message: pong });
+    }
+    let slotOut = 1;
+    const moves = () =>
+      bench.step({ kind: "message", from: leaderPeer("l2"), message: { ...pong, slotOut: ++slotOut } });
+    for (let tick = 0; tick < 5 * limits.reproposeTicks; tick++) {
+      bench.tick();
+      moves();
+    }
+    expect(standsStill(bench, 4 * limits.suspectAfterTicks)).toBe(0);
   });
 
   it("rule 5: a pre-vote from an unbound store does not count", () => {

@@ -160,6 +160,15 @@ describe("rule 15: a slot that is known of and lacking is asked for", () => {
     expect(only(messagesOf(outputs, "question"))).toEqual({ kind: "question", from: 5, through: 8 });
   });
 
+  it("a leader that says it is active and does not answer is soon not the only one asked", () => {
+    const bench = attached();
+    bench.status("l1", true, 20);
+    expect(receivers(bench.tick(limits.questionTicks), "question")).toEqual(["l1"]);
+    expect(receivers(bench.tick(2 * limits.reproposeTicks), "question")).toContain("l2");
+    bench.decision(1, value(1, "r2"));
+    expect(receivers(bench.tick(limits.questionTicks), "question")).toEqual(["l1"]);
+  });
+
   it("nothing is asked when nothing is lacking", () => {
     const bench = attached();
     bench.decision(1, value(1, "r2"));

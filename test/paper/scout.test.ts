@@ -67,6 +67,31 @@ describe("rule 6: a scout counts distinct, bound acceptors that promised exactly
     });
     expect([...s.found.keys()]).toEqual([5, 9]);
   });
+
+  it("leaves out pages of slots that are decided meanwhile", () => {
+    const s = scout();
+    s.skipTo(100);
+    expect(s.covered).toBe(5);
+    expect(s.receive(answer(s, "a1", [], { next: 9 }))).toMatchObject({ kind: "page", ask: { from: 100 } });
+    expect(s.covered).toBe(5);
+    s.receive(answer(s, "a2", [], { next: 120 }));
+    expect(s.covered).toBe(100);
+  });
+
+  it("knows below which slot a majority has told everything, before the last page", () => {
+    const s = scout();
+    expect(s.covered).toBe(5);
+    s.receive(answer(s, "a1", [], { next: 12 }));
+    expect(s.covered).toBe(5);
+    s.receive(answer(s, "a2", [], { next: 9 }));
+    expect(s.covered).toBe(9);
+    s.receive(answer(s, "a3", [], { next: 20 }));
+    expect(s.covered).toBe(12);
+    s.receive(answer(s, "a2"));
+    expect(s.covered).toBe(20);
+    s.receive(answer(s, "a1"));
+    expect(s.covered).toBe(Number.POSITIVE_INFINITY);
+  });
 });
 
 describe("rule 7: per slot the value of the highest ballot counts", () => {

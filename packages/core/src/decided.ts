@@ -13,6 +13,8 @@ export class Decided {
   readonly #limits: Limits;
   readonly #kept = new Map<number, Value>();
   readonly #slots = new Map<string, number>();
+  /** No decision below is kept. */
+  #oldest = 1;
   #bytes = 0;
   #slotOut = 1;
 
@@ -67,11 +69,12 @@ export class Decided {
 
   /** Lets go of the oldest decisions beyond the bounds, but of none that slot_out has not passed. */
   #prune(): void {
-    for (const [slot, value] of this.#kept) {
-      if (this.#kept.size <= this.#limits.maxKeptDecisions && this.#bytes <= this.#limits.maxKeptBytes)
-        return;
-      if (slot >= this.#slotOut) return;
-      this.#kept.delete(slot);
+    const { maxKeptDecisions, maxKeptBytes } = this.#limits;
+    for (; this.#oldest < this.#slotOut; this.#oldest++) {
+      if (this.#kept.size <= maxKeptDecisions && this.#bytes <= maxKeptBytes) return;
+      const value = this.#kept.get(this.#oldest);
+      if (!value) continue;
+      this.#kept.delete(this.#oldest);
       this.#bytes -= valueBytes(value);
       const proposal = proposalOf(value);
       if (proposal) this.#slots.delete(proposalKey(proposal));

@@ -316,8 +316,10 @@ export class Leader {
         continue;
       }
       if (this.#state instanceof Passive) {
-        if (from.role === "replica")
-          this.#forward({ kind: "question", from: slot, through: question.through }, outputs);
+        if (from.role !== "replica") return;
+        const rest = { kind: "question", from: slot, through: question.through } as const;
+        this.#state.asked(from.id, rest);
+        this.#forward(rest, outputs);
       } else if (slot < this.#decided.slotOut) this.#state.recall(slot, from, outputs);
       else this.#state.fillThrough(until, outputs);
       return;
@@ -338,7 +340,7 @@ export class Leader {
   }
 
   #replicaStatus(from: Peer, { slotOut, configurations }: ReplicaStatus, outputs: Output[]): void {
-    if (this.#state instanceof Passive && slotOut > this.#decided.slotOut) this.#state.served(from.id);
+    if (this.#state instanceof Passive) this.#state.told(from.id, slotOut);
     this.#learn(slotOut, configurations, outputs);
   }
 
@@ -366,6 +368,8 @@ export class Leader {
 
   #becomePassive(watched: Ballot): void {
     if (this.#state instanceof Leading) this.#scoutNumber = this.#state.scoutNumber;
+    // Preempted, it asks the acceptors nothing more: what they still owe would never be settled.
+    if (!sameBallot(watched, noBallot)) this.#contact.restart();
     this.#state = this.#newPassive(watched);
   }
 

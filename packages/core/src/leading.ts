@@ -8,7 +8,7 @@ import { invariant } from "./invariant.js";
 import type { Limits } from "./limits.js";
 import type { P1b, P2b, ToAcceptor } from "./message.js";
 import type { Output } from "./output.js";
-import { noOperation, type ProposalId, type PValue, proposalKey, proposalOf, type Value } from "./pvalue.js";
+import { noOperation, type ProposalId, proposalKey, proposalOf, type Value } from "./pvalue.js";
 import { Scout } from "./scout.js";
 import { Timeout } from "./timeout.js";
 
@@ -27,6 +27,15 @@ interface RunningScout {
   readonly resend: Timeout;
 }
 
+/** Old decisions read back from the acceptors for one asker. */
+interface Recall extends RunningScout {
+  readonly asker: Peer;
+  /** Until it is given up: of a configuration long replaced no majority may be left. */
+  readonly patience: Timeout;
+  /** The first slot not told yet. */
+  next: number;
+}
+
 /**
  * One ballot that a leader runs for or leads (PMMC 2.2, figure 7): a scout for each configuration that rules a slot
  * of the window, then a commander for each slot. Preemption ends all of it at once.
@@ -35,11 +44,8 @@ export class Leading {
   readonly ballot: Ballot;
   readonly #context: LeadingContext;
   #scouts = new Map<number, RunningScout>();
-  /** Per adopted configuration, what its acceptors had accepted (rule 7). */
-  readonly #adopted = new Map<
-    number,
-    { readonly found: ReadonlyMap<number, PValue>; readonly highest: number }
-  >();
+  /** Per adopted configuration, its scout: what its acceptors had accepted, as far as it has been told (rule 7). */
+  readonly #adopted = new Map<number, Scout>();
   readonly #commanders = new Map<number, Commander>();
   /** The slot each proposal was given under this ballot: one id never gets two (rule 10). */
   readonly #assigned = new Map<string, number>();
@@ -48,7 +54,8 @@ export class Leading {
   #cursor: number;
   /** No-ops fill every free slot up to here (rule 15). */
   #fillThrough = 0;
-  #recall: { readonly running: RunningScout; readonly askers: Map<string, Peer> } | undefined;
+  /** One for each asker: nobody waits for another's. */
+  readonly #recalls = new Map<string, Recall>();
   #scoutNumber: number;
   readonly #patience: Timeout;
 
@@ -62,7 +69,7 @@ export class Leading {
     this.#advance(outputs);
   }
 
-  /** It may give slots to proposals: the configuration that rules slot_out was adopted. */
+  /** It may give slots to proposals: the configuration that rules slot_out was adopted, at least for the first slots. */
   get active(): boolean {
     return this.#adopted.has(this.#ruling.number);
   }
@@ -91,7 +98,8 @@ export class Leading {
   tick(outputs: Output[]): void {
     const { resendTicks } = this.#context.limits;
     if (!this.active) this.#patience.tick();
-    for (const running of [...this.#scouts.values(), ...(this.#recall ? [this.#recall.running] : [])]) {
+    for (const [id, { patience }] of this.#recalls) if (patience.tick()) this.#recalls.delete(id);
+    for (const running of [...this.#scouts.values(), ...this.#recalls.values()]) {
       if (running.resend.tick()) this.#askAll(running, outputs);
     }
     for (const commander of this.#commanders.values()) {
@@ -103,7 +111,7 @@ export class Leading {
 
   /** An acceptor can be talked to again: what it owes is asked for at once. */
   connected(acceptor: string, outputs: Output[]): void {
-    for (const { scout } of [...this.#scouts.values(), ...(this.#recall ? [this.#recall.running] : [])]) {
+    for (const { scout } of [...this.#scouts.values(), ...this.#recalls.values()]) {
       if (scout.silent.includes(acceptor)) this.#send(acceptor, scout.ask(acceptor), outputs);
     }
     for (const commander of this.#commanders.values()) {
@@ -133,10 +141,7 @@ export class Leading {
    * under the same ballot: as the slot is decided, the pvalue with the highest ballot holds its value.
    */
   recall(slot: number, asker: Peer, outputs: Output[]): void {
-    if (this.#recall) {
-      if (this.#recall.running.scout.from === slot) this.#recall.askers.set(asker.id, asker);
-      return;
-    }
+    if (this.#recalls.has(asker.id)) return;
     const { limits, decided, configurations } = this.#context;
     const configuration = configurations.at(slot);
     let until = slot;
@@ -148,7 +153,7 @@ export class Leading {
     )
       until++;
     const running = this.#newScout(configuration, slot, until, outputs);
-    this.#recall = { running, askers: new Map([[asker.id, asker]]) };
+    this.#recalls.set(asker.id, { ...running, asker, patience: new Timeout(limits.scoutTicks), next: slot });
   }
 
   /** Slot_out moved, by a decision or by a fact learned from somebody else: lets go of what that settles. */
@@ -165,19 +170,22 @@ export class Leading {
   /** @returns the ballot that preempts this one, if the answer says so */
   receiveP1b(answer: P1b, outputs: Output[]): Ballot | undefined {
     if (compareBallots(answer.promised, this.ballot) > 0) return answer.promised;
-    if (this.#recall?.running.scout.number === answer.scout) this.#receiveRecalled(answer, outputs);
+    for (const recall of this.#recalls.values())
+      if (recall.scout.number === answer.scout) this.#receiveRecalled(recall, answer, outputs);
     const running = this.#scouts.get(answer.configuration);
     if (!running) return undefined;
     const progress = running.scout.receive(answer);
     if (progress.kind === "page") this.#send(answer.acceptor, progress.ask, outputs);
-    if (progress.kind === "adopted") {
-      const { found } = running.scout;
-      this.#scouts.delete(answer.configuration);
-      this.#patience.start(this.#context.limits.scoutTicks);
-      this.#adopted.set(answer.configuration, { found, highest: Math.max(0, ...found.keys()) });
-      this.#fill(outputs);
-    }
+    if (progress.kind === "adopted") this.#scouts.delete(answer.configuration);
+    if (running.scout.covered > running.scout.from) this.#adopt(running.scout, outputs);
     return undefined;
+  }
+
+  /** Goes to work on the slots told so far while the next pages come: however long the log, slot_out moves. */
+  #adopt(scout: Scout, outputs: Output[]): void {
+    this.#adopted.set(scout.configuration.number, scout);
+    this.#patience.start(this.#context.limits.scoutTicks);
+    this.#fill(outputs);
   }
 
   /** @returns the ballot that preempts this one, if the answer says so */
@@ -204,6 +212,7 @@ export class Leading {
       this.#scouts.delete(number);
       this.#adopted.delete(number);
     }
+    for (const { scout } of this.#scouts.values()) scout.skipTo(slotOut);
     for (const configuration of serving) {
       if (this.#adopted.has(configuration.number) || this.#scouts.has(configuration.number)) continue;
       this.#scouts.set(
@@ -222,7 +231,7 @@ export class Leading {
       if (decided.get(this.#cursor)) continue;
       const configuration = configurations.at(this.#cursor);
       const adopted = this.#adopted.get(configuration.number);
-      if (!adopted) return;
+      if (!adopted || this.#cursor >= adopted.covered) return;
       const value = adopted.found.get(this.#cursor)?.value ?? this.#nextValue(this.#cursor, adopted.highest);
       if (!value) return;
       this.#command(this.#cursor, value, configuration, outputs);
@@ -275,18 +284,22 @@ export class Leading {
     for (const acceptor of scout.silent) this.#send(acceptor, scout.ask(acceptor), outputs);
   }
 
-  #receiveRecalled(answer: P1b, outputs: Output[]): void {
-    if (!this.#recall) return;
-    const { running, askers } = this.#recall;
-    const progress = running.scout.receive(answer);
+  /** Tells each part as soon as a majority has told it, so that its asker gets on however large the values are. */
+  #receiveRecalled(recall: Recall, answer: P1b, outputs: Output[]): void {
+    const { scout, asker, patience } = recall;
+    const progress = scout.receive(answer);
     if (progress.kind === "page") this.#send(answer.acceptor, progress.ask, outputs);
-    if (progress.kind !== "adopted") return;
-    this.#recall = undefined;
-    for (let slot = running.scout.from; slot < running.scout.until; slot++) {
-      const pvalue = running.scout.found.get(slot);
+    if (progress.kind === "adopted") this.#recalls.delete(asker.id);
+    const until = Math.min(scout.covered, scout.until);
+    for (; recall.next < until; recall.next++) {
+      const pvalue = scout.found.get(recall.next);
       if (!pvalue) return;
-      for (const to of askers.values())
-        outputs.push({ kind: "send", to, message: { kind: "decision", slot, value: pvalue.value } });
+      patience.start(this.#context.limits.scoutTicks);
+      outputs.push({
+        kind: "send",
+        to: asker,
+        message: { kind: "decision", slot: recall.next, value: pvalue.value },
+      });
     }
   }
 

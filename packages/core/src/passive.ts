@@ -1,7 +1,7 @@
 import { type Ballot, compareBallots, noBallot, sameBallot } from "./ballot.js";
 import type { Configuration } from "./configuration.js";
 import type { Limits } from "./limits.js";
-import type { Pong, PreVoteAnswer, Propose } from "./message.js";
+import type { Pong, PreVoteAnswer, Propose, Question } from "./message.js";
 import { proposalOf } from "./pvalue.js";
 import { Quorum } from "./quorum.js";
 import { Timeout } from "./timeout.js";
@@ -12,6 +12,15 @@ interface Asking {
   readonly configuration: Configuration;
   readonly willing: Quorum;
   readonly timeout: Timeout;
+}
+
+/** What a replica waits for, the ticks since it first said so and since it last did, and whether it repeated itself long after. */
+interface Waiting {
+  readonly incarnation: number;
+  readonly number: number;
+  ticks: number;
+  quietTicks: number;
+  starving: boolean;
 }
 
 /** What a passive leader does next. */
@@ -35,8 +44,10 @@ export class Passive {
   #suspectAfter: number;
   /** The watched leader's slot_out, and for how many ticks it has stood still. */
   #progress = { slotOut: 0, stillTicks: 0 };
-  /** Per proposing replica: its highest proposal, the ticks since, and whether it was repeated long after. */
-  readonly #proposed = new Map<string, { readonly number: number; ticks: number; starving: boolean }>();
+  /** Per replica its highest proposal, and the first slot of its question; and the slot_out it told last. */
+  readonly #proposed = new Map<string, Waiting>();
+  readonly #asked = new Map<string, Waiting>();
+  readonly #slotOuts = new Map<string, number>();
   readonly #delay: Timeout;
   #asking: Asking | undefined;
 
@@ -66,7 +77,12 @@ export class Passive {
   tick(): void {
     this.#silentTicks++;
     this.#progress.stillTicks++;
-    for (const proposal of this.#proposed.values()) proposal.ticks++;
+    for (const known of [this.#proposed, this.#asked]) {
+      for (const [replica, waiting] of known) {
+        waiting.ticks++;
+        if (++waiting.quietTicks > 4 * this.#limits.reproposeTicks) known.delete(replica);
+      }
+    }
     this.#delay.tick();
     this.#asking?.timeout.tick();
   }
@@ -134,16 +150,35 @@ export class Passive {
   proposed(propose: Propose): void {
     const proposal = proposalOf(propose.value);
     if (!proposal) return;
-    const first = this.#proposed.get(proposal.replica);
-    if (!first || proposal.number > first.number) {
-      if (this.#proposed.size < this.#limits.maxQueuedProposals)
-        this.#proposed.set(proposal.replica, { number: proposal.number, ticks: 0, starving: false });
-    } else if (first.ticks >= this.#limits.reproposeTicks) first.starving = true;
+    this.#waits(this.#proposed, proposal.replica, proposal.incarnation, proposal.number);
   }
 
-  /** A replica's slot_out moved: it is served. */
-  served(replica: string): void {
-    this.#proposed.delete(replica);
+  /**
+   * A replica asked for a slot that is not known here. It starves like one whose proposals nobody decides: they may
+   * all be decided in slots that it cannot apply for want of this one.
+   */
+  asked(replica: string, { from }: Question): void {
+    this.#waits(this.#asked, replica, 0, from);
+  }
+
+  /** A replica told its slot_out. If that moved, the replica is served. */
+  told(replica: string, slotOut: number): void {
+    if (slotOut > (this.#slotOuts.get(replica) ?? slotOut)) {
+      this.#proposed.delete(replica);
+      this.#asked.delete(replica);
+    }
+    this.#slotOuts.set(replica, slotOut);
+  }
+
+  #waits(known: Map<string, Waiting>, replica: string, incarnation: number, number: number): void {
+    const first = known.get(replica);
+    if (!first || incarnation !== first.incarnation || number > first.number) {
+      if (first || known.size < this.#limits.maxQueuedProposals)
+        known.set(replica, { incarnation, number, ticks: 0, quietTicks: 0, starving: false });
+      return;
+    }
+    first.quietTicks = 0;
+    if (first.ticks >= this.#limits.reproposeTicks) first.starving = true;
   }
 
   get #unreachable(): boolean {
@@ -152,7 +187,7 @@ export class Passive {
 
   get #overrides(): boolean {
     return (
-      [...this.#proposed.values()].some((proposal) => proposal.starving) &&
+      [...this.#proposed.values(), ...this.#asked.values()].some(({ starving }) => starving) &&
       (this.#unreachable || this.#progress.stillTicks > this.#suspectAfter)
     );
   }

@@ -64,9 +64,11 @@ export class Replica {
   #proposalNumber = 0;
   readonly #leaders = new Map<string, LeaderStatus | undefined>();
   readonly #heartbeat: Timeout;
-  /** Until slots that are known and lacking are asked for; and how often it was, without one coming. */
+  /** Until slots that are known and lacking are asked for. */
   readonly #question: Timeout;
   #askedThrough = 0;
+  /** How often that was without one coming. */
+  #askedInVain = 0;
 
   constructor(options: ReplicaOptions) {
     this.#id = options.id;
@@ -200,7 +202,7 @@ export class Replica {
     else if (this.#question.tick()) this.#ask(outputs);
   }
 
-  /** Asks for what it knows of and lacks (rule 15): the active leader, or every leader when none is known. */
+  /** Asks for what it knows of and lacks (rule 15): the active leader; every leader when none is known, or it does not answer. */
   #ask(outputs: Output[]): void {
     this.#question.start(this.#limits.questionTicks);
     let through = this.#slotOut;
@@ -212,7 +214,8 @@ export class Replica {
       through++;
     this.#askedThrough = through;
     const question: Question = { kind: "question", from: this.#slotOut, through };
-    this.#toLeaders(question, this.#activeLeader?.id, outputs);
+    const patient = this.#askedInVain++ * this.#limits.questionTicks < this.#limits.reproposeTicks;
+    this.#toLeaders(question, patient ? this.#activeLeader?.id : undefined, outputs);
   }
 
   #connected({ peer }: Connected, outputs: Output[]): void {
@@ -283,6 +286,7 @@ export class Replica {
     outputs.push({ kind: "apply", slot: this.#slotOut, value });
     this.#slotOut++;
     this.#question.start(this.#limits.questionTicks);
+    this.#askedInVain = 0;
   }
 
   /** The connected leader that says it is active, with the highest ballot. */

@@ -2,7 +2,7 @@ import { type Ballot, compareBallots, sameBallot } from "./ballot.js";
 import type { Configuration } from "./configuration.js";
 import type { P1a, P1b } from "./message.js";
 import type { PValue } from "./pvalue.js";
-import { Quorum } from "./quorum.js";
+import { majorityOf, Quorum } from "./quorum.js";
 
 /** What an answer meant to a scout. */
 export type ScoutProgress =
@@ -28,8 +28,11 @@ export class Scout {
   readonly configuration: Configuration;
   readonly from: number;
   readonly until: number;
-  /** Per slot the pvalue of the highest ballot seen; complete once adopted. */
+  /** Per slot the pvalue of the highest ballot seen; complete below `covered`. */
   readonly found = new Map<number, PValue>();
+  #highest = 0;
+  /** Everything below is decided: pages that end below are left out. */
+  #needed = 0;
   readonly #quorum: Quorum;
   /** The page each acceptor is asked for. */
   readonly #page = new Map<string, number>();
@@ -52,6 +55,26 @@ export class Scout {
   /** The acceptors that have not told everything. */
   get silent(): readonly string[] {
     return this.#quorum.silent;
+  }
+
+  /** A majority has told all it accepted below this slot, but for what is decided; infinite once adopted. */
+  get covered(): number {
+    if (this.#quorum.reached) return Number.POSITIVE_INFINITY;
+    const silent = new Set(this.silent);
+    const told = this.configuration.acceptors.map(({ id }) =>
+      silent.has(id) ? (this.#page.get(id) ?? this.from) : Number.POSITIVE_INFINITY,
+    );
+    return told.sort((a, b) => b - a)[majorityOf(told.length) - 1] ?? this.from;
+  }
+
+  /** The highest slot known to hold a pvalue: below it a slot in which nothing was found is a hole. */
+  get highest(): number {
+    return this.#highest;
+  }
+
+  /** Everything below `slot` is decided; nobody needs to tell more about it. */
+  skipTo(slot: number): void {
+    this.#needed = slot;
   }
 
   /** The page to ask an acceptor for: first, or again. */
@@ -82,7 +105,8 @@ export class Scout {
     }
     for (const pvalue of answer.accepted) this.#keep(pvalue);
     if (answer.next !== 0 && answer.next < this.until) {
-      this.#page.set(answer.acceptor, answer.next);
+      this.#page.set(answer.acceptor, Math.max(answer.next, this.#needed));
+      this.#highest = Math.max(this.#highest, answer.next);
       return { kind: "page", ask: this.ask(answer.acceptor) };
     }
     this.#quorum.count(answer.acceptor, answer.store);
@@ -91,6 +115,7 @@ export class Scout {
 
   #keep(pvalue: PValue): void {
     if (pvalue.slot < this.from || pvalue.slot >= this.until) return;
+    this.#highest = Math.max(this.#highest, pvalue.slot);
     const known = this.found.get(pvalue.slot);
     if (!known || compareBallots(pvalue.ballot, known.ballot) > 0) this.found.set(pvalue.slot, pvalue);
   }

@@ -5,13 +5,18 @@ import { CallError, type UnaryCall } from "./server.js";
 /** Longest wait of a unary call that names no deadline. */
 export const longestWaitMs = 30_000;
 
-/** An answer must be there this long before the caller gives up, or our words about why not never arrive. */
-const marginMs = 50;
+/**
+ * An answer must be there this long before the caller gives up, or our words about why not never arrive: a tenth of the
+ * time there is, within these bounds, because many calls that wait long may end together.
+ */
+const leastMarginMs = 50;
+const mostMarginMs = 500;
 
 /** How long a call may wait here. */
-export function waitMs(call: UnaryCall<unknown>): number {
-  const leftMs = call.timeLeftMs(longestWaitMs + marginMs);
-  return Math.max(1, leftMs > 4 * marginMs ? leftMs - marginMs : leftMs * 0.75);
+export function waitMs(call: Pick<UnaryCall<unknown>, "timeLeftMs">): number {
+  const leftMs = call.timeLeftMs(longestWaitMs + mostMarginMs);
+  const marginMs = Math.min(mostMarginMs, Math.max(leastMarginMs, leftMs / 10));
+  return Math.max(1, leftMs > 4 * leastMarginMs ? leftMs - marginMs : leftMs * 0.75);
 }
 
 interface Caller {

@@ -14,9 +14,26 @@ export interface ExecuteStreamLimits {
   readonly maxOutstanding: number;
   /** Answers that the client does not take, in bytes; beyond it the stream is ended. */
   readonly maxUnreadBytes: number;
+  /** The same of all streams together: the one that goes beyond it is ended. */
+  readonly maxUnreadBytesOfAll: number;
 }
 
-export const executeStreamLimits: ExecuteStreamLimits = { maxOutstanding: 16_384, maxUnreadBytes: 64 << 20 };
+export const executeStreamLimits: ExecuteStreamLimits = {
+  maxOutstanding: 16_384,
+  maxUnreadBytes: 64 << 20,
+  maxUnreadBytesOfAll: 256 << 20,
+};
+
+export interface ExecuteStreamOptions {
+  readonly requests: Requests;
+  /** False while the replica cannot take more; `whenReadable` calls back when it can. */
+  readable(): boolean;
+  whenReadable(callback: () => void): void;
+  onEnded(stream: ExecuteStream): void;
+  /** Bytes of answers that wait in all streams of the replica: an object they share. */
+  readonly unread: { bytes: number };
+  readonly limits?: ExecuteStreamLimits;
+}
 
 /** One message of answers stays well below gRPC's limit; a single answer may have 1 MiB. */
 const maxMessageBytes = 1 << 20;
@@ -29,7 +46,7 @@ function bytesOf({ response, message, details }: Response): number {
 /** One client's stream: many commands outstanding, and the answers of one turn of the event loop in one message. */
 export class ExecuteStream {
   readonly #call: ExecuteStreamCall;
-  readonly #requests: Requests;
+  readonly #options: ExecuteStreamOptions;
   readonly #limits: ExecuteStreamLimits;
   readonly #groups = new Set<Group>();
   #answers: Response[] = [];
@@ -37,21 +54,14 @@ export class ExecuteStream {
   #outstanding = 0;
   #flushing = false;
   #blocked = false;
+  #awaitsReplica = false;
   #readAll = false;
   #ended = false;
 
-  /** @param readable false while the replica cannot take more; the stream is read again when `whenReadable` calls back */
-  constructor(
-    call: ExecuteStreamCall,
-    requests: Requests,
-    readable: () => boolean,
-    whenReadable: (callback: () => void) => void,
-    onEnded: (stream: ExecuteStream) => void,
-    limits: ExecuteStreamLimits = executeStreamLimits,
-  ) {
+  constructor(call: ExecuteStreamCall, options: ExecuteStreamOptions) {
     this.#call = call;
-    this.#requests = requests;
-    this.#limits = limits;
+    this.#options = options;
+    this.#limits = options.limits ?? executeStreamLimits;
     call.on("error", () => {});
     call.on("drain", () => {
       this.#blocked = false;
@@ -64,9 +74,8 @@ export class ExecuteStream {
         return;
       }
       this.#take(commands);
-      if (readable()) return;
-      call.pause();
-      whenReadable(() => this.#read());
+      if (this.#full) call.pause();
+      else if (!options.readable()) this.#read();
     });
     call.on("end", () => {
       this.#readAll = true;
@@ -74,9 +83,10 @@ export class ExecuteStream {
     });
     call.on("close", () => {
       this.#ended = true;
+      this.#dropAnswers();
       for (const group of this.#groups) group.cancel();
       this.#groups.clear();
-      onEnded(this);
+      options.onEnded(this);
     });
   }
 
@@ -94,32 +104,40 @@ export class ExecuteStream {
     this.#outstanding += commands.length;
     let left = commands.length;
     let group: Group | undefined;
-    group = this.#requests.submit(commands, longestWaitMs, (_, response) => {
+    group = this.#options.requests.submit(commands, longestWaitMs, (_, response) => {
       this.#answer(response);
       if (--left === 0 && group) this.#groups.delete(group);
     });
     if (left > 0) this.#groups.add(group);
-    if (this.#full) this.#call.pause();
   }
 
   get #full(): boolean {
     return this.#outstanding >= this.#limits.maxOutstanding;
   }
 
+  /** Goes on reading, unless too much is outstanding, or the replica cannot take more: then as soon as it can. */
   #read(): void {
-    if (!this.#ended && !this.#full) this.#call.resume();
+    if (this.#ended || this.#full || this.#awaitsReplica) return;
+    if (this.#options.readable()) {
+      this.#call.resume();
+      return;
+    }
+    this.#call.pause();
+    this.#awaitsReplica = true;
+    this.#options.whenReadable(() => {
+      this.#awaitsReplica = false;
+      this.#read();
+    });
   }
 
   #answer(response: Response): void {
     if (this.#ended) return;
     this.#answers.push(response);
-    this.#answerBytes += bytesOf(response);
-    if (this.#answerBytes > this.#limits.maxUnreadBytes) {
-      this.#answers = [];
-      this.end(
-        grpc.status.RESOURCE_EXHAUSTED,
-        `${this.#limits.maxUnreadBytes} bytes of answers wait to be read; read them, or ask for less at a time`,
-      );
+    this.#countUnread(bytesOf(response));
+    const excess = this.#excess;
+    if (excess !== undefined) {
+      this.#dropAnswers();
+      this.end(grpc.status.RESOURCE_EXHAUSTED, excess);
       return;
     }
     if (this.#flushing) return;
@@ -129,6 +147,27 @@ export class ExecuteStream {
       this.#flushing = false;
       this.#flush();
     });
+  }
+
+  /** Why no more answers can be kept for a client that does not read them. */
+  get #excess(): string | undefined {
+    const { maxUnreadBytes, maxUnreadBytesOfAll } = this.#limits;
+    if (this.#answerBytes > maxUnreadBytes)
+      return `more than ${maxUnreadBytes} bytes of answers wait to be read; read them, or ask for less at a time`;
+    // Whoever reads has little waiting, and is not the one to pay.
+    if (this.#options.unread.bytes > maxUnreadBytesOfAll && this.#answerBytes > maxMessageBytes)
+      return `more than ${maxUnreadBytesOfAll} bytes of answers wait to be read by the clients of this replica, ${this.#answerBytes} of them by this one; read them, or ask for less at a time`;
+    return undefined;
+  }
+
+  #countUnread(bytes: number): void {
+    this.#answerBytes += bytes;
+    this.#options.unread.bytes += bytes;
+  }
+
+  #dropAnswers(): void {
+    this.#answers = [];
+    this.#countUnread(-this.#answerBytes);
   }
 
   #flush(): void {
@@ -141,7 +180,7 @@ export class ExecuteStream {
         bytes += bytesOf(this.#answers[until++] as Response);
       }
       this.#outstanding -= until - from;
-      this.#answerBytes -= bytes;
+      this.#countUnread(-bytes);
       this.#blocked = !this.#call.write(this.#answers.slice(from, until));
       from = until;
     }

@@ -85,6 +85,8 @@ export class ReplicaHost implements Host {
   readonly #leaders = new Map<string, Link<ToLeader, FromLeader>>();
   readonly #requests: Requests;
   readonly #streams = new Set<ExecuteStream>();
+  /** Answers that the streams' clients have not taken. */
+  readonly #unread = { bytes: 0 };
   readonly #server: Server;
   #gathered: Command[] = [];
   #port = 0;
@@ -309,13 +311,13 @@ export class ReplicaHost implements Host {
   }
 
   #executeStream(call: ExecuteStreamCall): void {
-    const stream = new ExecuteStream(
-      call,
-      this.#requests,
-      () => this.#keepsUp,
-      (callback) => this.#whenKeepingUp(callback),
-      (ended) => this.#streams.delete(ended),
-    );
+    const stream = new ExecuteStream(call, {
+      requests: this.#requests,
+      readable: () => this.#keepsUp,
+      whenReadable: (callback) => this.#whenKeepingUp(callback),
+      onEnded: (ended) => this.#streams.delete(ended),
+      unread: this.#unread,
+    });
     this.#streams.add(stream);
   }
 

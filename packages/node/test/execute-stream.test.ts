@@ -35,23 +35,23 @@ const add = (sequence: number): Command => ({
   request: new Uint8Array(),
 });
 
-function make(limits: Partial<ExecuteStreamLimits> = {}) {
+function make(limits: Partial<ExecuteStreamLimits> = {}, unread = { bytes: 0 }) {
   const requests = new Requests({
     engine: { answerTo: () => undefined, validate: () => undefined },
     propose: () => {},
     obstacle: () => "",
   });
   const call = new FakeCall();
-  const bounds = { maxOutstanding: 4, maxUnreadBytes: 1 << 20, ...limits };
-  const readable = () => true;
-  new ExecuteStream(
-    call as unknown as ExecuteStreamCall,
+  const bounds = { maxOutstanding: 4, maxUnreadBytes: 1 << 20, maxUnreadBytesOfAll: 1 << 24, ...limits };
+  const replica = { takes: true, whenReadable: [] as (() => void)[] };
+  new ExecuteStream(call as unknown as ExecuteStreamCall, {
     requests,
-    readable,
-    () => {},
-    () => {},
-    bounds,
-  );
+    readable: () => replica.takes,
+    whenReadable: (callback) => replica.whenReadable.push(callback),
+    onEnded: () => {},
+    unread,
+    limits: bounds,
+  });
   const send = (...sequences: number[]) => call.emit("data", sequences.map(add));
   const execute = (sequence: number, response = Buffer.from("ok")) =>
     requests.executed(add(sequence), {
@@ -65,7 +65,7 @@ function make(limits: Partial<ExecuteStreamLimits> = {}) {
     });
   const sequences = () => call.written.map((responses) => responses.map(({ sequence }) => sequence));
   const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
-  return { requests, call, send, execute, sequences, turn };
+  return { requests, call, replica, send, execute, sequences, turn };
 }
 
 test("the answers of one turn leave in one message", async () => {
@@ -115,6 +115,45 @@ test("a client that never reads its answers is ended, not remembered for ever", 
   execute(2, Buffer.alloc(600));
   execute(3, Buffer.alloc(600));
   expect(call.errors).toMatchObject([{ code: grpc.status.RESOURCE_EXHAUSTED }]);
+});
+
+test("of all clients together, one that does not read is ended, and not one that does", async () => {
+  const unread = { bytes: 0 };
+  const limits = { maxUnreadBytes: 16 << 20, maxUnreadBytesOfAll: 4 << 20 };
+  const idle = [make(limits, unread), make(limits, unread)];
+  const reading = make(limits, unread);
+  for (const { call, send, execute, turn } of idle) {
+    call.takes = false;
+    send(1, 2, 3, 4);
+    execute(1);
+    await turn();
+    for (const sequence of [2, 3]) execute(sequence, Buffer.alloc(900 << 10));
+  }
+  reading.send(1);
+  reading.execute(1, Buffer.alloc(900 << 10));
+  await reading.turn();
+  expect(reading.call.errors).toEqual([]);
+  expect(reading.sequences()).toEqual([[1]]);
+  for (const { execute } of idle) execute(4, Buffer.alloc(900 << 10));
+  expect(idle.map(({ call }) => call.errors.map(({ code }) => code))).toEqual([
+    [grpc.status.RESOURCE_EXHAUSTED],
+    [],
+  ]);
+  expect(unread.bytes).toBeLessThan(3 << 20);
+});
+
+test("while the replica cannot take more, answers leave and nothing is read", async () => {
+  const { call, replica, send, execute, sequences, turn } = make();
+  replica.takes = false;
+  send(1, 2);
+  expect(call.pause).toHaveBeenCalled();
+  execute(1);
+  await turn();
+  expect(sequences()).toEqual([[1]]);
+  expect(call.resume).not.toHaveBeenCalled();
+  replica.takes = true;
+  for (const callback of replica.whenReadable) callback();
+  expect(call.resume).toHaveBeenCalledTimes(1);
 });
 
 test("large answers go in several messages", async () => {

@@ -4,11 +4,13 @@ import {
   compareBallots,
   describeBallot,
   describeValue,
+  type Genesis,
   type Message,
   majorityOf,
   type PValue,
   proposalKey,
   proposalOf,
+  type RulingConfiguration,
   sameValue,
   type Value,
 } from "@synod/core";
@@ -21,7 +23,11 @@ export class Violation extends Error {
 
 /** Watches every message and every write of a world, and knows nothing of what the roles believe. */
 export class Checker {
-  readonly #configuration: Configuration;
+  readonly #window: number;
+  /** The configurations decided, and the first slot that each rules; found from the votes alone. */
+  readonly #ruling: RulingConfiguration[];
+  /** Every slot below has been chosen. */
+  #slotOut = 1;
   /** What each ballot proposed in each slot. */
   readonly #proposed = new Map<string, Value>();
   readonly #votes = new Map<string, Set<string>>();
@@ -32,8 +38,21 @@ export class Checker {
   readonly #position = new Map<string, number>();
   readonly #highestAnswered = new Map<string, Ballot>();
 
-  constructor(configuration: Configuration) {
-    this.#configuration = configuration;
+  constructor({ window, configuration }: Genesis) {
+    this.#window = window;
+    this.#ruling = [{ from: 1, configuration }];
+  }
+
+  /** The latest configuration decided. */
+  get latest(): RulingConfiguration {
+    return this.#ruling.at(-1) as RulingConfiguration;
+  }
+
+  /** How many slots each configuration but the last ruled. */
+  get reigns(): number[] {
+    return this.#ruling
+      .slice(1)
+      .map(({ from }, index) => from - (this.#ruling[index] as RulingConfiguration).from);
   }
 
   get slots(): number {
@@ -67,15 +86,18 @@ export class Checker {
 
   /** A vote became durable. */
   voted(acceptor: string, store: string, pvalue: PValue): void {
-    const member = this.#configuration.acceptors.find(({ id }) => id === acceptor);
+    const { acceptors } = this.#at(pvalue.slot);
+    const member = acceptors.find(({ id }) => id === acceptor);
     if (member?.store !== store) return;
     const key = `${pvalue.slot}/${describeBallot(pvalue.ballot)}`;
     const voters = this.#votes.get(key) ?? new Set();
     this.#votes.set(key, voters.add(acceptor));
-    if (voters.size < majorityOf(this.#configuration.acceptors.length)) return;
+    if (voters.size < majorityOf(acceptors.length)) return;
     const chosen = this.#chosen.get(pvalue.slot);
-    if (!chosen) this.#chosen.set(pvalue.slot, pvalue);
-    else if (!sameValue(chosen.value, pvalue.value)) {
+    if (!chosen) {
+      this.#chosen.set(pvalue.slot, pvalue);
+      this.#advance();
+    } else if (!sameValue(chosen.value, pvalue.value)) {
       throw new Violation(
         `slot ${pvalue.slot}: majorities accepted ${describeValue(chosen.value)} and ${describeValue(pvalue.value)}`,
       );
@@ -100,7 +122,27 @@ export class Checker {
     }
   }
 
+  /** The configuration that rules a slot. */
+  #at(slot: number): Configuration {
+    return (this.#ruling.findLast(({ from }) => from <= slot) as RulingConfiguration).configuration;
+  }
+
+  /** Rule 22: a configuration chosen in slot s rules from s + WINDOW, unless another had the same predecessor before. */
+  #advance(): void {
+    for (let next = this.#chosen.get(this.#slotOut); next; next = this.#chosen.get(++this.#slotOut)) {
+      if (next.value.kind !== "configuration") continue;
+      const { configuration } = next.value;
+      if (configuration.predecessor === this.latest.configuration.number)
+        this.#ruling.push({ from: this.#slotOut + this.#window, configuration });
+    }
+  }
+
   #proposing(pvalue: PValue): void {
+    if (pvalue.slot >= this.#slotOut + this.#window) {
+      throw new Violation(
+        `ballot ${describeBallot(pvalue.ballot)} proposes in slot ${pvalue.slot}; the window above slot ${this.#slotOut} ends before it`,
+      );
+    }
     const key = `${pvalue.slot}/${describeBallot(pvalue.ballot)}`;
     const before = this.#proposed.get(key);
     if (before && !sameValue(before, pvalue.value)) {

@@ -46,6 +46,24 @@ export class Network {
     this.#cut.clear();
   }
 
+  /** Cuts every link between the peers given with probability `cut`, in one direction at a time or in both at once. */
+  cutAtRandom(peers: readonly string[], cut: number, oneWay: boolean): void {
+    for (const [index, from] of peers.entries()) {
+      for (const to of peers.slice(index + 1)) {
+        const there = this.#random() < cut;
+        const back = oneWay ? this.#random() < cut : there;
+        if (there) this.cut(from, to);
+        if (back) this.cut(to, from);
+      }
+    }
+  }
+
+  /** Messages pass both ways again. */
+  join(a: string, b: string): void {
+    this.#cut.delete(`${a}>${b}`);
+    this.#cut.delete(`${b}>${a}`);
+  }
+
   /** Messages pass both ways. */
   linked(a: string, b: string): boolean {
     return !this.#cut.has(`${a}>${b}`) && !this.#cut.has(`${b}>${a}`);

@@ -4,6 +4,7 @@ import {
   type Genesis,
   Leader,
   type LeaderInput,
+  type Limits,
   type Message,
   type Output,
   type Peer,
@@ -14,11 +15,11 @@ import {
 } from "@synod/core";
 import { AppendedList, commandName, encodeBatch } from "./application.js";
 import { Disk } from "./disk.js";
-import { simulatedLimits } from "./options.js";
 
 /** What a node shares with the world around it. */
 export interface Surroundings {
   readonly genesis: Genesis;
+  readonly limits: Limits;
   readonly random: Random;
   /** A number that grows with every start of any process. */
   readonly nextIncarnation: () => number;
@@ -67,7 +68,7 @@ export class SimulatedNode {
   }
 
   start(): void {
-    const { genesis, random } = this.#world;
+    const { genesis, limits, random } = this.#world;
     const { id } = this.peer;
     const incarnation = this.#world.nextIncarnation();
     if (this.disk) {
@@ -76,10 +77,10 @@ export class SimulatedNode {
         store: this.disk.store,
         state: this.disk.state(),
         log: this.disk,
-        limits: simulatedLimits,
+        limits,
       }) as AnyRole;
     } else if (this.peer.role === "leader") {
-      this.role = new Leader({ id, incarnation, genesis, limits: simulatedLimits, random }) as AnyRole;
+      this.role = new Leader({ id, incarnation, genesis, limits, random }) as AnyRole;
     } else {
       const { slotOut, names, configurations } = this.#flushed;
       this.#list = new AppendedList(names);
@@ -90,7 +91,7 @@ export class SimulatedNode {
         configurations,
         slotOut,
         encodeBatch,
-        limits: simulatedLimits,
+        limits,
       }) as AnyRole;
     }
     this.up = true;

@@ -23,28 +23,17 @@ export interface WorldOptions {
   readonly sync: number;
   /** One acceptor loses its directory, and comes back with a new store under its old name. */
   readonly amnesia: boolean;
-}
-
-export function drawOptions(random: Random): WorldOptions {
-  const chance = (probability: number, high: number) => (random() < probability ? random() * high : 0);
-  return {
-    acceptors: random() < 0.7 ? 3 : 5,
-    leaders: 1 + below(random, 3),
-    replicas: 2 + below(random, 2),
-    window: random() < 0.5 ? 3 : 8,
-    faultyTicks: 600 + below(random, 900),
-    calmTicks: 1200,
-    loss: chance(0.6, 0.2),
-    duplication: chance(0.6, 0.2),
-    maxDelay: 1 + below(random, 6),
-    crash: chance(0.7, 0.02),
-    reset: chance(0.5, 0.02),
-    partition: chance(0.5, 0.02),
-    pause: chance(0.5, 0.02),
-    request: 0.1 + random() * 0.5,
-    sync: 0.2 + random() * 0.8,
-    amnesia: random() < 0.3,
-  };
+  /** Probability per tick that a paused process goes on. */
+  readonly resume: number;
+  /** Probability that a process ticks ten times more slowly than the others. */
+  readonly slow: number;
+  /** Acceptors that run from the start and belong to no configuration at first. */
+  readonly spareAcceptors: number;
+  /** Probability per tick that a configuration with other acceptors is proposed (rules 22 and 23). */
+  readonly reconfigure: number;
+  /** When faults stop, most links stay cut for ever: see `Star`. */
+  readonly star: boolean;
+  readonly limits: Limits;
 }
 
 /** Small bounds, so that a short run meets all of them. */
@@ -65,3 +54,31 @@ export const simulatedLimits: Limits = {
   maxKeptDecisions: 8,
   maxAnswerSlots: 6,
 };
+
+export function drawOptions(random: Random): WorldOptions {
+  const chance = (probability: number, high: number) => (random() < probability ? random() * high : 0);
+  return {
+    acceptors: random() < 0.7 ? 3 : 5,
+    leaders: 1 + below(random, 3),
+    replicas: 2 + below(random, 2),
+    window: random() < 0.5 ? 3 : 8,
+    faultyTicks: 600 + below(random, 900),
+    calmTicks: 1200,
+    loss: chance(0.6, 0.2),
+    duplication: chance(0.6, 0.2),
+    maxDelay: 1 + below(random, 6),
+    crash: chance(0.7, 0.02),
+    reset: chance(0.5, 0.02),
+    partition: chance(0.5, 0.02),
+    pause: chance(0.5, 0.02),
+    request: 0.1 + random() * 0.5,
+    sync: 0.2 + random() * 0.8,
+    amnesia: random() < 0.3,
+    resume: 0.03,
+    slow: 0,
+    spareAcceptors: 0,
+    reconfigure: 0,
+    star: false,
+    limits: simulatedLimits,
+  };
+}

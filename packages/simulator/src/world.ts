@@ -1,7 +1,6 @@
 import {
   below,
   describeMessage,
-  type Genesis,
   Leader,
   type Message,
   majorityOf,
@@ -9,10 +8,13 @@ import {
   type PValue,
   type Random,
   Replica,
+  type Role,
   seededRandom,
+  type Value,
 } from "@synod/core";
-import { simulatedCommand } from "./application.js";
+import { commandName, simulatedCommand } from "./application.js";
 import { Checker, Violation } from "./checker.js";
+import { drawChange, genesisOf } from "./membership.js";
 import { Network } from "./network.js";
 import { SimulatedNode } from "./node.js";
 import { drawOptions, simulatedLimits, type WorldOptions } from "./options.js";
@@ -26,6 +28,16 @@ export interface RunResult {
   /** The last lines of the trace, and a hash over all of it: equal for equal seeds. */
   readonly trace: readonly string[];
   readonly traceHash: string;
+}
+
+/** What is left when faults stop in a world of option `star`: this leader, this replica and a majority can talk. */
+interface Star {
+  readonly leader: SimulatedNode;
+  readonly replica: SimulatedNode;
+  /** Submitted at the replica once all was cut; must be executed there. */
+  readonly command: string;
+  /** Connections over cut links break; otherwise what is sent on them just vanishes. */
+  readonly cutsShow: boolean;
 }
 
 /** How many trace lines a result keeps. */
@@ -53,16 +65,20 @@ export class World {
   #connectionNumber = 0;
   #command = 0;
   #amnesiac: string | undefined;
+  readonly #slow = new Set<string>();
+  #changes: (Value & { readonly kind: "configuration" })[] = [];
+  #star: Star | undefined;
 
   constructor(seed: number, overrides: Partial<WorldOptions> = {}) {
     this.#seed = seed;
     this.#random = seededRandom(seed);
     this.#options = { ...drawOptions(this.#random), ...overrides };
     const genesis = genesisOf(this.#options);
-    this.#checker = new Checker(genesis.configuration);
+    this.#checker = new Checker(genesis);
     this.#network = new Network(this.#random, this.#options);
     const surroundings = {
       genesis,
+      limits: this.#options.limits,
       random: this.#random,
       nextIncarnation: () => ++this.#incarnation,
       send: (from: SimulatedNode, to: Peer, message: Message) => this.#send(from, to, message),
@@ -78,6 +94,12 @@ export class World {
     ] as const) {
       for (const { id } of members) this.#nodes.push(new SimulatedNode({ role, id }, surroundings));
     }
+    for (let index = 1; index <= this.#options.spareAcceptors; index++)
+      this.#nodes.push(
+        new SimulatedNode({ role: "acceptor", id: `a${acceptors.length + index}` }, surroundings),
+      );
+    if (this.#options.slow > 0)
+      for (const node of this.#nodes) if (this.#random() < this.#options.slow) this.#slow.add(node.peer.id);
   }
 
   run(): RunResult {
@@ -85,7 +107,8 @@ export class World {
     try {
       for (const node of this.#nodes) node.start();
       while (this.#now < this.#options.faultyTicks) this.#tick(true);
-      this.#heal();
+      if (this.#options.star) this.#makeStar();
+      else this.#heal();
       const calm = this.#now;
       while (this.#now < calm + this.#options.calmTicks && !this.#settled()) this.#tick(false);
       this.#demandLiveness();
@@ -97,6 +120,7 @@ export class World {
       ...this.#counts,
       slots: this.#checker.slots,
       executed: this.#checker.executed,
+      configurations: this.#checker.latest.configuration.number - 1,
       ...this.#network.counts,
     };
     const traceHash = (this.#traceHash >>> 0).toString(16).padStart(8, "0");
@@ -107,7 +131,10 @@ export class World {
     this.#now++;
     this.#connect();
     if (faulty) this.#faults();
-    if (this.#random() < this.#options.request && faulty) this.#request();
+    if (this.#random() < (this.#star ? 0.05 : this.#options.request) && (faulty || this.#star))
+      this.#request();
+    if (this.#options.reconfigure > 0) this.#reconfigure(faulty);
+    if (this.#star?.cutsShow && this.#now % 20 === 0) this.#breakCutConnections();
     for (const envelope of this.#network.arrivals(this.#now)) {
       const node = this.#node(envelope.to.id);
       if (!node?.up || this.#connection(envelope.from, envelope.to) !== envelope.connection) continue;
@@ -120,7 +147,8 @@ export class World {
     }
     for (const node of this.#nodes) {
       if (!node.up || node.paused) continue;
-      if (!faulty || this.#random() < 0.95) node.step({ kind: "tick" });
+      const itsTurn = !this.#slow.has(node.peer.id) || this.#now % 10 === 0;
+      if (itsTurn && (!faulty || this.#random() < 0.95)) node.step({ kind: "tick" });
       if (!faulty || this.#random() < this.#options.sync) this.#sync(node);
     }
   }
@@ -197,7 +225,8 @@ export class World {
       if (node.up) node.paused = !node.paused;
       this.#count("pause");
     }
-    for (const node of this.#nodes) if (node.paused && this.#random() < 0.03) node.paused = false;
+    for (const node of this.#nodes)
+      if (node.paused && this.#random() < this.#options.resume) node.paused = false;
     if (amnesia && this.#amnesiac === undefined && this.#random() < 0.004) this.#forget();
   }
 
@@ -215,7 +244,7 @@ export class World {
   }
 
   #forget(): void {
-    const acceptors = this.#nodes.filter((node) => node.peer.role === "acceptor");
+    const acceptors = this.#acceptors;
     const node = acceptors[below(this.#random, acceptors.length)] as SimulatedNode;
     this.#amnesiac = node.peer.id;
     this.#count("lost directory");
@@ -247,8 +276,11 @@ export class World {
   #heal(): void {
     this.#network.heal();
     this.#network.options = { loss: 0, duplication: 0, maxDelay: 2 };
-    const acceptors = this.#nodes.filter((node) => node.peer.role === "acceptor");
-    const spare = acceptors.length - majorityOf(acceptors.length) - (this.#amnesiac === undefined ? 0 : 1);
+    const acceptors = this.#acceptors;
+    const spare =
+      this.#options.reconfigure > 0
+        ? 0
+        : acceptors.length - majorityOf(acceptors.length) - (this.#amnesiac === undefined ? 0 : 1);
     const resting = new Set(
       acceptors
         .filter((node) => node.peer.id !== this.#amnesiac)
@@ -269,12 +301,64 @@ export class World {
     }
   }
 
+  /** Proposes other acceptors, now and again two choices that exclude each other, and repeats it until one is decided. */
+  #reconfigure(faulty: boolean): void {
+    const latest = this.#checker.latest.configuration;
+    if (faulty && this.#random() < this.#options.reconfigure) {
+      const proposal = { replica: "operator", incarnation: 1, number: ++this.#command };
+      this.#changes.push(drawChange(this.#random, latest, this.#acceptors, proposal));
+    }
+    if (this.#now % 16 !== 0) return;
+    this.#changes = this.#changes.filter(({ configuration }) => configuration.predecessor === latest.number);
+    const from = this.#nodes.find((node) => node.peer.role === "replica" && node.up);
+    const leaders = this.#nodes.filter((node) => node.role instanceof Leader && !node.paused);
+    for (const value of this.#changes) {
+      const message = { kind: "propose", slot: 1, value, forwarded: false } as const;
+      if (from) for (const leader of leaders) leader.step({ kind: "message", from: from.peer, message });
+    }
+  }
+
+  /** Faults stop, but most links stay cut for ever, some in one direction only; the members of the star can talk. */
+  #makeStar(): void {
+    const [leader, replica] = [this.#pick("leader"), this.#pick("replica")];
+    const acceptors = this.#acceptors.filter((node) => node.peer.id !== this.#amnesiac);
+    while (acceptors.length > majorityOf(this.#options.acceptors) && this.#random() < 0.7)
+      acceptors.splice(below(this.#random, acceptors.length), 1);
+    const members = [leader, replica, ...acceptors];
+    this.#network.options = { loss: 0, duplication: 0, maxDelay: 2 };
+    this.#network.heal();
+    for (const node of this.#nodes) {
+      node.paused = false;
+      if (!members.includes(node) && this.#random() < 0.3) this.#crash(node);
+      else if (!node.up) this.#start(node);
+    }
+    const ids = this.#nodes.map((node) => node.peer.id);
+    this.#network.cutAtRandom(ids, this.#random(), this.#random() < 0.5);
+    for (const node of [replica, ...acceptors]) this.#network.join(leader.peer.id, node.peer.id);
+    const command = simulatedCommand(++this.#command);
+    this.#star = { leader, replica, command: commandName(command), cutsShow: this.#random() < 0.5 };
+    this.#note(`star of ${members.map((node) => node.peer.id).join(" ")}`);
+    replica.step({ kind: "requests", commands: [command] });
+  }
+
+  #breakCutConnections(): void {
+    for (const connection of [...this.#connections.keys()]) {
+      const [dialer, dialed] = connection.split(">") as [string, string];
+      if (!this.#network.linked(dialer, dialed)) this.#disconnect(dialer, dialed);
+    }
+  }
+
   /** Every command whose replica still knows of it was executed, and every replica has executed the same. */
   #settled(): boolean {
     return this.#stuck() === undefined;
   }
 
   #stuck(): string | undefined {
+    if (this.#star) {
+      const { leader, replica, command } = this.#star;
+      const waits = `${replica.peer.id} still waits for ${command}, and ${leader.peer.id} can serve it`;
+      return replica.names.includes(command) ? undefined : waits;
+    }
     for (const node of this.#nodes) {
       if (!(node.role instanceof Replica)) continue;
       const { queued, outstanding, slotOut } = node.role.status();
@@ -299,8 +383,13 @@ export class World {
     this.#counts["slots with a repeated proposal"] = slots - distinct;
   }
 
-  #pick(): SimulatedNode {
-    return this.#nodes[below(this.#random, this.#nodes.length)] as SimulatedNode;
+  #pick(role?: Role): SimulatedNode {
+    const nodes = role ? this.#nodes.filter((node) => node.peer.role === role) : this.#nodes;
+    return nodes[below(this.#random, nodes.length)] as SimulatedNode;
+  }
+
+  get #acceptors(): SimulatedNode[] {
+    return this.#nodes.filter((node) => node.peer.role === "acceptor");
   }
 
   #node(id: string): SimulatedNode | undefined {
@@ -318,27 +407,6 @@ export class World {
     this.#trace.push(text);
     if (this.#trace.length > keptTraceLines) this.#trace.shift();
   }
-}
-
-function genesisOf(options: WorldOptions): Genesis {
-  const members = (count: number, letter: string) =>
-    Array.from({ length: count }, (_, index) => ({
-      id: `${letter}${index + 1}`,
-      address: `${letter}${index + 1}:1`,
-    }));
-  return {
-    window: options.window,
-    configuration: {
-      number: 1,
-      predecessor: 0,
-      acceptors: members(options.acceptors, "a").map((member) => ({
-        ...member,
-        store: `store-${member.id}`,
-      })),
-      leaders: members(options.leaders, "l"),
-      replicas: members(options.replicas, "r"),
-    },
-  };
 }
 
 /** Runs one seed. @throws nothing but errors of the simulator itself; a broken promise is in `failure` */

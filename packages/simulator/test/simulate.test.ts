@@ -32,12 +32,40 @@ describe("the real core in a faulty world", () => {
     expect(totals.executed).toBeGreaterThan(100 * seeds.length);
   });
 
+  it("rules 22 and 23: keeps every promise while the acceptors change every few dozen slots", {
+    timeout: 60_000,
+  }, () => {
+    const changing = { acceptors: 3, spareAcceptors: 2, reconfigure: 0.03, calmTicks: 6000 };
+    let configurations = 0;
+    for (const seed of seeds.slice(0, 40)) {
+      const { failure, counts } = simulate(seed, changing);
+      expect(failure, `seed ${seed}`).toBeUndefined();
+      configurations += counts.configurations ?? 0;
+    }
+    expect(configurations).toBeGreaterThan(400);
+  });
+
+  it("rule 11: a command is executed where one leader, its replica and a majority can talk, however the rest is cut", {
+    timeout: 60_000,
+  }, () => {
+    for (const seed of seeds.slice(0, 80)) {
+      const { failure } = simulate(seed, { star: true, calmTicks: 4000 });
+      expect(failure, `seed ${seed}`).toBeUndefined();
+    }
+  });
+
+  it("processes that tick ten times more slowly and long pauses harm nobody", { timeout: 60_000 }, () => {
+    const uneven = { acceptors: 5, slow: 0.3, pause: 0.03, resume: 0.004, calmTicks: 6000 };
+    for (const seed of seeds.slice(0, 20))
+      expect(simulate(seed, uneven).failure, `seed ${seed}`).toBeUndefined();
+  });
+
   it("a seed replays exactly", () => {
     expect(simulate(11).traceHash).toBe(simulate(11).traceHash);
     expect(simulate(11).traceHash).not.toBe(simulate(12).traceHash);
   });
 
-  it("without faults a slot carries one proposal, and no proposal takes two", () => {
+  it("without faults a slot carries one proposal, and no proposal takes two", { timeout: 60_000 }, () => {
     const calm = {
       loss: 0,
       duplication: 0,

@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { mkdir, open as openFile, readdir } from "node:fs/promises";
 import path from "node:path";
-import { type Database, type DatabaseOptions, open, type RootDatabase } from "lmdb";
+import type { Database, DatabaseOptions, RootDatabase } from "lmdb";
 import type { CommitDone } from "./commit-queue.js";
 import { StoreError, storeFailure } from "./error.js";
 import { isOwnerSocket } from "./ownership.js";
@@ -110,6 +110,8 @@ export class Environment {
   /** Opens it, or makes it. `pageBytes` is fixed when it is made. Throws StoreError `damaged` or `failed`. */
   static async open(directory: string, pageBytes: number): Promise<Environment> {
     await checkDataFile(directory, path.join(directory, dataFile), path.join(directory, lockFile));
+    // Here and not above: a leader has no store, and should not start slower for it.
+    const { open } = await import("lmdb");
     try {
       const root = open<Uint8Array, Uint8Array>({
         path: directory,

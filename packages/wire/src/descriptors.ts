@@ -14,9 +14,6 @@ const files = filesOf(descriptorSet);
  */
 export const carrierTypes: protobuf.Root = typesOf(files, new Set(["synod.v1.Value.batch"]));
 
-/** The messages as their proto files say. */
-export const plainTypes: protobuf.Root = typesOf(files);
-
 /** A message type with its generated type: encodes and decodes without checking more than the wire format. */
 export interface MessageType<Wire> {
   /** The short name, for messages about it. */

@@ -157,7 +157,15 @@ function basicWireType(type: string): number {
   return (protobuf.types.basic as Readonly<Record<string, number>>)[type] ?? wireType.bytes;
 }
 
-/** A generated field name as the proto spells it. */
+/** Names of declared fields and oneofs only, so as many as the protos have. */
+const protoNames = new Map<string, string>();
+
+/** A generated field name as the proto spells it. Asked for with every message, for the error there might be. */
 export function snake(field: string): string {
-  return field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  let name = protoNames.get(field);
+  if (name === undefined) {
+    name = field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    protoNames.set(field, name);
+  }
+  return name;
 }

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { logResponse, openSessionResponse } from "../src/codec-replica.js";
 import { statusResponse } from "../src/codec-status.js";
-import { carrierTypes, plainTypes } from "../src/descriptors.js";
+import { carrierTypes, descriptorSet } from "../src/descriptors.js";
 import {
   type Codec,
   decodeBallot,
@@ -30,9 +30,13 @@ import {
   toAcceptor,
   toLeader,
 } from "../src/index.js";
+import { filesOf, typesOf } from "../src/message-types.js";
 import * as any from "./arbitraries.js";
 
 const runs = { numRuns: 60 };
+
+/** The messages as their proto files say. */
+const plainTypes = typesOf(filesOf(descriptorSet));
 
 function roundTrips<Domain>(codec: Codec<Domain>, arbitrary: fc.Arbitrary<Domain>): void {
   fc.assert(

@@ -1,0 +1,41 @@
+import { describe, expect, it } from "vitest";
+import { Configurations } from "../src/configuration.js";
+import { Decided } from "../src/decided.js";
+import { defaultLimits, noOperation } from "../src/index.js";
+
+const limits = { ...defaultLimits, maxKeptDecisions: 3 };
+
+function decided(): Decided {
+  const configuration = { number: 1, predecessor: 0, acceptors: [], leaders: [], replicas: [] };
+  return new Decided(new Configurations({ window: 8, configuration }), limits);
+}
+
+const keptSlots = (known: Decided) =>
+  Array.from({ length: 12 }, (_, slot) => slot).filter((slot) => known.get(slot));
+
+describe("the decisions a leader keeps (rules 8 and 9)", () => {
+  it("are the newest, within the bound", () => {
+    const known = decided();
+    for (let slot = 1; slot <= 6; slot++) known.learn(slot, noOperation);
+    expect(keptSlots(known)).toEqual([4, 5, 6]);
+    expect(known.slotOut).toBe(7);
+  });
+
+  it("none is let go that slot_out has not passed, or it would be lost", () => {
+    const known = decided();
+    for (let slot = 2; slot <= 8; slot++) known.learn(slot, noOperation);
+    expect(keptSlots(known)).toEqual([2, 3, 4, 5, 6, 7, 8]);
+    known.learn(1, noOperation);
+    expect(known.slotOut).toBe(9);
+    expect(keptSlots(known)).toEqual([6, 7, 8]);
+  });
+
+  it("a fact moves slot_out over what is not known, and what follows is taken along", () => {
+    const known = decided();
+    known.learn(6, noOperation);
+    known.skip(6, []);
+    expect(known.slotOut).toBe(7);
+    known.skip(3, []);
+    expect(known.slotOut).toBe(7);
+  });
+});
