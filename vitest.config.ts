@@ -1,4 +1,5 @@
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
+import { leftOut } from "./scripts/foreign.mjs";
 
 /** Workspace packages resolve to their sources, so that a test needs no build unless it starts a process. */
 const resolve = { conditions: ["source", "module", "node", "development|production"] };
@@ -22,6 +23,7 @@ export default defineConfig({
         test: {
           name: "cross",
           include: ["test/{paper,scenarios,contract,architecture}/**/*.test.ts"],
+          exclude: [...configDefaults.exclude, ...leftOut().map(({ file }) => file)],
         },
       },
       {

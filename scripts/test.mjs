@@ -1,8 +1,9 @@
-// npm test: builds, then runs every test there is. Nothing cached, retried or left out.
+// npm test: builds, then runs every test there is. Nothing is cached, retried or skipped.
 // npm test -- FILTER… runs the matching files only.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { leftOut } from "./foreign.mjs";
 import { clearSummary, installed, run, writeSummary } from "./steps.mjs";
 
 clearSummary("test");
@@ -61,5 +62,6 @@ if (process.env.CI && result.skipped > 0) {
 // Errors outside any test (an unhandled rejection) fail the run too.
 if (code !== 0 && result.failed === 0) result.failed = 1;
 writeSummary("test", { passed: result.passed, failed: result.failed });
+for (const { file, why } of leftOut()) console.log(`tests: ${file} was left out: ${why}`);
 console.log(`tests: ${result.passed} passed, ${result.failed} failed, ${result.skipped} skipped`);
 process.exitCode = result.failed > 0 || code !== 0 ? 1 : 0;
