@@ -101,7 +101,7 @@ async function secondOwner() {
     let right = true;
     for (const id of ["a1", "r1"]) {
       const { role, config } = processes.member(id);
-      const [port] = [await freePorts(1)];
+      const port = await freePorts(1);
       const { code, stderr } = await runService(role, ["--config", config, "--listen", `127.0.0.1:${port}`]);
       const owner = String(processes.child(id).pid);
       right &&= code === 6 && stderr.includes(owner) && stderr.includes(processes.member(id).data);

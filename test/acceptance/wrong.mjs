@@ -19,10 +19,6 @@ export async function run({ progress }) {
       value: Buffer.from("as it was"),
     });
     await callRaw(processes.address("r1"), "synod.calculator.v1.Calculator/Add", { operand: "41" });
-    await until(
-      "the replicas to be level",
-      async () => new Set((await records(processes)).filter((line) => line.startsWith("r"))).size >= 1,
-    );
     const before = await settledRecords(processes);
     const requests = [];
     for (const wrong of wrongRequests(processes)) requests.push(await tried(wrong, progress));
