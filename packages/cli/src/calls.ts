@@ -46,6 +46,20 @@ export async function askStatus(address: string, withinMs: number): Promise<Answ
   return { ...status, answered: true, role: status.state.role, address };
 }
 
+/** Has a version of a service put in force, or the service taken out of use (0). Returns the slot that decided it. */
+export async function switchVersion(
+  address: string,
+  service: string,
+  version: number,
+  withinMs: number,
+): Promise<number> {
+  const options = { deadline: Date.now() + withinMs };
+  const { slot } = await withChannel(address, (client) =>
+    callUnary(client, replicaService.SwitchVersion, { service, version }, options),
+  );
+  return slot;
+}
+
 /** A query of a built-in service on one replica's own state: a stale read, for which it asks nobody. */
 export async function readStale(
   address: string,

@@ -1,41 +1,10 @@
-import { randomBytes } from "node:crypto";
 import * as grpc from "@grpc/grpc-js";
 import type { Command } from "@synod/core";
-import {
-  advanceTimeMethod,
-  openedSession,
-  openSessionMethod,
-  openSessionService,
-} from "@synod/state-machine";
+import { openedSession, openSessionMethod } from "@synod/state-machine";
 import type { Response } from "@synod/wire";
 import { longestWaitMs } from "./callers.js";
 import type { Waiter } from "./requests.js";
-
-const openings = new WeakSet<Command>();
-
-/** The command that opens a session: its client id is a nonce of whoever proposes it (rule 16). */
-export function openSessionCommand(): Command {
-  const command: Command = {
-    clientId: randomBytes(16).toString("hex"),
-    sequence: 1,
-    acknowledged: 0,
-    service: openSessionService,
-    method: openSessionMethod,
-    request: new Uint8Array(),
-  };
-  openings.add(command);
-  return command;
-}
-
-/** The command that only carries log time; nobody waits for its answer. */
-export function advanceTimeCommand(): Command {
-  return { ...openSessionCommand(), method: advanceTimeMethod };
-}
-
-/** True for what `openSessionCommand` made; not for the same words from a client. */
-export function isOpening(command: Command): boolean {
-  return openings.has(command);
-}
+import { systemCommand } from "./system-commands.js";
 
 export interface OwnSessionOptions {
   execute(command: Command, limitMs: number, done: (response: Response) => void): void;
@@ -72,7 +41,7 @@ export class OwnSession {
   start(): void {
     if (this.#closed || this.#session || this.#opening) return;
     this.#opening = true;
-    this.#options.execute(openSessionCommand(), longestWaitMs, (response) => {
+    this.#options.execute(systemCommand(openSessionMethod), longestWaitMs, (response) => {
       this.#opening = false;
       if (response.status === grpc.status.OK) {
         this.#session = { name: openedSession(response.response), next: 1, lowest: 1, inUse: new Set() };

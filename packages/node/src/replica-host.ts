@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import * as grpc from "@grpc/grpc-js";
+import { performance } from "node:perf_hooks";
 import {
   type Command,
   type FromLeader,
@@ -11,29 +11,23 @@ import {
   type Value,
 } from "@synod/core";
 import {
+  advanceTimeMethod,
   type BoundService,
   type Decided,
   Engine,
-  openedSession,
   type ReplicatedService,
 } from "@synod/state-machine";
 import type { ReplicaStore } from "@synod/storage";
 import {
   batch,
-  decodeValue,
   encodeValue,
-  type LogPage,
-  type LogRequest,
   leaderService,
   loadServices,
-  type OpenedSession,
-  type Response,
-  replicaService,
+  type ServiceVersionStatus,
   type Status,
 } from "@synod/wire";
-import { waitMs } from "./callers.js";
 import { Driver } from "./driver.js";
-import { ExecuteStream, type ExecuteStreamCall } from "./execute-stream.js";
+import { divergenceText, lackingText } from "./halt.js";
 import {
   connectedInput,
   type Host,
@@ -45,11 +39,13 @@ import {
 } from "./host.js";
 import { Link } from "./link.js";
 import { advanceAfterMs, advanceCheckMs, LogClock } from "./log-clock.js";
-import { advanceTimeCommand, openSessionCommand } from "./own-session.js";
 import { quorumProblem } from "./quorum-text.js";
-import { addReplicatedServices, executeOne } from "./replicated-services.js";
+import { haltedAnswer, ReplicaServices } from "./replica-services.js";
+import { addReplicatedServices } from "./replicated-services.js";
+import { Reporter, reportCheckMs } from "./reporter.js";
 import { Requests } from "./requests.js";
-import { type Server, type UnaryCall, unary } from "./server.js";
+import type { Server } from "./server.js";
+import { systemCommand } from "./system-commands.js";
 
 export interface ReplicaHostOptions extends HostOptions {
   /** Opened, with an `onFailure` that ends the process with exit code 7; the host closes it. */
@@ -72,8 +68,6 @@ const pendingCheckMs = 20;
 /** Until a proposal that only carries time counts as lost. */
 const advanceAgainMs = 2_000;
 
-const logPage = { slots: 1_000, bytes: 1 << 20 } as const;
-
 /** A replica as a service: the role and its driver, the replicated services on its store, and clients' requests. */
 export class ReplicaHost implements Host {
   readonly #options: ReplicaHostOptions;
@@ -84,13 +78,14 @@ export class ReplicaHost implements Host {
   readonly #driver: Driver<ReplicaInput>;
   readonly #leaders = new Map<string, Link<ToLeader, FromLeader>>();
   readonly #requests: Requests;
-  readonly #streams = new Set<ExecuteStream>();
-  /** Answers that the streams' clients have not taken. */
-  readonly #unread = { bytes: 0 };
+  readonly #reporter: Reporter;
+  readonly #front: ReplicaServices;
   readonly #server: Server;
   #gathered: Command[] = [];
   #port = 0;
-  #advancing: NodeJS.Timeout | undefined;
+  readonly #timers: NodeJS.Timeout[] = [];
+  /** Why it applies nothing more, though it runs: rules 26 and 27. */
+  #halted: string | undefined;
   /** When log time was moved last without a command to carry it, by the clock that counts waits. */
   #advancedAt: number | undefined;
   #stopping: Promise<void> | undefined;
@@ -114,15 +109,12 @@ export class ReplicaHost implements Host {
       genesis,
       configurations: this.#engine.configurations,
       slotOut: this.#engine.appliedSlot + 1,
-      encodeBatch: (commands) => batch.encode({ commands, logTimeMs: this.#clock.proposedMs }),
+      encodeBatch: (commands) => this.#encodeBatch(commands),
       limits,
     });
     this.#requests = new Requests({
       engine: this.#engine,
-      propose: (command) => {
-        this.#gathered.push(command);
-        this.#driver.wake();
-      },
+      propose: (command) => this.#propose(command),
       obstacle: () => this.#obstacle,
     });
     this.#driver = new Driver<ReplicaInput>({
@@ -136,9 +128,30 @@ export class ReplicaHost implements Host {
       onFatal: options.onFatal,
     });
     for (const leader of genesis.configuration.leaders) this.#leaders.set(leader.id, this.#link(leader));
+    this.#reporter = new Reporter({
+      replica: id,
+      store: store.identity.store,
+      engine: this.#engine,
+      durableSlot: () => store.durableSlot,
+      position: () => this.#position,
+      propose: (command) => this.#propose(command),
+      nowMs: () => performance.now(),
+    });
+    this.#front = new ReplicaServices({
+      requests: this.#requests,
+      log: store.log,
+      pace: {
+        readable: () => this.#keepsUp,
+        whenReadable: (callback) => this.#whenKeepingUp(callback),
+      },
+    });
     const names = ["synod.v1.Replica", ...services.map((service) => service.name)];
     this.#server = hostServer(options, () => this.status(), names, options.descriptorSets);
-    this.#addServices();
+    this.#front.addTo(this.#server.grpc);
+    addReplicatedServices(this.#server.grpc, this.#services, this.#requests, (service, method, request) =>
+      this.#halted === undefined ? this.#engine.query(service, method, request) : haltedAnswer(this.#halted),
+    );
+    this.#haltIfUnfit({ kind: "no-op" });
   }
 
   get port(): number {
@@ -153,10 +166,20 @@ export class ReplicaHost implements Host {
   async start(): Promise<void> {
     this.#port = await this.#server.listen(this.#options.listen);
     this.#driver.start();
+    if (this.#halted !== undefined) return;
     for (const link of this.#leaders.values()) link.start();
     this.#requests.start();
-    this.#advancing = setInterval(() => this.#advanceTime(), advanceCheckMs);
-    this.#advancing.unref();
+    this.#every(advanceCheckMs, () => this.#advanceTime());
+    this.#every(reportCheckMs, () => this.#reporter.tick());
+  }
+
+  /** Does something from time to time while something can be decided. */
+  #every(ms: number, work: () => void): void {
+    const timer = setInterval(() => {
+      if (!this.#stopping && this.#halted === undefined && this.#obstacle === "") work();
+    }, ms);
+    timer.unref();
+    this.#timers.push(timer);
   }
 
   stop(): Promise<void> {
@@ -170,13 +193,26 @@ export class ReplicaHost implements Host {
     return statusOf(this.#options, this.serving, this.#problem, peers, {
       role: "replica",
       ...state,
+      slotOut: this.#engine.appliedSlot + 1,
       leader,
       hash: this.#engine.hash,
       durableSlot: this.#options.store.durableSlot,
+      services: this.#versions,
+      trimPoint: this.#engine.trimPoint,
+    });
+  }
+
+  get #versions(): readonly ServiceVersionStatus[] {
+    const { offers, versions } = this.#engine;
+    const names = new Set([...offers.map(({ service }) => service), ...versions.keys()]);
+    return [...names].sort().map((name) => {
+      const { oldest = 0, newest = 0 } = offers.find(({ service }) => service === name) ?? {};
+      return { name, inForce: versions.get(name) ?? 0, oldestOffered: oldest, newestOffered: newest };
     });
   }
 
   get #problem(): string {
+    if (this.#halted !== undefined) return this.#halted;
     const { highestKnown, slotOut } = this.#replica.status();
     const behind = highestKnown - slotOut + 1;
     if (behind > maxSlotsBehind)
@@ -231,13 +267,12 @@ export class ReplicaHost implements Host {
    * command that does nothing: one at a time, and again only when that one seems lost.
    */
   #advanceTime(): void {
-    if (this.#engine.nextDueMs === undefined || this.#stopping || this.#obstacle !== "") return;
+    if (this.#engine.nextDueMs === undefined) return;
     const { elapsedMs } = this.#clock;
     if (elapsedMs < advanceAfterMs(this.#position)) this.#advancedAt = undefined;
     else if (this.#advancedAt === undefined || elapsedMs - this.#advancedAt > advanceAgainMs) {
       this.#advancedAt = elapsedMs;
-      this.#gathered.push(advanceTimeCommand());
-      this.#driver.wake();
+      this.#propose(systemCommand(advanceTimeMethod));
     }
   }
 
@@ -246,6 +281,16 @@ export class ReplicaHost implements Host {
     const { id, genesis } = this.#options;
     const position = genesis.configuration.replicas.findIndex((replica) => replica.id === id);
     return Math.max(0, position);
+  }
+
+  #propose(command: Command): void {
+    this.#gathered.push(command);
+    this.#driver.wake();
+  }
+
+  #encodeBatch(commands: readonly Command[]): Uint8Array {
+    const all = [...this.#engine.installationsFor(commands), ...commands];
+    return batch.encode({ commands: all, logTimeMs: this.#clock.proposedMs });
   }
 
   /** All commands of one turn are one input, so that they share a batch (rule 13). */
@@ -258,7 +303,9 @@ export class ReplicaHost implements Host {
 
   /** PMMC's perform(): executes a slot, keeps it in the log, and answers whoever waits here (rule 17). */
   #apply(slot: number, value: Value): void {
+    if (this.#halted !== undefined) return;
     const decided = this.#decided(slot, value);
+    if (this.#haltIfUnfit(decided)) return;
     const answers = this.#engine.apply(slot, decided);
     this.#clock.applied(this.#engine.logTimeMs);
     this.#options.store.log.append(slot, encodeValue(value));
@@ -267,6 +314,26 @@ export class ReplicaHost implements Host {
       const answer = answers[index];
       if (answer) this.#requests.executed(command, answer);
     });
+    this.#haltIfUnfit({ kind: "no-op" });
+  }
+
+  /**
+   * Rules 26 and 27: what differs from the others, or would from this slot on, takes no further part. It goes on running,
+   * to say so; its files stay as they are.
+   */
+  #haltIfUnfit(decided: Decided): boolean {
+    const { divergence, appliedSlot } = this.#engine;
+    const lacking = this.#engine.lackingFor(decided);
+    if (divergence === undefined && lacking === undefined) return false;
+    const reason = divergence
+      ? divergenceText(divergence)
+      : lackingText(lacking as NonNullable<typeof lacking>, appliedSlot + 1);
+    this.#halted = reason;
+    this.#options.logger.error({ slot: appliedSlot }, reason);
+    for (const link of this.#leaders.values()) link.close();
+    this.#requests.close(`this replica ${reason}`);
+    this.#front.end(`this replica ${reason}`);
+    return true;
   }
 
   /** A batch that is no batch was decided all the same: it does nothing, on every replica alike. */
@@ -283,61 +350,14 @@ export class ReplicaHost implements Host {
     }
   }
 
-  #addServices(): void {
-    const { grpc: server } = this.#server;
-    server.addService(replicaService, {
-      OpenSession: unary((call: UnaryCall<unknown>) => this.#openSession(call)),
-      Execute: unary((call: UnaryCall<Command>) => this.#execute(call)),
-      ExecuteStream: (call: ExecuteStreamCall) => this.#executeStream(call),
-      Log: unary((call: UnaryCall<LogRequest>) => ({ response: this.#log(call.request) })),
-    });
-    addReplicatedServices(server, this.#services, this.#requests, (service, method, request) =>
-      this.#engine.query(service, method, request),
-    );
-  }
-
-  async #openSession(call: UnaryCall<unknown>): Promise<{ response: OpenedSession }> {
-    const { response } = await executeOne(this.#requests, call, openSessionCommand());
-    return { response: { clientId: openedSession(response) } };
-  }
-
-  /** The command's own status stands in the response; the call itself fails only when there is none. */
-  async #execute(call: UnaryCall<Command>): Promise<{ response: Response }> {
-    const response = await new Promise<Response>((resolve) => {
-      const group = this.#requests.submit([call.request], waitMs(call), (_, answer) => resolve(answer));
-      call.onCancelled(() => group.cancel());
-    });
-    return { response };
-  }
-
-  #executeStream(call: ExecuteStreamCall): void {
-    const stream = new ExecuteStream(call, {
-      requests: this.#requests,
-      readable: () => this.#keepsUp,
-      whenReadable: (callback) => this.#whenKeepingUp(callback),
-      onEnded: (ended) => this.#streams.delete(ended),
-      unread: this.#unread,
-    });
-    this.#streams.add(stream);
-  }
-
-  #log({ from, limit }: LogRequest): LogPage {
-    const slots = limit === 0 ? logPage.slots : Math.min(limit, logPage.slots);
-    const { entries, next } = this.#options.store.log.page(Math.max(1, from), slots, logPage.bytes);
-    const decisions = entries.map(
-      ({ slot, value }) => ({ kind: "decision", slot, value: decodeValue(value) }) as const,
-    );
-    return { decisions, next };
-  }
-
   async #end(): Promise<void> {
     this.#options.onStopping?.();
-    clearInterval(this.#advancing);
-    this.#requests.close();
+    for (const timer of this.#timers) clearInterval(timer);
+    const reason = "this replica is shutting down; ask another one";
+    this.#requests.close(reason);
     // The answers of `close` leave first.
     await new Promise((resolve) => setImmediate(resolve));
-    for (const stream of this.#streams)
-      stream.end(grpc.status.UNAVAILABLE, "this replica is shutting down; ask another one");
+    this.#front.end(reason);
     for (const link of this.#leaders.values()) link.close();
     await Promise.all([this.#driver.stop(), this.#server.stop()]);
     await this.#options.store.close();

@@ -2,7 +2,8 @@ import * as grpc from "@grpc/grpc-js";
 import type { Command, Refusal } from "@synod/core";
 import type { Answer, Engine } from "@synod/state-machine";
 import type { Response } from "@synod/wire";
-import { isOpening, OwnSession } from "./own-session.js";
+import { OwnSession } from "./own-session.js";
+import { isOwnSystemCommand } from "./system-commands.js";
 
 /** What a replica's front needs of the rest. */
 export interface RequestsOptions {
@@ -61,7 +62,8 @@ export class Requests {
   readonly #waiting = new Map<string, Waiter[]>();
   readonly #groups = new Set<WaitingGroup>();
   #count = 0;
-  #closed = false;
+  /** Why nothing is taken any more. */
+  #closed: string | undefined;
 
   constructor(options: RequestsOptions) {
     this.#options = options;
@@ -125,13 +127,13 @@ export class Requests {
     }
   }
 
-  /** Answers everybody who waits, and whoever comes after. */
-  close(): void {
-    this.#closed = true;
+  /** Answers everybody who waits, and whoever comes after, with UNAVAILABLE: the client asks another replica. */
+  close(reason: string): void {
+    this.#closed ??= reason;
     this.#own.close();
     for (const group of [...this.#groups]) {
       clearTimeout(group.timer);
-      for (const waiter of group.waiters) this.#settle(waiter, shuttingDown(waiter.asked));
+      for (const waiter of group.waiters) this.#settle(waiter, unavailable(waiter.asked, reason));
     }
   }
 
@@ -145,12 +147,12 @@ export class Requests {
 
   /** The answer to what need not, or must not, be proposed. */
   #answerNow(asked: Command): Answer | Response | undefined {
-    if (this.#closed) return shuttingDown(asked);
+    if (this.#closed !== undefined) return unavailable(asked, this.#closed);
     if (this.#count > this.#maxWaiting) {
       const details = `${this.#maxWaiting} commands wait in this replica already; try again later`;
       return failure(asked, grpc.status.RESOURCE_EXHAUSTED, details);
     }
-    if (isOpening(asked)) return undefined;
+    if (isOwnSystemCommand(asked)) return undefined;
     const { engine } = this.#options;
     const executed = asked.clientId === "" ? undefined : engine.answerTo(asked);
     if (executed) return executed;
@@ -240,6 +242,6 @@ function failure(asked: Command, status: number, message: string): Response {
   return { clientId: asked.clientId, sequence: asked.sequence, status, message, response: noBytes, slot: 0 };
 }
 
-function shuttingDown(asked: Command): Response {
-  return failure(asked, grpc.status.UNAVAILABLE, "this replica is shutting down; ask another one");
+function unavailable(asked: Command, reason: string): Response {
+  return failure(asked, grpc.status.UNAVAILABLE, reason);
 }

@@ -160,9 +160,10 @@ test("closing answers everybody who waits, and whoever comes after", () => {
   requests.start();
   submit(sum(1));
   submit(anonymous(1));
-  requests.close();
+  requests.close("gone");
   submit(sum(2));
   expect(answers.map(({ status }) => status)).toEqual(Array(3).fill(grpc.status.UNAVAILABLE));
+  expect(answers.map(({ message }) => message)).toEqual(Array(3).fill("gone"));
   expect(requests.waiting).toBe(0);
 });
 

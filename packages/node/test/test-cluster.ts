@@ -2,7 +2,12 @@ import { once } from "node:events";
 import net, { type AddressInfo } from "node:net";
 import * as grpc from "@grpc/grpc-js";
 import { type Configuration, defaultLimits, type Genesis, type Limits } from "@synod/core";
-import { calculatorService, keyValueService, lockService } from "@synod/state-machine";
+import {
+  calculatorService,
+  keyValueService,
+  lockService,
+  type ReplicatedService,
+} from "@synod/state-machine";
 import { MemoryAcceptorDisk, MemoryReplicaDisk } from "@synod/storage";
 import { descriptorSet, loadServices, type PlainMessage } from "@synod/wire";
 import { vi } from "vitest";
@@ -29,6 +34,8 @@ export class TestCluster {
   readonly hosts = new Map<string, Host>();
   readonly fatal: { id: string; code: number; error: unknown }[] = [];
   readonly logged: { fields: object; text: string }[] = [];
+  /** What a replica runs from its next start on, where it is not the built-in services. */
+  readonly services = new Map<string, readonly ReplicatedService[]>();
   readonly #acceptorDisks = new Map<string, MemoryAcceptorDisk>();
   readonly #replicaDisks = new Map<string, MemoryReplicaDisk>();
   readonly #clients: grpc.Client[] = [];
@@ -192,7 +199,7 @@ export class TestCluster {
     return new ReplicaHost({
       ...options,
       store: replicaDisk.open({ id, clusterId, flushEveryMs: 5, onFailure }),
-      services: [keyValueService, calculatorService, lockService],
+      services: this.services.get(id) ?? [keyValueService, calculatorService, lockService],
     });
   }
 

@@ -31,7 +31,7 @@ export interface Context<E> {
    * still while nothing is decided and nothing scheduled: for spans of time, not for telling the date.
    */
   readonly time: Date;
-  /** Of the service, in force. */
+  /** Of the service, in force: from `oldestVersion` to `version` of its definition. The same on every replica. */
   readonly version: number;
   /** The caller's session; undefined for a command that was scheduled. */
   readonly client: { readonly id: string; readonly sequence: bigint } | undefined;
@@ -63,7 +63,6 @@ export interface BoundError {
 /** What contexts of a loaded service share. */
 export interface ContextSource {
   readonly service: string;
-  readonly version: number;
   readonly errors: ReadonlyMap<string, BoundError>;
   /** Encodes the request of a command; undefined when there is no such command. */
   readonly requests: ReadonlyMap<string, (request: unknown) => Uint8Array>;
@@ -92,7 +91,7 @@ export class HandlerContext {
   }
 
   get version(): number {
-    return this.#source.version;
+    return this.#call.version;
   }
 
   get client(): { readonly id: string; readonly sequence: bigint } | undefined {

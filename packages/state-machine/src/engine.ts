@@ -26,10 +26,20 @@ import {
   encodeConfiguration,
   sessionPrefix,
 } from "./layout.js";
-import { timeLimits } from "./limits.js";
-import { advancesTime, encodeOpenedSession, openSessionService, opensSession } from "./open-session.js";
+import { checkpointLimits, timeLimits } from "./limits.js";
+import type { Checkpoint, Divergence } from "./reports.js";
 import type { BoundService, Rejection } from "./service.js";
+import { System } from "./system.js";
+import {
+  encodeSaid,
+  installServiceMethod,
+  type Offer,
+  type Report,
+  systemCommandOf,
+  systemService,
+} from "./system-command.js";
 import { type ServiceSpace, serviceSpace } from "./transaction.js";
+import type { Lacking } from "./versions.js";
 import type { PendingWrite } from "./write-set.js";
 
 /** What a slot decided, its batch decoded. */
@@ -90,6 +100,7 @@ export class Engine {
   readonly #services = new Map<string, Installed>();
   readonly #onHandlerError: (error: HandlerError) => void;
   readonly #sessions: SessionTable;
+  readonly #system: System;
   readonly #configurations: Configurations;
   readonly #slotHash = new SlotHash();
   #appliedSlot = 0;
@@ -99,6 +110,8 @@ export class Engine {
   #scheduled = 0;
   #scheduleChanged = false;
   #hash: Uint8Array = new Uint8Array(32);
+  #checkpointRevision = 0;
+  #bytesSinceCheckpoint = 0;
 
   constructor(options: EngineOptions) {
     const { state, genesis, services, onHandlerError } = options;
@@ -106,25 +119,33 @@ export class Engine {
     this.#state = state;
     this.#onHandlerError = onHandlerError;
     for (const service of services) {
-      if (service.name === openSessionService || this.#services.has(service.name)) {
+      if (service.name === systemService || this.#services.has(service.name)) {
         throw new TypeError(
-          `services: expected each name once and none to be ${openSessionService}, found ${service.name}`,
+          `services: expected each name once and none to be ${systemService}, found ${service.name}`,
         );
       }
       this.#services.set(service.name, { service, space: serviceSpace(service.name) });
     }
     const stored = state.get(appliedKey);
     if (stored !== undefined) {
-      const { slot, revision, logTimeMs, hash } = decodeApplied(stored);
-      this.#logTimeMs = logTimeMs;
-      this.#appliedSlot = slot;
-      this.#revision = revision;
-      this.#hash = hash;
+      const applied = decodeApplied(stored);
+      this.#logTimeMs = applied.logTimeMs;
+      this.#appliedSlot = applied.slot;
+      this.#revision = applied.revision;
+      this.#checkpointRevision = applied.checkpointRevision;
+      this.#bytesSinceCheckpoint = applied.bytesSinceCheckpoint;
+      this.#hash = applied.hash;
     }
     const known: RulingConfiguration[] = [];
     for (const [, value] of state.range(configurationRange)) known.push(decodeConfiguration(value));
     this.#configurations = new Configurations(genesis, known);
     this.#sessions = new SessionTable(state, sessionPrefix, options.sessionLimits);
+    this.#system = new System({
+      state,
+      sessions: this.#sessions,
+      offers: this.offers,
+      configurations: () => this.#configurations.known.map(({ configuration }) => configuration),
+    });
     const waiting = scheduledIn(state);
     this.#nextDueMs = waiting.nextDueMs;
     this.#scheduled = waiting.count;
@@ -165,10 +186,77 @@ export class Engine {
     return this.#sessions.size;
   }
 
+  /** What this replica's build can run. */
+  get offers(): readonly Offer[] {
+    return [...this.#services.values()].map(({ service: { name, oldestVersion, version } }) => ({
+      service: name,
+      oldest: oldestVersion,
+      newest: version,
+    }));
+  }
+
+  /** The versions decided so far, by service; 0 for one that was taken out of use. */
+  get versions(): ReadonlyMap<string, number> {
+    return this.#system.versions.all;
+  }
+
+  /** What applying the next slot would need and this replica does not have (rule 26): it must not be applied then. */
+  lackingFor(decided: Decided): Lacking | undefined {
+    return this.#system.lackingFor(decided.kind === "batch" ? decided.commands : []);
+  }
+
+  /** This replica differs from the others (rule 27): it must apply nothing more. */
+  get divergence(): Divergence | undefined {
+    return this.#system.reports.divergence;
+  }
+
+  /** This replica's checkpoints, oldest first; only the newest are kept. */
+  get checkpoints(): readonly Checkpoint[] {
+    return this.#system.reports.checkpoints;
+  }
+
+  /** Commands were executed since the last checkpoint. */
+  get beyondCheckpoint(): boolean {
+    return this.#revision > this.#checkpointRevision;
+  }
+
+  /** The last reports decided, by replica. */
+  get reports(): ReadonlyMap<string, Report> {
+    return this.#system.reports.latest;
+  }
+
+  /** A majority of the replicas has everything up to this slot on disk (rule 18). */
+  get trimPoint(): number {
+    return this.#system.reports.trimPoint;
+  }
+
+  /**
+   * Commands to go before these in their batch: they say which version of a service is in force from its first command on
+   * (rule 26). None for services that have been used.
+   */
+  installationsFor(commands: readonly Command[]): readonly Command[] {
+    const fresh = new Set<BoundService>();
+    for (const { service } of commands) {
+      const installed = this.#services.get(service);
+      if (installed !== undefined && this.#system.versions.inForce(service) === undefined)
+        fresh.add(installed.service);
+    }
+    return [...fresh].map(({ name, version }) => ({
+      clientId: "installation",
+      sequence: 1,
+      acknowledged: 0,
+      service: systemService,
+      method: installServiceMethod,
+      request: encodeSaid({ service: name, version }),
+    }));
+  }
+
   /** For the edge: what would keep this request from being executed, whatever the state. Costs no slot. */
   validate(service: string, method: string, request: Uint8Array): Rejection | undefined {
     const installed = this.#services.get(service);
-    return installed === undefined ? this.#noService(service) : installed.service.validate(method, request);
+    if (installed === undefined) return noService(service);
+    const version = this.#system.versions.inForce(service) ?? installed.service.version;
+    return version === 0 ? outOfUse(service) : installed.service.validate(method, request, version);
   }
 
   /** For the edge: the answer to a command that has been executed already; undefined if that is not known here. */
@@ -191,7 +279,7 @@ export class Engine {
             Status.invalidArgument,
             `${service}/${method} is a command: only queries can be read locally`,
           )
-        : this.#execute(command, slot, 0);
+        : this.#execute(command, slot, 0, this.#services.get(service)?.service.version);
     return answered(command, { status, message, response, slot, details }, false);
   }
 
@@ -206,6 +294,7 @@ export class Engine {
     let answers: readonly Answer[] = [];
     if (decided.kind === "batch") {
       this.#advance(decided.logTimeMs ?? 0);
+      this.#system.begin(decided.commands);
       answers = decided.commands.map((command, index) => this.#perform(command, slot, index));
       this.#runDue(slot, decided.commands.length);
       this.#sessions.settle();
@@ -214,11 +303,30 @@ export class Engine {
     }
     this.#appliedSlot = slot;
     this.#hash = this.#slotHash.finish();
+    this.#checkpoint(slot, this.#system.settle());
     this.#state.put(
       appliedKey,
-      encodeApplied({ slot, revision: this.#revision, logTimeMs: this.#logTimeMs, hash: this.#hash }),
+      encodeApplied({
+        slot,
+        revision: this.#revision,
+        logTimeMs: this.#logTimeMs,
+        checkpointRevision: this.#checkpointRevision,
+        bytesSinceCheckpoint: this.#bytesSinceCheckpoint,
+        hash: this.#hash,
+      }),
     );
     return answers;
+  }
+
+  /** Notes the hash where it is asked for, and from time to time, but not before another command was executed. */
+  #checkpoint(slot: number, asked: boolean): void {
+    const { maxSlots, maxBytes } = checkpointLimits;
+    const last = this.checkpoints.at(-1)?.slot ?? 0;
+    const due = asked || slot - last >= maxSlots || this.#bytesSinceCheckpoint >= maxBytes;
+    if (!due || !this.beyondCheckpoint) return;
+    this.#system.reports.note(slot, this.#hash);
+    this.#checkpointRevision = this.#revision;
+    this.#bytesSinceCheckpoint = 0;
   }
 
   /** sha256, hex, over all keys and values of the state in order. Reads everything: for tests and comparisons. */
@@ -294,13 +402,9 @@ export class Engine {
 
   #answer(command: Command, slot: number, index: number): Answer {
     const at = { slot, index };
-    if (opensSession(command)) {
-      const response = encodeOpenedSession(this.#sessions.open(at));
-      return answered(command, { status: Status.ok, message: "", response, slot }, false);
-    }
-    if (advancesTime(command)) {
-      return answered(command, { status: Status.ok, message: "", response: noBytes, slot }, false);
-    }
+    this.#bytesSinceCheckpoint += command.request.length;
+    const said = systemCommandOf(command);
+    if (said !== undefined) return answered(command, { ...this.#system.execute(said, at), slot }, false);
     const verdict = this.#sessions.judge(command);
     if (verdict.kind === "refuse")
       return answered(command, { ...failed(verdict.status, verdict.message), slot }, false);
@@ -337,16 +441,21 @@ export class Engine {
     }
   }
 
-  #execute(command: Command, slot: number, index: number): Outcome {
+  /** @param uninstalled the version to run where none is in force yet; none, unless given */
+  #execute(command: Command, slot: number, index: number, uninstalled?: number): Outcome {
     const { method, request, clientId, sequence } = command;
     const installed = this.#services.get(command.service);
+    const version = this.#system.versions.inForce(command.service) ?? uninstalled;
+    const rejection = version === undefined ? notInUse(command.service) : outOfUse(command.service);
+    if (!version) return failed(rejection.status, rejection.message);
     if (installed === undefined) {
-      const { status, message } = this.#noService(command.service);
+      const { status, message } = noService(command.service);
       return failed(status, message);
     }
     const call: Call = {
       service: installed.service,
       space: installed.space,
+      version,
       method,
       request,
       slot,
@@ -366,13 +475,25 @@ export class Engine {
     this.#slotHash.bytes(ruling);
     this.#state.put(configurationKey(configuration.number), ruling);
   }
+}
 
-  #noService(name: string): Rejection {
-    return {
-      status: Status.unimplemented,
-      message: `there is no replicated service "${name.slice(0, 64)}" here`,
-    };
-  }
+function noService(name: string): Rejection {
+  return {
+    status: Status.unimplemented,
+    message: `there is no replicated service "${name.slice(0, 64)}" here`,
+  };
+}
+
+function outOfUse(name: string): Rejection {
+  return { status: Status.unimplemented, message: `service ${name} was taken out of use` };
+}
+
+/** Every batch says what its services need; so a replica is known not to have this one, or the batch is nobody's. */
+function notInUse(name: string): Rejection {
+  return {
+    status: Status.failedPrecondition,
+    message: `service "${name.slice(0, 64)}" is not in use: not every replica offers the version that was to be used`,
+  };
 }
 
 function answered(command: Command, answer: StoredAnswer, repeated: boolean): Answer {

@@ -29,6 +29,8 @@ export interface HandlerError {
 export interface Call {
   readonly service: BoundService;
   readonly space: ServiceSpace;
+  /** In force. */
+  readonly version: number;
   readonly method: string;
   readonly request: Uint8Array;
   readonly slot: number;
@@ -81,6 +83,10 @@ class EngineCallContext implements CallContext {
     return this.#call.revision;
   }
 
+  get version(): number {
+    return this.#call.version;
+  }
+
   get timeMs(): number {
     return this.#call.timeMs;
   }
@@ -124,7 +130,7 @@ class EngineCallContext implements CallContext {
 export function run(state: OrderedMap, call: Call, onHandlerError: (error: HandlerError) => void): Outcome {
   let tx: EngineTransaction | undefined;
   try {
-    const prepared = call.service.prepare(call.method, call.request);
+    const prepared = call.service.prepare(call.method, call.request, call.version);
     if (isRejection(prepared)) return failed(prepared.status, cut(prepared.message));
     const { definition, codec, request } = prepared;
     const opened = new EngineTransaction(state, call.space, definition.kind === "command", call.scheduled);

@@ -14,13 +14,7 @@ export { type Answer, type Decided, Engine, type EngineOptions } from "./engine.
 export type { HandlerError } from "./execution.js";
 export { NotDeterministic } from "./guard.js";
 export type { KeyKind, KeyPart } from "./key.js";
-export { commandLimits, timeLimits } from "./limits.js";
-export {
-  advanceTimeMethod,
-  openedSession,
-  openSessionMethod,
-  openSessionService,
-} from "./open-session.js";
+export { checkpointLimits, commandLimits, timeLimits } from "./limits.js";
 export {
   type Change,
   type Definition,
@@ -29,10 +23,25 @@ export {
   type ServiceBuilder,
   type Watch,
 } from "./replicated-service.js";
+export type { Checkpoint, Divergence } from "./reports.js";
 export type { BoundService, Rejection } from "./service.js";
 // The services that come with Synod.
 export { calculatorService } from "./services/calculator.js";
 export { keyValueService } from "./services/key-value.js";
 export { keyValueLimits } from "./services/key-value-request.js";
 export { lockLimits, lockService } from "./services/lock.js";
+export {
+  advanceTimeMethod,
+  checkpointMethod,
+  encodeSaid,
+  type Offer,
+  openedSession,
+  openSessionMethod,
+  type Report,
+  reportMethod,
+  type ServiceVersion,
+  switchVersionMethod,
+  systemService,
+} from "./system-command.js";
 export type { RangeOptions, ReadTransaction, Table, TableOptions, Transaction } from "./table.js";
+export { type Lacking, offerText } from "./versions.js";

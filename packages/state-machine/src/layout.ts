@@ -6,11 +6,19 @@ import type { Configuration, Member, RulingConfiguration } from "@synod/core";
  *   "a"                              slot applied, commands executed, log time, hash
  *   "c" number                       the configuration with that number, and the first slot it rules
  *   "d" …, "e" …                     commands that wait for log time (due.ts)
+ *   "h" slot                         this replica's own hash at a checkpoint (reports.ts)
+ *   "o" replica                      the last report of a replica
+ *   "p"                              the trim point
+ *   "r" slot, replica                the hash that a replica reported for a slot
  *   "s" …                            sessions (core/src/session.ts)
  *   "t" service name, 0, key         what a service stored; no name holds a 0, so no service sees another's keys
+ *   "v" service name                 the version of a service in force (versions.ts)
+ *   "x"                              how this replica differs from the others, if it does
  */
 export const appliedKey: Uint8Array = Buffer.from("a");
 export const sessionPrefix: Uint8Array = Buffer.from("s");
+export const trimPointKey: Uint8Array = Buffer.from("p");
+export const divergenceKey: Uint8Array = Buffer.from("x");
 const configurationPrefix = "c";
 
 export function servicePrefix(service: string): Uint8Array {
@@ -26,41 +34,88 @@ export interface Applied {
   readonly slot: number;
   readonly revision: number;
   readonly logTimeMs: number;
+  /** Commands executed at the last checkpoint. */
+  readonly checkpointRevision: number;
+  /** Bytes of the commands decided since. */
+  readonly bytesSinceCheckpoint: number;
   readonly hash: Uint8Array;
 }
 
-const appliedHeadBytes = 24;
+const appliedHeadBytes = 40;
 
-export function encodeApplied({ slot, revision, logTimeMs, hash }: Applied): Uint8Array {
+export function encodeApplied(applied: Applied): Uint8Array {
+  const { slot, revision, logTimeMs, checkpointRevision, bytesSinceCheckpoint, hash } = applied;
   const bytes = Buffer.alloc(appliedHeadBytes + hash.length);
-  bytes.writeBigUInt64BE(BigInt(slot), 0);
-  bytes.writeBigUInt64BE(BigInt(revision), 8);
-  bytes.writeBigUInt64BE(BigInt(logTimeMs), 16);
+  [slot, revision, logTimeMs, checkpointRevision, bytesSinceCheckpoint].forEach((number, index) => {
+    bytes.writeBigUInt64BE(BigInt(number), 8 * index);
+  });
   bytes.set(hash, appliedHeadBytes);
   return bytes;
 }
 
 export function decodeApplied(stored: Uint8Array): Applied {
   const bytes = Buffer.from(stored);
+  const number = (index: number) => Number(bytes.readBigUInt64BE(8 * index));
   return {
-    slot: Number(bytes.readBigUInt64BE(0)),
-    revision: Number(bytes.readBigUInt64BE(8)),
-    logTimeMs: Number(bytes.readBigUInt64BE(16)),
+    slot: number(0),
+    revision: number(1),
+    logTimeMs: number(2),
+    checkpointRevision: number(3),
+    bytesSinceCheckpoint: number(4),
     hash: bytes.subarray(appliedHeadBytes),
   };
 }
 
 export function configurationKey(number: number): Uint8Array {
-  const bytes = Buffer.alloc(9);
-  bytes.write(configurationPrefix);
-  bytes.writeBigUInt64BE(BigInt(number), 1);
-  return bytes;
+  return numberKey(configurationPrefix, number);
 }
 
-export const configurationRange = {
-  from: Buffer.from(configurationPrefix),
-  until: Buffer.from("d"),
-};
+/** Sorts by number. */
+function numberKey(prefix: string, number: number, rest = ""): Uint8Array {
+  const bytes = Buffer.alloc(9);
+  bytes.write(prefix);
+  bytes.writeBigUInt64BE(BigInt(number), 1);
+  return rest === "" ? bytes : Buffer.concat([bytes, Buffer.from(rest)]);
+}
+
+function rangeOf(prefix: string) {
+  return { from: Buffer.from(prefix), until: Buffer.from([prefix.charCodeAt(0) + 1]) };
+}
+
+const checkpointPrefix = "h";
+export const checkpointRange = rangeOf(checkpointPrefix);
+
+export function checkpointKey(slot: number): Uint8Array {
+  return numberKey(checkpointPrefix, slot);
+}
+
+const reportPrefix = "o";
+export const reportRange = rangeOf(reportPrefix);
+
+export function reportKey(replica: string): Uint8Array {
+  return Buffer.from(reportPrefix + replica);
+}
+
+const reportedHashPrefix = "r";
+export const reportedHashRange = rangeOf(reportedHashPrefix);
+
+export function reportedHashKey(slot: number, replica: string): Uint8Array {
+  return numberKey(reportedHashPrefix, slot, replica);
+}
+
+/** Of a key that begins with a letter and a slot. */
+export function slotOfKey(key: Uint8Array): number {
+  return Number(Buffer.from(key).readBigUInt64BE(1));
+}
+
+const versionPrefix = "v";
+export const versionRange = rangeOf(versionPrefix);
+
+export function versionKey(service: string): Uint8Array {
+  return Buffer.from(versionPrefix + service);
+}
+
+export const configurationRange = rangeOf(configurationPrefix);
 
 /** Field by field, so that the bytes do not depend on the order in which a codec set the properties. */
 export function encodeConfiguration({ from, configuration }: RulingConfiguration): Uint8Array {

@@ -31,3 +31,11 @@ export const timeLimits = Object.freeze({
   /** UTF-16 units of a scheduled command's id. */
   maxIdLength: 512,
 });
+
+/** How often the state's hash is noted and reported (rules 18, 27), besides where a checkpoint is asked for. Replicated behaviour. */
+export const checkpointLimits = Object.freeze({
+  /** Slots from one checkpoint to the next, at most, while commands are executed. */
+  maxSlots: 256,
+  /** Bytes of decided commands from one checkpoint to the next, at most. */
+  maxBytes: 16 << 20,
+});

@@ -6,12 +6,14 @@ import type { ByteTransaction } from "./transaction.js";
 import { type BoundTable, boundTable, TypedTransaction } from "./typed-transaction.js";
 
 type Handler = (tx: TypedTransaction, request: unknown, context: HandlerContext) => unknown;
-type Validation = (request: unknown) => string | undefined;
+type Validation = (request: unknown, version: number) => string | undefined;
 
 /** What `define` was given; the compiler has checked it against generated types, and `load` checks it against the proto. */
 export interface LoadedDefinition {
   readonly name: string;
   readonly version: number;
+  readonly oldestVersion: number | undefined;
+  readonly since: Readonly<Record<string, number>>;
   readonly descriptors: Uint8Array;
   readonly tables: readonly TableDefinition[];
   readonly errors: Readonly<Record<string, ErrorSpec>>;
@@ -27,7 +29,7 @@ const maxTableNameLength = 64;
 
 /** Binds a definition to the codecs of its proto. Throws, naming every problem, if the two do not agree. */
 export function load(definition: LoadedDefinition, loader: DescriptorLoader): BoundService {
-  const { name, version } = definition;
+  const { name } = definition;
   const described = loader(definition.descriptors);
   const service = described.services.get(name);
   if (service === undefined) {
@@ -38,7 +40,7 @@ export function load(definition: LoadedDefinition, loader: DescriptorLoader): Bo
   }
   const problems: string[] = [];
   for (const method of service.methods.values()) problems.push(...methodProblems(definition, method));
-  problems.push(...strangers(definition, service.methods));
+  problems.push(...strangers(definition, service.methods), ...sinceProblems(definition));
   const tables = loadTables(definition, described, problems);
   const errors = loadErrors(definition, described, problems);
   if (problems.length > 0)
@@ -49,33 +51,35 @@ export function load(definition: LoadedDefinition, loader: DescriptorLoader): Bo
       return [method, encodeRequest];
     }),
   );
-  const source: ContextSource = { service: name, version, errors, requests };
+  const source: ContextSource = { service: name, errors, requests };
   const methods = new Map<string, BoundMethod>();
   for (const method of service.methods.values()) {
     const command = definition.commands[method.name];
     const handler = command ?? definition.queries[method.name];
     if (handler === undefined) continue;
     const kind = command === undefined ? "query" : "command";
-    methods.set(
-      method.name,
-      boundMethod(kind, handler, definition.validate[method.name], method, tables, source),
-    );
+    const execute = executing(handler, tables, source);
+    const more = { validate: definition.validate[method.name], since: definition.since[method.name] };
+    methods.set(method.name, {
+      definition: { kind, execute, ...more } as BoundMethod["definition"],
+      codec: method,
+    });
   }
-  return new BoundService(name, version, methods, Object.keys(definition.watches));
+  return new BoundService(name, definition, methods, Object.keys(definition.watches));
 }
 
-function boundMethod(
-  kind: "command" | "query",
-  handler: Handler,
-  validate: Validation | undefined,
-  codec: DescribedMethod,
-  tables: ReadonlyMap<object, BoundTable>,
-  source: ContextSource,
-): BoundMethod {
-  const execute = (tx: ByteTransaction, request: unknown, call: CallContext) =>
-    handler(new TypedTransaction(tx, tables, source.version), request, new HandlerContext(call, source));
-  const definition = validate === undefined ? { kind, execute } : { kind, execute, validate };
-  return { definition: definition as BoundMethod["definition"], codec };
+function executing(handler: Handler, tables: ReadonlyMap<object, BoundTable>, source: ContextSource) {
+  return (tx: ByteTransaction, request: unknown, call: CallContext) =>
+    handler(new TypedTransaction(tx, tables, call.version), request, new HandlerContext(call, source));
+}
+
+/** A method that comes after the newest version would never be there. */
+function sinceProblems({ since, version }: LoadedDefinition): string[] {
+  return Object.entries(since).flatMap(([method, first]) =>
+    Number.isSafeInteger(first) && first >= 1 && first <= version
+      ? []
+      : [`since.${method}: expected a version from 1 to ${version}, found ${first}`],
+  );
 }
 
 function methodProblems(definition: LoadedDefinition, method: DescribedMethod): string[] {
@@ -131,7 +135,7 @@ function handlerProblems(definition: LoadedDefinition, group: Group, name: strin
 
 /** Handlers of methods that the proto does not have. */
 function strangers(definition: LoadedDefinition, methods: ReadonlyMap<string, unknown>): string[] {
-  const places = [...groups, "validate"] as const;
+  const places = [...groups, "validate", "since"] as const;
   return places.flatMap((place) =>
     Object.keys(definition[place])
       .filter((name) => !methods.has(name))

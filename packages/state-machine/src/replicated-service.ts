@@ -55,8 +55,15 @@ type NoClientStreaming<H> = [ClientStreaming<H>] extends [never]
 
 /** `P`, `H`: the generated ProtoGrpcType and handlers; `E`: declared errors; `C`: which methods are commands. */
 export type Definition<P, H, E extends Record<string, ErrorSpec>, C extends Unary<H>> = {
-  /** Of the handlers' behaviour, from 1. */
+  /**
+   * Of the handlers' behaviour, from 1: the newest that these handlers can run. It is in force at once in a cluster that
+   * never used the service; elsewhere from when a switch to it is decided.
+   */
   readonly version: number;
+  /** The oldest that they can run, by what `context.version` says; `version` when absent. */
+  readonly oldestVersion?: number;
+  /** Methods that came with a later version than 1: before it is in force there is no such method, on any replica. */
+  readonly since?: { readonly [M in Unary<H>]?: number };
   readonly errors: E & { readonly [N in keyof E]: { readonly detail?: MessageName<P> } };
   /** Executed once each, in the order of the log. */
   readonly commands: {
@@ -76,9 +83,11 @@ export type Definition<P, H, E extends Record<string, ErrorSpec>, C extends Unar
   };
   /**
    * What is wrong with a request, in words; undefined if nothing is: answered with INVALID_ARGUMENT. Sees the request
-   * only. Runs before a command costs a place in the log, and again where it is executed.
+   * and the version in force only. Runs before a command costs a place in the log, and again where it is executed.
    */
-  readonly validate?: { readonly [M in Unary<H>]?: (request: RequestOf<H[M]>) => string | undefined };
+  readonly validate?: {
+    readonly [M in Unary<H>]?: (request: RequestOf<H[M]>, version: number) => string | undefined;
+  };
 } & Watches<H> &
   NoClientStreaming<H>;
 
@@ -91,7 +100,9 @@ declare const callsType: unique symbol;
 export class ReplicatedService<Calls = unknown> {
   declare readonly [callsType]?: Calls;
   readonly name: string;
+  /** The newest that it can run. */
   readonly version: number;
+  readonly oldestVersion: number;
   /** A google.protobuf.FileDescriptorSet with all imports. */
   readonly descriptors: Uint8Array;
   readonly #definition: LoadedDefinition;
@@ -99,6 +110,7 @@ export class ReplicatedService<Calls = unknown> {
   constructor(definition: LoadedDefinition) {
     this.name = definition.name;
     this.version = definition.version;
+    this.oldestVersion = definition.oldestVersion ?? definition.version;
     this.descriptors = definition.descriptors;
     this.#definition = definition;
   }
@@ -151,14 +163,16 @@ export function replicatedService<P, H>(options: {
       return definition as never;
     },
     define(definition) {
-      const problems = nameProblems(name, definition.version);
+      const problems = nameProblems(name, definition.version, definition.oldestVersion);
       if (problems.length > 0)
         throw new TypeError(`service ${name} is not well defined:\n  ${problems.join("\n  ")}`);
-      const { version, errors, commands, queries, validate = {} } = definition;
+      const { version, oldestVersion, since = {}, errors, commands, queries, validate = {} } = definition;
       const { watches = {} } = definition as { watches?: object };
       return new ReplicatedService({
         name,
         version,
+        oldestVersion,
+        since,
         descriptors,
         tables,
         errors,

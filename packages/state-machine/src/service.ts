@@ -20,6 +20,8 @@ export interface CallContext {
   readonly slot: number;
   /** Grows with every command executed, by whatever service. */
   readonly revision: number;
+  /** The version of the service that is in force. */
+  readonly version: number;
   /** Log time, in milliseconds. */
   readonly timeMs: number;
   /** Undefined for a command that was scheduled. */
@@ -39,8 +41,10 @@ export interface CallContext {
 }
 
 interface Method<Request, Tx, Response> {
+  /** The first version of the service that has the method; 1 when absent. */
+  readonly since?: number | undefined;
   /** What is wrong with a request, in words; undefined if nothing is. Sees the request only; runs before proposing too. */
-  validate?(request: Request): string | undefined;
+  validate?(request: Request, version: number): string | undefined;
   /** Synchronous, and deterministic: no clock, randomness, timers, I/O or state outside of `tx`. */
   execute(tx: Tx, request: Request, context: CallContext): Response;
 }
@@ -97,19 +101,22 @@ export interface PreparedCall extends BoundMethod {
 /** A service as the engine runs it, on keys and values of bytes. */
 export class BoundService {
   readonly name: string;
+  /** The newest version that it can run. */
   readonly version: number;
+  readonly oldestVersion: number;
   /** Methods that stream changes; they are no commands, so no batch holds one. */
   readonly watchNames: readonly string[];
   readonly #methods: ReadonlyMap<string, BoundMethod>;
 
   constructor(
     name: string,
-    version: number,
+    versions: { readonly version: number; readonly oldestVersion?: number | undefined },
     methods: ReadonlyMap<string, BoundMethod>,
     watchNames: readonly string[] = [],
   ) {
     this.name = name;
-    this.version = version;
+    this.version = versions.version;
+    this.oldestVersion = versions.oldestVersion ?? versions.version;
     this.watchNames = watchNames;
     this.#methods = methods;
   }
@@ -129,9 +136,9 @@ export class BoundService {
    * What would keep this request from being executed, whatever the state; undefined if nothing would. For the edge:
    * what is rejected here changes nothing and costs no slot.
    */
-  validate(method: string, request: Uint8Array): Rejection | undefined {
+  validate(method: string, request: Uint8Array, version: number): Rejection | undefined {
     try {
-      const prepared = this.prepare(method, request);
+      const prepared = this.prepare(method, request, version);
       if (!isRejection(prepared)) return undefined;
       const { status, message, detail } = prepared;
       return { status, message: detail === undefined ? message : `${message}: ${detail}` };
@@ -140,10 +147,13 @@ export class BoundService {
     }
   }
 
-  /** Decodes and validates. Throws what the service's own `validate` throws. */
-  prepare(method: string, request: Uint8Array): PreparedCall | Rejection {
+  /**
+   * Decodes and validates. Throws what the service's own `validate` throws.
+   * @param version in force: what came after it is not there yet, also where the build has it
+   */
+  prepare(method: string, request: Uint8Array, version: number): PreparedCall | Rejection {
     const bound = this.#methods.get(method);
-    if (bound === undefined) {
+    if (bound === undefined || (bound.definition.since ?? 1) > version) {
       const message = this.watchNames.includes(method)
         ? `${this.name}/${method} is a watch, which is no command; watches are not served yet`
         : `service ${this.name} has no method "${method.slice(0, 64)}"`;
@@ -167,7 +177,7 @@ export class BoundService {
         detail: error instanceof Error ? error.message : String(error),
       };
     }
-    const problem = definition.validate && guarded(() => definition.validate?.(decoded));
+    const problem = definition.validate && guarded(() => definition.validate?.(decoded, version));
     if (problem !== undefined) return { status: Status.invalidArgument, message: problem };
     return { definition, codec, request: decoded };
   }
@@ -177,8 +187,8 @@ export function isRejection(prepared: PreparedCall | Rejection): prepared is Rej
   return "status" in prepared;
 }
 
-/** What is wrong with a service's name and version. */
-export function nameProblems(name: string, version: number): string[] {
+/** What is wrong with a service's name and versions. */
+export function nameProblems(name: string, version: number, oldestVersion = version): string[] {
   const problems: string[] = [];
   if (!/^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$/.test(name) || name.length > maxNameLength) {
     problems.push(
@@ -187,6 +197,10 @@ export function nameProblems(name: string, version: number): string[] {
   }
   if (!Number.isSafeInteger(version) || version < 1) {
     problems.push(`version: expected a whole number of at least 1, found ${version}`);
+  } else if (!Number.isSafeInteger(oldestVersion) || oldestVersion < 1 || oldestVersion > version) {
+    problems.push(
+      `oldestVersion: expected a whole number from 1 to version ${version}, found ${oldestVersion}`,
+    );
   }
   return problems;
 }
@@ -207,5 +221,5 @@ export function defineService<T extends MethodTypes<T>>(definition: ServiceDefin
   }
   if (problems.length > 0)
     throw new TypeError(`service ${name} is not well defined:\n  ${problems.join("\n  ")}`);
-  return new BoundService(name, version, methods);
+  return new BoundService(name, { version }, methods);
 }

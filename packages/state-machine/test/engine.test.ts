@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { type Answer, type Decided, Engine, openedSession } from "../src/index.js";
 import type { ByteTransaction } from "../src/transaction.js";
-import { builtIn, commandOf, genesis, openCommand, serviceOf, TestMap, World } from "./support.js";
+import { builtIn, commandOf, genesis, inUse, openCommand, serviceOf, TestMap, World } from "./support.js";
 
 vi.setConfig({ testTimeout: 30_000 });
 
@@ -13,6 +13,7 @@ const calculator = "synod.calculator.v1.Calculator";
 const key = Buffer.from("key");
 
 function engineOver(state: OrderedMap, limits = sessionLimits): Engine {
+  inUse(state);
   return new Engine({ state, genesis, services: builtIn, onHandlerError: () => {}, sessionLimits: limits });
 }
 
@@ -82,11 +83,12 @@ describe("the engine", () => {
     expect(engine.appliedSlot).toBe(1);
   });
 
-  it("answers an unknown service or method with UNIMPLEMENTED, and keeps that answer", () => {
+  it("answers an unknown service or method alike, whether its build has it or not, and keeps that answer", () => {
     const world = new World();
     const unknown = world.command("no.v1.Service", "Do", {});
-    expect(world.apply(unknown)).toMatchObject({ status: Status.unimplemented, repeated: false });
-    expect(world.apply(unknown)).toMatchObject({ status: Status.unimplemented, repeated: true });
+    const notInUse = { status: Status.failedPrecondition, message: expect.stringContaining("not in use") };
+    expect(world.apply(unknown)).toMatchObject({ ...notInUse, repeated: false });
+    expect(world.apply(unknown)).toMatchObject({ ...notInUse, repeated: true });
     expect(world.apply(world.command(kv, "Nothing", {}))).toMatchObject({ status: Status.unimplemented });
     expect(world.engine.validate("no.v1.Service", "Do", key)).toMatchObject({ status: Status.unimplemented });
   });

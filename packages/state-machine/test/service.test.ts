@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { commandLimits } from "../src/index.js";
 import { type CallContext, defineService } from "../src/service.js";
 import type { ByteTransaction } from "../src/transaction.js";
-import { serviceOf, TestMap, World } from "./support.js";
+import { inUse, serviceOf, TestMap, World } from "./support.js";
 
 const name = "test.v1.Test";
 const bytes = (text: string) => Buffer.from(text);
@@ -125,7 +125,7 @@ describe("a handler that fails", () => {
       },
     });
     const world = new World([caught]);
-    const engine = world.engineOver(Object.assign(new Broken(), {}));
+    const engine = world.engineOver(inUse(new Broken(), [caught]));
     engine.apply(1, { kind: "batch", commands: [] });
     const open = {
       kind: "batch",

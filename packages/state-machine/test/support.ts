@@ -12,10 +12,11 @@ import {
   type MethodCodec,
   openedSession,
   openSessionMethod,
-  openSessionService,
   type ReplicatedService,
+  systemService,
   timeLimits,
 } from "../src/index.js";
+import { versionKey } from "../src/layout.js";
 import { defineService } from "../src/service.js";
 
 /** An ordered map as plain as can be: sorts when a range is asked for. */
@@ -121,10 +122,16 @@ export function openCommand(nonce = "nonce"): Command {
     clientId: nonce,
     sequence: 1,
     acknowledged: 0,
-    service: openSessionService,
+    service: systemService,
     method: openSessionMethod,
     request: new Uint8Array(0),
   };
+}
+
+/** A state in which these services have been used, in their newest version. */
+export function inUse<Map extends OrderedMap>(map: Map, services = builtIn): Map {
+  for (const { name, version } of services) map.put(versionKey(name), Buffer.from(String(version)));
+  return map;
 }
 
 /** An engine, one open session, and calls one a slot. */
@@ -137,7 +144,7 @@ export class World {
   #sequence = 0;
 
   constructor(services: readonly BoundService[] = builtIn, options: Partial<EngineOptions> = {}) {
-    this.map = new TestMap();
+    this.map = inUse(new TestMap(), services);
     this.#services = services;
     this.engine = this.engineOver(this.map, options);
     const [opened] = this.engine.apply(1, { kind: "batch", commands: [openCommand()] });

@@ -60,3 +60,37 @@ export const logResponse: Codec<LogPage> = codec(messageType<wire.LogResponse>("
     next: check.integer(message?.next, `${field}.next`),
   }),
 });
+
+/** Asks for another version of a replicated service. */
+export interface SwitchVersionRequest {
+  readonly service: string;
+  /** 0 takes the service out of use. */
+  readonly version: number;
+}
+
+export const switchVersionRequest: Codec<SwitchVersionRequest> = codec(
+  messageType<wire.SwitchVersionRequest>("synod.v1.SwitchVersionRequest"),
+  {
+    toWire: ({ service, version }) => ({
+      service,
+      version: check.checked(version, "SwitchVersionRequest.version"),
+    }),
+    fromWire: (message, field) => ({
+      service: check.service(message?.service, `${field}.service`),
+      version: check.integer(message?.version, `${field}.version`),
+    }),
+  },
+);
+
+export interface SwitchedVersion {
+  /** It is in force from the slot after this one. */
+  readonly slot: number;
+}
+
+export const switchVersionResponse: Codec<SwitchedVersion> = codec(
+  messageType<wire.SwitchVersionResponse>("synod.v1.SwitchVersionResponse"),
+  {
+    toWire: ({ slot }) => ({ slot: check.checked(slot, "SwitchVersionResponse.slot") }),
+    fromWire: (message, field) => ({ slot: check.slot(message?.slot, `${field}.slot`) }),
+  },
+);

@@ -51,6 +51,19 @@ export interface ReplicaRoleStatus {
   readonly ballot: Ballot;
   /** On disk through this slot. */
   readonly durableSlot: number;
+  readonly services: readonly ServiceVersionStatus[];
+  /** A majority of the replicas has everything up to this slot on disk. */
+  readonly trimPoint: number;
+}
+
+/** A replicated service as one replica has it. */
+export interface ServiceVersionStatus {
+  readonly name: string;
+  /** 0 when it was taken out of use, or was never used. */
+  readonly inForce: number;
+  /** What the replica's build can run; 0 when it does not have the service. */
+  readonly oldestOffered: number;
+  readonly newestOffered: number;
 }
 
 /** What a role tells about itself. */
@@ -122,6 +135,26 @@ const leaderStatus: Mapping<LeaderRoleStatus, wire.LeaderRoleStatus> = {
   },
 };
 
+const maxServices = 10_000;
+
+const serviceVersion: Mapping<ServiceVersionStatus, wire.ServiceVersionStatus> = {
+  toWire: (message) => ({
+    name: message.name,
+    inForce: check.checked(message.inForce, "ServiceVersionStatus.in_force"),
+    oldestOffered: check.checked(message.oldestOffered, "ServiceVersionStatus.oldest_offered"),
+    newestOffered: check.checked(message.newestOffered, "ServiceVersionStatus.newest_offered"),
+  }),
+  fromWire: (message, field) => {
+    const found = check.present(message, field);
+    return {
+      name: check.service(found.name, `${field}.name`),
+      inForce: check.integer(found.inForce, `${field}.in_force`),
+      oldestOffered: check.integer(found.oldestOffered, `${field}.oldest_offered`),
+      newestOffered: check.integer(found.newestOffered, `${field}.newest_offered`),
+    };
+  },
+};
+
 const replicaStatus: Mapping<ReplicaRoleStatus, wire.ReplicaRoleStatus> = {
   toWire: (message) => ({
     slotOut: check.checked(message.slotOut, "ReplicaRoleStatus.slot_out"),
@@ -132,6 +165,8 @@ const replicaStatus: Mapping<ReplicaRoleStatus, wire.ReplicaRoleStatus> = {
     leader: message.leader,
     ballot: ballotOrNone.toWire(message.ballot),
     durableSlot: check.checked(message.durableSlot, "ReplicaRoleStatus.durable_slot"),
+    services: message.services.map(serviceVersion.toWire),
+    trimPoint: check.checked(message.trimPoint, "ReplicaRoleStatus.trim_point"),
   }),
   fromWire: (message, field) => {
     const found = check.present(message, field);
@@ -145,6 +180,8 @@ const replicaStatus: Mapping<ReplicaRoleStatus, wire.ReplicaRoleStatus> = {
       leader: check.optionalId(found.leader, `${field}.leader`),
       ballot: ballotOrNone.fromWire(found.ballot, `${field}.ballot`),
       durableSlot: check.integer(found.durableSlot, `${field}.durable_slot`),
+      services: check.list(found.services, `${field}.services`, maxServices, serviceVersion.fromWire),
+      trimPoint: check.integer(found.trimPoint, `${field}.trim_point`),
     };
   },
 };

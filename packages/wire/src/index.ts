@@ -25,13 +25,20 @@ export {
   requests,
 } from "./codec-command.js";
 export { fromLeader, toLeader } from "./codec-leader.js";
-export type { LogPage, LogRequest, OpenedSession } from "./codec-replica.js";
+export type {
+  LogPage,
+  LogRequest,
+  OpenedSession,
+  SwitchedVersion,
+  SwitchVersionRequest,
+} from "./codec-replica.js";
 export { maxResponseBytes, type Response, response, responses } from "./codec-response.js";
 export type {
   AcceptorRoleStatus,
   LeaderRoleStatus,
   PeerStatus,
   ReplicaRoleStatus,
+  ServiceVersionStatus,
   Status,
 } from "./codec-status.js";
 export {

@@ -10,7 +10,14 @@ import {
 } from "./codec-acceptor.js";
 import { request, requests } from "./codec-command.js";
 import { fromLeader, submitRequest, submitResponse, toLeader } from "./codec-leader.js";
-import { logRequest, logResponse, openSessionRequest, openSessionResponse } from "./codec-replica.js";
+import {
+  logRequest,
+  logResponse,
+  openSessionRequest,
+  openSessionResponse,
+  switchVersionRequest,
+  switchVersionResponse,
+} from "./codec-replica.js";
 import { response, responses } from "./codec-response.js";
 import { statusRequest, statusResponse } from "./codec-status.js";
 import { services } from "./descriptors.js";
@@ -55,6 +62,7 @@ export const replicaService = {
   Execute: method("synod.v1.Replica", "Execute", request, response),
   ExecuteStream: method("synod.v1.Replica", "ExecuteStream", requests, responses),
   Log: method("synod.v1.Replica", "Log", logRequest, logResponse),
+  SwitchVersion: method("synod.v1.Replica", "SwitchVersion", switchVersionRequest, switchVersionResponse),
 };
 
 export const clusterService = {

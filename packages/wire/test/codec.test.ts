@@ -122,6 +122,8 @@ describe("every message comes back as it was sent", () => {
         leader: "",
         ballot,
         durableSlot: 3,
+        services: [{ name: "bank.v1.Ledger", inForce: 0, oldestOffered: 1, newestOffered: 2 }],
+        trimPoint: 2,
       },
     ];
     for (const state of states) {

@@ -1,3 +1,4 @@
+import { systemService } from "@synod/state-machine";
 import { descriptorSet, type LoadedServices, loadServices, type ServiceMethod } from "@synod/wire";
 
 let known: LoadedServices | undefined;
@@ -20,8 +21,11 @@ export function builtInMethod(service: string, method: string): ServiceMethod {
  */
 export function requestJson(command: { service: string; method: string; request: Uint8Array }): unknown {
   const method = findMethod(command.service, command.method);
-  if (method === undefined) return undefined;
   try {
+    // What Synod's own commands say is JSON already.
+    if (command.service === systemService && command.request.length > 0)
+      return JSON.parse(Buffer.from(command.request).toString());
+    if (method === undefined) return undefined;
     return plain(method.decodeRequest(command.request));
   } catch {
     return undefined;

@@ -1,15 +1,30 @@
-import type { Genesis, OrderedMap } from "@synod/core";
+import { isDeepStrictEqual } from "node:util";
+import type { Command, Genesis, OrderedMap } from "@synod/core";
 import type { DescribedMethod, DescribedService, DescriptorLoader } from "../codec.js";
 import { type Answer, Engine } from "../engine.js";
 import type { HandlerError } from "../execution.js";
 import { timeLimits } from "../limits.js";
-import { openedSession, openSessionMethod, openSessionService } from "../open-session.js";
 import type { ReplicatedService } from "../replicated-service.js";
+import {
+  encodeSaid,
+  openedSession,
+  openSessionMethod,
+  reportMethod,
+  switchVersionMethod,
+  systemService,
+} from "../system-command.js";
+import { offerText } from "../versions.js";
 import { MemoryMap } from "./memory-map.js";
 
 const genesis: Genesis = {
   window: 1,
-  configuration: { number: 1, predecessor: 0, acceptors: [], leaders: [], replicas: [] },
+  configuration: {
+    number: 1,
+    predecessor: 0,
+    acceptors: [],
+    leaders: [],
+    replicas: [{ id: "run", address: "run:1" }],
+  },
 };
 
 /** A command or query that ended with a status other than OK. */
@@ -53,15 +68,9 @@ export class ServiceRun<Calls = unknown> {
     this.#loader = loader;
     this.#engine = this.#start(service);
     this.#described = loader(service.descriptors).services.get(service.name) as DescribedService;
-    const opening = {
-      clientId: "run",
-      sequence: 1,
-      acknowledged: 0,
-      service: openSessionService,
-      method: openSessionMethod,
-      request: new Uint8Array(0),
-    };
-    const [answer] = this.#engine.apply(1, { kind: "batch", commands: [opening], logTimeMs: startMs });
+    const opening = systemCommand(openSessionMethod, new Uint8Array(0));
+    const commands = [opening, this.#report()];
+    const [answer] = this.#engine.apply(1, { kind: "batch", commands, logTimeMs: startMs });
     this.#session = openedSession((answer as Answer).response);
   }
 
@@ -95,7 +104,8 @@ export class ServiceRun<Calls = unknown> {
     };
     this.#error = undefined;
     const { logTimeMs, appliedSlot } = this.#engine;
-    const [answer] = this.#engine.apply(appliedSlot + 1, { kind: "batch", commands: [command], logTimeMs });
+    const commands = [...this.#engine.installationsFor([command]), command];
+    const answer = this.#engine.apply(appliedSlot + 1, { kind: "batch", commands, logTimeMs }).at(-1);
     const { status, response } = answer as Answer;
     // Read through a function: what `apply` may have set is not narrowed away.
     if (status !== 0) throw new CallFailed(method, answer as Answer, this.#lastError()?.error);
@@ -111,9 +121,48 @@ export class ServiceRun<Calls = unknown> {
     }
   }
 
-  /** Goes on with another build of the service, on the same state, as a replica does that is restarted. */
+  /**
+   * Goes on with another build of the service, on the same state, as a replica does that is restarted. The version in force
+   * stays. Throws when the build does not offer it.
+   */
   restart(service: ReplicatedService<Calls> = this.#service): void {
-    this.#engine = this.#start(service);
+    const engine = this.#start(service);
+    const lacking = engine.lackingFor({ kind: "no-op" });
+    if (lacking !== undefined)
+      throw new TypeError(
+        `version ${lacking.version} of ${lacking.service} is in force: expected a build that offers it, found one ` +
+          `with ${offerText(lacking.offered)}; set oldestVersion, and look at context.version in its handlers`,
+      );
+    this.#engine = engine;
+    // The same build says nothing new: a run with restarts is compared with one without.
+    const said = engine.reports.get("run")?.offers;
+    if (!isDeepStrictEqual(said, engine.offers)) this.#system(this.#report());
+  }
+
+  /** The version in force; undefined before the first command. */
+  get version(): number | undefined {
+    return this.#engine.versions.get(this.#service.name);
+  }
+
+  /** Switches to another version, as `synod service switch` does. Throws when the build does not offer it. */
+  switchVersion(version: number): void {
+    const said = encodeSaid({ service: this.#service.name, version });
+    const { status, message } = this.#system(systemCommand(switchVersionMethod, said));
+    if (status !== 0) throw new TypeError(message);
+  }
+
+  #report(): Command {
+    const offers = this.#engine.offers;
+    return systemCommand(
+      reportMethod,
+      encodeSaid({ replica: "run", store: "run", slot: 0, hash: "", offers }),
+    );
+  }
+
+  #system(command: Command): Answer {
+    const { appliedSlot, logTimeMs } = this.#engine;
+    const [answer] = this.#engine.apply(appliedSlot + 1, { kind: "batch", commands: [command], logTimeMs });
+    return answer as Answer;
   }
 
   #start(service: ReplicatedService<Calls>): Engine {
@@ -130,6 +179,10 @@ export class ServiceRun<Calls = unknown> {
   #lastError(): HandlerError | undefined {
     return this.#error;
   }
+}
+
+function systemCommand(method: string, request: Uint8Array): Command {
+  return { clientId: "run", sequence: 1, acknowledged: 0, service: systemService, method, request };
 }
 
 /** Runs a service in memory. Throws, naming every problem, when it does not fit its proto. */

@@ -36,6 +36,7 @@ import type { Question as _synod_v1_Question, Question__Output as _synod_v1_Ques
 import type { ReplicaRoleStatus as _synod_v1_ReplicaRoleStatus, ReplicaRoleStatus__Output as _synod_v1_ReplicaRoleStatus__Output } from './synod/v1/ReplicaRoleStatus.js';
 import type { ReplicaStatus as _synod_v1_ReplicaStatus, ReplicaStatus__Output as _synod_v1_ReplicaStatus__Output } from './synod/v1/ReplicaStatus.js';
 import type { RulingConfiguration as _synod_v1_RulingConfiguration, RulingConfiguration__Output as _synod_v1_RulingConfiguration__Output } from './synod/v1/RulingConfiguration.js';
+import type { ServiceVersionStatus as _synod_v1_ServiceVersionStatus, ServiceVersionStatus__Output as _synod_v1_ServiceVersionStatus__Output } from './synod/v1/ServiceVersionStatus.js';
 import type { StatusRequest as _synod_v1_StatusRequest, StatusRequest__Output as _synod_v1_StatusRequest__Output } from './synod/v1/StatusRequest.js';
 import type { StatusResponse as _synod_v1_StatusResponse, StatusResponse__Output as _synod_v1_StatusResponse__Output } from './synod/v1/StatusResponse.js';
 import type { ToAcceptor as _synod_v1_ToAcceptor, ToAcceptor__Output as _synod_v1_ToAcceptor__Output } from './synod/v1/ToAcceptor.js';
@@ -85,6 +86,7 @@ export interface ProtoGrpcType {
       ReplicaStatus: MessageTypeDefinition<_synod_v1_ReplicaStatus, _synod_v1_ReplicaStatus__Output>
       Role: EnumTypeDefinition
       RulingConfiguration: MessageTypeDefinition<_synod_v1_RulingConfiguration, _synod_v1_RulingConfiguration__Output>
+      ServiceVersionStatus: MessageTypeDefinition<_synod_v1_ServiceVersionStatus, _synod_v1_ServiceVersionStatus__Output>
       StatusRequest: MessageTypeDefinition<_synod_v1_StatusRequest, _synod_v1_StatusRequest__Output>
       StatusResponse: MessageTypeDefinition<_synod_v1_StatusResponse, _synod_v1_StatusResponse__Output>
       ToAcceptor: MessageTypeDefinition<_synod_v1_ToAcceptor, _synod_v1_ToAcceptor__Output>

@@ -40,6 +40,8 @@ import type { Requests as _synod_v1_Requests, Requests__Output as _synod_v1_Requ
 import type { Response as _synod_v1_Response, Response__Output as _synod_v1_Response__Output } from './synod/v1/Response.js';
 import type { Responses as _synod_v1_Responses, Responses__Output as _synod_v1_Responses__Output } from './synod/v1/Responses.js';
 import type { RulingConfiguration as _synod_v1_RulingConfiguration, RulingConfiguration__Output as _synod_v1_RulingConfiguration__Output } from './synod/v1/RulingConfiguration.js';
+import type { SwitchVersionRequest as _synod_v1_SwitchVersionRequest, SwitchVersionRequest__Output as _synod_v1_SwitchVersionRequest__Output } from './synod/v1/SwitchVersionRequest.js';
+import type { SwitchVersionResponse as _synod_v1_SwitchVersionResponse, SwitchVersionResponse__Output as _synod_v1_SwitchVersionResponse__Output } from './synod/v1/SwitchVersionResponse.js';
 import type { ToAcceptor as _synod_v1_ToAcceptor, ToAcceptor__Output as _synod_v1_ToAcceptor__Output } from './synod/v1/ToAcceptor.js';
 import type { ToLeader as _synod_v1_ToLeader, ToLeader__Output as _synod_v1_ToLeader__Output } from './synod/v1/ToLeader.js';
 import type { TrimRecord as _synod_v1_TrimRecord, TrimRecord__Output as _synod_v1_TrimRecord__Output } from './synod/v1/TrimRecord.js';
@@ -91,6 +93,8 @@ export interface ProtoGrpcType {
       Responses: MessageTypeDefinition<_synod_v1_Responses, _synod_v1_Responses__Output>
       Role: EnumTypeDefinition
       RulingConfiguration: MessageTypeDefinition<_synod_v1_RulingConfiguration, _synod_v1_RulingConfiguration__Output>
+      SwitchVersionRequest: MessageTypeDefinition<_synod_v1_SwitchVersionRequest, _synod_v1_SwitchVersionRequest__Output>
+      SwitchVersionResponse: MessageTypeDefinition<_synod_v1_SwitchVersionResponse, _synod_v1_SwitchVersionResponse__Output>
       ToAcceptor: MessageTypeDefinition<_synod_v1_ToAcceptor, _synod_v1_ToAcceptor__Output>
       ToLeader: MessageTypeDefinition<_synod_v1_ToLeader, _synod_v1_ToLeader__Output>
       TrimRecord: MessageTypeDefinition<_synod_v1_TrimRecord, _synod_v1_TrimRecord__Output>

@@ -11,6 +11,8 @@ import type { Request as _synod_v1_Request, Request__Output as _synod_v1_Request
 import type { Requests as _synod_v1_Requests, Requests__Output as _synod_v1_Requests__Output } from '../../synod/v1/Requests.js';
 import type { Response as _synod_v1_Response, Response__Output as _synod_v1_Response__Output } from '../../synod/v1/Response.js';
 import type { Responses as _synod_v1_Responses, Responses__Output as _synod_v1_Responses__Output } from '../../synod/v1/Responses.js';
+import type { SwitchVersionRequest as _synod_v1_SwitchVersionRequest, SwitchVersionRequest__Output as _synod_v1_SwitchVersionRequest__Output } from '../../synod/v1/SwitchVersionRequest.js';
+import type { SwitchVersionResponse as _synod_v1_SwitchVersionResponse, SwitchVersionResponse__Output as _synod_v1_SwitchVersionResponse__Output } from '../../synod/v1/SwitchVersionResponse.js';
 
 export interface ReplicaClient extends grpc.Client {
   Execute(argument: _synod_v1_Request, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_synod_v1_Response__Output>): grpc.ClientUnaryCall;
@@ -45,6 +47,15 @@ export interface ReplicaClient extends grpc.Client {
   openSession(argument: _synod_v1_OpenSessionRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_synod_v1_OpenSessionResponse__Output>): grpc.ClientUnaryCall;
   openSession(argument: _synod_v1_OpenSessionRequest, callback: grpc.requestCallback<_synod_v1_OpenSessionResponse__Output>): grpc.ClientUnaryCall;
   
+  SwitchVersion(argument: _synod_v1_SwitchVersionRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_synod_v1_SwitchVersionResponse__Output>): grpc.ClientUnaryCall;
+  SwitchVersion(argument: _synod_v1_SwitchVersionRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_synod_v1_SwitchVersionResponse__Output>): grpc.ClientUnaryCall;
+  SwitchVersion(argument: _synod_v1_SwitchVersionRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_synod_v1_SwitchVersionResponse__Output>): grpc.ClientUnaryCall;
+  SwitchVersion(argument: _synod_v1_SwitchVersionRequest, callback: grpc.requestCallback<_synod_v1_SwitchVersionResponse__Output>): grpc.ClientUnaryCall;
+  switchVersion(argument: _synod_v1_SwitchVersionRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_synod_v1_SwitchVersionResponse__Output>): grpc.ClientUnaryCall;
+  switchVersion(argument: _synod_v1_SwitchVersionRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_synod_v1_SwitchVersionResponse__Output>): grpc.ClientUnaryCall;
+  switchVersion(argument: _synod_v1_SwitchVersionRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_synod_v1_SwitchVersionResponse__Output>): grpc.ClientUnaryCall;
+  switchVersion(argument: _synod_v1_SwitchVersionRequest, callback: grpc.requestCallback<_synod_v1_SwitchVersionResponse__Output>): grpc.ClientUnaryCall;
+  
 }
 
 export interface ReplicaHandlers extends grpc.UntypedServiceImplementation {
@@ -56,6 +67,8 @@ export interface ReplicaHandlers extends grpc.UntypedServiceImplementation {
   
   OpenSession: grpc.handleUnaryCall<_synod_v1_OpenSessionRequest__Output, _synod_v1_OpenSessionResponse>;
   
+  SwitchVersion: grpc.handleUnaryCall<_synod_v1_SwitchVersionRequest__Output, _synod_v1_SwitchVersionResponse>;
+  
 }
 
 export interface ReplicaDefinition extends grpc.ServiceDefinition {
@@ -63,4 +76,5 @@ export interface ReplicaDefinition extends grpc.ServiceDefinition {
   ExecuteStream: MethodDefinition<_synod_v1_Requests, _synod_v1_Responses, _synod_v1_Requests__Output, _synod_v1_Responses__Output>
   Log: MethodDefinition<_synod_v1_LogRequest, _synod_v1_LogResponse, _synod_v1_LogRequest__Output, _synod_v1_LogResponse__Output>
   OpenSession: MethodDefinition<_synod_v1_OpenSessionRequest, _synod_v1_OpenSessionResponse, _synod_v1_OpenSessionRequest__Output, _synod_v1_OpenSessionResponse__Output>
+  SwitchVersion: MethodDefinition<_synod_v1_SwitchVersionRequest, _synod_v1_SwitchVersionResponse, _synod_v1_SwitchVersionRequest__Output, _synod_v1_SwitchVersionResponse__Output>
 }

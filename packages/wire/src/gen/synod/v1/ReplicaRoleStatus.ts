@@ -2,6 +2,7 @@
 // Original file: proto/synod/v1/cluster.proto
 
 import type { Ballot as _synod_v1_Ballot, Ballot__Output as _synod_v1_Ballot__Output } from '../../synod/v1/Ballot.js';
+import type { ServiceVersionStatus as _synod_v1_ServiceVersionStatus, ServiceVersionStatus__Output as _synod_v1_ServiceVersionStatus__Output } from '../../synod/v1/ServiceVersionStatus.js';
 import type { Long } from '@grpc/proto-loader';
 
 export interface ReplicaRoleStatus {
@@ -13,6 +14,8 @@ export interface ReplicaRoleStatus {
   'leader'?: (string);
   'ballot'?: (_synod_v1_Ballot | null);
   'durableSlot'?: (number | string | Long);
+  'services'?: (_synod_v1_ServiceVersionStatus)[];
+  'trimPoint'?: (number | string | Long);
 }
 
 export interface ReplicaRoleStatus__Output {
@@ -24,4 +27,6 @@ export interface ReplicaRoleStatus__Output {
   'leader': (string);
   'ballot': (_synod_v1_Ballot__Output | null);
   'durableSlot': (string);
+  'services': (_synod_v1_ServiceVersionStatus__Output)[];
+  'trimPoint': (string);
 }

@@ -1,0 +1,104 @@
+import type { Argv, CommandModule } from "yargs";
+import { askStatus, switchVersion } from "../calls.js";
+import { Failure, reasonOf } from "../failure.js";
+import { presentServices, type ReplicaServices } from "../status/services.js";
+import { replicaAddresses } from "../targets.js";
+import { requireWhole, withReplicas } from "./options.js";
+
+const answerWithinMs = 1_000;
+const switchWithinMs = 10_000;
+
+interface Target {
+  replica: string[];
+}
+
+interface Switch extends Target {
+  service: string;
+  version: number;
+}
+
+/** The replicas that answer, and what each has. */
+async function gatherServices(addresses: readonly string[]): Promise<ReplicaServices[]> {
+  const answers = await Promise.allSettled(addresses.map((address) => askStatus(address, answerWithinMs)));
+  const found = answers.flatMap((answer) => {
+    if (answer.status === "rejected" || answer.value.state.role !== "replica") return [];
+    return [{ id: answer.value.id, services: answer.value.state.services }];
+  });
+  if (found.length > 0) return found;
+  const troubles = answers.map((answer, index) => {
+    const why = answer.status === "rejected" ? reasonOf(answer.reason) : "not a replica";
+    return `  ${addresses[index]}: ${why}`;
+  });
+  throw new Failure(["no replica answers:", ...troubles].join("\n"));
+}
+
+/** Any replica will do; what the first that can decide it says counts. */
+async function switchTo(addresses: readonly string[], service: string, version: number): Promise<number> {
+  const troubles: string[] = [];
+  for (const address of addresses) {
+    try {
+      return await switchVersion(address, service, version, switchWithinMs);
+    } catch (error) {
+      const reason = reasonOf(error);
+      if (/^(FAILED_PRECONDITION|INVALID_ARGUMENT)/.test(reason)) throw new Failure(reason);
+      troubles.push(`  ${address}: ${reason}`);
+    }
+  }
+  throw new Failure(["nothing was switched, as far as is known:", ...troubles].join("\n"));
+}
+
+const listCommand: CommandModule<object, Target> = {
+  command: "list",
+  describe: "the replicated services: the version in force, and which versions each replica offers",
+  builder: (yargs) => withReplicas(yargs),
+  handler: async ({ replica }) => {
+    const found = await gatherServices(replicaAddresses(replica));
+    process.stdout.write(`${presentServices(found)}\n`);
+  },
+};
+
+const switchCommand: CommandModule<object, Switch> = {
+  command: "switch <service> <version>",
+  describe: "puts another version of a service's handlers in force, once every replica offers it",
+  builder: (yargs) => withVersion(withService(withReplicas(yargs))),
+  handler: async ({ replica, service, version }) => {
+    const wanted = requireWhole("version", version, 1);
+    const slot = await switchTo(replicaAddresses(replica), service, wanted);
+    process.stdout.write(`version ${wanted} of ${service} is in force after slot ${slot}\n`);
+  },
+};
+
+const retireCommand: CommandModule<object, Target & { service: string }> = {
+  command: "retire <service>",
+  describe: "takes a service out of use, so that replicas may go on without its module; its rows stay",
+  builder: (yargs) => withService(withReplicas(yargs)),
+  handler: async ({ replica, service }) => {
+    const slot = await switchTo(replicaAddresses(replica), service, 0);
+    process.stdout.write(`${service} is out of use after slot ${slot}\n`);
+  },
+};
+
+function withService<T>(yargs: Argv<T>) {
+  return yargs.positional("service", {
+    type: "string",
+    demandOption: true,
+    describe: "full name, such as bank.v1.Ledger",
+  });
+}
+
+function withVersion<T>(yargs: Argv<T>) {
+  return yargs.positional("version", { type: "number", demandOption: true, describe: "from 1" });
+}
+
+export const serviceCommand: CommandModule = {
+  command: "service <command>",
+  describe: "the replicated services of a cluster, and which version of each is in force",
+  builder: (yargs) =>
+    yargs
+      .version(false)
+      .command(listCommand)
+      .command(switchCommand)
+      .command(retireCommand)
+      .demandCommand(1, "expected list, switch or retire"),
+  handler: () => {},
+};

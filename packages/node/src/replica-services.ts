@@ -1,0 +1,112 @@
+import * as grpc from "@grpc/grpc-js";
+import type { Command } from "@synod/core";
+import { type Answer, openedSession, openSessionMethod, switchVersionMethod } from "@synod/state-machine";
+import type { DecidedLog } from "@synod/storage";
+import {
+  decodeValue,
+  type LogPage,
+  type LogRequest,
+  type OpenedSession,
+  type Response,
+  replicaService,
+  type SwitchedVersion,
+  type SwitchVersionRequest,
+} from "@synod/wire";
+import { waitMs } from "./callers.js";
+import { ExecuteStream, type ExecuteStreamCall, type ExecuteStreamOptions } from "./execute-stream.js";
+import { executeOne } from "./replicated-services.js";
+import type { Requests } from "./requests.js";
+import { type UnaryCall, unary } from "./server.js";
+import { systemCommand } from "./system-commands.js";
+
+const logPage = { slots: 1_000, bytes: 1 << 20 } as const;
+
+export interface ReplicaServicesOptions {
+  readonly requests: Requests;
+  readonly log: DecidedLog;
+  /** Whether clients' streams may be read on, and being told when. */
+  readonly pace: Pick<ExecuteStreamOptions, "readable" | "whenReadable">;
+}
+
+/** What synod.v1.Replica serves to clients. */
+export class ReplicaServices {
+  readonly #options: ReplicaServicesOptions;
+  readonly #streams = new Set<ExecuteStream>();
+  /** Answers that the streams' clients have not taken. */
+  readonly #unread = { bytes: 0 };
+
+  constructor(options: ReplicaServicesOptions) {
+    this.#options = options;
+  }
+
+  addTo(server: grpc.Server): void {
+    server.addService(replicaService, {
+      OpenSession: unary((call: UnaryCall<unknown>) => this.#openSession(call)),
+      Execute: unary((call: UnaryCall<Command>) => this.#execute(call)),
+      ExecuteStream: (call: ExecuteStreamCall) => this.#executeStream(call),
+      Log: unary((call: UnaryCall<LogRequest>) => ({ response: this.#log(call.request) })),
+      SwitchVersion: unary((call: UnaryCall<SwitchVersionRequest>) => this.#switchVersion(call)),
+    });
+  }
+
+  /** Ends the streams that are open. */
+  end(reason: string): void {
+    for (const stream of this.#streams) stream.end(grpc.status.UNAVAILABLE, reason);
+  }
+
+  async #openSession(call: UnaryCall<unknown>): Promise<{ response: OpenedSession }> {
+    const { response } = await executeOne(this.#options.requests, call, systemCommand(openSessionMethod));
+    return { response: { clientId: openedSession(response) } };
+  }
+
+  async #switchVersion(call: UnaryCall<SwitchVersionRequest>): Promise<{ response: SwitchedVersion }> {
+    const { service, version } = call.request;
+    const command = systemCommand(switchVersionMethod, { service, version });
+    const { slot } = await executeOne(this.#options.requests, call, command);
+    return { response: { slot } };
+  }
+
+  /** The command's own status stands in the response; the call itself fails only when there is none. */
+  async #execute(call: UnaryCall<Command>): Promise<{ response: Response }> {
+    const response = await new Promise<Response>((resolve) => {
+      const group = this.#options.requests.submit([call.request], waitMs(call), (_, answer) =>
+        resolve(answer),
+      );
+      call.onCancelled(() => group.cancel());
+    });
+    return { response };
+  }
+
+  #executeStream(call: ExecuteStreamCall): void {
+    const stream = new ExecuteStream(call, {
+      ...this.#options.pace,
+      requests: this.#options.requests,
+      onEnded: (ended) => this.#streams.delete(ended),
+      unread: this.#unread,
+    });
+    this.#streams.add(stream);
+  }
+
+  #log({ from, limit }: LogRequest): LogPage {
+    const slots = limit === 0 ? logPage.slots : Math.min(limit, logPage.slots);
+    const { entries, next } = this.#options.log.page(Math.max(1, from), slots, logPage.bytes);
+    const decisions = entries.map(
+      ({ slot, value }) => ({ kind: "decision", slot, value: decodeValue(value) }) as const,
+    );
+    return { decisions, next };
+  }
+}
+
+/** What a replica that does not take part any more answers to a query of its own state. */
+export function haltedAnswer(reason: string): Answer {
+  const { UNAVAILABLE: status } = grpc.status;
+  return {
+    clientId: "",
+    sequence: 0,
+    status,
+    message: reason,
+    response: new Uint8Array(),
+    slot: 0,
+    repeated: false,
+  };
+}

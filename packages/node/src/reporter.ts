@@ -1,0 +1,91 @@
+import type { Command } from "@synod/core";
+import { checkpointMethod, type Engine, type Report, reportMethod } from "@synod/state-machine";
+import { systemCommand } from "./system-commands.js";
+
+/** Between looks at whether there is something to say, in milliseconds. */
+export const reportCheckMs = 100;
+
+/** Commands may stay without a checkpoint behind them for so long. */
+const checkpointAfterMs = 1_000;
+/** How much later each further replica asks for the checkpoint that those before it did not. */
+const laterMs = 500;
+/** Until what was proposed counts as lost. */
+const againMs = 2_000;
+
+export interface ReporterOptions {
+  readonly replica: string;
+  /** Id of this replica's store. */
+  readonly store: string;
+  readonly engine: Pick<Engine, "checkpoints" | "beyondCheckpoint" | "offers" | "reports">;
+  /** Everything up to this slot is on disk. */
+  durableSlot(): number;
+  /** Of this replica among all. */
+  position(): number;
+  propose(command: Command): void;
+  nowMs(): number;
+}
+
+/**
+ * Has this replica say, as decided commands, what is on its disk (rule 18: not what it has applied) with the hash there
+ * (rule 27), and which versions of services its build can run (rule 26): once at each start, and when it changes. While
+ * nothing is executed it says nothing.
+ */
+export class Reporter {
+  readonly #options: ReporterOptions;
+  #reportedAt: number | undefined;
+  #checkpointAskedAt: number | undefined;
+  #beyond: { readonly checkpoint: number; readonly sinceMs: number } | undefined;
+
+  constructor(options: ReporterOptions) {
+    this.#options = options;
+  }
+
+  /** To be called every `reportCheckMs` while commands can be decided. */
+  tick(): void {
+    this.#report();
+    this.#askForCheckpoint();
+  }
+
+  #report(): void {
+    const { replica, engine, propose } = this.#options;
+    const report = this.#due;
+    if (sameReport(engine.reports.get(replica), report)) this.#reportedAt = undefined;
+    else if (this.#lost(this.#reportedAt)) {
+      this.#reportedAt = this.#options.nowMs();
+      propose(systemCommand(reportMethod, report));
+    }
+  }
+
+  get #due(): Report {
+    const { replica, store, engine, durableSlot } = this.#options;
+    const durable = durableSlot();
+    const checkpoint = engine.checkpoints.findLast(({ slot }) => slot <= durable);
+    const { slot, hash } = checkpoint ?? { slot: 0, hash: "" };
+    return { replica, store, slot, hash, offers: engine.offers };
+  }
+
+  /** The first replica comes first; the others only step in where it does not. */
+  #askForCheckpoint(): void {
+    const { engine, position, propose, nowMs } = this.#options;
+    const checkpoint = engine.checkpoints.at(-1)?.slot ?? 0;
+    if (!engine.beyondCheckpoint) {
+      this.#beyond = undefined;
+      this.#checkpointAskedAt = undefined;
+      return;
+    }
+    if (this.#beyond?.checkpoint !== checkpoint) this.#beyond = { checkpoint, sinceMs: nowMs() };
+    const waited = nowMs() - this.#beyond.sinceMs;
+    if (waited < checkpointAfterMs + laterMs * position() || !this.#lost(this.#checkpointAskedAt)) return;
+    this.#checkpointAskedAt = nowMs();
+    propose(systemCommand(checkpointMethod));
+  }
+
+  #lost(proposedAt: number | undefined): boolean {
+    return proposedAt === undefined || this.#options.nowMs() - proposedAt > againMs;
+  }
+}
+
+function sameReport(said: Report | undefined, report: Report): boolean {
+  if (said === undefined || said.store !== report.store || said.slot !== report.slot) return false;
+  return JSON.stringify(said.offers) === JSON.stringify(report.offers);
+}

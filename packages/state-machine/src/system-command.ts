@@ -1,0 +1,143 @@
+import type { Command } from "@synod/core";
+
+/*
+ * Commands of Synod itself. They are decided like any other, so that every replica does the same at the same place of
+ * the log, but they have no service behind them and no session: each is named by a nonce of whoever proposes it, and
+ * each may be decided twice without harm. Those that say something say it in JSON.
+ */
+export const systemService = "synod.v1.Replica";
+
+/** Opens a session (rule 16): its place in the log names the session. */
+export const openSessionMethod = "OpenSession";
+/** Does nothing but carry log time, when something waits for it and nobody else asks anything. */
+export const advanceTimeMethod = "AdvanceTime";
+/** Has the state's hash noted at this slot, so that reports can be compared (rule 27). */
+export const checkpointMethod = "Checkpoint";
+/** What a replica says of itself: what is on its disk (rule 18), and which versions it offers (rule 26). */
+export const reportMethod = "Report";
+/** The version of a service that has never been used: whoever proposes its first command says it (rule 26). */
+export const installServiceMethod = "InstallService";
+/** Switches a service to another version that every replica offers (rule 26). */
+export const switchVersionMethod = "SwitchVersion";
+
+/** The versions of a service that a replica's build can run. */
+export interface Offer {
+  readonly service: string;
+  readonly oldest: number;
+  readonly newest: number;
+}
+
+export interface Report {
+  readonly replica: string;
+  /** Id of the store that the report speaks of. */
+  readonly store: string;
+  /** The last checkpoint that is on the replica's disk; 0 when none is. */
+  readonly slot: number;
+  /** The hash there, in hexadecimal; empty for slot 0. */
+  readonly hash: string;
+  readonly offers: readonly Offer[];
+}
+
+/** A service's version; 0 takes the service out of use. */
+export interface ServiceVersion {
+  readonly service: string;
+  readonly version: number;
+}
+
+export type SystemCommand =
+  | { readonly kind: "open-session" | "advance-time" | "checkpoint" }
+  | { readonly kind: "report"; readonly report: Report }
+  | ({ readonly kind: "install" | "switch" } & ServiceVersion)
+  /** What no version of Synod known here proposes: it does nothing, on every replica alike. */
+  | { readonly kind: "unknown"; readonly problem: string };
+
+/** Undefined when the command is one of a replicated service. */
+export function systemCommandOf(command: Command): SystemCommand | undefined {
+  if (command.service !== systemService) return undefined;
+  switch (command.method) {
+    case openSessionMethod:
+      return { kind: "open-session" };
+    case advanceTimeMethod:
+      return { kind: "advance-time" };
+    case checkpointMethod:
+      return { kind: "checkpoint" };
+    case reportMethod:
+      return said(command, (value) => {
+        const report = reportOf(value);
+        return report && { kind: "report", report };
+      });
+    case installServiceMethod:
+    case switchVersionMethod:
+      return said(command, (value) => {
+        const kind = command.method === installServiceMethod ? "install" : "switch";
+        return isServiceVersion(value) ? { kind, service: value.service, version: value.version } : undefined;
+      });
+    default:
+      return { kind: "unknown", problem: `there is no system command "${command.method.slice(0, 64)}"` };
+  }
+}
+
+/** The request bytes of a command that says something. */
+export function encodeSaid(said: Report | ServiceVersion): Uint8Array {
+  return Buffer.from(JSON.stringify(said));
+}
+
+function said(
+  { method, request }: Command,
+  read: (value: unknown) => SystemCommand | undefined,
+): SystemCommand {
+  const unknown: SystemCommand = { kind: "unknown", problem: `${method} says nothing that can be read` };
+  try {
+    return read(JSON.parse(Buffer.from(request).toString())) ?? unknown;
+  } catch {
+    return unknown;
+  }
+}
+
+/** Field by field: what is kept of it must not depend on what else was said. */
+function reportOf(value: unknown): Report | undefined {
+  const { replica, store, slot, hash, offers } = (value ?? {}) as Partial<Record<keyof Report, unknown>>;
+  if (!isText(replica) || !isText(store) || !isWhole(slot) || typeof hash !== "string") return undefined;
+  if (!/^([0-9a-f]{64})?$/.test(hash) || !Array.isArray(offers) || !offers.every(isOffer)) return undefined;
+  return {
+    replica,
+    store,
+    slot,
+    hash,
+    offers: offers.map(({ service, oldest, newest }) => ({ service, oldest, newest })),
+  };
+}
+
+function isOffer(value: unknown): value is Offer {
+  const { service, oldest, newest } = (value ?? {}) as Partial<Record<keyof Offer, unknown>>;
+  return isText(service) && isWhole(oldest) && isWhole(newest);
+}
+
+function isServiceVersion(value: unknown): value is ServiceVersion {
+  const { service, version } = (value ?? {}) as Partial<Record<keyof ServiceVersion, unknown>>;
+  return isText(service) && isWhole(version);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value !== "" && value.length <= 512;
+}
+
+function isWhole(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+const clientIdTag = 0x0a;
+
+/** The bytes of synod.v1.OpenSessionResponse: field 1, a text shorter than 128 bytes. */
+export function encodeOpenedSession(name: string): Uint8Array {
+  const text = Buffer.from(name, "latin1");
+  return Buffer.concat([Buffer.from([clientIdTag, text.length]), text]);
+}
+
+/** The session's name, from the response to the command that opened it. */
+export function openedSession(response: Uint8Array): string {
+  if (response[0] !== clientIdTag || response[1] !== response.length - 2) {
+    throw new TypeError("expected the response to OpenSession, found other bytes");
+  }
+  return Buffer.from(response.subarray(2)).toString("latin1");
+}

@@ -1,0 +1,220 @@
+import type { Command, Genesis } from "@synod/core";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  checkpointLimits,
+  checkpointMethod,
+  Engine,
+  encodeSaid,
+  reportMethod,
+  systemService,
+} from "../src/index.js";
+import { commandOf, inUse, openCommand, serviceOf, TestMap } from "./support.js";
+
+const name = "test.v1.Test";
+const ids = ["r1", "r2", "r3"];
+const genesisOf = (members: readonly string[]): Genesis => ({
+  window: 4,
+  configuration: {
+    number: 1,
+    predecessor: 0,
+    acceptors: [],
+    leaders: [],
+    replicas: members.map((id) => ({ id, address: "127.0.0.1:1" })),
+  },
+});
+
+function system(method: string, request: Uint8Array = new Uint8Array(0)): Command {
+  return { clientId: "nonce", sequence: 1, acknowledged: 0, service: systemService, method, request };
+}
+
+/** Replicas that apply one log; one of them may answer otherwise. */
+class Group {
+  readonly maps = new Map<string, TestMap>();
+  readonly engines = new Map<string, Engine>();
+  readonly #members: readonly string[];
+  readonly #differing: ReadonlySet<string>;
+  #sequence = 0;
+
+  constructor(differing: readonly string[] = [], members = ids) {
+    this.#members = members;
+    this.#differing = new Set(differing);
+    for (const id of members) {
+      this.maps.set(id, new TestMap());
+      this.start(id);
+    }
+    this.decide(openCommand());
+  }
+
+  start(id: string): Engine {
+    const answer = this.#differing.has(id) ? `wrong at ${id}` : "right";
+    const service = serviceOf({ kind: "command", execute: () => ({ answer }) });
+    const state = inUse(this.maps.get(id) as TestMap, [service]);
+    const genesis = genesisOf(this.#members);
+    const engine = new Engine({ state, genesis, services: [service], onHandlerError: () => {} });
+    this.engines.set(id, engine);
+    return engine;
+  }
+
+  decide(...commands: readonly Command[]): void {
+    for (const engine of this.engines.values())
+      engine.apply(engine.appliedSlot + 1, { kind: "batch", commands });
+  }
+
+  /** A command, and a checkpoint behind it. Returns the checkpoint's slot. */
+  checkpoint(): number {
+    this.decide(commandOf("1.0", ++this.#sequence, name, "Do", {}), system(checkpointMethod));
+    return this.engine("r1").appliedSlot;
+  }
+
+  engine(id: string): Engine {
+    return this.engines.get(id) as Engine;
+  }
+
+  /** What a replica says of its checkpoint at a slot. */
+  report(id: string, slot: number, { store = `store-${id}`, hash = "" } = {}): void {
+    const own = this.engine(id).checkpoints.find((checkpoint) => checkpoint.slot === slot)?.hash ?? "";
+    const said = { replica: id, store, slot, hash: slot === 0 ? "" : hash || own, offers: [] };
+    this.decide(system(reportMethod, encodeSaid(said)));
+  }
+
+  get diverged(): string[] {
+    return this.#members.filter((id) => this.engine(id).divergence !== undefined);
+  }
+}
+
+describe("checkpoints", () => {
+  it("come where they are asked for, but not twice without a command between", () => {
+    const group = new Group();
+    group.decide(system(checkpointMethod));
+    const slot = group.checkpoint();
+    group.decide(system(checkpointMethod));
+    const { hash, checkpoints } = group.engine("r1");
+    expect(checkpoints.map((checkpoint) => checkpoint.slot)).toEqual([slot]);
+    expect(checkpoints[0]?.hash).not.toBe(hash);
+  });
+
+  it("come by themselves after so many slots, or bytes", () => {
+    const group = new Group();
+    group.decide(commandOf("1.0", 1, name, "Do", {}));
+    for (let slot = 0; slot < checkpointLimits.maxSlots; slot++) group.decide();
+    expect(group.engine("r1").checkpoints.map(({ slot }) => slot)).toEqual([checkpointLimits.maxSlots]);
+    const large = Buffer.from(JSON.stringify({ filling: "x".repeat(700_000) }));
+    for (let sequence = 2; sequence < 28; sequence++)
+      group.decide(commandOf("1.0", sequence, name, "Do", large, sequence - 1));
+    expect(group.engine("r1").checkpoints).toHaveLength(2);
+  });
+
+  it("are the same after a restart at any slot", () => {
+    const group = new Group();
+    for (let round = 0; round < 100; round++) {
+      group.checkpoint();
+      if (round % 7 === 0) group.start("r2");
+    }
+    expect(group.engine("r2").checkpoints).toEqual(group.engine("r1").checkpoints);
+    expect(group.start("r2").checkpoints).toEqual(group.engine("r1").checkpoints);
+    expect(group.engine("r1").checkpoints.length).toBeLessThanOrEqual(64);
+  });
+});
+
+describe("a replica that differs (rule 27)", () => {
+  it("finds it out by the reports of a majority, and it alone; and knows it after a restart", () => {
+    const group = new Group(["r2"]);
+    const slot = group.checkpoint();
+    group.report("r1", slot);
+    group.report("r2", slot);
+    expect(group.diverged).toEqual([]);
+    group.report("r3", slot);
+    expect(group.diverged).toEqual(["r2"]);
+    const { divergence } = group.engine("r2");
+    expect(divergence?.majority).toBe(divergence?.reported.r1);
+    expect(divergence?.own).toBe(divergence?.reported.r2);
+    expect(divergence?.slot).toBe(slot);
+    expect(group.start("r2").divergence).toEqual(divergence);
+    expect(group.start("r1").divergence).toBeUndefined();
+  });
+
+  it("needs no report of its own to find it out", () => {
+    const group = new Group(["r2"]);
+    const slot = group.checkpoint();
+    group.report("r1", slot);
+    group.report("r3", slot);
+    expect(group.diverged).toEqual(["r2"]);
+  });
+
+  it("stops all where no majority can agree any more", () => {
+    const group = new Group(["r1", "r2"]);
+    const slot = group.checkpoint();
+    group.report("r1", slot);
+    expect(group.diverged).toEqual([]);
+    group.report("r2", slot);
+    expect(group.diverged).toEqual([]);
+    group.report("r3", slot);
+    expect(group.diverged).toEqual(ids);
+    const two = new Group(["r1"], ["r1", "r2"]);
+    const last = two.checkpoint();
+    two.report("r1", last);
+    two.report("r2", last);
+    expect(two.diverged).toEqual(["r1", "r2"]);
+  });
+
+  it("is not one that reports another slot, an old slot, or the same twice", () => {
+    const group = new Group();
+    const slots = Array.from({ length: 20 }, () => group.checkpoint());
+    for (const [index, slot] of slots.entries()) {
+      group.report("r1", slot);
+      if (index % 2 === 0) group.report("r2", slot);
+      if (index % 3 === 0) group.report("r3", slots[Math.floor(index / 2)] ?? 0);
+      group.report("r1", slot);
+    }
+    expect(group.diverged).toEqual([]);
+  });
+});
+
+describe("the trim point (rule 18)", () => {
+  it("is what a majority has on disk, and never falls", () => {
+    const group = new Group();
+    const [first, second] = [group.checkpoint(), group.checkpoint()];
+    group.report("r1", second);
+    expect(group.engine("r3").trimPoint).toBe(0);
+    group.report("r2", first);
+    expect(group.engine("r3").trimPoint).toBe(first);
+    group.report("r3", second);
+    expect(group.engine("r1").trimPoint).toBe(second);
+    group.report("r3", first);
+    expect(group.engine("r1").trimPoint).toBe(second);
+    expect(group.start("r1").trimPoint).toBe(second);
+  });
+
+  it("does not count a replica whose new store has reported nothing yet", () => {
+    const group = new Group();
+    const slot = group.checkpoint();
+    group.report("r1", slot);
+    group.report("r1", 0, { store: "another" });
+    group.report("r2", slot);
+    expect(group.engine("r1").trimPoint).toBe(0);
+    group.report("r1", slot, { store: "another" });
+    expect(group.engine("r1").trimPoint).toBe(slot);
+  });
+
+  it("is the majority's slot, whatever is reported", () => {
+    const said = fc.array(fc.tuple(fc.constantFrom(...ids), fc.nat(7)), { maxLength: 40 });
+    fc.assert(
+      fc.property(said, (reports) => {
+        const group = new Group();
+        const slots = [0, ...Array.from({ length: 7 }, () => group.checkpoint())];
+        const held = new Map<string, number>();
+        let expected = 0;
+        for (const [id, index] of reports) {
+          group.report(id, slots[index] ?? 0);
+          held.set(id, slots[index] ?? 0);
+          const sorted = ids.map((each) => held.get(each) ?? 0).sort((a, b) => b - a);
+          expected = Math.max(expected, sorted[1] ?? 0);
+          expect(group.engine("r2").trimPoint).toBe(expected);
+        }
+        expect(group.diverged).toEqual([]);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});

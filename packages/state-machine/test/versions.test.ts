@@ -1,0 +1,184 @@
+import type { Command, Genesis } from "@synod/core";
+import { Status } from "@synod/core";
+import { describe, expect, it } from "vitest";
+import {
+  type Answer,
+  type Decided,
+  Engine,
+  encodeSaid,
+  type Offer,
+  reportMethod,
+  switchVersionMethod,
+  systemService,
+} from "../src/index.js";
+import { BoundService } from "../src/service.js";
+import { commandOf, openCommand, serviceOf, TestMap } from "./support.js";
+
+const name = "test.v1.Test";
+const replicas = ["r1", "r2", "r3"].map((id) => ({ id, address: "127.0.0.1:1" }));
+const genesis: Genesis = {
+  window: 4,
+  configuration: { number: 1, predecessor: 0, acceptors: [], leaders: [], replicas },
+};
+
+/** The test service in the versions that a build offers; it answers which one is in force. */
+function build(oldestVersion: number, version: number): BoundService {
+  const described = serviceOf({ kind: "command", execute: (_tx, _request, { version: v }) => ({ v }) });
+  const fresh = serviceOf({ kind: "command", since: 2, execute: () => ({ fresh: true }) });
+  const methods = new Map([
+    ["Do", method(described)],
+    ["Fresh", method(fresh)],
+  ]);
+  return new BoundService(name, { version, oldestVersion }, methods);
+}
+
+function method(service: BoundService) {
+  const prepared = service.prepare("Do", Buffer.from("{}"), 9);
+  if ("status" in prepared) throw new Error(prepared.message);
+  return { definition: prepared.definition, codec: prepared.codec };
+}
+
+/** A replica: an engine that may be started again with another build. */
+class Replica {
+  readonly map = new TestMap();
+  engine: Engine;
+  #sequence = 0;
+
+  constructor(service: BoundService | undefined) {
+    this.engine = this.start(service);
+    this.apply([openCommand()]);
+  }
+
+  start(service: BoundService | undefined): Engine {
+    const services = service === undefined ? [] : [service];
+    this.engine = new Engine({ state: this.map, genesis, services, onHandlerError: () => {} });
+    return this.engine;
+  }
+
+  apply(commands: readonly Command[]): readonly Answer[] {
+    return this.engine.apply(this.engine.appliedSlot + 1, { kind: "batch", commands });
+  }
+
+  /** What is answered to a call, or the status and message of the failure. */
+  call(method = "Do", more: readonly Command[] = []): unknown {
+    const answer = this.apply([...more, commandOf("1.0", ++this.#sequence, name, method, {})]).at(-1);
+    const { status, message, response } = answer as Answer;
+    return status === 0 ? JSON.parse(Buffer.from(response).toString()) : { status, message };
+  }
+
+  switch(version: number): { status: number; message: string } {
+    const [answer] = this.apply([system(switchVersionMethod, { service: name, version })]);
+    return answer as Answer;
+  }
+}
+
+function system(method: string, said: Parameters<typeof encodeSaid>[0]): Command {
+  const request = encodeSaid(said);
+  return { clientId: "nonce", sequence: 1, acknowledged: 0, service: systemService, method, request };
+}
+
+function report(replica: string, offers: readonly Offer[]): Command {
+  return system(reportMethod, { replica, store: "store", slot: 0, hash: "", offers });
+}
+
+function offer(oldest: number, newest: number): Offer[] {
+  return [{ service: name, oldest, newest }];
+}
+
+const first = (version: number) => {
+  const replica = new Replica(build(1, version));
+  return replica.engine.installationsFor([commandOf("1.0", 1, name, "Do", {})]);
+};
+
+describe("the version of a service (rule 26)", () => {
+  it("is what the proposer of the first command says, and stays when another says otherwise", () => {
+    const replica = new Replica(build(1, 3));
+    expect(replica.call("Do", first(2))).toEqual({ v: 2 });
+    expect(replica.call("Do", first(3))).toEqual({ v: 2 });
+    expect(replica.engine.installationsFor([commandOf("1.0", 9, name, "Do", {})])).toEqual([]);
+  });
+
+  it("is not decided by a proposer alone where a replica is known not to offer it", () => {
+    const replica = new Replica(build(1, 2));
+    replica.apply([report("r1", offer(1, 2)), report("r2", offer(1, 1))]);
+    expect(replica.call("Do", first(2))).toMatchObject({ status: Status.failedPrecondition });
+    replica.apply([report("r2", offer(2, 2))]);
+    expect(replica.call("Do", first(2))).toEqual({ v: 2 });
+  });
+
+  it("is switched only when every replica has said that it offers the new one; who does not is named", () => {
+    const replica = new Replica(build(1, 2));
+    replica.call("Do", first(1));
+    replica.apply([report("r1", offer(1, 2)), report("r2", offer(1, 1))]);
+    const { status, message } = replica.switch(2);
+    expect(status).toBe(Status.failedPrecondition);
+    expect(message).toContain("r2 offers version 1; r3 has not said what it offers");
+    expect(replica.call()).toEqual({ v: 1 });
+    replica.apply([report("r2", offer(1, 2)), report("r3", offer(2, 3))]);
+    expect(replica.switch(2).status).toBe(Status.ok);
+    expect(replica.call()).toEqual({ v: 2 });
+  });
+
+  it("changes between two slots: a slot runs under one version", () => {
+    const replica = new Replica(build(1, 2));
+    replica.call("Do", first(1));
+    const reports = ["r1", "r2", "r3"].map((id) => report(id, offer(1, 2)));
+    replica.apply(reports);
+    const switching = system(switchVersionMethod, { service: name, version: 2 });
+    expect(replica.call("Do", [switching])).toEqual({ v: 1 });
+    expect(replica.call()).toEqual({ v: 2 });
+  });
+
+  it("has the methods that came with it, and those that come later are not there yet", () => {
+    const replica = new Replica(build(1, 2));
+    expect(replica.call("Fresh", first(1))).toMatchObject({ status: Status.unimplemented });
+    expect(replica.engine.validate(name, "Fresh", Buffer.from("{}"))).toMatchObject({
+      status: Status.unimplemented,
+    });
+    replica.apply(["r1", "r2", "r3"].map((id) => report(id, offer(1, 2))));
+    replica.switch(2);
+    expect(replica.call("Fresh")).toEqual({ fresh: true });
+  });
+
+  it("is lacking in a replica that does not offer it: before the switched slots, and after a restart", () => {
+    const replica = new Replica(build(1, 2));
+    replica.call("Do", first(1));
+    replica.apply(["r1", "r2", "r3"].map((id) => report(id, offer(1, 2))));
+    const old = replica.start(build(1, 1));
+    expect(old.lackingFor({ kind: "no-op" })).toBeUndefined();
+    replica.switch(2);
+    const lacking = { service: name, version: 2, offered: { service: name, oldest: 1, newest: 1 } };
+    expect(replica.engine.lackingFor({ kind: "no-op" })).toEqual(lacking);
+    expect(replica.start(build(1, 1)).lackingFor({ kind: "no-op" })).toEqual(lacking);
+    expect(replica.start(undefined).lackingFor({ kind: "no-op" })).toMatchObject({ offered: undefined });
+    expect(replica.start(build(1, 2)).lackingFor({ kind: "no-op" })).toBeUndefined();
+    expect(replica.call()).toEqual({ v: 2 });
+  });
+
+  it("is lacking before the slot that installs it, so that the slot changes nothing there", () => {
+    const replica = new Replica(undefined);
+    const slot: Decided = { kind: "batch", commands: [...first(2), commandOf("1.0", 1, name, "Do", {})] };
+    expect(replica.engine.lackingFor(slot)).toEqual({ service: name, version: 2, offered: undefined });
+    expect(replica.engine.lackingFor({ kind: "no-op" })).toBeUndefined();
+  });
+
+  it("can be taken out of use, and then any build will do", () => {
+    const replica = new Replica(build(1, 1));
+    expect(replica.switch(0)).toMatchObject({ status: Status.failedPrecondition });
+    replica.call("Do", first(1));
+    expect(replica.switch(0).status).toBe(Status.ok);
+    expect(replica.call()).toMatchObject({ status: Status.unimplemented });
+    expect(replica.start(undefined).lackingFor({ kind: "no-op" })).toBeUndefined();
+    expect(replica.call()).toMatchObject({ status: Status.unimplemented });
+  });
+
+  it("does not change by what nobody can read", () => {
+    const replica = new Replica(build(1, 1));
+    const request = Buffer.from('{"service":1}');
+    for (const method of [switchVersionMethod, reportMethod, "Nothing"]) {
+      const command = { ...system(method, { service: name, version: 2 }), request };
+      expect(replica.apply([command])).toMatchObject([{ status: Status.unimplemented }]);
+    }
+    expect(replica.engine.versions.size).toBe(0);
+  });
+});
