@@ -219,7 +219,12 @@ describe("rule 9: recalls", () => {
     for (let tick = 0; tick < limits.scoutTicks; tick++) {
       for (const beat of messagesOf(bench.tick(), "heartbeat")) {
         for (const acceptor of ["a1", "a2"]) {
-          const ack = { kind: "heartbeat-ack", acceptor, store: `store-${acceptor}` } as const;
+          const ack = {
+            kind: "heartbeat-ack",
+            acceptor,
+            store: `store-${acceptor}`,
+            trimmedBelow: 1,
+          } as const;
           bench.fromAcceptor({ ...beat, ...ack, promised: beat.ballot });
         }
       }
@@ -330,6 +335,7 @@ describe("rule 11: who leads", () => {
           bench.fromAcceptor({
             ...beat,
             kind: "heartbeat-ack",
+            trimmedBelow: 1,
             acceptor,
             store: `store-${acceptor}`,
             promised: beat.ballot,
@@ -369,6 +375,7 @@ describe("rule 11: who leads", () => {
           bench.fromAcceptor({
             ...beat,
             kind: "heartbeat-ack",
+            trimmedBelow: 1,
             acceptor,
             store: `store-${acceptor}`,
             promised: beat.ballot,
@@ -439,7 +446,7 @@ describe("rule 11: who leads", () => {
   it("a replica whose slot_out moved is served, even if another replica told the same slot_out first", () => {
     const bench = preempted();
     const tells = (replica: string, slotOut: number) =>
-      bench.fromReplica({ kind: "replica-status", slotOut, configurations: [] }, replica);
+      bench.fromReplica({ kind: "replica-status", slotOut, trimmedBelow: 1, configurations: [] }, replica);
     for (const replica of ["r1", "r2"]) tells(replica, 1);
     const repeats = () => {
       for (const replica of ["r1", "r2"]) bench.propose(value(2, replica));

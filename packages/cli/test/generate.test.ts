@@ -7,6 +7,8 @@ import { exitCode, Failure } from "../src/failure.js";
 import { filesBelow } from "../src/generate/files.js";
 import { generate } from "../src/generate/generate.js";
 
+vi.setConfig({ testTimeout: 60_000 });
+
 const ledger = `syntax = "proto3";
 package bank.v1;
 import "bank/v1/money.proto";

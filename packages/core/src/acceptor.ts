@@ -2,7 +2,7 @@ import { type Ballot, compareBallots, sameBallot } from "./ballot.js";
 import type { TrimRecord } from "./configuration.js";
 import type { AcceptorInput, Peer } from "./input.js";
 import type { Limits } from "./limits.js";
-import type { Heartbeat, P1a, P2a, PreVote } from "./message.js";
+import type { Heartbeat, P1a, P2a, PreVote, Trim } from "./message.js";
 import type { Output } from "./output.js";
 import type { AcceptedLog, AcceptorState } from "./record.js";
 
@@ -59,6 +59,8 @@ export class Acceptor {
             return this.#hear(input.from, input.message);
           case "pre-vote":
             return this.#answerPreVote(input.from, input.message);
+          case "trim":
+            return this.#forget(input.message);
         }
     }
   }
@@ -125,6 +127,13 @@ export class Acceptor {
     return outputs;
   }
 
+  /** Rule 18: the record is written with the deletion, or before it. One that is not newer says nothing. */
+  #forget({ trim }: Trim): Output[] {
+    if (trim.below <= this.#trim.below) return [];
+    this.#trim = trim;
+    return [{ kind: "persist", record: { kind: "trim", trim } }];
+  }
+
   /** Rule 11: a heartbeat is answered at once; it rests on nothing that must be on disk. */
   #hear(leader: Peer, { ballot, beat }: Heartbeat): Output[] {
     if (compareBallots(ballot, this.#promised) >= 0) this.#heard = { ballot, silentTicks: 0 };
@@ -139,6 +148,7 @@ export class Acceptor {
           ballot,
           beat,
           promised: this.#promised,
+          trimmedBelow: this.#trim.below,
         },
       },
     ];

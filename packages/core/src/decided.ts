@@ -1,4 +1,4 @@
-import type { Configurations, RulingConfiguration } from "./configuration.js";
+import type { Configurations, RulingConfiguration, TrimRecord } from "./configuration.js";
 import { invariant } from "./invariant.js";
 import type { Limits } from "./limits.js";
 import { proposalKey, proposalOf, sameValue, type Value, valueBytes } from "./pvalue.js";
@@ -17,6 +17,7 @@ export class Decided {
   #oldest = 1;
   #bytes = 0;
   #slotOut = 1;
+  #trim: TrimRecord = { below: 1, configurations: [] };
 
   constructor(configurations: Configurations, limits: Limits) {
     this.#configurations = configurations;
@@ -25,6 +26,11 @@ export class Decided {
 
   get slotOut(): number {
     return this.#slotOut;
+  }
+
+  /** Below it acceptors may have forgotten what was decided (rule 18). */
+  get trim(): TrimRecord {
+    return this.#trim;
   }
 
   /** The decision of a slot, if it is kept. */
@@ -58,6 +64,12 @@ export class Decided {
     if (slot <= this.#slotOut) return;
     this.#slotOut = slot;
     this.#advance();
+  }
+
+  /** A trim record, or what a replica says of it: a fact as well. */
+  trimmed(trim: TrimRecord): void {
+    if (trim.below > this.#trim.below) this.#trim = trim;
+    this.skip(trim.below, trim.configurations);
   }
 
   #advance(): void {

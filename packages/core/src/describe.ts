@@ -53,7 +53,9 @@ export function describeMessage(message: Message): string {
     case "heartbeat":
       return `heartbeat ${describeBallot(message.ballot)} ${message.beat}`;
     case "heartbeat-ack":
-      return `heartbeat-ack ${message.acceptor} ${describeBallot(message.ballot)} ${message.beat} promised ${describeBallot(message.promised)}`;
+      return `heartbeat-ack ${message.acceptor} ${describeBallot(message.ballot)} ${message.beat} promised ${describeBallot(message.promised)} trimmed below ${message.trimmedBelow}`;
+    case "trim":
+      return `trim below ${message.trim.below} configurations ${describeRuling(message.trim.configurations)}`;
     case "pre-vote":
       return `pre-vote ${describeBallot(message.ballot)} configuration ${message.configuration}`;
     case "pre-vote-answer":
@@ -65,7 +67,7 @@ export function describeMessage(message: Message): string {
     case "question":
       return `question ${message.from}–${message.through}`;
     case "replica-status":
-      return `replica-status slot_out ${message.slotOut} configurations ${describeRuling(message.configurations)}`;
+      return `replica-status slot_out ${message.slotOut} trimmed below ${message.trimmedBelow} configurations ${describeRuling(message.configurations)}`;
     case "leader-status": {
       const unreachable =
         message.unreachable.length > 0 ? ` unreachable ${message.unreachable.join(" ")}` : "";

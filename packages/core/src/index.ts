@@ -29,12 +29,14 @@ export type {
   ClientRequests,
   Connected,
   Disconnected,
+  Installed,
   LeaderInput,
   Peer,
   Received,
   ReplicaInput,
   Role,
   Tick,
+  TrimPoint,
 } from "./input.js";
 export { InvariantViolation, invariant } from "./invariant.js";
 export { Leader, type LeaderOptions, type LeaderState } from "./leader.js";
@@ -60,6 +62,7 @@ export type {
   ReplicaStatus,
   ToAcceptor,
   ToLeader,
+  Trim,
   Trimmed,
 } from "./message.js";
 export type { Output, Refusal } from "./output.js";

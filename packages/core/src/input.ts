@@ -48,6 +48,29 @@ export interface ClientRequests {
   readonly commands: readonly Command[];
 }
 
+/** The trim point moved: a majority of the replicas has everything below this slot on disk (rule 18). */
+export interface TrimPoint {
+  readonly kind: "trim-point";
+  readonly below: number;
+}
+
+/**
+ * The state was replaced by a snapshot (rule 19), which holds everything below `slotOut`, and these configurations.
+ * `slotOut` is above the replica's own.
+ */
+export interface Installed {
+  readonly kind: "installed";
+  readonly slotOut: number;
+  readonly configurations: readonly RulingConfiguration[];
+}
+
 export type AcceptorInput = Received<ToAcceptor> | Tick | Connected | Disconnected;
 export type LeaderInput = Received<ToLeader | FromAcceptor | FromLeader> | Tick | Connected | Disconnected;
-export type ReplicaInput = Received<FromLeader> | ClientRequests | Tick | Connected | Disconnected;
+export type ReplicaInput =
+  | Received<FromLeader>
+  | ClientRequests
+  | TrimPoint
+  | Installed
+  | Tick
+  | Connected
+  | Disconnected;

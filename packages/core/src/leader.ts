@@ -4,6 +4,7 @@ import {
   Configurations,
   type Genesis,
   type RulingConfiguration,
+  type TrimRecord,
 } from "./configuration.js";
 import { Contact } from "./contact.js";
 import { Decided } from "./decided.js";
@@ -13,6 +14,7 @@ import type { Limits } from "./limits.js";
 import type {
   FromAcceptor,
   FromLeader,
+  HeartbeatAck,
   LeaderStatus,
   Message,
   Propose,
@@ -260,8 +262,12 @@ export class Leader {
       case "pre-vote-answer":
         this.#receiveFromAcceptor(message, outputs);
         return;
-      case "leader-status":
       case "trimmed":
+        // What was asked on behalf of a replica.
+        this.#learnTrim(message.trim, outputs);
+        this.#toReplicas(message, outputs);
+        return;
+      case "leader-status":
         return; // Meant for replicas.
     }
   }
@@ -271,7 +277,8 @@ export class Leader {
     if (!member || member.store === message.store) this.#contact.answered(message.acceptor);
     if (compareBallots(message.promised, this.#highest) > 0) this.#highest = message.promised;
     if ((message.kind === "p1b" || message.kind === "p2b") && message.trim)
-      this.#learn(message.trim.below, message.trim.configurations, outputs);
+      this.#learnTrim(message.trim, outputs);
+    if (message.kind === "heartbeat-ack") this.#passTrim(message, outputs);
     if (this.#state instanceof Passive) {
       if (message.kind !== "pre-vote-answer") return;
       this.#state.answer(message);
@@ -280,6 +287,13 @@ export class Leader {
     }
     const preemptor = this.#preemptor(this.#state, message, outputs);
     if (preemptor) this.#becomePassive(preemptor);
+  }
+
+  /** Rule 18: an acceptor that has not trimmed as far as is known hears of it, again until it has. */
+  #passTrim({ acceptor, trimmedBelow }: HeartbeatAck, outputs: Output[]): void {
+    const { trim } = this.#decided;
+    if (trimmedBelow >= trim.below) return;
+    outputs.push({ kind: "send", to: { role: "acceptor", id: acceptor }, message: { kind: "trim", trim } });
   }
 
   #preemptor(leading: Leading, message: FromAcceptor, outputs: Output[]): Ballot | undefined {
@@ -315,6 +329,10 @@ export class Leader {
         outputs.push({ kind: "send", to: from, message: { kind: "decision", slot, value } });
         continue;
       }
+      if (slot < this.#decided.trim.below) {
+        outputs.push({ kind: "send", to: from, message: { kind: "trimmed", trim: this.#decided.trim } });
+        return;
+      }
       if (this.#state instanceof Passive) {
         if (from.role !== "replica") return;
         const rest = { kind: "question", from: slot, through: question.through } as const;
@@ -339,15 +357,29 @@ export class Leader {
     if (this.#state instanceof Leading) this.#state.settled(outputs);
   }
 
-  #replicaStatus(from: Peer, { slotOut, configurations }: ReplicaStatus, outputs: Output[]): void {
+  #replicaStatus(from: Peer, status: ReplicaStatus, outputs: Output[]): void {
+    const { slotOut, configurations, trimmedBelow } = status;
     if (this.#state instanceof Passive) this.#state.told(from.id, slotOut);
+    this.#learnTrim({ below: trimmedBelow, configurations }, outputs);
     this.#learn(slotOut, configurations, outputs);
+  }
+
+  #learnTrim(trim: TrimRecord, outputs: Output[]): void {
+    if (trim.below <= this.#decided.trim.below) return;
+    const before = this.#decided.slotOut;
+    this.#decided.trimmed(trim);
+    if (this.#state instanceof Leading) this.#state.trimmed(outputs);
+    this.#settle(before, outputs);
   }
 
   /** Everything below `slotOut` is decided, with these configurations. */
   #learn(slotOut: number, configurations: readonly RulingConfiguration[], outputs: Output[]): void {
     const before = this.#decided.slotOut;
     this.#decided.skip(slotOut, configurations);
+    this.#settle(before, outputs);
+  }
+
+  #settle(before: number, outputs: Output[]): void {
     if (this.#decided.slotOut === before) return;
     this.#delayTicks = this.#limits.delayTicks;
     if (this.#state instanceof Leading) this.#state.settled(outputs);

@@ -167,6 +167,19 @@ export class Leading {
     this.#advance(outputs);
   }
 
+  /**
+   * Acceptors may have forgotten more. What a majority still tells of a trimmed slot need not be what was decided there: the
+   * acceptor that knew it may be the one that forgot. So whoever asked is told that it is trimmed (rule 9).
+   */
+  trimmed(outputs: Output[]): void {
+    const { trim } = this.#context.decided;
+    for (const [id, { asker, next }] of this.#recalls) {
+      if (next >= trim.below) continue;
+      this.#recalls.delete(id);
+      outputs.push({ kind: "send", to: asker, message: { kind: "trimmed", trim } });
+    }
+  }
+
   /** @returns the ballot that preempts this one, if the answer says so */
   receiveP1b(answer: P1b, outputs: Output[]): Ballot | undefined {
     if (compareBallots(answer.promised, this.ballot) > 0) return answer.promised;

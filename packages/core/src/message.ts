@@ -65,6 +65,8 @@ export interface HeartbeatAck {
   readonly ballot: Ballot;
   readonly beat: number;
   readonly promised: Ballot;
+  /** Everything below is trimmed there, so that the leader knows who lags. */
+  readonly trimmedBelow: number;
 }
 
 /** Leader → acceptor: would you promise, and do you still hear the present leader? Changes nothing there (rule 11). */
@@ -84,6 +86,15 @@ export interface PreVoteAnswer {
   readonly promised: Ballot;
   /** The owner of `promised` was heard within one suspicion time. */
   readonly hears: boolean;
+}
+
+/**
+ * Leader → acceptor (PMMC 4.1, rule 18): everything below is decided, and a majority of the replicas has it on disk. A fact,
+ * from whichever leader and at whatever ballot. Not answered: the acceptor's next heartbeat-ack shows whether it arrived.
+ */
+export interface Trim {
+  readonly kind: "trim";
+  readonly trim: TrimRecord;
 }
 
 /** Replica → leader (PMMC 2.1). `slot` is the replica's slot_out; the leader chooses the slot (rule 10). */
@@ -113,6 +124,8 @@ export interface Question {
 export interface ReplicaStatus {
   readonly kind: "replica-status";
   readonly slotOut: number;
+  /** A majority of the replicas has everything below on disk (rule 18). */
+  readonly trimmedBelow: number;
   readonly configurations: readonly RulingConfiguration[];
 }
 
@@ -150,7 +163,7 @@ export interface Pong {
   readonly slotOut: number;
 }
 
-export type ToAcceptor = P1a | P2a | Heartbeat | PreVote;
+export type ToAcceptor = P1a | P2a | Heartbeat | PreVote | Trim;
 export type FromAcceptor = P1b | P2b | HeartbeatAck | PreVoteAnswer;
 export type ToLeader = Propose | Question | ReplicaStatus | Ping;
 export type FromLeader = Decision | LeaderStatus | Trimmed | Pong;

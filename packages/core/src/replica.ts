@@ -1,7 +1,7 @@
 import { type Ballot, compareBallots, noBallot, sameBallot } from "./ballot.js";
 import { type Command, commandBytes } from "./command.js";
 import { Configurations, type Genesis, type RulingConfiguration } from "./configuration.js";
-import type { Connected, ReplicaInput } from "./input.js";
+import type { Connected, Installed, ReplicaInput } from "./input.js";
 import { invariant } from "./invariant.js";
 import type { Limits } from "./limits.js";
 import type { FromLeader, LeaderStatus, Propose, Question, ToLeader } from "./message.js";
@@ -27,6 +27,8 @@ export interface ReplicaState {
   readonly slotOut: number;
   /** The highest slot known to be decided; 0 when none is. */
   readonly highestKnown: number;
+  /** Below it leaders need not know decisions any more: a replica whose slot_out is lower needs a snapshot (rule 19). */
+  readonly trimmedBelow: number;
   /** Commands not proposed yet. */
   readonly queued: number;
   /** Proposals not decided yet. */
@@ -55,6 +57,7 @@ export class Replica {
   readonly #configurations: Configurations;
   #slotOut: number;
   #highestKnown: number;
+  #trimmedBelow = 1;
   /** Decisions at or above slot_out. */
   readonly #decisions = new Map<number, Value>();
   #queue: Command[] = [];
@@ -92,6 +95,13 @@ export class Replica {
       case "tick":
         this.#tick(outputs);
         break;
+      case "trim-point":
+        this.#trimmedBelow = Math.max(this.#trimmedBelow, input.below);
+        this.#tellStatus(outputs);
+        break;
+      case "installed":
+        this.#install(input, outputs);
+        break;
       case "connected":
         this.#connected(input, outputs);
         break;
@@ -112,6 +122,7 @@ export class Replica {
     return {
       slotOut: this.#slotOut,
       highestKnown: this.#highestKnown,
+      trimmedBelow: this.#trimmedBelow,
       queued: this.#queue.length - this.#queueStart,
       outstanding: this.#outstanding.size,
       leader: active?.id,
@@ -192,14 +203,35 @@ export class Replica {
     }
     if (this.#heartbeat.tick()) {
       this.#heartbeat.start(this.#limits.heartbeatTicks);
-      this.#toLeaders(
-        { kind: "replica-status", slotOut: this.#slotOut, configurations: this.#configurations.known },
-        undefined,
-        outputs,
-      );
+      this.#tellStatus(outputs);
     }
     if (this.#highestKnown < this.#slotOut) this.#question.start(this.#limits.questionTicks);
     else if (this.#question.tick()) this.#ask(outputs);
+  }
+
+  /** Says of the trim point only what it has applied itself. */
+  #tellStatus(outputs: Output[]): void {
+    const slotOut = this.#slotOut;
+    const trimmedBelow = Math.min(this.#trimmedBelow, slotOut);
+    const configurations = this.#configurations.known;
+    this.#toLeaders({ kind: "replica-status", slotOut, trimmedBelow, configurations }, undefined, outputs);
+  }
+
+  /** Rule 19: goes on behind the snapshot. What is outstanding stays so until its id is decided (rule 14). */
+  #install({ slotOut, configurations }: Installed, outputs: Output[]): void {
+    invariant(
+      slotOut > this.#slotOut,
+      () => `expected a snapshot above slot ${this.#slotOut - 1}, found one of slot ${slotOut - 1}`,
+    );
+    this.#configurations.learn(configurations);
+    for (const slot of this.#decisions.keys()) if (slot < slotOut) this.#decisions.delete(slot);
+    this.#slotOut = slotOut;
+    this.#highestKnown = Math.max(this.#highestKnown, slotOut - 1);
+    this.#question.start(this.#limits.questionTicks);
+    this.#askedThrough = 0;
+    this.#askedInVain = 0;
+    this.#applyNext(outputs);
+    this.#tellStatus(outputs);
   }
 
   /** Asks for what it knows of and lacks (rule 15): the active leader; every leader when none is known, or it does not answer. */
@@ -235,6 +267,7 @@ export class Replica {
         return;
       case "trimmed":
         this.#highestKnown = Math.max(this.#highestKnown, message.trim.below - 1);
+        this.#trimmedBelow = Math.max(this.#trimmedBelow, message.trim.below);
         return;
       case "pong":
         return; // Meant for leaders.
@@ -259,7 +292,10 @@ export class Replica {
   /** PMMC's decision handler and perform(): applies whatever is next, in order, each slot once. */
   #decide(slot: number, value: Value, outputs: Output[]): void {
     this.#highestKnown = Math.max(this.#highestKnown, slot);
-    if (slot < this.#slotOut) return;
+    if (slot < this.#slotOut) {
+      this.#noLongerOutstanding(value); // A snapshot may have jumped over it.
+      return;
+    }
     const known = this.#decisions.get(slot);
     invariant(
       !known || sameValue(known, value),
@@ -267,21 +303,29 @@ export class Replica {
     );
     if (slot < this.#slotOut + this.#configurations.window + this.#limits.maxAnswerSlots)
       this.#decisions.set(slot, value);
-    for (let next = this.#decisions.get(this.#slotOut); next; next = this.#decisions.get(this.#slotOut)) {
-      this.#decisions.delete(this.#slotOut);
-      this.#apply(next, outputs);
-    }
-    this.#propose(outputs);
+    this.#applyNext(outputs);
     if (this.#slotOut > this.#askedThrough && this.#askedThrough > 0) {
       this.#askedThrough = 0;
       if (this.#highestKnown >= this.#slotOut && !this.#decisions.has(this.#slotOut)) this.#ask(outputs);
     }
   }
 
-  #apply(value: Value, outputs: Output[]): void {
+  #applyNext(outputs: Output[]): void {
+    for (let next = this.#decisions.get(this.#slotOut); next; next = this.#decisions.get(this.#slotOut)) {
+      this.#decisions.delete(this.#slotOut);
+      this.#apply(next, outputs);
+    }
+    this.#propose(outputs);
+  }
+
+  #noLongerOutstanding(value: Value): void {
     const proposal = proposalOf(value);
     if (proposal && proposal.replica === this.#id && proposal.incarnation === this.#incarnation)
       this.#outstanding.delete(proposal.number);
+  }
+
+  #apply(value: Value, outputs: Output[]): void {
+    this.#noLongerOutstanding(value);
     if (value.kind === "configuration") this.#configurations.decided(this.#slotOut, value.configuration);
     outputs.push({ kind: "apply", slot: this.#slotOut, value });
     this.#slotOut++;

@@ -218,6 +218,7 @@ export class LeaderHost implements Host {
         return;
       case "p1a":
       case "p2a":
+      case "trim":
         this.#acceptors.get(to.id)?.votes.send(message);
         return;
       case "propose":

@@ -217,6 +217,8 @@ export class ReplicaHost implements Host {
     const behind = highestKnown - slotOut + 1;
     if (behind > maxSlotsBehind)
       return `${behind} slots behind: catching up from slot ${slotOut} to ${highestKnown}`;
+    if (this.#obstacle === "" && !this.#reporter.introduced)
+      return "not introduced yet: what it has and offers is still to be decided";
     return this.#obstacle;
   }
 

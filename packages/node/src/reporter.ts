@@ -40,6 +40,13 @@ export class Reporter {
     this.#options = options;
   }
 
+  /** The others know which store this replica has, and what it offers. */
+  get introduced(): boolean {
+    const { replica, engine, store } = this.#options;
+    const said = engine.reports.get(replica);
+    return said !== undefined && said.store === store && sameOffers(said, engine);
+  }
+
   /** To be called every `reportCheckMs` while commands can be decided. */
   tick(): void {
     this.#report();
@@ -87,5 +94,9 @@ export class Reporter {
 
 function sameReport(said: Report | undefined, report: Report): boolean {
   if (said === undefined || said.store !== report.store || said.slot !== report.slot) return false;
-  return JSON.stringify(said.offers) === JSON.stringify(report.offers);
+  return sameOffers(said, report);
+}
+
+function sameOffers(a: Pick<Report, "offers">, b: Pick<Report, "offers">): boolean {
+  return JSON.stringify(a.offers) === JSON.stringify(b.offers);
 }

@@ -9,6 +9,7 @@ import type {
   PreVote,
   PreVoteAnswer,
   ToAcceptor,
+  Trim,
 } from "@synod/core";
 import * as check from "./check.js";
 import { codec, encodedOnce, type Mapping } from "./codec.js";
@@ -124,6 +125,7 @@ const heartbeatAck: Mapping<HeartbeatAck, wire.HeartbeatAck> = {
     ballot: ballot.toWire(message.ballot),
     beat: check.checked(message.beat, "HeartbeatAck.beat"),
     promised: ballotOrNone.toWire(message.promised),
+    trimmedBelow: check.checked(message.trimmedBelow, "HeartbeatAck.trimmed_below"),
   }),
   fromWire: (message, field) => {
     const found = check.present(message, field);
@@ -134,6 +136,7 @@ const heartbeatAck: Mapping<HeartbeatAck, wire.HeartbeatAck> = {
       ballot: ballot.fromWire(found.ballot, `${field}.ballot`),
       beat: check.integer(found.beat, `${field}.beat`),
       promised: ballotOrNone.fromWire(found.promised, `${field}.promised`),
+      trimmedBelow: check.integer(found.trimmedBelow, `${field}.trimmed_below`),
     };
   },
 };
@@ -176,6 +179,11 @@ const preVoteAnswer: Mapping<PreVoteAnswer, wire.PreVoteAnswer> = {
   },
 };
 
+const trim: Mapping<Trim, wire.TrimRecord> = {
+  toWire: (message) => trimRecord.toWire(message.trim),
+  fromWire: (message, field) => ({ kind: "trim", trim: trimRecord.fromWire(message, field) }),
+};
+
 /** Leader → acceptor. */
 export const toAcceptor = encodedOnce(
   envelope<wire.ToAcceptor, Hello | ToAcceptor>("synod.v1.ToAcceptor", {
@@ -184,6 +192,7 @@ export const toAcceptor = encodedOnce(
     p2a: member("p2a", p2a),
     heartbeat: member("heartbeat", heartbeat),
     preVote: member("pre-vote", preVote),
+    trim: member("trim", trim),
   }),
 );
 

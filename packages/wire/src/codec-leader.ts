@@ -65,6 +65,7 @@ const question: Mapping<Question, wire.Question> = {
 const replicaStatus: Mapping<ReplicaStatus, wire.ReplicaStatus> = {
   toWire: (message) => ({
     slotOut: check.checked(message.slotOut, "ReplicaStatus.slot_out"),
+    trimmedBelow: check.checked(message.trimmedBelow, "ReplicaStatus.trimmed_below"),
     configurations: configurations.toWire(message.configurations),
   }),
   fromWire: (message, field) => {
@@ -72,6 +73,7 @@ const replicaStatus: Mapping<ReplicaStatus, wire.ReplicaStatus> = {
     return {
       kind: "replica-status",
       slotOut: check.slot(found.slotOut, `${field}.slot_out`),
+      trimmedBelow: check.integer(found.trimmedBelow, `${field}.trimmed_below`),
       configurations: configurations.fromWire(found.configurations, `${field}.configurations`),
     };
   },

@@ -100,6 +100,7 @@ export const toAcceptor: Kinds<ToAcceptor> = {
   p2a: fc.record({ kind: kind("p2a"), pvalue }),
   heartbeat: fc.record({ kind: kind("heartbeat"), ballot, beat: integer }),
   "pre-vote": fc.record({ kind: kind("pre-vote"), ballot, configuration: integer }),
+  trim: fc.record({ kind: kind("trim"), trim }),
 };
 
 export const fromAcceptor: Kinds<FromAcceptor> = {
@@ -121,6 +122,7 @@ export const fromAcceptor: Kinds<FromAcceptor> = {
     ballot,
     beat: integer,
     promised: ballotOrNone,
+    trimmedBelow: integer,
   }),
   "pre-vote-answer": fc.record({
     kind: kind("pre-vote-answer"),
@@ -141,7 +143,12 @@ export const toLeader: Kinds<ToLeader> = {
       from,
       through: Math.min(from + more, Number.MAX_SAFE_INTEGER),
     })),
-  "replica-status": fc.record({ kind: kind("replica-status"), slotOut: slot, configurations }),
+  "replica-status": fc.record({
+    kind: kind("replica-status"),
+    slotOut: slot,
+    trimmedBelow: integer,
+    configurations,
+  }),
   ping: fc.record({ kind: kind("ping"), number: integer }),
 };
 

@@ -55,13 +55,13 @@ describe("a message that is not valid is refused, naming the field, what was exp
       "an unset oneof",
       "ToAcceptor",
       {},
-      "ToAcceptor.message: expected one of hello, p1a, p2a, heartbeat, pre_vote, found none of them",
+      "ToAcceptor.message: expected one of hello, p1a, p2a, heartbeat, pre_vote, trim, found none of them",
     ],
     [
       "two members of a oneof",
       "ToAcceptor",
       { heartbeat: { ballot, beat: 1 }, p1a: { ballot, from: 1 } },
-      "ToAcceptor.message: expected at most one of hello, p1a, p2a, heartbeat, pre_vote, found p1a and heartbeat",
+      "ToAcceptor.message: expected at most one of hello, p1a, p2a, heartbeat, pre_vote, trim, found p1a and heartbeat",
     ],
     [
       "slot 0",

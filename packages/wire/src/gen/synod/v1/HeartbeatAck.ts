@@ -10,6 +10,7 @@ export interface HeartbeatAck {
   'ballot'?: (_synod_v1_Ballot | null);
   'beat'?: (number | string | Long);
   'promised'?: (_synod_v1_Ballot | null);
+  'trimmedBelow'?: (number | string | Long);
 }
 
 export interface HeartbeatAck__Output {
@@ -18,4 +19,5 @@ export interface HeartbeatAck__Output {
   'ballot': (_synod_v1_Ballot__Output | null);
   'beat': (string);
   'promised': (_synod_v1_Ballot__Output | null);
+  'trimmedBelow': (string);
 }

@@ -7,9 +7,11 @@ import type { Long } from '@grpc/proto-loader';
 export interface ReplicaStatus {
   'slotOut'?: (number | string | Long);
   'configurations'?: (_synod_v1_RulingConfiguration)[];
+  'trimmedBelow'?: (number | string | Long);
 }
 
 export interface ReplicaStatus__Output {
   'slotOut': (string);
   'configurations': (_synod_v1_RulingConfiguration__Output)[];
+  'trimmedBelow': (string);
 }

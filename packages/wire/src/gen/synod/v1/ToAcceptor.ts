@@ -6,6 +6,7 @@ import type { P1a as _synod_v1_P1a, P1a__Output as _synod_v1_P1a__Output } from 
 import type { P2a as _synod_v1_P2a, P2a__Output as _synod_v1_P2a__Output } from '../../synod/v1/P2a.js';
 import type { Heartbeat as _synod_v1_Heartbeat, Heartbeat__Output as _synod_v1_Heartbeat__Output } from '../../synod/v1/Heartbeat.js';
 import type { PreVote as _synod_v1_PreVote, PreVote__Output as _synod_v1_PreVote__Output } from '../../synod/v1/PreVote.js';
+import type { TrimRecord as _synod_v1_TrimRecord, TrimRecord__Output as _synod_v1_TrimRecord__Output } from '../../synod/v1/TrimRecord.js';
 
 export interface ToAcceptor {
   'hello'?: (_synod_v1_Hello | null);
@@ -13,7 +14,8 @@ export interface ToAcceptor {
   'p2a'?: (_synod_v1_P2a | null);
   'heartbeat'?: (_synod_v1_Heartbeat | null);
   'preVote'?: (_synod_v1_PreVote | null);
-  'message'?: "hello"|"p1a"|"p2a"|"heartbeat"|"preVote";
+  'trim'?: (_synod_v1_TrimRecord | null);
+  'message'?: "hello"|"p1a"|"p2a"|"heartbeat"|"preVote"|"trim";
 }
 
 export interface ToAcceptor__Output {
@@ -22,5 +24,6 @@ export interface ToAcceptor__Output {
   'p2a'?: (_synod_v1_P2a__Output | null);
   'heartbeat'?: (_synod_v1_Heartbeat__Output | null);
   'preVote'?: (_synod_v1_PreVote__Output | null);
-  'message'?: "hello"|"p1a"|"p2a"|"heartbeat"|"preVote";
+  'trim'?: (_synod_v1_TrimRecord__Output | null);
+  'message'?: "hello"|"p1a"|"p2a"|"heartbeat"|"preVote"|"trim";
 }
