@@ -2,6 +2,7 @@
 
 // What they give.
 export { AcceptorStore } from "./acceptor-store.js";
+export type { DecidedLog, LogPage } from "./decided-log.js";
 export { StoreError, type StoreErrorReason } from "./error.js";
 export type { StoreIdentity } from "./identity.js";
 export type { LogEntry } from "./layer.js";
@@ -13,4 +14,4 @@ export { MemoryAcceptorDisk } from "./memory-acceptor-store.js";
 export { MemoryReplicaDisk } from "./memory-replica-store.js";
 // Whoever keeps a directory of its own: one process at a time.
 export { type Ownership, ownDirectory } from "./ownership.js";
-export { type DecidedLog, type LogPage, ReplicaStore, type ReplicaStoreOptions } from "./replica-store.js";
+export { ReplicaStore, type ReplicaStoreOptions } from "./replica-store.js";

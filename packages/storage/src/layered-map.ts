@@ -51,6 +51,12 @@ export class LayeredMap implements OrderedMap {
     return this.#newest.bytes + (this.#flushing?.bytes ?? 0);
   }
 
+  /** The newest layer, about to be written to. */
+  writable(): Layer {
+    if (this.#newest.empty) this.#onFirstWrite();
+    return this.#newest;
+  }
+
   /** Puts a new layer over the newest, which may go to disk now. */
   startFlush(): Layer {
     this.#flushing = this.#newest;
@@ -75,8 +81,7 @@ export class LayeredMap implements OrderedMap {
   put(key: Uint8Array, value: Uint8Array): void {
     if (!validLength(key.length))
       throw new RangeError(`expected a key of 1 to ${maxKeyBytes} bytes, found ${key.length}`);
-    this.#dirty();
-    this.#newest.set(nameOf(key), key, value);
+    this.writable().set(nameOf(key), key, value);
   }
 
   delete(key: Uint8Array): void {
@@ -90,8 +95,7 @@ export class LayeredMap implements OrderedMap {
       this.#newest.forget(name);
       return;
     }
-    this.#dirty();
-    this.#newest.set(name, key, undefined);
+    this.writable().set(name, key, undefined);
   }
 
   *range({ from, until, limit, reverse = false }: KeyRange): Generator<readonly [Uint8Array, Uint8Array]> {
@@ -119,10 +123,6 @@ export class LayeredMap implements OrderedMap {
       left--;
       yield [next.key, next.value];
     }
-  }
-
-  #dirty(): void {
-    if (this.#newest.empty) this.#onFirstWrite();
   }
 }
 

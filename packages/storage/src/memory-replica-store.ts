@@ -2,9 +2,10 @@ import type { CommitDone } from "./commit-queue.js";
 import { StoreError, storeFailure } from "./error.js";
 import { HeldCommits } from "./held-commits.js";
 import { type StoreIdentity, startedIdentity } from "./identity.js";
-import { Layer, type LogEntry, nameOf } from "./layer.js";
+import { Layer, type LogRecord, nameOf } from "./layer.js";
 import type { DiskRange } from "./layered-map.js";
-import { type ReplicaDisk, ReplicaStore, type ReplicaStoreOptions } from "./replica-store.js";
+import type { ReplicaDisk } from "./replica-disk.js";
+import { ReplicaStore, type ReplicaStoreOptions } from "./replica-store.js";
 
 const place = "memory";
 
@@ -16,7 +17,9 @@ export class MemoryReplicaDisk {
   readonly #store: string;
   #identity: StoreIdentity | undefined;
   readonly #state = new Layer();
-  #log: LogEntry[] = [];
+  #log: LogRecord[] = [];
+  #trimmedBelow = 0;
+  #lastSlot = 0;
   #commits = new HeldCommits();
   #opened: ReplicaStore | undefined;
 
@@ -67,14 +70,14 @@ export class MemoryReplicaDisk {
 
   #session(identity: StoreIdentity): ReplicaDisk {
     const commits = this.#commits;
-    const log = this.#log;
     return {
       identity,
-      firstSlot: log[0]?.slot ?? 0,
-      lastSlot: log.at(-1)?.slot ?? 0,
+      trimmedBelow: this.#trimmedBelow,
+      lastSlot: this.#lastSlot,
+      untidy: false,
       get: (key) => this.#state.entries.get(nameOf(key))?.value,
       entries: (range) => this.#entries(range),
-      log: (from, through) => log.filter(({ slot }) => slot >= from && slot <= through),
+      log: (from, through) => this.#log.filter(({ slot }) => slot >= from && slot <= through),
       commit: (layer: Layer, done: CommitDone) => {
         // A process that has crashed writes nothing more.
         if (commits === this.#commits) commits.submit(() => this.#apply(layer), done);
@@ -104,5 +107,8 @@ export class MemoryReplicaDisk {
       else this.#state.set(name, key, value);
     }
     this.#log.push(...layer.log);
+    this.#lastSlot = layer.log.at(-1)?.slot ?? this.#lastSlot;
+    this.#trimmedBelow = Math.max(this.#trimmedBelow, layer.trimmedBelow);
+    if (layer.trimmedBelow > 0) this.#log = this.#log.filter(({ slot }) => slot >= layer.trimmedBelow);
   }
 }

@@ -1,22 +1,10 @@
-import { invariant, type OrderedMap } from "@synod/core";
+import type { OrderedMap } from "@synod/core";
 import { type CommitDone, CommitQueue } from "./commit-queue.js";
+import { type DecidedLog, LayeredLog } from "./decided-log.js";
 import type { StoreError } from "./error.js";
 import type { StoreIdentity } from "./identity.js";
-import type { Layer, LogEntry } from "./layer.js";
-import { LayeredMap, type StateDisk } from "./layered-map.js";
-
-/** What a replica's state and log rest on: lmdb, or memory. */
-export interface ReplicaDisk extends StateDisk {
-  readonly identity: StoreIdentity;
-  /** First and last durable slot of the log; 0 when there is none. */
-  readonly firstSlot: number;
-  readonly lastSlot: number;
-  /** Durable slots from `from` through `through`, in order. */
-  log(from: number, through: number): Iterable<LogEntry>;
-  /** Makes all of a layer durable, or nothing of it. */
-  commit(layer: Layer, done: CommitDone): void;
-  close(): Promise<void>;
-}
+import { LayeredMap } from "./layered-map.js";
+import type { ReplicaDisk } from "./replica-disk.js";
 
 export interface ReplicaStoreOptions {
   readonly id: string;
@@ -27,24 +15,6 @@ export interface ReplicaStoreOptions {
   readonly onFlushed?: ((durableSlot: number) => void) | undefined;
   /** A flush failed; the process must end (rule 4). Called once. */
   readonly onFailure?: ((error: StoreError) => void) | undefined;
-}
-
-/** A part of the decided log; `next` is the first slot after it, 0 when there is none. */
-export interface LogPage {
-  readonly entries: readonly LogEntry[];
-  readonly next: number;
-}
-
-/** The decided log: for each executed slot its value, encoded. */
-export interface DecidedLog {
-  /** The first slot kept; 0 when the log is empty. */
-  readonly first: number;
-  /** The last slot appended; 0 when the log is empty. */
-  readonly last: number;
-  /** Slots come in ascending order. Throws InvariantViolation otherwise. */
-  append(slot: number, value: Uint8Array): void;
-  /** Slots at or above `from`: at most `limit`, and no more after `maxBytes` are reached (at least one). */
-  page(from: number, limit: number, maxBytes: number): LogPage;
 }
 
 /**
@@ -72,7 +42,7 @@ export class ReplicaStore {
     this.#map = new LayeredMap(disk, () => this.#arm());
     this.#flushes = new CommitQueue((done) => this.#save(done), schedule);
     this.state = this.#map;
-    this.log = new LayeredLog(disk, this.#map, () => this.#arm());
+    this.log = new LayeredLog(disk, this.#map);
   }
 
   /** Resolves when everything written so far is on disk. Rejects with StoreError `failed`, and then always. */
@@ -85,7 +55,7 @@ export class ReplicaStore {
     return this.#map.pendingBytes;
   }
 
-  /** The last slot of the log that is on disk, with all its effects; 0 when there is none. */
+  /** The last slot that is on disk, with all its effects, trimmed from the log or not; 0 before the first. */
   get durableSlot(): number {
     return this.#durableSlot;
   }
@@ -108,7 +78,8 @@ export class ReplicaStore {
   }
 
   #save(done: CommitDone): void {
-    if (this.#map.newest.empty) {
+    const tidying = this.#map.newest.empty;
+    if (tidying && !this.#disk.untidy) {
       done();
       return;
     }
@@ -119,61 +90,13 @@ export class ReplicaStore {
         this.#durableSlot = layer.log.at(-1)?.slot ?? this.#durableSlot;
       }
       done(error);
-      if (error === undefined) this.#options.onFlushed?.(this.#durableSlot);
-      else this.#options.onFailure?.(error);
+      if (error !== undefined) {
+        this.#options.onFailure?.(error);
+        return;
+      }
+      if (!tidying) this.#options.onFlushed?.(this.#durableSlot);
+      // What a trim left goes bit by bit, so that flushes are never held up for long; `onFailure` tells of a failure.
+      if (this.#disk.untidy && !this.#closing) this.#flushes.commit().catch(() => {});
     });
-  }
-}
-
-class LayeredLog implements DecidedLog {
-  readonly #disk: ReplicaDisk;
-  readonly #map: LayeredMap;
-  readonly #onFirstWrite: () => void;
-  #first: number;
-  #last: number;
-
-  constructor(disk: ReplicaDisk, map: LayeredMap, onFirstWrite: () => void) {
-    this.#disk = disk;
-    this.#map = map;
-    this.#onFirstWrite = onFirstWrite;
-    this.#first = disk.firstSlot;
-    this.#last = disk.lastSlot;
-  }
-
-  get first(): number {
-    return this.#first;
-  }
-
-  get last(): number {
-    return this.#last;
-  }
-
-  append(slot: number, value: Uint8Array): void {
-    invariant(slot > this.#last, () => `expected a slot above ${this.#last}, the log's last, found ${slot}`);
-    if (this.#map.newest.empty) this.#onFirstWrite();
-    this.#map.newest.append({ slot, value });
-    if (this.#first === 0) this.#first = slot;
-    this.#last = slot;
-  }
-
-  page(from: number, limit: number, maxBytes: number): LogPage {
-    const entries: LogEntry[] = [];
-    let bytes = 0;
-    for (const entry of this.#entries(from)) {
-      if (entries.length > 0 && (entries.length >= limit || bytes >= maxBytes))
-        return { entries, next: entry.slot };
-      entries.push(entry);
-      bytes += entry.value.length;
-    }
-    return { entries, next: 0 };
-  }
-
-  *#entries(from: number): Iterable<LogEntry> {
-    const { newest, flushing } = this.#map;
-    const recent = [...(flushing?.log ?? []), ...newest.log];
-    // A flush under way may already show on disk.
-    const through = (recent[0]?.slot ?? this.#last + 1) - 1;
-    yield* this.#disk.log(from, through);
-    for (const entry of recent) if (entry.slot >= from) yield entry;
   }
 }

@@ -116,15 +116,17 @@ describe("damage is found, never read as data", () => {
     expect(await failureOf(openAcceptorStore(directory, acceptor))).toMatchObject({ reason: "damaged" });
   });
 
-  test("in a replica's log", async () => {
+  test("in a replica's log, when it is read, and at its ends at start", async () => {
     const directory = temporaryDirectory();
     const before = await openReplicaStore(directory, replica);
-    before.log.append(1, key("one"));
+    for (const slot of [1, 2, 3]) before.log.append(slot, key(`value ${slot}`));
     await before.close();
-    await tamper(directory, "log", slotKey(1), flipLast);
+    await tamper(directory, "log", slotKey(2), flipLast);
     const after = await openReplicaStore(directory, replica);
-    expect(() => after.log.page(1, 10, 1e9)).toThrow(/slot 1 of the log is damaged/);
+    expect(() => after.log.page(1, 10, 1e9)).toThrow(/slot 2 of the log is damaged/);
     await after.close();
+    await tamper(directory, "log", slotKey(3), flipLast);
+    expect(await failureOf(openReplicaStore(directory, replica))).toMatchObject({ reason: "damaged" });
   });
 
   test("in the database itself", async () => {

@@ -1,0 +1,15 @@
+import type { CommitDone } from "./commit-queue.js";
+import type { LogDisk } from "./decided-log.js";
+import type { StoreIdentity } from "./identity.js";
+import type { Layer } from "./layer.js";
+import type { StateDisk } from "./layered-map.js";
+
+/** What a replica's state and log rest on: lmdb, or memory. */
+export interface ReplicaDisk extends StateDisk, LogDisk {
+  readonly identity: StoreIdentity;
+  /** Makes all of a layer durable, or nothing of it. */
+  commit(layer: Layer, done: CommitDone): void;
+  /** There is tidying left that a commit of an empty layer would do. */
+  readonly untidy: boolean;
+  close(): Promise<void>;
+}
