@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { mkdir, open as openFile, readdir } from "node:fs/promises";
 import path from "node:path";
-import type { Database, DatabaseOptions, RootDatabase } from "lmdb";
+import type { Database, DatabaseOptions, RootDatabase, Transaction } from "lmdb";
 import type { CommitDone } from "./commit-queue.js";
 import { StoreError, storeFailure } from "./error.js";
 import { isOwnerSocket } from "./ownership.js";
@@ -181,6 +181,16 @@ export class Environment {
         done(storeFailure(this.directory, "writing to the database", cause));
       },
     );
+  }
+
+  /**
+   * Pins what is committed now: reads with it see that and nothing newer, until `done`. lmdb-js shares one read
+   * transaction among all reads, begun at the first and reset a turn later; one that is pinned it leaves to whoever
+   * pinned it, and begins another for the rest.
+   */
+  pin(): Transaction {
+    this.#root.resetReadTxn(); // or it pins what the reads of this turn have seen, which may be older
+    return this.#root.useReadTransaction();
   }
 
   /** `transact` as a promise. */

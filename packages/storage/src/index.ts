@@ -15,3 +15,10 @@ export { MemoryReplicaDisk } from "./memory-replica-store.js";
 // Whoever keeps a directory of its own: one process at a time.
 export { type Ownership, ownDirectory } from "./ownership.js";
 export { ReplicaStore, type ReplicaStoreOptions } from "./replica-store.js";
+export {
+  maxOpenSnapshots,
+  maxPageEntries,
+  type StateEntry,
+  type StatePage,
+  type StateSnapshot,
+} from "./snapshot.js";

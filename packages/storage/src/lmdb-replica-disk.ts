@@ -13,6 +13,7 @@ import {
   encodeTrimMark,
   trimMarkKey,
 } from "./replica-record.js";
+import type { PinnedState } from "./snapshot.js";
 
 /** Slots removed in one transaction after a trim, so that a long trim holds up neither event loop nor disk. */
 const slotsPerSweep = 1000;
@@ -111,6 +112,18 @@ export class LmdbReplicaDisk implements ReplicaDisk {
       if (trims)
         this.#meta.put(trimMarkKey, encodeTrimMark({ below: this.#trimmedBelow, last: this.#lastSlot }));
     }, done);
+  }
+
+  pin(): PinnedState {
+    const state = this.#state;
+    const transaction = this.#environment.pin();
+    return {
+      *entries(after) {
+        const start = after === undefined ? { start: leastKey } : { start: after, exclusiveStart: true };
+        for (const { key, value } of state.getRange({ ...start, transaction })) yield [key, value];
+      },
+      release: () => transaction.done(),
+    };
   }
 
   async close(): Promise<void> {

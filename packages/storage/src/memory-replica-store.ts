@@ -6,6 +6,7 @@ import { Layer, type LogRecord, nameOf } from "./layer.js";
 import type { DiskRange } from "./layered-map.js";
 import type { ReplicaDisk } from "./replica-disk.js";
 import { ReplicaStore, type ReplicaStoreOptions } from "./replica-store.js";
+import type { PinnedState } from "./snapshot.js";
 
 const place = "memory";
 
@@ -82,6 +83,7 @@ export class MemoryReplicaDisk {
         // A process that has crashed writes nothing more.
         if (commits === this.#commits) commits.submit(() => this.#apply(layer), done);
       },
+      pin: () => this.#pin(),
       close: async () => {
         if (commits === this.#commits) this.#opened = undefined;
       },
@@ -99,6 +101,18 @@ export class MemoryReplicaDisk {
       entry = reverse ? this.#state.before(entry.name) : this.#state.after(entry.name, false);
     }
     return entries;
+  }
+
+  #pin(): PinnedState {
+    const copy = new Layer();
+    for (const { name, key, value } of this.#state.entries.values()) copy.set(name, key, value);
+    return {
+      *entries(after) {
+        let entry = after === undefined ? copy.after("", true) : copy.after(nameOf(after), false);
+        for (; entry?.value; entry = copy.after(entry.name, false)) yield [entry.key, entry.value];
+      },
+      release: () => {},
+    };
   }
 
   #apply(layer: Layer): void {

@@ -5,6 +5,7 @@ import type { StoreError } from "./error.js";
 import type { StoreIdentity } from "./identity.js";
 import { LayeredMap } from "./layered-map.js";
 import type { ReplicaDisk } from "./replica-disk.js";
+import { Snapshots, type StateSnapshot } from "./snapshot.js";
 
 export interface ReplicaStoreOptions {
   readonly id: string;
@@ -30,6 +31,7 @@ export class ReplicaStore {
   readonly #map: LayeredMap;
   readonly #flushes: CommitQueue;
   readonly #options: ReplicaStoreOptions;
+  readonly #snapshots = new Snapshots();
   #timer: NodeJS.Timeout | undefined;
   #durableSlot: number;
   #closing: Promise<void> | undefined;
@@ -60,11 +62,36 @@ export class ReplicaStore {
     return this.#durableSlot;
   }
 
-  /** Flushes, then lets go of the store. Rejects as `flush` does, but lets go all the same. */
+  /**
+   * Flushes, then shows the state as it is on disk at that moment, however long it is read and whatever is written
+   * meanwhile. At most `maxOpenSnapshots` may be open; whoever has one closes it, and soon (`Snapshots` says why).
+   * Rejects as `flush` does, and with RangeError beyond the limit.
+   */
+  snapshot(): Promise<StateSnapshot> {
+    return this.#snapshots.open((pinned) => {
+      this.#refuseClosed();
+      return this.#flushes.exclusive((done) =>
+        this.#save((error) => {
+          // Now no commit is under way, so what is durable and what is pinned are the same.
+          if (error === undefined) pinned(this.#durableSlot, this.#disk.pin());
+          done(error);
+        }),
+      );
+    });
+  }
+
+  /** Flushes, then lets go of the store and its snapshots. Rejects as `flush` does, but lets go all the same. */
   close(): Promise<void> {
     clearTimeout(this.#timer);
-    this.#closing ??= this.flush().finally(() => this.#disk.close());
+    this.#closing ??= this.flush().finally(() => {
+      this.#snapshots.closeAll();
+      return this.#disk.close();
+    });
     return this.#closing;
+  }
+
+  #refuseClosed(): void {
+    if (this.#closing) throw new Error("expected an open store, found it closed. Open it again");
   }
 
   #arm(): void {
