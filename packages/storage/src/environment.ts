@@ -118,7 +118,7 @@ export class Environment {
         noSubdir: false, // or a directory with a dot in its name is taken for a file
         encoding: "binary",
         keyEncoding: "binary",
-        maxDbs: 4,
+        maxDbs: 8,
         pageSize: pageBytes,
         // lmdb-js defaults to true on Linux: a commit is then visible before it is synced, stays so when the sync
         // fails, and is taken up again by the next process. With false: fdatasync of the pages, then the synced

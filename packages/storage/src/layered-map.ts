@@ -33,6 +33,9 @@ export class LayeredMap implements OrderedMap {
   /** Grows when the disk changes beneath what ranges have read ahead. */
   #generation = 0;
 
+  /** Grows when everything was replaced: no range goes on beyond that. */
+  #epoch = 0;
+
   /** `onFirstWrite` is told when there is something to flush, once per layer. */
   constructor(disk: StateDisk, onFirstWrite: () => void) {
     this.#disk = disk;
@@ -70,6 +73,14 @@ export class LayeredMap implements OrderedMap {
     this.#generation++;
   }
 
+  /** The disk has another state now; what was written over the old one is forgotten. Only between flushes. */
+  replace(): void {
+    this.#newest = new Layer();
+    this.#flushing = undefined;
+    this.#generation++;
+    this.#epoch++;
+  }
+
   get(key: Uint8Array): Uint8Array | undefined {
     const name = nameOf(key);
     const entry = this.#newest.entries.get(name) ?? this.#flushing?.entries.get(name);
@@ -104,8 +115,13 @@ export class LayeredMap implements OrderedMap {
     const inRange = (entry: LayerEntry | undefined) =>
       entry && (reverse ? entry.name >= first : end === undefined || entry.name < end) ? entry : undefined;
     const disk = new DiskCursor(this.#disk, { from, until, reverse, limit: limit ?? largestChunk });
+    const epoch = this.#epoch;
     let at: string | undefined;
     for (let left = limit ?? Number.POSITIVE_INFINITY; left > 0; ) {
+      if (epoch !== this.#epoch)
+        throw new Error(
+          "expected the state to stay while a range of it is read, found it replaced by a snapshot. Read it again",
+        );
       const candidates = [this.#newest, this.#flushing].map((layer) => {
         if (reverse) return inRange(layer?.before(at ?? end));
         return inRange(at === undefined ? layer?.after(first, true) : layer?.after(at, false));

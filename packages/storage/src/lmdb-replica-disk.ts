@@ -2,8 +2,10 @@ import { slotKey, slotOf } from "./bytes.js";
 import type { CommitDone } from "./commit-queue.js";
 import { type ByteDatabase, type Environment, leastKey } from "./environment.js";
 import type { StoreIdentity } from "./identity.js";
+import type { IncomingDisk } from "./install.js";
 import type { Layer, LogRecord } from "./layer.js";
 import type { DiskRange } from "./layered-map.js";
+import { LmdbStates } from "./lmdb-states.js";
 import type { Ownership } from "./ownership.js";
 import type { ReplicaDisk } from "./replica-disk.js";
 import {
@@ -20,7 +22,8 @@ const slotsPerSweep = 1000;
 
 export interface ReplicaDatabases {
   readonly meta: ByteDatabase;
-  readonly state: ByteDatabase;
+  /** The state, and another for a snapshot that comes in; which is which stands in `meta`. */
+  readonly states: readonly [ByteDatabase, ByteDatabase];
   readonly log: ByteDatabase;
 }
 
@@ -29,7 +32,7 @@ export class LmdbReplicaDisk implements ReplicaDisk {
   readonly #environment: Environment;
   readonly #ownership: Ownership;
   readonly #meta: ByteDatabase;
-  readonly #state: ByteDatabase;
+  readonly #states: LmdbStates;
   readonly #log: ByteDatabase;
   #trimmedBelow: number;
   #lastSlot: number;
@@ -40,13 +43,13 @@ export class LmdbReplicaDisk implements ReplicaDisk {
     environment: Environment,
     ownership: Ownership,
     identity: StoreIdentity,
-    { meta, state, log }: ReplicaDatabases,
+    { meta, states, log }: ReplicaDatabases,
   ) {
     this.#environment = environment;
     this.#ownership = ownership;
     this.identity = identity;
     this.#meta = meta;
-    this.#state = state;
+    this.#states = new LmdbStates(environment, meta, states, (slot) => this.#restart(slot));
     this.#log = log;
     const mark = decodeTrimMark(environment.directory, meta.get(trimMarkKey));
     this.#trimmedBelow = mark.below;
@@ -66,8 +69,12 @@ export class LmdbReplicaDisk implements ReplicaDisk {
     return this.#untidy;
   }
 
+  get incoming(): IncomingDisk {
+    return this.#states;
+  }
+
   get(key: Uint8Array): Uint8Array | undefined {
-    return this.#state.get(key);
+    return this.#states.current.get(key);
   }
 
   entries({ from, until, reverse, limit }: DiskRange): (readonly [Uint8Array, Uint8Array])[] {
@@ -77,7 +84,7 @@ export class LmdbReplicaDisk implements ReplicaDisk {
       ? { ...(until && { start: until, exclusiveStart: true }), end: low, inclusiveEnd: true, reverse, limit }
       : { start: low, ...(until && { end: until }), limit };
     const entries: (readonly [Uint8Array, Uint8Array])[] = [];
-    for (const { key, value } of this.#state.getRange(range)) entries.push([key, value]);
+    for (const { key, value } of this.#states.current.getRange(range)) entries.push([key, value]);
     return entries;
   }
 
@@ -102,10 +109,11 @@ export class LmdbReplicaDisk implements ReplicaDisk {
       done();
       return;
     }
+    const state = this.#states.current;
     this.#environment.transact(() => {
       for (const { key, value } of layer.entries.values()) {
-        if (value === undefined) this.#state.remove(key);
-        else this.#state.put(key, value);
+        if (value === undefined) state.remove(key);
+        else state.put(key, value);
       }
       for (const key of removed) this.#log.remove(key);
       for (const { key, record } of slots) this.#log.put(key, record);
@@ -115,7 +123,7 @@ export class LmdbReplicaDisk implements ReplicaDisk {
   }
 
   pin(): PinnedState {
-    const state = this.#state;
+    const state = this.#states.current;
     const transaction = this.#environment.pin();
     return {
       *entries(after) {
@@ -132,6 +140,19 @@ export class LmdbReplicaDisk implements ReplicaDisk {
     } finally {
       await this.#ownership.release();
     }
+  }
+
+  /** With a snapshot of `slot` the log is as if everything up to there had been trimmed. */
+  #restart(slot: number) {
+    const mark = { below: slot + 1, last: slot };
+    return {
+      write: () => void this.#meta.put(trimMarkKey, encodeTrimMark(mark)),
+      done: () => {
+        this.#trimmedBelow = mark.below;
+        this.#lastSlot = slot;
+        this.#untidy = true;
+      },
+    };
   }
 
   /** Keys to remove in this transaction; what is left goes with the next ones. */

@@ -17,7 +17,7 @@ import { ReplicaStore, type ReplicaStoreOptions } from "./replica-store.js";
 const pageBytes = 8192;
 
 const metaName = "meta";
-const stateName = "state";
+const stateNames = ["state", "state-2"] as const;
 const logName = "log";
 
 /**
@@ -61,11 +61,13 @@ async function openDisk(
     ? decodeIdentity(directory, "replica", record)
     : { id: expected.id, store: drawStoreId(), startCount: 0, clusterId: expected.clusterId };
   const identity = startedIdentity(directory, known, expected);
-  const state = environment.database(stateName, true) as ByteDatabase;
+  // All at once: opening one later would wait for whatever lmdb is writing.
+  const [first, second] = stateNames.map((name) => environment.database(name, true) as ByteDatabase);
+  const states = [first, second] as readonly [ByteDatabase, ByteDatabase];
   const log = environment.database(logName, true) as ByteDatabase;
   await environment.write(() => meta.put(identityKey, encodeIdentity("replica", identity)));
   await syncDirectory(directory).catch((error: unknown) => {
     throw storeFailure(directory, "syncing the data directory", error);
   });
-  return new LmdbReplicaDisk(environment, ownership, identity, { meta, state, log });
+  return new LmdbReplicaDisk(environment, ownership, identity, { meta, states, log });
 }

@@ -2,6 +2,7 @@ import type { CommitDone } from "./commit-queue.js";
 import { StoreError, storeFailure } from "./error.js";
 import { HeldCommits } from "./held-commits.js";
 import { type StoreIdentity, startedIdentity } from "./identity.js";
+import type { IncomingDisk, InstallRecord } from "./install.js";
 import { Layer, type LogRecord, nameOf } from "./layer.js";
 import type { DiskRange } from "./layered-map.js";
 import type { ReplicaDisk } from "./replica-disk.js";
@@ -17,7 +18,10 @@ const place = "memory";
 export class MemoryReplicaDisk {
   readonly #store: string;
   #identity: StoreIdentity | undefined;
-  readonly #state = new Layer();
+  #state = new Layer();
+  /** Where a snapshot comes in. */
+  #incoming = new Layer();
+  #unfinished: InstallRecord | undefined;
   #log: LogRecord[] = [];
   #trimmedBelow = 0;
   #lastSlot = 0;
@@ -84,10 +88,46 @@ export class MemoryReplicaDisk {
         if (commits === this.#commits) commits.submit(() => this.#apply(layer), done);
       },
       pin: () => this.#pin(),
+      incoming: this.#incomingDisk(commits),
       close: async () => {
         if (commits === this.#commits) this.#opened = undefined;
       },
     };
+  }
+
+  #incomingDisk(commits: HeldCommits): IncomingDisk {
+    const submit = (apply: () => void, done: CommitDone) => {
+      if (commits === this.#commits) commits.submit(apply, done);
+    };
+    const restart = (record: InstallRecord | undefined) => () => {
+      this.#incoming = new Layer();
+      this.#unfinished = record;
+    };
+    const unfinished = () => this.#unfinished;
+    return {
+      get unfinished() {
+        return unfinished();
+      },
+      littered: false,
+      begin: (record, done) => submit(restart(record), done),
+      put: (entries, record, done) =>
+        submit(() => {
+          for (const [key, value] of entries) this.#incoming.set(nameOf(key), key, value);
+          this.#unfinished = record;
+        }, done),
+      finish: (done) => submit(() => this.#replace(), done),
+      discard: (done) => submit(restart(undefined), done),
+    };
+  }
+
+  #replace(): void {
+    const { slot } = this.#unfinished as InstallRecord;
+    this.#state = this.#incoming;
+    this.#incoming = new Layer();
+    this.#unfinished = undefined;
+    this.#log = [];
+    this.#trimmedBelow = slot + 1;
+    this.#lastSlot = slot;
   }
 
   #entries({ from, until, reverse, limit }: DiskRange): (readonly [Uint8Array, Uint8Array])[] {

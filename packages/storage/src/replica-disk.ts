@@ -1,6 +1,7 @@
 import type { CommitDone } from "./commit-queue.js";
 import type { LogDisk } from "./decided-log.js";
 import type { StoreIdentity } from "./identity.js";
+import type { IncomingDisk } from "./install.js";
 import type { Layer } from "./layer.js";
 import type { StateDisk } from "./layered-map.js";
 import type { PinnedState } from "./snapshot.js";
@@ -14,5 +15,7 @@ export interface ReplicaDisk extends StateDisk, LogDisk {
   readonly untidy: boolean;
   /** The durable state as it is now. Only between commits: during one nobody can say what it is. */
   pin(): PinnedState;
+  /** Where a snapshot comes in. */
+  readonly incoming: IncomingDisk;
   close(): Promise<void>;
 }

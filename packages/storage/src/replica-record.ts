@@ -1,4 +1,5 @@
 import { ByteWriter, slotKey, slotOf } from "./bytes.js";
+import type { InstallRecord } from "./install.js";
 import type { LogRecord } from "./layer.js";
 import { readRecord, sealRecord, startRecord } from "./seal.js";
 
@@ -10,6 +11,11 @@ export interface TrimMark {
   readonly last: number;
 }
 
+/** Which of the two states is the replica's. */
+export type StateIndex = 0 | 1;
+
+export const currentKey: Uint8Array = Buffer.from("state", "latin1");
+export const installKey: Uint8Array = Buffer.from("install", "latin1");
 export const trimMarkKey: Uint8Array = Buffer.from("log", "latin1");
 
 export function encodeLogRecord({ slot, value, before }: LogRecord): { key: Uint8Array; record: Uint8Array } {
@@ -42,4 +48,39 @@ export function decodeTrimMark(directory: string, record: Uint8Array | undefined
     below: reader.integer(),
     last: reader.integer(),
   }));
+}
+
+export function encodeCurrent(current: StateIndex): Uint8Array {
+  const writer = startRecord(new ByteWriter());
+  writer.integer(current);
+  return sealRecord(currentKey, writer);
+}
+
+/** A store that never took a snapshot in has no such record. */
+export function decodeCurrent(directory: string, record: Uint8Array | undefined): StateIndex {
+  if (record === undefined) return 0;
+  return readRecord(directory, "the current state", currentKey, record, (reader) => {
+    const current = reader.integer();
+    if (current !== 0 && current !== 1) throw new RangeError(`expected state 0 or 1, found ${current}`);
+    return current;
+  });
+}
+
+export function encodeInstall({ id, slot, after, progress }: InstallRecord): Uint8Array {
+  const writer = startRecord(new ByteWriter());
+  writer.text(id);
+  writer.integer(slot);
+  writer.bytes(after ?? new Uint8Array()); // no key is empty
+  writer.bytes(progress);
+  return sealRecord(installKey, writer);
+}
+
+export function decodeInstall(directory: string, record: Uint8Array | undefined): InstallRecord | undefined {
+  if (record === undefined) return undefined;
+  return readRecord(directory, "the snapshot coming in", installKey, record, (reader) => {
+    const id = reader.text();
+    const slot = reader.integer();
+    const after = reader.bytes();
+    return { id, slot, after: after.length > 0 ? after : undefined, progress: reader.bytes() };
+  });
 }

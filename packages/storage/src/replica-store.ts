@@ -3,6 +3,7 @@ import { type CommitDone, CommitQueue } from "./commit-queue.js";
 import { type DecidedLog, LayeredLog } from "./decided-log.js";
 import type { StoreError } from "./error.js";
 import type { StoreIdentity } from "./identity.js";
+import { type Install, type InstallHost, type InstallName, Installs } from "./install.js";
 import { LayeredMap } from "./layered-map.js";
 import type { ReplicaDisk } from "./replica-disk.js";
 import { Snapshots, type StateSnapshot } from "./snapshot.js";
@@ -18,6 +19,11 @@ export interface ReplicaStoreOptions {
   readonly onFailure?: ((error: StoreError) => void) | undefined;
 }
 
+export interface BeginInstall extends InstallName {
+  /** What the caller keeps with an install that is new. Default: nothing. */
+  readonly progress?: Uint8Array | undefined;
+}
+
 /**
  * A replica's state and log. Reads see every write at once; a flush takes everything written so far to disk in one
  * transaction. Flushes start between turns of the event loop only, so whatever one turn writes (a slot's log entry
@@ -27,11 +33,13 @@ export class ReplicaStore {
   readonly identity: StoreIdentity;
   readonly state: OrderedMap;
   readonly log: DecidedLog;
+  readonly #log: LayeredLog;
   readonly #disk: ReplicaDisk;
   readonly #map: LayeredMap;
   readonly #flushes: CommitQueue;
   readonly #options: ReplicaStoreOptions;
   readonly #snapshots = new Snapshots();
+  readonly #installs: Installs;
   #timer: NodeJS.Timeout | undefined;
   #durableSlot: number;
   #closing: Promise<void> | undefined;
@@ -44,7 +52,8 @@ export class ReplicaStore {
     this.#map = new LayeredMap(disk, () => this.#arm());
     this.#flushes = new CommitQueue((done) => this.#save(done), schedule);
     this.state = this.#map;
-    this.log = new LayeredLog(disk, this.#map);
+    this.log = this.#log = new LayeredLog(disk, this.#map);
+    this.#installs = new Installs(disk.incoming, this.#installHost());
   }
 
   /** Resolves when everything written so far is on disk. Rejects with StoreError `failed`, and then always. */
@@ -80,6 +89,21 @@ export class ReplicaStore {
     });
   }
 
+  /** The snapshot of which a part came in, by this process or an earlier one; undefined when there is none. */
+  get unfinishedInstall(): InstallName | undefined {
+    const { unfinished } = this.#disk.incoming;
+    return unfinished && { id: unfinished.id, slot: unfinished.slot };
+  }
+
+  /**
+   * Begins to take in a snapshot beside the state. Goes on where an install of the same id and slot ended, by this
+   * process or an earlier one; any other that is unfinished is thrown away. An `Install` handed out before has ended.
+   * `progress` is what the new one starts with. Rejects with RangeError for an id or progress that is too long.
+   */
+  beginInstall({ progress = new Uint8Array(), ...name }: BeginInstall): Promise<Install> {
+    return this.#installs.begin(name, progress);
+  }
+
   /** Flushes, then lets go of the store and its snapshots. Rejects as `flush` does, but lets go all the same. */
   close(): Promise<void> {
     clearTimeout(this.#timer);
@@ -88,6 +112,36 @@ export class ReplicaStore {
       return this.#disk.close();
     });
     return this.#closing;
+  }
+
+  #installHost(): InstallHost {
+    const log = this.#log;
+    return {
+      get lastSlot() {
+        return log.last;
+      },
+      exclusive: async (run) => {
+        this.#refuseClosed();
+        await this.#flushes.exclusive((done) =>
+          run((error) => {
+            done(error);
+            if (error !== undefined) this.#options.onFailure?.(error);
+          }),
+        );
+      },
+      replaced: (slot) => {
+        this.#map.replace();
+        log.restart(slot);
+        this.#durableSlot = slot;
+        this.#options.onFlushed?.(slot);
+        this.#tidy();
+      },
+    };
+  }
+
+  /** What a trim left goes bit by bit, so that flushes are never held up for long; `onFailure` tells of a failure. */
+  #tidy(): void {
+    if (this.#disk.untidy && !this.#closing) this.#flushes.commit().catch(() => {});
   }
 
   #refuseClosed(): void {
@@ -122,8 +176,7 @@ export class ReplicaStore {
         return;
       }
       if (!tidying) this.#options.onFlushed?.(this.#durableSlot);
-      // What a trim left goes bit by bit, so that flushes are never held up for long; `onFailure` tells of a failure.
-      if (this.#disk.untidy && !this.#closing) this.#flushes.commit().catch(() => {});
+      this.#tidy();
     });
   }
 }
