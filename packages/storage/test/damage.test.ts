@@ -68,6 +68,11 @@ describe("a directory that holds no store of ours is refused", () => {
     const error = await failureOf(openReplicaStore(ours, { ...replica, id: "a1" }));
     expect(error).toMatchObject({ reason: "foreign" });
     expect(String(error)).toContain("expected the store of a replica, found that of acceptor a1");
+    const replicas = path.join(temporaryDirectory(), "store");
+    await (await openReplicaStore(replicas, replica)).close();
+    expect(String(await failureOf(openAcceptorStore(replicas, { id: "r1" })))).toContain(
+      "expected the store of a acceptor, found that of replica r1",
+    );
     const theirs = temporaryDirectory();
     const other = open({ path: theirs, noSubdir: false, name: "table" });
     await other.put("key", "value");
@@ -158,5 +163,13 @@ describe("damage is found, never read as data", () => {
     const error = await failureOf(openAcceptorStore(directory, acceptor));
     expect(error).toMatchObject({ reason: "format" });
     expect(String(error)).toContain("expected a store of format 1, found 2");
+    const other = path.join(temporaryDirectory(), "store");
+    await (await openReplicaStore(other, replica)).close();
+    await tamper(other, "meta", key("identity"), (bytes) => {
+      bytes[0] = 3;
+    });
+    expect(String(await failureOf(openReplicaStore(other, replica)))).toContain(
+      "expected a store of format 1 to 2, found 3",
+    );
   });
 });

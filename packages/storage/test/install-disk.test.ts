@@ -57,10 +57,12 @@ describe("a replica's two states on disk", () => {
     const directory = path.join(temporaryDirectory(), "store");
     const identity = { id: "r1", store: "s", startCount: 4, clusterId: "c1" };
     await raw(directory, async (database) => {
-      void database("meta").put(identityKey, encodeIdentity("replica", identity));
+      const record = encodeIdentity("replica", identity);
+      record[0] = 1; // the format is not under the checksum
+      void database("meta").put(identityKey, record);
       void database("state").put(key("a"), key("1"));
-      const { record } = encodeLogRecord({ slot: 7, value: key("seven"), before: 0 });
-      await database("log").put(slotKey(7), record);
+      const seven = encodeLogRecord({ slot: 7, value: key("seven"), before: 0 });
+      await database("log").put(slotKey(7), seven.record);
     });
     const store = await closing(openReplicaStore(directory, defaults));
     expect(store.identity).toEqual({ ...identity, startCount: 5 });
@@ -68,5 +70,8 @@ describe("a replica's two states on disk", () => {
     const install = await store.beginInstall({ id: "x", slot: 8 });
     await install.finish();
     expect([names(store, {}), store.durableSlot]).toEqual([[], 8]);
+    await store.close();
+    const format = await raw(directory, (database) => database("meta").getBinary(identityKey)?.[0]);
+    expect(format).toBe(2); // an earlier version would read the wrong state
   });
 });
