@@ -184,12 +184,11 @@ export class Environment {
   }
 
   /**
-   * Pins what is committed now: reads with it see that and nothing newer, until `done`. lmdb-js shares one read
-   * transaction among all reads, begun at the first and reset a turn later; one that is pinned it leaves to whoever
-   * pinned it, and begins another for the rest.
+   * Pins what is committed now: reads with it see that and nothing newer, until `done`. Only between two `transact`,
+   * each of which ends by having reads begin anew. lmdb-js shares one read transaction among all reads; one that is
+   * pinned it leaves to whoever pinned it, and begins another for the rest.
    */
   pin(): Transaction {
-    this.#root.resetReadTxn(); // or it pins what the reads of this turn have seen, which may be older
     return this.#root.useReadTransaction();
   }
 
