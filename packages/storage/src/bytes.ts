@@ -107,8 +107,12 @@ export class ByteReader {
     return items;
   }
 
+  get atEnd(): boolean {
+    return this.#position === this.#bytes.length;
+  }
+
   end(): void {
-    if (this.#position !== this.#bytes.length) throw new RangeError("the record is too long");
+    if (!this.atEnd) throw new RangeError("the record is too long");
   }
 }
 

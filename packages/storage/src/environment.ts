@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { mkdir, open as openFile, readdir } from "node:fs/promises";
 import path from "node:path";
-import type { Database, DatabaseOptions, RootDatabase } from "lmdb";
+import type { Database, DatabaseOptions, RootDatabase, Transaction } from "lmdb";
 import type { CommitDone } from "./commit-queue.js";
 import { StoreError, storeFailure } from "./error.js";
 import { isOwnerSocket } from "./ownership.js";
@@ -118,7 +118,7 @@ export class Environment {
         noSubdir: false, // or a directory with a dot in its name is taken for a file
         encoding: "binary",
         keyEncoding: "binary",
-        maxDbs: 4,
+        maxDbs: 8,
         pageSize: pageBytes,
         // lmdb-js defaults to true on Linux: a commit is then visible before it is synced, stays so when the sync
         // fails, and is taken up again by the next process. With false: fdatasync of the pages, then the synced
@@ -181,6 +181,15 @@ export class Environment {
         done(storeFailure(this.directory, "writing to the database", cause));
       },
     );
+  }
+
+  /**
+   * Pins what is committed now: reads with it see that and nothing newer, until `done`. Only between two `transact`,
+   * each of which ends by having reads begin anew. lmdb-js shares one read transaction among all reads; one that is
+   * pinned it leaves to whoever pinned it, and begins another for the rest.
+   */
+  pin(): Transaction {
+    return this.#root.useReadTransaction();
   }
 
   /** `transact` as a promise. */

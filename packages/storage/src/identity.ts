@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { ByteWriter } from "./bytes.js";
+import { type ByteReader, ByteWriter } from "./bytes.js";
 import { StoreError } from "./error.js";
-import { readRecord, recordFormat, sealRecord, startRecord, storeFormat } from "./seal.js";
+import { formatOf, readRecord, sealRecord, startRecord } from "./seal.js";
 
 /** Who a store belongs to (rule 5). */
 export interface StoreIdentity {
@@ -17,6 +17,15 @@ export interface StoreIdentity {
 
 export type StoreKind = "acceptor" | "replica";
 
+/**
+ * The formats of a store that this version reads, the last of which it writes. A replica's of format 1 has one state, no
+ * trim mark and no sums in its log; such a store is read as it is, and is of format 2 from then on.
+ */
+const storeFormats: Readonly<Record<StoreKind, readonly [oldest: number, newest: number]>> = {
+  acceptor: [1, 1],
+  replica: [1, 2],
+};
+
 /** A name for a new store: 32 hex digits. */
 export function drawStoreId(): string {
   return randomBytes(16).toString("hex");
@@ -31,26 +40,22 @@ export function encodeIdentity(kind: StoreKind, identity: StoreIdentity): Uint8A
   writer.text(identity.store);
   writer.text(identity.clusterId ?? "");
   writer.integer(identity.startCount);
-  return sealRecord(identityKey, writer);
+  return sealRecord(identityKey, writer, storeFormats[kind][1]);
 }
 
 /** Throws StoreError `format`, `damaged` or `foreign` (a store of another role). */
 export function decodeIdentity(directory: string, kind: StoreKind, record: Uint8Array): StoreIdentity {
-  const format = recordFormat(record);
-  if (format !== storeFormat) {
-    throw new StoreError(
-      "format",
-      directory,
-      `expected a store of format ${storeFormat}, found ${format}. Start the version of Synod that wrote it`,
-    );
-  }
-  const found = readRecord(directory, "the store's identity", identityKey, record, (reader) => ({
+  const format = formatOf(record) ?? 0;
+  // Beyond what any store of this version has, nothing can be read; within that, another role is the better answer.
+  if (!isReadable(format, ...Object.values(storeFormats).flat())) throw otherFormat(directory, kind, format);
+  const read = (reader: ByteReader) => ({
     kind: reader.text(),
     id: reader.text(),
     store: reader.text(),
     clusterId: reader.text() || undefined,
     startCount: reader.integer(),
-  }));
+  });
+  const found = readRecord(directory, "the store's identity", identityKey, record, read, format);
   if (found.kind !== kind) {
     throw new StoreError(
       "foreign",
@@ -58,7 +63,22 @@ export function decodeIdentity(directory: string, kind: StoreKind, record: Uint8
       `expected the store of a ${kind}, found that of ${found.kind} ${found.id}. Give each process its own data directory`,
     );
   }
+  if (!isReadable(format, ...storeFormats[kind])) throw otherFormat(directory, kind, format);
   return { id: found.id, store: found.store, startCount: found.startCount, clusterId: found.clusterId };
+}
+
+function isReadable(format: number, ...formats: readonly number[]): boolean {
+  return format >= Math.min(...formats) && format <= Math.max(...formats);
+}
+
+function otherFormat(directory: string, kind: StoreKind, found: number): StoreError {
+  const [oldest, newest] = storeFormats[kind];
+  const readable = oldest === newest ? `${newest}` : `${oldest} to ${newest}`;
+  return new StoreError(
+    "format",
+    directory,
+    `expected a store of format ${readable}, found ${found}. Start the version of Synod that wrote it`,
+  );
 }
 
 /** The identity after one more start. Throws StoreError `foreign` for another member or cluster. */

@@ -18,6 +18,12 @@ export interface LogEntry {
   readonly value: Uint8Array;
 }
 
+/** A slot as the log keeps it. */
+export interface LogRecord extends LogEntry {
+  /** The bytes of all values that came before it, so that the bytes between any two slots are one subtraction. */
+  readonly before: number;
+}
+
 /** What an entry costs besides its bytes, roughly. */
 const entryBytes = 64;
 const latin1Slice = Buffer.prototype.latin1Slice;
@@ -30,14 +36,16 @@ export function nameOf(key: Uint8Array): string {
 /** The writes since one flush, up to the next: all of them go to disk in one transaction. */
 export class Layer {
   readonly entries = new Map<string, LayerEntry>();
-  readonly log: LogEntry[] = [];
+  readonly log: LogRecord[] = [];
+  /** The log was trimmed below this slot; 0 when it was not. */
+  trimmedBelow = 0;
   /** Keys in order, for ranges only: built at the first one, so that writing alone never pays for it. */
   #ordered: InstanceType<typeof BTree<string, LayerEntry>> | undefined;
   #unordered: LayerEntry[] = [];
   #bytes = 0;
 
   get empty(): boolean {
-    return this.entries.size === 0 && this.log.length === 0;
+    return this.entries.size === 0 && this.log.length === 0 && this.trimmedBelow === 0;
   }
 
   get bytes(): number {
@@ -67,7 +75,7 @@ export class Layer {
     this.#bytes -= entry.key.length + (entry.value?.length ?? 0) + entryBytes;
   }
 
-  append(entry: LogEntry): void {
+  append(entry: LogRecord): void {
     this.log.push(entry);
     this.#bytes += entry.value.length + entryBytes;
   }

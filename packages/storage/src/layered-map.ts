@@ -33,6 +33,9 @@ export class LayeredMap implements OrderedMap {
   /** Grows when the disk changes beneath what ranges have read ahead. */
   #generation = 0;
 
+  /** Grows when everything was replaced: no range goes on beyond that. */
+  #epoch = 0;
+
   /** `onFirstWrite` is told when there is something to flush, once per layer. */
   constructor(disk: StateDisk, onFirstWrite: () => void) {
     this.#disk = disk;
@@ -51,6 +54,12 @@ export class LayeredMap implements OrderedMap {
     return this.#newest.bytes + (this.#flushing?.bytes ?? 0);
   }
 
+  /** The newest layer, about to be written to. */
+  writable(): Layer {
+    if (this.#newest.empty) this.#onFirstWrite();
+    return this.#newest;
+  }
+
   /** Puts a new layer over the newest, which may go to disk now. */
   startFlush(): Layer {
     this.#flushing = this.#newest;
@@ -64,6 +73,14 @@ export class LayeredMap implements OrderedMap {
     this.#generation++;
   }
 
+  /** The disk has another state now; what was written over the old one is forgotten. Only between flushes. */
+  replace(): void {
+    this.#newest = new Layer();
+    this.#flushing = undefined;
+    this.#generation++;
+    this.#epoch++;
+  }
+
   get(key: Uint8Array): Uint8Array | undefined {
     const name = nameOf(key);
     const entry = this.#newest.entries.get(name) ?? this.#flushing?.entries.get(name);
@@ -75,8 +92,7 @@ export class LayeredMap implements OrderedMap {
   put(key: Uint8Array, value: Uint8Array): void {
     if (!validLength(key.length))
       throw new RangeError(`expected a key of 1 to ${maxKeyBytes} bytes, found ${key.length}`);
-    this.#dirty();
-    this.#newest.set(nameOf(key), key, value);
+    this.writable().set(nameOf(key), key, value);
   }
 
   delete(key: Uint8Array): void {
@@ -90,8 +106,7 @@ export class LayeredMap implements OrderedMap {
       this.#newest.forget(name);
       return;
     }
-    this.#dirty();
-    this.#newest.set(name, key, undefined);
+    this.writable().set(name, key, undefined);
   }
 
   *range({ from, until, limit, reverse = false }: KeyRange): Generator<readonly [Uint8Array, Uint8Array]> {
@@ -100,8 +115,13 @@ export class LayeredMap implements OrderedMap {
     const inRange = (entry: LayerEntry | undefined) =>
       entry && (reverse ? entry.name >= first : end === undefined || entry.name < end) ? entry : undefined;
     const disk = new DiskCursor(this.#disk, { from, until, reverse, limit: limit ?? largestChunk });
+    const epoch = this.#epoch;
     let at: string | undefined;
     for (let left = limit ?? Number.POSITIVE_INFINITY; left > 0; ) {
+      if (epoch !== this.#epoch)
+        throw new Error(
+          "expected the state to stay while a range of it is read, found it replaced by a snapshot. Read it again",
+        );
       const candidates = [this.#newest, this.#flushing].map((layer) => {
         if (reverse) return inRange(layer?.before(at ?? end));
         return inRange(at === undefined ? layer?.after(first, true) : layer?.after(at, false));
@@ -119,10 +139,6 @@ export class LayeredMap implements OrderedMap {
       left--;
       yield [next.key, next.value];
     }
-  }
-
-  #dirty(): void {
-    if (this.#newest.empty) this.#onFirstWrite();
   }
 }
 

@@ -2,9 +2,12 @@ import type { CommitDone } from "./commit-queue.js";
 import { StoreError, storeFailure } from "./error.js";
 import { HeldCommits } from "./held-commits.js";
 import { type StoreIdentity, startedIdentity } from "./identity.js";
-import { Layer, type LogEntry, nameOf } from "./layer.js";
+import type { IncomingDisk, InstallRecord } from "./install.js";
+import { Layer, type LogRecord, nameOf } from "./layer.js";
 import type { DiskRange } from "./layered-map.js";
-import { type ReplicaDisk, ReplicaStore, type ReplicaStoreOptions } from "./replica-store.js";
+import type { ReplicaDisk } from "./replica-disk.js";
+import { ReplicaStore, type ReplicaStoreOptions } from "./replica-store.js";
+import type { PinnedState } from "./snapshot.js";
 
 const place = "memory";
 
@@ -15,8 +18,13 @@ const place = "memory";
 export class MemoryReplicaDisk {
   readonly #store: string;
   #identity: StoreIdentity | undefined;
-  readonly #state = new Layer();
-  #log: LogEntry[] = [];
+  #state = new Layer();
+  /** Where a snapshot comes in. */
+  #incoming = new Layer();
+  #unfinished: InstallRecord | undefined;
+  #log: LogRecord[] = [];
+  #trimmedBelow = 0;
+  #lastSlot = 0;
   #commits = new HeldCommits();
   #opened: ReplicaStore | undefined;
 
@@ -67,22 +75,59 @@ export class MemoryReplicaDisk {
 
   #session(identity: StoreIdentity): ReplicaDisk {
     const commits = this.#commits;
-    const log = this.#log;
     return {
       identity,
-      firstSlot: log[0]?.slot ?? 0,
-      lastSlot: log.at(-1)?.slot ?? 0,
+      trimmedBelow: this.#trimmedBelow,
+      lastSlot: this.#lastSlot,
+      untidy: false,
       get: (key) => this.#state.entries.get(nameOf(key))?.value,
       entries: (range) => this.#entries(range),
-      log: (from, through) => log.filter(({ slot }) => slot >= from && slot <= through),
+      log: (from, through) => this.#log.filter(({ slot }) => slot >= from && slot <= through),
       commit: (layer: Layer, done: CommitDone) => {
         // A process that has crashed writes nothing more.
         if (commits === this.#commits) commits.submit(() => this.#apply(layer), done);
       },
+      pin: () => this.#pin(),
+      incoming: this.#incomingDisk(commits),
       close: async () => {
         if (commits === this.#commits) this.#opened = undefined;
       },
     };
+  }
+
+  #incomingDisk(commits: HeldCommits): IncomingDisk {
+    const submit = (apply: () => void, done: CommitDone) => {
+      if (commits === this.#commits) commits.submit(apply, done);
+    };
+    const restart = (record: InstallRecord | undefined) => () => {
+      this.#incoming = new Layer();
+      this.#unfinished = record;
+    };
+    const unfinished = () => this.#unfinished;
+    return {
+      get unfinished() {
+        return unfinished();
+      },
+      littered: false,
+      begin: (record, done) => submit(restart(record), done),
+      put: (entries, record, done) =>
+        submit(() => {
+          for (const [key, value] of entries) this.#incoming.set(nameOf(key), key, value);
+          this.#unfinished = record;
+        }, done),
+      finish: (done) => submit(() => this.#replace(), done),
+      discard: (done) => submit(restart(undefined), done),
+    };
+  }
+
+  #replace(): void {
+    const { slot } = this.#unfinished as InstallRecord;
+    this.#state = this.#incoming;
+    this.#incoming = new Layer();
+    this.#unfinished = undefined;
+    this.#log = [];
+    this.#trimmedBelow = slot + 1;
+    this.#lastSlot = slot;
   }
 
   #entries({ from, until, reverse, limit }: DiskRange): (readonly [Uint8Array, Uint8Array])[] {
@@ -98,11 +143,26 @@ export class MemoryReplicaDisk {
     return entries;
   }
 
+  #pin(): PinnedState {
+    const copy = new Layer();
+    for (const { name, key, value } of this.#state.entries.values()) copy.set(name, key, value);
+    return {
+      *entries(after) {
+        let entry = after === undefined ? copy.after("", true) : copy.after(nameOf(after), false);
+        for (; entry?.value; entry = copy.after(entry.name, false)) yield [entry.key, entry.value];
+      },
+      release: () => {},
+    };
+  }
+
   #apply(layer: Layer): void {
     for (const { name, key, value } of layer.entries.values()) {
       if (value === undefined) this.#state.forget(name);
       else this.#state.set(name, key, value);
     }
     this.#log.push(...layer.log);
+    this.#lastSlot = layer.log.at(-1)?.slot ?? this.#lastSlot;
+    this.#trimmedBelow = Math.max(this.#trimmedBelow, layer.trimmedBelow);
+    if (layer.trimmedBelow > 0) this.#log = this.#log.filter(({ slot }) => slot >= layer.trimmedBelow);
   }
 }

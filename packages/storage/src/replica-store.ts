@@ -1,22 +1,12 @@
-import { invariant, type OrderedMap } from "@synod/core";
+import type { OrderedMap } from "@synod/core";
 import { type CommitDone, CommitQueue } from "./commit-queue.js";
+import { type DecidedLog, LayeredLog } from "./decided-log.js";
 import type { StoreError } from "./error.js";
 import type { StoreIdentity } from "./identity.js";
-import type { Layer, LogEntry } from "./layer.js";
-import { LayeredMap, type StateDisk } from "./layered-map.js";
-
-/** What a replica's state and log rest on: lmdb, or memory. */
-export interface ReplicaDisk extends StateDisk {
-  readonly identity: StoreIdentity;
-  /** First and last durable slot of the log; 0 when there is none. */
-  readonly firstSlot: number;
-  readonly lastSlot: number;
-  /** Durable slots from `from` through `through`, in order. */
-  log(from: number, through: number): Iterable<LogEntry>;
-  /** Makes all of a layer durable, or nothing of it. */
-  commit(layer: Layer, done: CommitDone): void;
-  close(): Promise<void>;
-}
+import { type Install, type InstallHost, type InstallName, Installs } from "./install.js";
+import { LayeredMap } from "./layered-map.js";
+import type { ReplicaDisk } from "./replica-disk.js";
+import { Snapshots, type StateSnapshot } from "./snapshot.js";
 
 export interface ReplicaStoreOptions {
   readonly id: string;
@@ -29,22 +19,9 @@ export interface ReplicaStoreOptions {
   readonly onFailure?: ((error: StoreError) => void) | undefined;
 }
 
-/** A part of the decided log; `next` is the first slot after it, 0 when there is none. */
-export interface LogPage {
-  readonly entries: readonly LogEntry[];
-  readonly next: number;
-}
-
-/** The decided log: for each executed slot its value, encoded. */
-export interface DecidedLog {
-  /** The first slot kept; 0 when the log is empty. */
-  readonly first: number;
-  /** The last slot appended; 0 when the log is empty. */
-  readonly last: number;
-  /** Slots come in ascending order. Throws InvariantViolation otherwise. */
-  append(slot: number, value: Uint8Array): void;
-  /** Slots at or above `from`: at most `limit`, and no more after `maxBytes` are reached (at least one). */
-  page(from: number, limit: number, maxBytes: number): LogPage;
+export interface BeginInstall extends InstallName {
+  /** What the caller keeps with an install that is new. Default: nothing. */
+  readonly progress?: Uint8Array | undefined;
 }
 
 /**
@@ -56,10 +33,13 @@ export class ReplicaStore {
   readonly identity: StoreIdentity;
   readonly state: OrderedMap;
   readonly log: DecidedLog;
+  readonly #log: LayeredLog;
   readonly #disk: ReplicaDisk;
   readonly #map: LayeredMap;
   readonly #flushes: CommitQueue;
   readonly #options: ReplicaStoreOptions;
+  readonly #snapshots = new Snapshots();
+  readonly #installs: Installs;
   #timer: NodeJS.Timeout | undefined;
   #durableSlot: number;
   #closing: Promise<void> | undefined;
@@ -72,7 +52,8 @@ export class ReplicaStore {
     this.#map = new LayeredMap(disk, () => this.#arm());
     this.#flushes = new CommitQueue((done) => this.#save(done), schedule);
     this.state = this.#map;
-    this.log = new LayeredLog(disk, this.#map, () => this.#arm());
+    this.log = this.#log = new LayeredLog(disk, this.#map);
+    this.#installs = new Installs(disk.incoming, this.#installHost());
   }
 
   /** Resolves when everything written so far is on disk. Rejects with StoreError `failed`, and then always. */
@@ -85,16 +66,86 @@ export class ReplicaStore {
     return this.#map.pendingBytes;
   }
 
-  /** The last slot of the log that is on disk, with all its effects; 0 when there is none. */
+  /** The last slot that is on disk, with all its effects, trimmed from the log or not; 0 before the first. */
   get durableSlot(): number {
     return this.#durableSlot;
   }
 
-  /** Flushes, then lets go of the store. Rejects as `flush` does, but lets go all the same. */
+  /**
+   * Flushes, then shows the state as it is on disk at that moment, however long it is read and whatever is written
+   * meanwhile. At most `maxOpenSnapshots` may be open; whoever has one closes it, and soon (`Snapshots` says why).
+   * Rejects as `flush` does, and with RangeError beyond the limit.
+   */
+  snapshot(): Promise<StateSnapshot> {
+    return this.#snapshots.open((pinned) => {
+      this.#refuseClosed();
+      return this.#flushes.exclusive((done) =>
+        this.#save((error) => {
+          // Now no commit is under way, so what is durable and what is pinned are the same.
+          if (error === undefined) pinned(this.#durableSlot, this.#disk.pin());
+          done(error);
+        }),
+      );
+    });
+  }
+
+  /** The snapshot of which a part came in, by this process or an earlier one; undefined when there is none. */
+  get unfinishedInstall(): InstallName | undefined {
+    const { unfinished } = this.#disk.incoming;
+    return unfinished && { id: unfinished.id, slot: unfinished.slot };
+  }
+
+  /**
+   * Begins to take in a snapshot beside the state. Goes on where an install of the same id and slot ended, by this
+   * process or an earlier one; any other that is unfinished is thrown away. An `Install` handed out before has ended.
+   * `progress` is what the new one starts with. Rejects with RangeError for an id or progress that is too long.
+   */
+  beginInstall({ progress = new Uint8Array(), ...name }: BeginInstall): Promise<Install> {
+    return this.#installs.begin(name, progress);
+  }
+
+  /** Flushes, then lets go of the store and its snapshots. Rejects as `flush` does, but lets go all the same. */
   close(): Promise<void> {
     clearTimeout(this.#timer);
-    this.#closing ??= this.flush().finally(() => this.#disk.close());
+    this.#closing ??= this.flush().finally(() => {
+      this.#snapshots.closeAll();
+      return this.#disk.close();
+    });
     return this.#closing;
+  }
+
+  #installHost(): InstallHost {
+    const log = this.#log;
+    return {
+      get lastSlot() {
+        return log.last;
+      },
+      exclusive: async (run) => {
+        this.#refuseClosed();
+        await this.#flushes.exclusive((done) =>
+          run((error) => {
+            done(error);
+            if (error !== undefined) this.#options.onFailure?.(error);
+          }),
+        );
+      },
+      replaced: (slot) => {
+        this.#map.replace();
+        log.restart(slot);
+        this.#durableSlot = slot;
+        this.#options.onFlushed?.(slot);
+        this.#tidy();
+      },
+    };
+  }
+
+  /** What a trim left goes bit by bit, so that flushes are never held up for long; `onFailure` tells of a failure. */
+  #tidy(): void {
+    if (this.#disk.untidy && !this.#closing) this.#flushes.commit().catch(() => {});
+  }
+
+  #refuseClosed(): void {
+    if (this.#closing) throw new Error("expected an open store, found it closed. Open it again");
   }
 
   #arm(): void {
@@ -108,7 +159,8 @@ export class ReplicaStore {
   }
 
   #save(done: CommitDone): void {
-    if (this.#map.newest.empty) {
+    const tidying = this.#map.newest.empty;
+    if (tidying && !this.#disk.untidy) {
       done();
       return;
     }
@@ -119,61 +171,12 @@ export class ReplicaStore {
         this.#durableSlot = layer.log.at(-1)?.slot ?? this.#durableSlot;
       }
       done(error);
-      if (error === undefined) this.#options.onFlushed?.(this.#durableSlot);
-      else this.#options.onFailure?.(error);
+      if (error !== undefined) {
+        this.#options.onFailure?.(error);
+        return;
+      }
+      if (!tidying) this.#options.onFlushed?.(this.#durableSlot);
+      this.#tidy();
     });
-  }
-}
-
-class LayeredLog implements DecidedLog {
-  readonly #disk: ReplicaDisk;
-  readonly #map: LayeredMap;
-  readonly #onFirstWrite: () => void;
-  #first: number;
-  #last: number;
-
-  constructor(disk: ReplicaDisk, map: LayeredMap, onFirstWrite: () => void) {
-    this.#disk = disk;
-    this.#map = map;
-    this.#onFirstWrite = onFirstWrite;
-    this.#first = disk.firstSlot;
-    this.#last = disk.lastSlot;
-  }
-
-  get first(): number {
-    return this.#first;
-  }
-
-  get last(): number {
-    return this.#last;
-  }
-
-  append(slot: number, value: Uint8Array): void {
-    invariant(slot > this.#last, () => `expected a slot above ${this.#last}, the log's last, found ${slot}`);
-    if (this.#map.newest.empty) this.#onFirstWrite();
-    this.#map.newest.append({ slot, value });
-    if (this.#first === 0) this.#first = slot;
-    this.#last = slot;
-  }
-
-  page(from: number, limit: number, maxBytes: number): LogPage {
-    const entries: LogEntry[] = [];
-    let bytes = 0;
-    for (const entry of this.#entries(from)) {
-      if (entries.length > 0 && (entries.length >= limit || bytes >= maxBytes))
-        return { entries, next: entry.slot };
-      entries.push(entry);
-      bytes += entry.value.length;
-    }
-    return { entries, next: 0 };
-  }
-
-  *#entries(from: number): Iterable<LogEntry> {
-    const { newest, flushing } = this.#map;
-    const recent = [...(flushing?.log ?? []), ...newest.log];
-    // A flush under way may already show on disk.
-    const through = (recent[0]?.slot ?? this.#last + 1) - 1;
-    yield* this.#disk.log(from, through);
-    for (const entry of recent) if (entry.slot >= from) yield entry;
   }
 }

@@ -7,8 +7,8 @@ import { reasonOf, StoreError } from "./error.js";
  * covers the key too, so a record found under another's key does not pass. lmdb itself has no checksums.
  */
 
-/** The format this version reads and writes. */
-export const storeFormat = 1;
+/** The format of every record but a store's identity, which has that of the store. */
+const recordFormat = 1;
 const headerBytes = 5;
 
 /** Leaves room for the header in a fresh writer. */
@@ -18,15 +18,15 @@ export function startRecord(writer: ByteWriter): ByteWriter {
 }
 
 /** The finished record. */
-export function sealRecord(key: Uint8Array, writer: ByteWriter): Uint8Array {
+export function sealRecord(key: Uint8Array, writer: ByteWriter, format = recordFormat): Uint8Array {
   const record = writer.finish();
-  record[0] = storeFormat;
+  record[0] = format;
   viewOf(record).setUint32(1, checksum(key, record), true);
   return record;
 }
 
 /** The format a record was written in; undefined when there is none. */
-export function recordFormat(record: Uint8Array): number | undefined {
+export function formatOf(record: Uint8Array): number | undefined {
   return record[0];
 }
 
@@ -39,6 +39,7 @@ export function readRecord<T>(
   key: Uint8Array,
   record: Uint8Array,
   read: (reader: ByteReader) => T,
+  format = recordFormat,
 ): T {
   const fail = (found: string, cause?: unknown): never => {
     throw new StoreError(
@@ -49,7 +50,7 @@ export function readRecord<T>(
     );
   };
   if (record.length < headerBytes) fail(`expected at least ${headerBytes} bytes, found ${record.length}`);
-  if (record[0] !== storeFormat) fail(`expected format ${storeFormat}, found ${record[0]}`);
+  if (record[0] !== format) fail(`expected format ${format}, found ${record[0]}`);
   const expected = viewOf(record).getUint32(1, true);
   const found = checksum(key, record);
   if (expected !== found) fail(`expected checksum ${expected.toString(16)}, found ${found.toString(16)}`);

@@ -3,7 +3,7 @@
  * on standard output, and lives until it is killed or its input ends.
  */
 import { openAcceptorStore, openReplicaStore, StoreError } from "../src/index.js";
-import { accept, batch, key } from "./samples.js";
+import { accept, applyNext, batch, key, roundKeys, slotsPerRound } from "./samples.js";
 
 const [task, directory] = process.argv.slice(2) as [string, string];
 const say = (line: string) => process.stdout.write(`${line}\n`);
@@ -36,6 +36,32 @@ const tasks: Record<string, () => Promise<void>> = {
       store.log.append(slot, key(`slot ${slot}`));
     }
     say("flushed");
+  },
+
+  /**
+   * Takes in one snapshot after the other, each of keys that all say its number, while slots go on being applied to the
+   * state there is. Says each step before it takes it, and goes on until it is killed.
+   */
+  async install() {
+    const store = await openReplicaStore(directory, { id: "r1", clusterId: "c1", flushEveryMs: 1 });
+    for (;;) {
+      const round = Math.floor(store.durableSlot / slotsPerRound) + 1;
+      say(`begin ${round}`);
+      const install = await store.beginInstall({ id: `round ${round}`, slot: round * slotsPerRound });
+      for (let from = install.progress[0] ?? 0; from < roundKeys.length; from += 5) {
+        say(`put ${from}`);
+        applyNext(store);
+        const value = key(`${round}`);
+        const entries = roundKeys.slice(from, from + 5).map((name) => [name, value] as const);
+        await install.put(entries, Uint8Array.of(from + entries.length));
+      }
+      say(`finish ${round}`);
+      const finishing = install.finish();
+      applyNext(store);
+      await finishing;
+      say(`finished ${round}`);
+      applyNext(store);
+    }
   },
 
   /** Accepts until the disk is full, and tells the last slot that was committed. */

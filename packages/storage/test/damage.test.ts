@@ -68,6 +68,11 @@ describe("a directory that holds no store of ours is refused", () => {
     const error = await failureOf(openReplicaStore(ours, { ...replica, id: "a1" }));
     expect(error).toMatchObject({ reason: "foreign" });
     expect(String(error)).toContain("expected the store of a replica, found that of acceptor a1");
+    const replicas = path.join(temporaryDirectory(), "store");
+    await (await openReplicaStore(replicas, replica)).close();
+    expect(String(await failureOf(openAcceptorStore(replicas, { id: "r1" })))).toContain(
+      "expected the store of a acceptor, found that of replica r1",
+    );
     const theirs = temporaryDirectory();
     const other = open({ path: theirs, noSubdir: false, name: "table" });
     await other.put("key", "value");
@@ -116,15 +121,17 @@ describe("damage is found, never read as data", () => {
     expect(await failureOf(openAcceptorStore(directory, acceptor))).toMatchObject({ reason: "damaged" });
   });
 
-  test("in a replica's log", async () => {
+  test("in a replica's log, when it is read, and at its ends at start", async () => {
     const directory = temporaryDirectory();
     const before = await openReplicaStore(directory, replica);
-    before.log.append(1, key("one"));
+    for (const slot of [1, 2, 3]) before.log.append(slot, key(`value ${slot}`));
     await before.close();
-    await tamper(directory, "log", slotKey(1), flipLast);
+    await tamper(directory, "log", slotKey(2), flipLast);
     const after = await openReplicaStore(directory, replica);
-    expect(() => after.log.page(1, 10, 1e9)).toThrow(/slot 1 of the log is damaged/);
+    expect(() => after.log.page(1, 10, 1e9)).toThrow(/slot 2 of the log is damaged/);
     await after.close();
+    await tamper(directory, "log", slotKey(3), flipLast);
+    expect(await failureOf(openReplicaStore(directory, replica))).toMatchObject({ reason: "damaged" });
   });
 
   test("in the database itself", async () => {
@@ -156,5 +163,13 @@ describe("damage is found, never read as data", () => {
     const error = await failureOf(openAcceptorStore(directory, acceptor));
     expect(error).toMatchObject({ reason: "format" });
     expect(String(error)).toContain("expected a store of format 1, found 2");
+    const other = path.join(temporaryDirectory(), "store");
+    await (await openReplicaStore(other, replica)).close();
+    await tamper(other, "meta", key("identity"), (bytes) => {
+      bytes[0] = 3;
+    });
+    expect(String(await failureOf(openReplicaStore(other, replica)))).toContain(
+      "expected a store of format 1 to 2, found 3",
+    );
   });
 });

@@ -5,7 +5,7 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createAcceptorStore, openAcceptorStore, openReplicaStore } from "../src/index.js";
 import { bundleChild, type Child, start } from "./processes.js";
-import { key, text } from "./samples.js";
+import { key, roundKeys, slotsPerRound, text } from "./samples.js";
 import { failureOf, temporaryDirectory } from "./temporary.js";
 
 const built = mkdtempSync(path.join(tmpdir(), "synod-storage-"));
@@ -23,7 +23,7 @@ async function made(): Promise<string> {
   return directory;
 }
 
-describe("a process killed with SIGKILL", { timeout: 30_000 }, () => {
+describe("a process killed with SIGKILL", { timeout: 120_000 }, () => {
   test("leaves all that an acceptor committed, and its store free", async () => {
     const directory = await made();
     const child = run("accept", directory);
@@ -47,6 +47,51 @@ describe("a process killed with SIGKILL", { timeout: 30_000 }, () => {
     expect(text(store.state.get(key("key 10")))).toBe("value");
     expect(store.state.get(key("key 11"))).toBeUndefined();
     await store.close();
+  });
+
+  test("leaves the old state or the new of a snapshot it took in, whole, and what it had of the next", async () => {
+    const directory = temporaryDirectory();
+    // Of steps, not of milliseconds: the process is killed while it carries out what it said last.
+    const deaths = [1, 2, 8, 14, 15, 16, 17, 3, 9, 14, 15, 16, 30, 31, 14];
+    const found = { resumed: 0, installed: 0 };
+    let installed = 0;
+    for (const death of deaths) {
+      const child = run("install", directory);
+      for (let step = 0; step < death; step++) expect(await child.line()).toMatch(/^(begin|put|finish)/);
+      await child.end("SIGKILL");
+      const store = await openReplicaStore(directory, { id: "r1", clusterId: "c1", flushEveryMs: 0 });
+      const { log, durableSlot } = store;
+      const round = Math.floor(durableSlot / slotsPerRound);
+      const state = [...store.state.range({ from: key("") })].map((entry) => entry.map(text).join("="));
+      const applied = durableSlot % slotsPerRound === 0 ? [] : [`applied=${durableSlot}`];
+      const keys = round === 0 ? [] : roundKeys.map((name) => `${text(name)}=${round}`);
+      expect(state).toEqual([...applied, ...keys]);
+      expect([log.last, log.first]).toEqual([
+        durableSlot,
+        applied.length > 0 ? round * slotsPerRound + 1 : 0,
+      ]);
+      const all = log.page(1, 1e6, 1e9).entries;
+      expect(all.map(({ slot, value }) => [slot, text(value)])).toEqual(
+        Array.from({ length: durableSlot % slotsPerRound }, (_, index) => {
+          const slot = round * slotsPerRound + index + 1;
+          return [slot, `slot ${slot}`];
+        }),
+      );
+      expect(round).toBeGreaterThanOrEqual(installed);
+      if (round > installed) found.installed++;
+      installed = round;
+      const { unfinishedInstall } = store;
+      if (unfinishedInstall !== undefined) {
+        const name = { id: `round ${round + 1}`, slot: (round + 1) * slotsPerRound };
+        expect(unfinishedInstall).toEqual(name);
+        const { after, progress } = await store.beginInstall(name);
+        expect(text(after)).toBe(text(roundKeys[(progress[0] ?? 0) - 1]));
+        if (after !== undefined) found.resumed++;
+      }
+      await store.close();
+    }
+    expect(found.resumed).toBeGreaterThan(3);
+    expect(found.installed).toBeGreaterThan(3);
   });
 });
 

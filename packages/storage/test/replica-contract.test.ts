@@ -1,54 +1,10 @@
-import path from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
-import {
-  MemoryReplicaDisk,
-  maxKeyBytes,
-  openReplicaStore,
-  type ReplicaStore,
-  type ReplicaStoreOptions,
-} from "../src/index.js";
+import { describe, expect, test } from "vitest";
+import { MemoryReplicaDisk, maxKeyBytes } from "../src/index.js";
+import { bothKinds, defaults, get, kinds, names, put, slots } from "./replica-stores.js";
 import { key, text } from "./samples.js";
-import { failureOf, temporaryDirectory } from "./temporary.js";
+import { failureOf } from "./temporary.js";
 
-type Open = (options?: Partial<ReplicaStoreOptions>) => Promise<ReplicaStore>;
-
-const defaults = { id: "r1", clusterId: "c1", flushEveryMs: 0 };
-const kinds = {
-  lmdb(): Open {
-    const directory = path.join(temporaryDirectory(), "below", "store.1");
-    return (options) => closing(openReplicaStore(directory, { ...defaults, ...options }));
-  },
-  memory(): Open {
-    const disk = new MemoryReplicaDisk({ store: "store of a test" });
-    return (options) => closing((async () => disk.open({ ...defaults, ...options }))());
-  },
-};
-
-async function closing(opening: Promise<ReplicaStore>): Promise<ReplicaStore> {
-  const store = await opening;
-  onTestFinished(() => store.close());
-  return store;
-}
-
-const put = (store: ReplicaStore, name: string, value: string) => store.state.put(key(name), key(value));
-const get = (store: ReplicaStore, name: string) => text(store.state.get(key(name)));
-const names = (
-  store: ReplicaStore,
-  range: { from?: string; until?: string; limit?: number; reverse?: boolean },
-) =>
-  [
-    ...store.state.range({
-      ...range,
-      from: key(range.from ?? ""),
-      until: range.until === undefined ? undefined : key(range.until),
-    }),
-  ].map(([found, value]) => `${text(found)}=${text(value)}`);
-const slots = (store: ReplicaStore, from: number, limit = 100, maxBytes = 1e9) => {
-  const { entries, next } = store.log.page(from, limit, maxBytes);
-  return [...entries.map(({ slot, value }) => `${slot}:${text(value)}`), next];
-};
-
-describe.each(["lmdb", "memory"] as const)("a replica's store (%s)", (kind) => {
+describe.each(bothKinds)("a replica's store (%s)", (kind) => {
   const make = () => kinds[kind]();
 
   test("is made at its first start, keeps its identity after, and counts its starts", async () => {

@@ -1,4 +1,5 @@
 import type { AcceptorRecord, Ballot, Configuration, PValue, Value } from "@synod/core";
+import type { ReplicaStore } from "../src/index.js";
 
 export function ballot(round: number, leader = "l1", incarnation = 2 ** 48 - 1): Ballot {
   return { round, leader, incarnation };
@@ -42,4 +43,17 @@ export function text(bytes: Uint8Array | undefined): string | undefined {
 
 export function key(name: string): Uint8Array {
   return Uint8Array.from(Buffer.from(name, "latin1"));
+}
+
+/** What the process that installs snapshots until it is killed puts into each of them. */
+export const roundKeys = Array.from({ length: 60 }, (_, index) =>
+  key(`key ${String(index).padStart(3, "0")}`),
+);
+export const slotsPerRound = 1000;
+
+/** A slot with an effect on the state that tells its number. */
+export function applyNext(store: ReplicaStore): void {
+  const slot = store.log.last + 1;
+  store.log.append(slot, key(`slot ${slot}`));
+  store.state.put(key("applied"), key(`${slot}`));
 }
