@@ -56,7 +56,7 @@ export interface TrimPoint {
 
 /**
  * The state was replaced by a snapshot (rule 19), which holds everything below `slotOut`, and these configurations.
- * `slotOut` is above the replica's own.
+ * What is not above the replica's own slot_out says nothing new.
  */
 export interface Installed {
   readonly kind: "installed";

@@ -219,10 +219,7 @@ export class Replica {
 
   /** Rule 19: goes on behind the snapshot. What is outstanding stays so until its id is decided (rule 14). */
   #install({ slotOut, configurations }: Installed, outputs: Output[]): void {
-    invariant(
-      slotOut > this.#slotOut,
-      () => `expected a snapshot above slot ${this.#slotOut - 1}, found one of slot ${slotOut - 1}`,
-    );
+    if (slotOut <= this.#slotOut) return; // Decisions that came in meanwhile have led further.
     this.#configurations.learn(configurations);
     for (const slot of this.#decisions.keys()) if (slot < slotOut) this.#decisions.delete(slot);
     this.#slotOut = slotOut;

@@ -26,6 +26,7 @@ import {
   type ServiceVersionStatus,
   type Status,
 } from "@synod/wire";
+import { CatchUp, catchUpCheckMs } from "./catch-up.js";
 import { Driver } from "./driver.js";
 import { divergenceText, lackingText } from "./halt.js";
 import {
@@ -39,12 +40,15 @@ import {
 } from "./host.js";
 import { Link } from "./link.js";
 import { advanceAfterMs, advanceCheckMs, LogClock } from "./log-clock.js";
+import { trimLog } from "./log-keeper.js";
 import { quorumProblem } from "./quorum-text.js";
 import { haltedAnswer, ReplicaServices } from "./replica-services.js";
 import { addReplicatedServices } from "./replicated-services.js";
 import { Reporter, reportCheckMs } from "./reporter.js";
 import { Requests } from "./requests.js";
 import type { Server } from "./server.js";
+import { SnapshotReceiver } from "./snapshot-receiver.js";
+import { SnapshotSender } from "./snapshot-sender.js";
 import { systemCommand } from "./system-commands.js";
 
 export interface ReplicaHostOptions extends HostOptions {
@@ -65,6 +69,9 @@ const maxSlotsBehind = 64;
 const maxPendingBytes = 256 << 20;
 const pendingCheckMs = 20;
 
+/** Between looks at whether the log has grown too long and the trim point moved. */
+const trimCheckMs = 200;
+
 /** Until a proposal that only carries time counts as lost. */
 const advanceAgainMs = 2_000;
 
@@ -80,9 +87,12 @@ export class ReplicaHost implements Host {
   readonly #requests: Requests;
   readonly #reporter: Reporter;
   readonly #front: ReplicaServices;
+  readonly #sender: SnapshotSender;
+  readonly #catchUp: CatchUp;
   readonly #server: Server;
   #gathered: Command[] = [];
   #port = 0;
+  #trimPointTold = 0;
   readonly #timers: NodeJS.Timeout[] = [];
   /** Why it applies nothing more, though it runs: rules 26 and 27. */
   #halted: string | undefined;
@@ -137,9 +147,16 @@ export class ReplicaHost implements Host {
       propose: (command) => this.#propose(command),
       nowMs: () => performance.now(),
     });
+    this.#sender = new SnapshotSender({
+      store,
+      clusterId: options.clusterId,
+      refusal: () => this.#halted,
+    });
+    this.#catchUp = this.#newCatchUp();
     this.#front = new ReplicaServices({
       requests: this.#requests,
       log: store.log,
+      snapshots: this.#sender,
       pace: {
         readable: () => this.#keepsUp,
         whenReadable: (callback) => this.#whenKeepingUp(callback),
@@ -169,14 +186,24 @@ export class ReplicaHost implements Host {
     if (this.#halted !== undefined) return;
     for (const link of this.#leaders.values()) link.start();
     this.#requests.start();
-    this.#every(advanceCheckMs, () => this.#advanceTime());
-    this.#every(reportCheckMs, () => this.#reporter.tick());
+    const proposing = (work: () => void) => () => {
+      if (this.#obstacle === "") work();
+    };
+    this.#every(
+      advanceCheckMs,
+      proposing(() => this.#advanceTime()),
+    );
+    this.#every(
+      reportCheckMs,
+      proposing(() => this.#reporter.tick()),
+    );
+    this.#every(catchUpCheckMs, () => this.#catchUp.tick());
+    this.#every(trimCheckMs, () => this.#trim());
   }
 
-  /** Does something from time to time while something can be decided. */
   #every(ms: number, work: () => void): void {
     const timer = setInterval(() => {
-      if (!this.#stopping && this.#halted === undefined && this.#obstacle === "") work();
+      if (!this.#stopping && this.#halted === undefined) work();
     }, ms);
     timer.unref();
     this.#timers.push(timer);
@@ -285,6 +312,49 @@ export class ReplicaHost implements Host {
     return Math.max(0, position);
   }
 
+  #newCatchUp(): CatchUp {
+    const { id, clusterId, genesis, channelCredentials, logger, store } = this.#options;
+    const receiver = new SnapshotReceiver({
+      store,
+      engine: this.#engine,
+      clusterId,
+      appliedSlot: () => this.#engine.appliedSlot,
+      replaced: () => this.#replaced(),
+    });
+    return new CatchUp({
+      peers: genesis.configuration.replicas.filter((member) => member.id !== id),
+      credentials: channelCredentials,
+      logger,
+      receiver,
+      slotOut: () => this.#engine.appliedSlot + 1,
+      trimmedBelow: () => this.#replica.status().trimmedBelow,
+      learn: (message) =>
+        this.#driver.post({ kind: "message", from: { role: "replica", id }, message }) && this.#keepsUp,
+      whenRoom: (callback) => this.#whenKeepingUp(() => this.#driver.whenRoom(callback)),
+    });
+  }
+
+  /** A snapshot took the place of the state (rule 19). */
+  #replaced(): void {
+    this.#engine.reload();
+    const { appliedSlot, configurations, logTimeMs } = this.#engine;
+    this.#clock.applied(logTimeMs);
+    this.#requests.jumped();
+    this.#driver.post({ kind: "installed", slotOut: appliedSlot + 1, configurations });
+    this.#haltIfUnfit({ kind: "no-op" });
+  }
+
+  /** Rule 18: what a majority has on disk the leaders and acceptors need not keep, and this replica not for ever. */
+  #trim(): void {
+    const { trimPoint } = this.#engine;
+    const { store } = this.#options;
+    if (trimPoint > this.#trimPointTold) {
+      this.#trimPointTold = trimPoint;
+      this.#driver.post({ kind: "trim-point", below: trimPoint + 1 });
+    }
+    trimLog(store.log, store.durableSlot, this.#sender.lowestSlot);
+  }
+
   #propose(command: Command): void {
     this.#gathered.push(command);
     this.#driver.wake();
@@ -305,7 +375,8 @@ export class ReplicaHost implements Host {
 
   /** PMMC's perform(): executes a slot, keeps it in the log, and answers whoever waits here (rule 17). */
   #apply(slot: number, value: Value): void {
-    if (this.#halted !== undefined) return;
+    // Below what a snapshot brought: the role has not heard of it yet.
+    if (this.#halted !== undefined || slot <= this.#engine.appliedSlot) return;
     const decided = this.#decided(slot, value);
     if (this.#haltIfUnfit(decided)) return;
     const answers = this.#engine.apply(slot, decided);
@@ -335,6 +406,7 @@ export class ReplicaHost implements Host {
     for (const link of this.#leaders.values()) link.close();
     this.#requests.close(`this replica ${reason}`);
     this.#front.end(`this replica ${reason}`);
+    this.#catchUp.close();
     return true;
   }
 
@@ -360,6 +432,8 @@ export class ReplicaHost implements Host {
     // The answers of `close` leave first.
     await new Promise((resolve) => setImmediate(resolve));
     this.#front.end(reason);
+    this.#catchUp.close();
+    this.#sender.close();
     for (const link of this.#leaders.values()) link.close();
     await Promise.all([this.#driver.stop(), this.#server.stop()]);
     await this.#options.store.close();

@@ -17,6 +17,7 @@ import { ExecuteStream, type ExecuteStreamCall, type ExecuteStreamOptions } from
 import { executeOne } from "./replicated-services.js";
 import type { Requests } from "./requests.js";
 import { type UnaryCall, unary } from "./server.js";
+import type { SnapshotCall, SnapshotSender } from "./snapshot-sender.js";
 import { systemCommand } from "./system-commands.js";
 
 const logPage = { slots: 1_000, bytes: 1 << 20 } as const;
@@ -24,6 +25,7 @@ const logPage = { slots: 1_000, bytes: 1 << 20 } as const;
 export interface ReplicaServicesOptions {
   readonly requests: Requests;
   readonly log: DecidedLog;
+  readonly snapshots: SnapshotSender;
   /** Whether clients' streams may be read on, and being told when. */
   readonly pace: Pick<ExecuteStreamOptions, "readable" | "whenReadable">;
 }
@@ -45,6 +47,7 @@ export class ReplicaServices {
       Execute: unary((call: UnaryCall<Command>) => this.#execute(call)),
       ExecuteStream: (call: ExecuteStreamCall) => this.#executeStream(call),
       Log: unary((call: UnaryCall<LogRequest>) => ({ response: this.#log(call.request) })),
+      Snapshot: (call: SnapshotCall) => void this.#options.snapshots.serve(call),
       SwitchVersion: unary((call: UnaryCall<SwitchVersionRequest>) => this.#switchVersion(call)),
     });
   }

@@ -115,6 +115,15 @@ export class Requests {
       if (sameCommand(waiter.proposed, command)) this.#settle(waiter, answer);
   }
 
+  /** Slots were jumped over by a snapshot: what they executed is answered from the sessions (rule 19). */
+  jumped(): void {
+    for (const waiters of [...this.#waiting.values()]) {
+      const [{ proposed } = { proposed: undefined }] = waiters;
+      const answer = proposed && this.#options.engine.answerTo(proposed);
+      if (answer) this.executed(proposed, answer);
+    }
+  }
+
   /** The role did not take a command. */
   refused(command: Command, reason: Refusal): void {
     const details =

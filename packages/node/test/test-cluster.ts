@@ -82,6 +82,11 @@ export class TestCluster {
     this.#acceptorDisks.set(id, new MemoryAcceptorDisk({ id, store: "store-other" }));
   }
 
+  /** The replica comes with an empty store, as after its directory was lost. */
+  loseDisk(id: string): void {
+    this.#replicaDisks.set(id, new MemoryReplicaDisk({ store: `store-${id}-anew` }));
+  }
+
   /** Starts members, all of them when none is named. */
   async start(...ids: string[]): Promise<void> {
     const { acceptors, leaders, replicas } = this.configuration;

@@ -17,6 +17,7 @@ import { atMsOf, decodeScheduled, dueRange, idKey, nextDueMs, scheduledIn } from
 import { type Call, failed, type HandlerError, type Outcome, run } from "./execution.js";
 import { installGuard } from "./guard.js";
 import {
+  type Applied,
   appliedKey,
   configurationKey,
   configurationRange,
@@ -27,7 +28,8 @@ import {
   sessionPrefix,
 } from "./layout.js";
 import { checkpointLimits, timeLimits } from "./limits.js";
-import type { Checkpoint, Divergence } from "./reports.js";
+import { MemoryMap } from "./memory-map.js";
+import { type Checkpoint, type Divergence, Reports } from "./reports.js";
 import type { BoundService, Rejection } from "./service.js";
 import { System } from "./system.js";
 import {
@@ -89,6 +91,14 @@ interface Installed {
 
 const tags = Object.freeze({ noOp: 0, batch: 1, configuration: 2, put: 3, delete: 4, answer: 5, due: 6 });
 const noBytes = new Uint8Array(0);
+const nothingApplied: Applied = Object.freeze({
+  slot: 0,
+  revision: 0,
+  logTimeMs: 0,
+  checkpointRevision: 0,
+  bytesSinceCheckpoint: 0,
+  hash: new Uint8Array(32),
+});
 
 /**
  * Executes decided slots on the replicated state (PMMC 2.1's perform). Everything it knows stands in the map, so a new
@@ -99,9 +109,11 @@ export class Engine {
   readonly #state: OrderedMap;
   readonly #services = new Map<string, Installed>();
   readonly #onHandlerError: (error: HandlerError) => void;
-  readonly #sessions: SessionTable;
-  readonly #system: System;
-  readonly #configurations: Configurations;
+  readonly #genesis: Genesis;
+  readonly #sessionLimits: SessionLimits | undefined;
+  #sessions!: SessionTable;
+  #system!: System;
+  #configurations!: Configurations;
   readonly #slotHash = new SlotHash();
   #appliedSlot = 0;
   #revision = 0;
@@ -126,20 +138,26 @@ export class Engine {
       }
       this.#services.set(service.name, { service, space: serviceSpace(service.name) });
     }
+    this.#genesis = genesis;
+    this.#sessionLimits = options.sessionLimits;
+    this.reload();
+  }
+
+  /** Continues from what stands in the map now: another process's work, or a snapshot that took its place (rule 19). */
+  reload(): void {
+    const state = this.#state;
     const stored = state.get(appliedKey);
-    if (stored !== undefined) {
-      const applied = decodeApplied(stored);
-      this.#logTimeMs = applied.logTimeMs;
-      this.#appliedSlot = applied.slot;
-      this.#revision = applied.revision;
-      this.#checkpointRevision = applied.checkpointRevision;
-      this.#bytesSinceCheckpoint = applied.bytesSinceCheckpoint;
-      this.#hash = applied.hash;
-    }
+    const applied = stored === undefined ? nothingApplied : decodeApplied(stored);
+    this.#logTimeMs = applied.logTimeMs;
+    this.#appliedSlot = applied.slot;
+    this.#revision = applied.revision;
+    this.#checkpointRevision = applied.checkpointRevision;
+    this.#bytesSinceCheckpoint = applied.bytesSinceCheckpoint;
+    this.#hash = applied.hash;
     const known: RulingConfiguration[] = [];
     for (const [, value] of state.range(configurationRange)) known.push(decodeConfiguration(value));
-    this.#configurations = new Configurations(genesis, known);
-    this.#sessions = new SessionTable(state, sessionPrefix, options.sessionLimits);
+    this.#configurations = new Configurations(this.#genesis, known);
+    this.#sessions = new SessionTable(state, sessionPrefix, this.#sessionLimits);
     this.#system = new System({
       state,
       sessions: this.#sessions,
@@ -149,6 +167,26 @@ export class Engine {
     const waiting = scheduledIn(state);
     this.#nextDueMs = waiting.nextDueMs;
     this.#scheduled = waiting.count;
+    this.#scheduleChanged = false;
+  }
+
+  /**
+   * What speaks against going on with a snapshot whose own rows (all but sessions and what services stored) are these:
+   * the reports in it or those known here. Undefined when nothing does.
+   */
+  objectionTo(rows: Iterable<readonly [key: Uint8Array, value: Uint8Array]>): string | undefined {
+    const map = new MemoryMap();
+    for (const [key, value] of rows) map.put(key, value);
+    const its = new Reports(map);
+    if (its.divergence !== undefined)
+      return `it is of a replica that differs from the others at slot ${its.divergence.slot}`;
+    const { configuration } = this.#configurations.latest;
+    const found =
+      its.contradiction(its.checkpoints, configuration) ??
+      this.#system.reports.contradiction(its.checkpoints, configuration);
+    if (found === undefined) return undefined;
+    const { slot, hash, majority } = found;
+    return `its hash at slot ${slot} is ${hash.slice(0, 12)}, and a majority reported ${majority.slice(0, 12)}`;
   }
 
   /** The last slot applied; 0 before the first. */

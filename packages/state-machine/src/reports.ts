@@ -87,6 +87,24 @@ export class Reports {
     return this.#divergence;
   }
 
+  /**
+   * What a majority reported of a slot against what a state says of itself there; undefined where nothing contradicts. A
+   * snapshot that contradicts the reports is not to be installed.
+   */
+  contradiction(
+    checkpoints: readonly Checkpoint[],
+    { replicas }: Configuration,
+  ): (Checkpoint & { readonly majority: string }) | undefined {
+    for (const checkpoint of checkpoints) {
+      const hashes = this.#hashes.get(checkpoint.slot);
+      if (hashes === undefined) continue;
+      const { hash, count } = mostReported(hashes, replicas);
+      if (count >= majorityOf(replicas.length) && hash !== checkpoint.hash)
+        return { ...checkpoint, majority: hash };
+    }
+    return undefined;
+  }
+
   /** The state was hashed at the end of this slot. */
   note(slot: number, hash: Uint8Array): void {
     this.#checkpoints.push({ slot, hash: Buffer.from(hash).toString("hex") });

@@ -33,6 +33,12 @@ export type {
   SwitchVersionRequest,
 } from "./codec-replica.js";
 export { maxResponseBytes, type Response, response, responses } from "./codec-response.js";
+export {
+  digestBytes,
+  type SnapshotPage,
+  type SnapshotPosition,
+  type SnapshotRequest,
+} from "./codec-snapshot.js";
 export type {
   AcceptorRoleStatus,
   LeaderRoleStatus,

@@ -19,6 +19,7 @@ import {
   switchVersionResponse,
 } from "./codec-replica.js";
 import { response, responses } from "./codec-response.js";
+import { snapshotPage, snapshotRequest } from "./codec-snapshot.js";
 import { statusRequest, statusResponse } from "./codec-status.js";
 import { services } from "./descriptors.js";
 
@@ -62,6 +63,7 @@ export const replicaService = {
   Execute: method("synod.v1.Replica", "Execute", request, response),
   ExecuteStream: method("synod.v1.Replica", "ExecuteStream", requests, responses),
   Log: method("synod.v1.Replica", "Log", logRequest, logResponse),
+  Snapshot: method("synod.v1.Replica", "Snapshot", snapshotRequest, snapshotPage),
   SwitchVersion: method("synod.v1.Replica", "SwitchVersion", switchVersionRequest, switchVersionResponse),
 };
 

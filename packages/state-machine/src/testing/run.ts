@@ -4,6 +4,7 @@ import type { DescribedMethod, DescribedService, DescriptorLoader } from "../cod
 import { type Answer, Engine } from "../engine.js";
 import type { HandlerError } from "../execution.js";
 import { timeLimits } from "../limits.js";
+import { MemoryMap } from "../memory-map.js";
 import type { ReplicatedService } from "../replicated-service.js";
 import {
   encodeSaid,
@@ -14,7 +15,6 @@ import {
   systemService,
 } from "../system-command.js";
 import { offerText } from "../versions.js";
-import { MemoryMap } from "./memory-map.js";
 
 const genesis: Genesis = {
   window: 1,

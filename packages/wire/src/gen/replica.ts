@@ -40,6 +40,9 @@ import type { Requests as _synod_v1_Requests, Requests__Output as _synod_v1_Requ
 import type { Response as _synod_v1_Response, Response__Output as _synod_v1_Response__Output } from './synod/v1/Response.js';
 import type { Responses as _synod_v1_Responses, Responses__Output as _synod_v1_Responses__Output } from './synod/v1/Responses.js';
 import type { RulingConfiguration as _synod_v1_RulingConfiguration, RulingConfiguration__Output as _synod_v1_RulingConfiguration__Output } from './synod/v1/RulingConfiguration.js';
+import type { SnapshotEntry as _synod_v1_SnapshotEntry, SnapshotEntry__Output as _synod_v1_SnapshotEntry__Output } from './synod/v1/SnapshotEntry.js';
+import type { SnapshotPage as _synod_v1_SnapshotPage, SnapshotPage__Output as _synod_v1_SnapshotPage__Output } from './synod/v1/SnapshotPage.js';
+import type { SnapshotRequest as _synod_v1_SnapshotRequest, SnapshotRequest__Output as _synod_v1_SnapshotRequest__Output } from './synod/v1/SnapshotRequest.js';
 import type { SwitchVersionRequest as _synod_v1_SwitchVersionRequest, SwitchVersionRequest__Output as _synod_v1_SwitchVersionRequest__Output } from './synod/v1/SwitchVersionRequest.js';
 import type { SwitchVersionResponse as _synod_v1_SwitchVersionResponse, SwitchVersionResponse__Output as _synod_v1_SwitchVersionResponse__Output } from './synod/v1/SwitchVersionResponse.js';
 import type { ToAcceptor as _synod_v1_ToAcceptor, ToAcceptor__Output as _synod_v1_ToAcceptor__Output } from './synod/v1/ToAcceptor.js';
@@ -93,6 +96,9 @@ export interface ProtoGrpcType {
       Responses: MessageTypeDefinition<_synod_v1_Responses, _synod_v1_Responses__Output>
       Role: EnumTypeDefinition
       RulingConfiguration: MessageTypeDefinition<_synod_v1_RulingConfiguration, _synod_v1_RulingConfiguration__Output>
+      SnapshotEntry: MessageTypeDefinition<_synod_v1_SnapshotEntry, _synod_v1_SnapshotEntry__Output>
+      SnapshotPage: MessageTypeDefinition<_synod_v1_SnapshotPage, _synod_v1_SnapshotPage__Output>
+      SnapshotRequest: MessageTypeDefinition<_synod_v1_SnapshotRequest, _synod_v1_SnapshotRequest__Output>
       SwitchVersionRequest: MessageTypeDefinition<_synod_v1_SwitchVersionRequest, _synod_v1_SwitchVersionRequest__Output>
       SwitchVersionResponse: MessageTypeDefinition<_synod_v1_SwitchVersionResponse, _synod_v1_SwitchVersionResponse__Output>
       ToAcceptor: MessageTypeDefinition<_synod_v1_ToAcceptor, _synod_v1_ToAcceptor__Output>

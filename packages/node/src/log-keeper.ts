@@ -1,0 +1,25 @@
+import type { DecidedLog } from "@synod/storage";
+
+/** What a replica keeps of the decided log, for others that lag and for whoever wants to read it. */
+const keptSlots = 65_536;
+const keptBytes = 64 << 20;
+/** More than that is not kept for whoever reads a snapshot either. */
+const keptBytesForReaders = 256 << 20;
+/** Part of the log that goes at a time when it has too many bytes. */
+const share = 16;
+
+/**
+ * Lets go of the oldest part of the log, which nothing rests on: this replica's state is on its disk, and what is not on
+ * the disks of a majority the acceptors keep.
+ * @param durableSlot everything up to it is on disk
+ * @param reader the slot of the oldest snapshot that is being read; its reader wants what follows
+ */
+export function trimLog(log: DecidedLog, durableSlot: number, reader = Number.POSITIVE_INFINITY): void {
+  const most = Math.min(durableSlot, log.bytes > keptBytesForReaders ? durableSlot : reader);
+  const trim = (below: number) => log.trim(Math.min(below, most + 1));
+  if (log.first > 0 && log.last - log.first >= keptSlots) trim(log.last - keptSlots + 1);
+  for (let first = log.first; log.bytes > keptBytes; first = log.first) {
+    trim(first + Math.max(1, Math.ceil((log.last - first) / share)));
+    if (log.first === first) return;
+  }
+}

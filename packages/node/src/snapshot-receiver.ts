@@ -1,0 +1,135 @@
+import * as grpc from "@grpc/grpc-js";
+import type { Engine } from "@synod/state-machine";
+import type { Install, ReplicaStore } from "@synod/storage";
+import {
+  type Incoming,
+  Invalid,
+  replicaService,
+  type SnapshotPage,
+  type SnapshotPosition,
+} from "@synod/wire";
+import { nextDigest, noDigest } from "./snapshot-digest.js";
+
+/** A sender that gives no page for so long is given up. */
+const silentMs = 20_000;
+/** Where sessions and users' tables begin among the keys; what comes before is the engine's own, and small. */
+const sessionsKey = 0x73;
+const tablesKey = 0x74;
+
+type Row = readonly [key: Uint8Array, value: Uint8Array];
+
+export interface SnapshotReceiverOptions {
+  readonly store: Pick<ReplicaStore, "beginInstall" | "unfinishedInstall">;
+  readonly engine: Pick<Engine, "objectionTo">;
+  readonly clusterId: string;
+  /** The last slot applied here. */
+  appliedSlot(): number;
+  /** The state was replaced, at this very moment. */
+  replaced(): void;
+}
+
+/** Takes the state of another replica in beside this one's, and makes it this one's when it is whole (rule 19). */
+export class SnapshotReceiver {
+  readonly #options: SnapshotReceiverOptions;
+
+  constructor(options: SnapshotReceiverOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when the snapshot is the state. Rejects with the reason otherwise; what came in may be gone on with. */
+  async receive(client: grpc.Client, peer: string): Promise<void> {
+    const unfinished = this.#options.store.unfinishedInstall;
+    const name = unfinished?.id.startsWith(`${peer}/`) ? unfinished.id.slice(peer.length + 1) : undefined;
+    if (unfinished !== undefined && name !== undefined && unfinished.slot > this.#options.appliedSlot()) {
+      const install = await this.#options.store.beginInstall({ ...unfinished, progress: noDigest });
+      if (install.after !== undefined && (await this.#goOn(client, name, install))) return;
+    }
+    await this.#fill(client, peer, undefined, undefined, []);
+  }
+
+  /** False when the sender does not keep the snapshot any more. */
+  async #goOn(client: grpc.Client, name: string, install: Install): Promise<boolean> {
+    const { after, progress } = install;
+    if (after === undefined) return false;
+    try {
+      const rows = await this.#ownRows(client, name);
+      await this.#fill(client, "", install, { snapshot: name, after, digest: progress }, rows);
+      return true;
+    } catch (error) {
+      if ((error as Partial<grpc.ServiceError>).code !== grpc.status.NOT_FOUND) throw error;
+      return false;
+    }
+  }
+
+  /** The engine's own rows at the start of a snapshot, which an interrupted transfer brought and nobody looked at. */
+  async #ownRows(client: grpc.Client, snapshot: string): Promise<Row[]> {
+    const rows: Row[] = [];
+    const resume = { snapshot, after: new Uint8Array(), digest: noDigest };
+    for await (const page of this.#pages(client, resume)) {
+      rows.push(...page.entries.filter(([key]) => isOwn(key)));
+      if (page.entries.some(([key]) => (key[0] ?? 0) >= sessionsKey)) break;
+    }
+    return rows;
+  }
+
+  async #fill(
+    client: grpc.Client,
+    peer: string,
+    begun: Install | undefined,
+    resume: SnapshotPosition | undefined,
+    rows: Row[],
+  ): Promise<void> {
+    const { store, engine, replaced } = this.#options;
+    let install = begun;
+    let digest = resume?.digest ?? noDigest;
+    for await (const page of this.#pages(client, resume)) {
+      install ??= await store.beginInstall({
+        id: `${peer}/${page.snapshot}`,
+        slot: page.slot,
+        progress: noDigest,
+      });
+      digest = nextDigest(digest, page.entries);
+      if (Buffer.compare(digest, page.digest) !== 0) {
+        await install.abandon();
+        throw new Error(`the digest of a page of snapshot ${page.snapshot} is wrong; it was thrown away`);
+      }
+      await install.put(page.entries, digest);
+      rows.push(...page.entries.filter(([key]) => isOwn(key)));
+      if (!page.last) continue;
+      const objection = engine.objectionTo(rows);
+      if (objection !== undefined) {
+        await install.abandon();
+        throw new Error(`the snapshot was not installed: ${objection}`);
+      }
+      await install.finish(replaced);
+      return;
+    }
+    throw new Error("the snapshot ended before its last page");
+  }
+
+  async *#pages(client: grpc.Client, resume: SnapshotPosition | undefined): AsyncGenerator<SnapshotPage> {
+    const { path, requestSerialize, responseDeserialize } = replicaService.Snapshot;
+    const { clusterId, appliedSlot } = this.#options;
+    const call = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, {
+      clusterId,
+      above: appliedSlot(),
+      resume,
+    });
+    const silent = setTimeout(() => call.cancel(), silentMs);
+    try {
+      for await (const page of call as AsyncIterable<Incoming<SnapshotPage>>) {
+        if (page instanceof Invalid) throw page.error;
+        silent.refresh();
+        yield page;
+      }
+    } finally {
+      clearTimeout(silent);
+      call.on("error", () => {});
+      call.cancel();
+    }
+  }
+}
+
+function isOwn(key: Uint8Array): boolean {
+  return key[0] !== sessionsKey && key[0] !== tablesKey;
+}

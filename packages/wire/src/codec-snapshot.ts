@@ -1,0 +1,101 @@
+import * as check from "./check.js";
+import { type Codec, codec } from "./codec.js";
+import { messageType } from "./descriptors.js";
+import type * as wire from "./gen-types.js";
+import { shown, WireError } from "./wire-error.js";
+
+/** Asks for the replicated state as it was after one slot. */
+export interface SnapshotRequest {
+  /** Empty: any. */
+  readonly clusterId: string;
+  /** Only a snapshot of a slot above this one is of use. */
+  readonly above: number;
+  /** To go on with a snapshot of which a part has arrived. */
+  readonly resume: SnapshotPosition | undefined;
+}
+
+export interface SnapshotPosition {
+  /** Name of the snapshot. */
+  readonly snapshot: string;
+  /** The last key that has arrived, and the digest of the page that it came with. */
+  readonly after: Uint8Array;
+  readonly digest: Uint8Array;
+}
+
+/** A page of the state, in the order of its keys. */
+export interface SnapshotPage {
+  readonly snapshot: string;
+  readonly slot: number;
+  readonly clusterId: string;
+  readonly entries: readonly (readonly [key: Uint8Array, value: Uint8Array])[];
+  /** Of everything up to the end of this page. */
+  readonly digest: Uint8Array;
+  readonly last: boolean;
+}
+
+export const digestBytes = 32;
+const maxKeyBytes = 4096;
+const maxValueBytes = 4 << 20;
+const maxEntries = 10_000;
+
+function digest(value: Uint8Array | string | undefined, field: string): Uint8Array {
+  const bytes = check.bytes(value, field, digestBytes);
+  if (bytes.length === digestBytes) return bytes;
+  throw new WireError(field, `${digestBytes} bytes`, shown(bytes));
+}
+
+export const snapshotRequest: Codec<SnapshotRequest> = codec(
+  messageType<wire.SnapshotRequest>("synod.v1.SnapshotRequest"),
+  {
+    toWire: ({ clusterId, above, resume }) => ({
+      clusterId,
+      above: check.checked(above, "SnapshotRequest.above"),
+      ...resume,
+    }),
+    fromWire: (message, field) => {
+      const snapshot = check.optionalId(message?.snapshot, `${field}.snapshot`);
+      return {
+        clusterId: check.optionalId(message?.clusterId, `${field}.cluster_id`),
+        above: check.integer(message?.above, `${field}.above`),
+        resume:
+          snapshot === ""
+            ? undefined
+            : {
+                snapshot,
+                after: check.bytes(message?.after, `${field}.after`, maxKeyBytes),
+                digest: digest(message?.digest, `${field}.digest`),
+              },
+      };
+    },
+  },
+);
+
+export const snapshotPage: Codec<SnapshotPage> = codec(
+  messageType<wire.SnapshotPage>("synod.v1.SnapshotPage"),
+  {
+    toWire: (page) => ({
+      snapshot: page.snapshot,
+      slot: check.checked(page.slot, "SnapshotPage.slot"),
+      clusterId: page.clusterId,
+      entries: page.entries.map(([key, value]) => ({ key, value })) as NonNullable<
+        wire.SnapshotPage["entries"]
+      >,
+      digest: page.digest as Buffer,
+      last: page.last,
+    }),
+    fromWire: (message, field) => {
+      const found = check.present(message, field);
+      return {
+        snapshot: check.id(found.snapshot, `${field}.snapshot`),
+        slot: check.slot(found.slot, `${field}.slot`),
+        clusterId: check.id(found.clusterId, `${field}.cluster_id`),
+        entries: check.list(found.entries, `${field}.entries`, maxEntries, (entry, at) => [
+          check.bytes(entry?.key, `${at}.key`, maxKeyBytes),
+          check.bytes(entry?.value, `${at}.value`, maxValueBytes),
+        ]),
+        digest: digest(found.digest, `${field}.digest`),
+        last: found.last ?? false,
+      };
+    },
+  },
+);
