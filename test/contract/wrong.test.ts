@@ -12,7 +12,7 @@ import { FaultyFront, type Rule } from "./wrong/front.js";
 import { decidesWithoutAMajority, givesOneIdTwoSlots } from "./wrong/leaders.js";
 import { answersStale, executesARepeatTwice } from "./wrong/replicas.js";
 
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 const started: { stop(): Promise<void> | void }[] = [];
 
