@@ -1,8 +1,9 @@
 // Wrong requests and wrong configurations: each gets a clear answer and changes nothing. And a call that cannot reach a
 // majority ends at its deadline, saying why.
 
-import { Processes, until } from "./support/processes.mjs";
+import { Processes } from "./support/processes.mjs";
 import { callRaw } from "./support/raw.mjs";
+import { settledRecords } from "./support/records.mjs";
 import { wrongConfigurations } from "./support/wrong-configurations.mjs";
 import { refusedByTheLog, wrongRequests } from "./support/wrong-requests.mjs";
 
@@ -70,31 +71,6 @@ async function tried({ what, code, says, ask }, progress) {
   const right = answer.code === code && says.test(answer.message);
   progress(`${right ? "ok" : `EXPECTED ${code} ${says}`} | ${what} | ${answer.code} | ${answer.message}`);
   return { what, right };
-}
-
-/** What every replica and acceptor says it holds. @param {Processes} processes */
-async function records(processes) {
-  const lines = [];
-  for (const id of [...processes.ids("replica"), ...processes.ids("acceptor")]) {
-    const state = (await processes.status(id))?.state;
-    if (state?.role === "replica") lines.push(`${id} slot_out ${state.slotOut} hash ${state.hash}`);
-    if (state?.role === "acceptor")
-      lines.push(`${id} highest slot ${state.highestSlot} promised ${JSON.stringify(state.promised)}`);
-  }
-  return lines;
-}
-
-/** The same, once two looks agree. @param {Processes} processes */
-async function settledRecords(processes) {
-  let last = await records(processes);
-  await until("nothing to move any more", async () => {
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    const now = await records(processes);
-    const same = now.join() === last.join();
-    last = now;
-    return same;
-  });
-  return last;
 }
 
 /** @param {Processes} processes @param {(line: string) => void} progress */

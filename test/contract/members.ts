@@ -3,7 +3,7 @@ import net, { type AddressInfo } from "node:net";
 import * as grpc from "@grpc/grpc-js";
 import { type Configuration, defaultLimits, type Genesis, type Limits } from "@synod/core";
 import { AcceptorHost, Health, type Host, type HostOptions, LeaderHost, ReplicaHost } from "@synod/node";
-import { calculatorService, keyValueService } from "@synod/state-machine";
+import { calculatorService, keyValueService, lockService } from "@synod/state-machine";
 import { type AcceptorStore, MemoryAcceptorDisk, MemoryReplicaDisk } from "@synod/storage";
 
 async function freePorts(count: number): Promise<number[]> {
@@ -19,6 +19,8 @@ export interface Counts {
   readonly leaders: number;
   readonly replicas: number;
 }
+
+const replicated = [keyValueService, calculatorService, lockService];
 
 /** Ticks short enough for a test, and a leader that is replaced within a second. */
 const limits: Limits = { ...defaultLimits, tickMs: 10 };
@@ -114,7 +116,8 @@ export class Members {
   }
 
   async #start(id: string): Promise<void> {
-    const health = new Health([this.#serviceOf(id), ...(id.startsWith("r") ? ["synod.kv.v1.KeyValue"] : [])]);
+    const names = id.startsWith("r") ? replicated.map(({ name }) => name) : [];
+    const health = new Health([this.#serviceOf(id), ...names]);
     const nothing = () => {};
     const options: HostOptions = {
       id,
@@ -157,7 +160,7 @@ export class Members {
     return new ReplicaHost({
       ...options,
       store,
-      services: [keyValueService, calculatorService],
+      services: replicated,
     });
   }
 }

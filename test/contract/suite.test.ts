@@ -1,11 +1,12 @@
-import { checksOf, columns, matrixText, runContract } from "@synod/contract";
+import { type ContractResult, checksOf, columns, matrixText, runContract } from "@synod/contract";
 import { afterEach, expect, test, vi } from "vitest";
 import { failures } from "./failures.js";
 import { Members } from "./members.js";
+import { FaultyFront } from "./wrong/front.js";
 
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
-const started: Members[] = [];
+const started: { stop(): Promise<void> | void }[] = [];
 
 afterEach(() => Promise.all(started.splice(0).map((members) => members.stop())));
 
@@ -79,6 +80,68 @@ test("an acceptor that a leader uses is not written to, not even when asked for"
       "no --leader was given",
     ]),
   );
+});
+
+/** Why checks of a role were skipped. */
+function reasonsOf(result: ContractResult): Set<string | undefined> {
+  const skipped = checksOf(result.rows).filter(({ outcome }) => outcome === "skipped");
+  return new Set(skipped.map(({ reason }) => reason));
+}
+
+test("with the address of a replica alone nothing fails, and what needs a leader is skipped by name", async () => {
+  const cluster = await start({ acceptors: 1, leaders: 1, replicas: 2 });
+  await cluster.ready();
+  const result = await runContract({
+    addresses: { replica: cluster.address("r1") },
+    destructive: true,
+    patienceMs: 5_000,
+    only: ["Replica.", "KeyValue.Put", "Leader.Submit"],
+  });
+  expect(failures(result)).toEqual([]);
+  expect(reasonsOf(result)).toEqual(
+    new Set(["no --leader was given", "it needs a leader too, and no --leader was given"]),
+  );
+});
+
+test("a replica that cannot be reached from here is no failure of another: what needs it is skipped by name", async () => {
+  const cluster = await start({ acceptors: 1, leaders: 1, replicas: 2 }, ["a1", "l1", "r1"]);
+  await cluster.ready();
+  const result = await runContract({
+    addresses: { replica: cluster.address("r1") },
+    destructive: true,
+    patienceMs: 5_000,
+    only: ["Replica.OpenSession", "Replica.Log"],
+  });
+  expect(failures(result)).toEqual([]);
+  const address = cluster.address("r2");
+  expect(reasonsOf(result)).toEqual(
+    new Set([`it needs r2, which does not answer from here at ${address}, where a status says it is`]),
+  );
+});
+
+test("acceptors that cannot be reached from here are no failure of a leader: what needs them is skipped by name", async () => {
+  const cluster = await start(oneOfEach);
+  await cluster.ready();
+  const elsewhere = await FaultyFront.before(cluster.address("l1"), [
+    {
+      method: "synod.v1.Cluster/Status",
+      response: ({ configuration, ...status }) => {
+        const acceptors = [{ id: "a1", address: "127.0.0.1:1", store: "store-a1" }];
+        return { ...status, configuration: { ...(configuration as object), acceptors } };
+      },
+    },
+  ]);
+  started.push(elsewhere);
+  const result = await runContract({
+    addresses: { leader: elsewhere.address },
+    destructive: true,
+    patienceMs: 5_000,
+    only: ["Leader.Submit"],
+  });
+  expect(failures(result)).toEqual([]);
+  expect([...reasonsOf(result)]).toEqual([
+    expect.stringMatching(/^it needs 1 of the 1 acceptors, and 0 answer from here/),
+  ]);
 });
 
 test("a leader that does not lead passes as well: it passes on what it is asked", async () => {

@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
-import { Violation } from "./expect.js";
+import { NotPossible, Violation } from "./expect.js";
 import type { RoleName } from "./matrix.js";
-import { Target } from "./target.js";
+import { cannotReach, Target } from "./target.js";
 
 export interface ContextOptions {
   readonly addresses: Readonly<Partial<Record<RoleName, string>>>;
@@ -18,6 +18,7 @@ export class Context {
   readonly run = randomInt(1, 2 ** 47);
   readonly #targets = new Map<string, Target>();
   readonly #addresses: ContextOptions["addresses"];
+  readonly #reached = new Map<string, boolean>();
   readonly #shared = new Map<unknown, unknown>();
   #number = 0;
 
@@ -44,6 +45,21 @@ export class Context {
     const target = new Target(address, this.patienceMs);
     this.#targets.set(address, target);
     return target;
+  }
+
+  /**
+   * A member that a check cannot do without, by what a status says of it. Where its address means nothing from here, as
+   * that of another network does, the check is not possible.
+   */
+  async member({ id, address }: { readonly id: string; readonly address: string }): Promise<Target> {
+    const target = this.at(address);
+    const reached =
+      this.#reached.get(address) ?? !cannotReach(await target.ask("synod.v1.Cluster/Status", {}));
+    this.#reached.set(address, reached);
+    if (reached) return target;
+    throw new NotPossible(
+      `it needs ${id}, which does not answer from here at ${address}, where a status says it is`,
+    );
   }
 
   /** A number not used before in this run, from 1. */

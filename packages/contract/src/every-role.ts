@@ -1,44 +1,17 @@
 import type { Context } from "./context.js";
 import { equal, holds } from "./expect.js";
-import { type Cell, check, type RoleName, type Row, roles } from "./matrix.js";
-import { type Message, malformed, oversized, unreadable } from "./message.js";
-import { endsWith, pause, type Stream } from "./target.js";
-
-const namesNoCluster = "the call names no cluster; only streams between members open with a hello";
-const noBallot = "the call carries no ballot";
-
-const ownService = {
-  acceptor: ["synod.v1.Acceptor"],
-  leader: ["synod.v1.Leader"],
-  replica: ["synod.v1.Replica", "synod.kv.v1.KeyValue"],
-} as const;
-
-function oversizedUnary(role: RoleName, rpc: string): Cell {
-  return [
-    check("gRPC", "5 MiB: RESOURCE_EXHAUSTED, and the next call is served", async (context) => {
-      endsWith(await context.target(role).ask(rpc, oversized), ["RESOURCE_EXHAUSTED"], [], "5 MiB");
-      await context.target(role).status();
-    }),
-  ];
-}
-
-function refusedUnary(
-  role: RoleName,
-  rpc: string,
-  codes: Parameters<typeof endsWith>[1],
-  request: Buffer = malformed,
-): Cell {
-  return [
-    check(
-      "gRPC",
-      `bytes that are no message: ${codes.join(" or ")}, and the next call is served`,
-      async (context) => {
-        endsWith(await context.target(role).ask(rpc, request), codes, [], "no message");
-        await context.target(role).status();
-      },
-    ),
-  ];
-}
+import { healthRow, watchRow } from "./health-rows.js";
+import { check, type RoleName, type Row, roles } from "./matrix.js";
+import { type Message, malformed, oversized } from "./message.js";
+import {
+  namesNoCluster,
+  noBallot,
+  noMessage,
+  oversizedUnary,
+  ownService,
+  refusedUnary,
+} from "./role-calls.js";
+import { endsWith, type Stream } from "./target.js";
 
 const enumOf = (role: RoleName) => `ROLE_${role.toUpperCase()}`;
 
@@ -85,110 +58,7 @@ function statusRow(role: RoleName): Row {
   };
 }
 
-async function healthy(context: Context, role: RoleName, service: string): Promise<void> {
-  const until = performance.now() + context.patienceMs;
-  for (;;) {
-    const { status } = await context.target(role).call("grpc.health.v1.Health/Check", { service });
-    if (status === "SERVING") return;
-    if (performance.now() > until) equal(status, "SERVING", `the health of "${service}"`);
-    await pause(50);
-  }
-}
-
-function healthRow(role: RoleName): Row {
-  const rpc = "grpc.health.v1.Health/Check";
-  return {
-    role,
-    rpc: `Health.Check (${role})`,
-    cells: {
-      accepted: [
-        check("health.proto", "the process and each service of the role are SERVING", async (context) => {
-          for (const service of ["", ...ownService[role]]) await healthy(context, role, service);
-        }),
-        check("health.proto", "a service that is not there is NOT_FOUND", async (context) => {
-          const ending = await context.target(role).ask(rpc, { service: "no.such.Service" });
-          endsWith(ending, ["NOT_FOUND"], [], "no.such.Service");
-        }),
-      ],
-      "higher ballot": noBallot,
-      repeated: [
-        check("health.proto", "asked again, it answers the same", async (context) => {
-          for (let count = 0; count < 3; count++) await healthy(context, role, "");
-        }),
-      ],
-      reordered: [
-        check("health.proto", "many at once are all answered", async (context) => {
-          const services = ["", ...ownService[role], ""];
-          await Promise.all(services.map((service) => context.target(role).call(rpc, { service })));
-        }),
-      ],
-      malformed: refusedUnary(role, rpc, ["INVALID_ARGUMENT", "INTERNAL"], unreadable),
-      oversized: oversizedUnary(role, rpc),
-      "wrong cluster": namesNoCluster,
-    },
-  };
-}
-
 const any = () => true;
-
-function watchRow(role: RoleName): Row {
-  const open = (context: Context, request: Message | Buffer) => {
-    const stream = context.target(role).open("grpc.health.v1.Health/Watch");
-    stream.send(request);
-    stream.finish();
-    return stream;
-  };
-  const first = async (stream: Stream) => (await stream.next("the present status", any)).status;
-  return {
-    role,
-    rpc: `Health.Watch (${role})`,
-    cells: {
-      accepted: [
-        check("health.proto", "the present status comes first", async (context) => {
-          await healthy(context, role, "");
-          equal(await first(open(context, { service: "" })), "SERVING", "status");
-        }),
-        check(
-          "health.proto",
-          "a service that is not there is SERVICE_UNKNOWN, and the stream stays",
-          async (context) => {
-            equal(await first(open(context, { service: "no.such.Service" })), "SERVICE_UNKNOWN", "status");
-          },
-        ),
-      ],
-      "higher ballot": noBallot,
-      repeated: [
-        check("health.proto", "two watches are served side by side", async (context) => {
-          const streams = [open(context, { service: "" }), open(context, { service: "" })];
-          for (const stream of streams) await first(stream);
-        }),
-      ],
-      reordered: "one request opens the stream; there is nothing to reorder",
-      malformed: [
-        check(
-          "gRPC",
-          "bytes that are no message end the stream with INVALID_ARGUMENT or INTERNAL",
-          async (context) => {
-            endsWith(
-              await open(context, unreadable).ending(),
-              ["INVALID_ARGUMENT", "INTERNAL"],
-              [],
-              "no message",
-            );
-            await context.target(role).status();
-          },
-        ),
-      ],
-      oversized: [
-        check("gRPC", "5 MiB end the stream with RESOURCE_EXHAUSTED", async (context) => {
-          endsWith(await open(context, oversized).ending(), ["RESOURCE_EXHAUSTED"], [], "5 MiB");
-          await context.target(role).status();
-        }),
-      ],
-      "wrong cluster": namesNoCluster,
-    },
-  };
-}
 
 async function reflect(stream: Stream, question: Message): Promise<Message> {
   stream.send({ host: "", ...question });
@@ -264,7 +134,7 @@ function reflectionRow(role: RoleName, version: "v1" | "v1alpha"): Row {
         check("gRPC", "bytes that are no message end the stream with INVALID_ARGUMENT", async (context) => {
           const stream = open(context);
           stream.send(malformed);
-          endsWith(await stream.ending(), ["INVALID_ARGUMENT", "INTERNAL"], [], "no message");
+          endsWith(await stream.ending(), noMessage, [], "no message");
         }),
         check(
           "reflection.proto",

@@ -5,6 +5,11 @@ export class Violation extends Error {
   override readonly name = "Violation";
 }
 
+/** A check cannot be made from here, through no fault of the service under test. */
+export class NotPossible extends Error {
+  override readonly name = "NotPossible";
+}
+
 export function shown(value: unknown): string {
   const text = JSON.stringify(value, (_, found) =>
     found?.type === "Buffer" ? `${found.data.length} bytes` : found,

@@ -1,8 +1,8 @@
 import type { Context } from "./context.js";
-import { fail, holds } from "./expect.js";
+import { fail, holds, NotPossible } from "./expect.js";
 import type { Message } from "./message.js";
 import { attachDoor, opened } from "./streams.js";
-import { pause, type Stream } from "./target.js";
+import { type Answer, cannotReach, pause, type Stream } from "./target.js";
 import { aValue, type Ballot, compareBallots, equalValue, lowest, sameValue } from "./values.js";
 
 export const isDecision = ({ message }: Message) => message === "decision";
@@ -61,28 +61,38 @@ export async function leaderState(context: Context): Promise<Message> {
   return leader;
 }
 
-/** The acceptors of the leader's cluster, as its status names them. */
-async function acceptorsOf(context: Context): Promise<{ id: string; address: string }[]> {
+/** The acceptors of the leader's cluster, as its status names them, asked all at once. */
+async function askAcceptors(
+  context: Context,
+  p1a: Message,
+): Promise<{ answers: Answer[]; majority: number }> {
   const { configuration } = await context.target("leader").status();
-  const acceptors: { id: string; address: string }[] = configuration?.acceptors ?? [];
+  const acceptors: { address: string }[] = configuration?.acceptors ?? [];
   holds(acceptors.length > 0, "Status.configuration", "the acceptors", configuration);
-  return acceptors;
+  const answers = await Promise.all(
+    acceptors.map(({ address }) => context.at(address).ask("synod.v1.Acceptor/Prepare", p1a)),
+  );
+  return { answers, majority: Math.floor(acceptors.length / 2) + 1 };
 }
+
+const tooFew = (answered: number, { answers, majority }: Awaited<ReturnType<typeof askAcceptors>>) =>
+  new NotPossible(
+    `it needs ${majority} of the ${answers.length} acceptors, and ${answered} answer from here at the addresses that the leader's status gives`,
+  );
 
 /** What was announced as decided must stand in a majority of the acceptors. */
 export async function acceptedByMajority(context: Context, { slot, value }: Message): Promise<void> {
-  const acceptors = await acceptorsOf(context);
-  const asked = { ballot: lowest, configuration: 1, from: slot, scout: 0 };
-  const answers = await Promise.all(
-    acceptors.map(({ address }) => context.at(address).ask("synod.v1.Acceptor/Prepare", asked)),
-  );
+  const asked = await askAcceptors(context, { ballot: lowest, configuration: 1, from: slot, scout: 0 });
+  const { answers, majority } = asked;
   const pvalues = answers.map(({ message }) => message?.accepted.find((one: Message) => one.slot === slot));
   const votes = pvalues.filter((pvalue) => pvalue && sameValue(pvalue.value, value)).length;
-  const needed = Math.floor(acceptors.length / 2) + 1;
+  const silent = answers.filter(cannotReach).length;
+  // Those that do not answer may hold it, or not.
+  if (votes < majority && votes + silent >= majority) throw tooFew(answers.length - silent, asked);
   holds(
-    votes >= needed,
+    votes >= majority,
     `acceptors that hold what was announced in slot ${slot}`,
-    `at least ${needed} of ${acceptors.length}`,
+    `at least ${majority} of ${answers.length}`,
     String(votes),
   );
 }
@@ -97,21 +107,21 @@ export interface Change {
   readonly after: Ballot | null;
 }
 
-/** Makes the acceptors promise a higher ballot, so that whoever leads has to be elected anew; once in a run. */
+/** Another ballot, once in a run: for what only has to come after one. */
 export const newBallot = (context: Context): Promise<Change> => context.shared(changeBallot);
 
 /** An election waits for suspicion and a random delay, which is longer than any answer takes. */
 const electionMs = 15_000;
 
-async function changeBallot(context: Context): Promise<Change> {
+/** Makes the acceptors promise a higher ballot, so that whoever leads has to be elected anew. */
+export async function changeBallot(context: Context): Promise<Change> {
   const value = aValue(context);
   const decision = await submit(context, value);
   const { ballot: before } = await leaderState(context);
   const ballot = { round: (before?.round ?? 0) + 1, leader: "contract", incarnation: context.run };
-  for (const { address } of await acceptorsOf(context)) {
-    const p1a = { ballot, configuration: 1, from: decision.slot, scout: 1 };
-    await context.at(address).ask("synod.v1.Acceptor/Prepare", p1a);
-  }
+  const asked = await askAcceptors(context, { ballot, configuration: 1, from: decision.slot, scout: 1 });
+  const answered = asked.answers.filter((answer) => !cannotReach(answer)).length;
+  if (answered < asked.majority) throw tooFew(answered, asked);
   const until = performance.now() + electionMs;
   for (;;) {
     const { ballot: after } = await leaderState(context);

@@ -24,6 +24,8 @@ export interface Check {
   readonly writes: boolean;
   /** Needs the service to be killed and started again. */
   readonly restarts: boolean;
+  /** Roles whose addresses it needs besides that of its row. */
+  readonly needs?: readonly RoleName[];
   run(context: Context): Promise<void>;
 }
 

@@ -59,8 +59,17 @@ function renamed(value: unknown, rename: (name: string) => string): unknown {
 /** Bytes that are no message of any type: a field that claims more than there is. */
 export const malformed = Buffer.from([0x0a, 0x05, 0x01]);
 
-/** Bytes that even a decoder refuses which cuts short what claims too much: a wire type that does not exist. */
-export const unreadable = Buffer.from([0x0f]);
+/** Bytes that are no message of any type, some of which a decoder that is not strict reads as if nothing were missing. */
+export const unreadable: Readonly<Record<string, Buffer>> = {
+  "a field that claims more than there is": malformed,
+  "a tag without its value": Buffer.from([0x0a]),
+  "a wire type that does not exist": Buffer.from([0x0f]),
+};
+
+/** No message of a type whose field 1 is a text. */
+export const notText: Readonly<Record<string, Buffer>> = {
+  "a text that is not UTF-8": Buffer.from([0x0a, 0x02, 0xc3, 0x28]),
+};
 
 const megabytes = 5;
 

@@ -89,7 +89,9 @@ export async function replicasOf(context: Context): Promise<Target[]> {
   const target = context.target("replica");
   const { id, configuration } = await target.status();
   const members: { id: string; address: string }[] = configuration?.replicas ?? [];
-  return [target, ...members.filter((member) => member.id !== id).map(({ address }) => context.at(address))];
+  const others: Target[] = [];
+  for (const member of members) if (member.id !== id) others.push(await context.member(member));
+  return [target, ...others];
 }
 
 /** A key-value call by name, as grpcurl would make it. */

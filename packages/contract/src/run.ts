@@ -2,8 +2,10 @@ import { acceptorRows } from "./acceptor-rows.js";
 import { calculatorRows } from "./calculator-rows.js";
 import { Context } from "./context.js";
 import { everyRoleRows } from "./every-role.js";
+import { NotPossible } from "./expect.js";
 import { kvRows } from "./kv-rows.js";
 import { leaderRows } from "./leader-rows.js";
+import { lockRows } from "./lock-rows.js";
 import { type Cell, type Check, type Column, columns, type RoleName, type Row, roles } from "./matrix.js";
 import { replicaRows } from "./replica-rows.js";
 
@@ -57,6 +59,7 @@ export const allRows: readonly Row[] = [
   ...replicaRows,
   ...kvRows,
   ...calculatorRows,
+  ...lockRows,
   ...everyRoleRows,
 ];
 
@@ -94,6 +97,8 @@ async function barriers(context: Context, options: ContractOptions): Promise<Bar
   const led = await connectedLeader(context);
   const of = (role: RoleName) => (check: Check) => {
     if (!context.has(role)) return `no --${role} was given`;
+    const missing = check.needs?.find((needed) => !context.has(needed));
+    if (missing !== undefined) return `it needs a ${missing} too, and no --${missing} was given`;
     if (check.writes && !options.destructive) return "it writes: only with --destructive";
     if (check.writes && role === "acceptor" && led !== undefined)
       return `it writes, and leader ${led} is connected to this acceptor: give one that no leader uses`;
@@ -139,6 +144,7 @@ async function runCheck(context: Context, check: Check): Promise<Pick<CheckResul
     await check.run(context);
     return { outcome: "passed" };
   } catch (error) {
+    if (error instanceof NotPossible) return { outcome: "skipped", reason: error.message };
     return { outcome: "failed", reason: error instanceof Error ? error.message : String(error) };
   } finally {
     context.release();

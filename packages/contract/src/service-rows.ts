@@ -13,6 +13,8 @@ export interface Method {
   readonly accepted: readonly Check[];
   /** A request of this method, always the same for the same key. */
   readonly request: (key: string) => Message;
+  /** One that succeeds, where that takes something before it; `request` itself unless given. */
+  readonly prepared?: (context: Context, key: string) => Promise<Message>;
   /** Requests that are refused, by what is wrong with them. */
   readonly bad: Readonly<Record<string, Message>>;
   readonly large: Readonly<Record<string, Message>>;
@@ -27,17 +29,23 @@ function refusals(rpc: string, requests: Readonly<Record<string, Message>>): Che
   );
 }
 
+/** A request that succeeds, about something that is this run's alone. */
+async function requestOf(context: Context, { request, prepared }: Method): Promise<Message> {
+  const key = aKey(context);
+  return prepared ? prepared(context, key) : request(key);
+}
+
 async function within(
   context: Context,
-  { service, name, request }: Method,
+  { service, name }: Method,
   clientId: string,
   sequence: number,
-  key: string,
+  request: Message,
 ) {
   const { code, details, message, trailer } = await callWithin(
     context,
     `${service}/${name}`,
-    request(key),
+    request,
     clientId,
     sequence,
   );
@@ -61,17 +69,18 @@ export function rowOf(method: Method): Row {
           "repeated in a session it has the first answer, and the slot of that",
           async (context) => {
             const clientId = await openSession(context);
-            const key = aKey(context);
-            const first = await within(context, method, clientId, 1, key);
+            const request = await requestOf(context, method);
+            const first = await within(context, method, clientId, 1, request);
             holds(first.slot !== undefined, "the trailer synod-slot", "a slot", first.slot);
-            equal(await within(context, method, clientId, 1, key), first, "the answer to the repeat");
+            equal(await within(context, method, clientId, 1, request), first, "the answer to the repeat");
           },
         ),
       ],
       reordered: [
         writing("rule 16", "sequence 2 before sequence 1: both are executed", async (context) => {
           const clientId = await openSession(context);
-          for (const sequence of [2, 1]) await within(context, method, clientId, sequence, aKey(context));
+          for (const sequence of [2, 1])
+            await within(context, method, clientId, sequence, await requestOf(context, method));
         }),
         writing("rule 16", "a sequence at the acknowledged mark is FAILED_PRECONDITION", async (context) => {
           const clientId = await openSession(context);

@@ -24,6 +24,11 @@ export function ended({ code, details }: Ending): string {
   return `${grpc.status[code] ?? code}: ${details}`;
 }
 
+/** Whether nobody answered. */
+export function cannotReach({ code }: Ending): boolean {
+  return code === grpc.status.UNAVAILABLE || code === grpc.status.DEADLINE_EXCEEDED;
+}
+
 /** Requires a call to have ended with a status, by name, and with certain words. */
 export function endsWith(
   ending: Ending,

@@ -1,10 +1,23 @@
-import type { Server } from "@grpc/grpc-js";
+import type { handleServerStreamingCall, handleUnaryCall, Server } from "@grpc/grpc-js";
+import {
+  type HealthCheckRequest,
+  type HealthCheckResponse,
+  healthService,
+  type Incoming,
+  Invalid,
+} from "@synod/wire";
 import { HealthImplementation, type ServingStatus } from "grpc-health-check";
+import { statusOf } from "./server.js";
 
 /** What health is tied to: a host that says whether it can serve at this moment. */
 export interface Condition {
   /** True when a quorum is reachable and this member is not behind. */
   readonly serving: boolean;
+}
+
+interface Handlers {
+  readonly Check: handleUnaryCall<Incoming<HealthCheckRequest>, HealthCheckResponse>;
+  readonly Watch: handleServerStreamingCall<Incoming<HealthCheckRequest>, HealthCheckResponse>;
 }
 
 /** How often the condition is looked at: a change shows within this time. */
@@ -34,7 +47,22 @@ export class Health {
   }
 
   addTo(server: Server): void {
-    this.#implementation.addToServer(server);
+    // The library's handlers, behind the codec of every other service.
+    this.#implementation.addToServer({
+      addService: (_, { check, watch }) => {
+        const [Check, Watch] = [check as Handlers["Check"], watch as Handlers["Watch"]];
+        server.addService(healthService, {
+          Check: (call: Parameters<typeof Check>[0], callback: Parameters<typeof Check>[1]) => {
+            if (call.request instanceof Invalid) callback(statusOf(call.request.error));
+            else Check(call, callback);
+          },
+          Watch: (call: Parameters<typeof Watch>[0]) => {
+            if (call.request instanceof Invalid) call.emit("error", statusOf(call.request.error));
+            else Watch(call);
+          },
+        });
+      },
+    });
   }
 
   /** Follows a condition until `stop`. `onChange` is told of every change. */

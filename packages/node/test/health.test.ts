@@ -32,6 +32,17 @@ async function served(health: Health) {
           resolve(error ? (grpc.status[error.code] ?? "") : (answer?.status ?? "")),
         );
       }),
+    /** Sends bytes as they are. */
+    raw: (method: string, bytes: Buffer) =>
+      new Promise<grpc.StatusObject>((resolve) => {
+        const same = (each: Buffer) => each;
+        const path = `/grpc.health.v1.Health/${method}`;
+        client
+          .makeServerStreamRequest(path, same, same, bytes)
+          .on("data", () => {})
+          .on("error", () => {})
+          .on("status", resolve);
+      }),
     watch: (service: string) => {
       const seen: string[] = [];
       const call = methods.watch({ service });
@@ -74,4 +85,23 @@ test("once stopped, health stays NOT_SERVING, and says so before anything else h
 test("a service that the process does not serve is NOT_FOUND", async () => {
   const { check } = await served(new Health(["synod.v1.Leader"]));
   expect(await check("synod.v1.Replica")).toBe("NOT_FOUND");
+});
+
+test.each([
+  ["a text that is longer than the message", [0x0a, 0x05, 0x01], /HealthCheckRequest/],
+  ["a text that is not UTF-8", [0x0a, 0x02, 0xc3, 0x28], /service: expected UTF-8/],
+  ["a number where the text belongs", [0x08, 0x01], /wire type 0/],
+  ["a name of 513 characters", [0x0a, 0x81, 0x04, ...Buffer.alloc(513, "x")], /at most 512 characters/],
+])("%s is INVALID_ARGUMENT, and says why", async (_, bytes, expected) => {
+  const { raw } = await served(new Health([]));
+  for (const method of ["Check", "Watch"]) {
+    const { code, details } = await raw(method, Buffer.from(bytes));
+    expect([method, code]).toEqual([method, grpc.status.INVALID_ARGUMENT]);
+    expect(details).toMatch(expected);
+  }
+});
+
+test("what reflection does not describe is not served", async () => {
+  const { raw } = await served(new Health([]));
+  expect((await raw("List", Buffer.alloc(0))).code).toBe(grpc.status.UNIMPLEMENTED);
 });

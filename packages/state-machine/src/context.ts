@@ -130,7 +130,9 @@ export class HandlerContext {
   schedule(at: Date, method: string, request: unknown, id?: string): void {
     const encode = this.#source.requests.get(method);
     if (encode === undefined)
-      throw new TypeError(`schedule: expected a command of ${this.#source.service}, found "${method}"`);
+      throw new TypeError(
+        `schedule: expected a command of ${this.#source.service} (${[...this.#source.requests.keys()].join(", ")}), found "${method}"`,
+      );
     if (!(at instanceof Date)) throw new TypeError(`schedule: expected a Date, found ${typeof at}`);
     this.#call.schedule({ atMs: Math.ceil(at.getTime()), method, request: encode(request), id });
   }

@@ -10,7 +10,7 @@ export const maxBatchCommands = 16_384;
 /** Of one role in one configuration. */
 export const maxMembers = 100;
 export const maxConfigurations = 1000;
-const maxServiceLength = 512;
+export const maxServiceLength = 512;
 const maxAddressLength = 512;
 const maxTextLength = 4096;
 

@@ -1,4 +1,9 @@
 // The generated types under one name, because the domain uses the same words. Only codec files import this.
+export type { HealthCheckRequest } from "./gen/grpc/health/v1/HealthCheckRequest.js";
+export type {
+  _grpc_health_v1_HealthCheckResponse_ServingStatus as ServingStatus,
+  HealthCheckResponse,
+} from "./gen/grpc/health/v1/HealthCheckResponse.js";
 export type { AcceptorStatus } from "./gen/synod/v1/AcceptorStatus.js";
 export type { Ballot } from "./gen/synod/v1/Ballot.js";
 export type { Batch } from "./gen/synod/v1/Batch.js";

@@ -24,6 +24,7 @@ export {
   request,
   requests,
 } from "./codec-command.js";
+export type { HealthCheckRequest, HealthCheckResponse } from "./codec-health.js";
 export { fromLeader, toLeader } from "./codec-leader.js";
 export type {
   LogPage,
@@ -65,7 +66,7 @@ export { FileIndex } from "./file-index.js";
 export type { Hello } from "./hello.js";
 export { metadataKeys } from "./metadata.js";
 export { reflectionServices } from "./reflection.js";
-export { acceptorService, clusterService, leaderService, replicaService } from "./services.js";
+export { acceptorService, clusterService, healthService, leaderService, replicaService } from "./services.js";
 export {
   type Idempotency,
   type LoadedServices,

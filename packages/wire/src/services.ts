@@ -9,6 +9,7 @@ import {
   toAcceptor,
 } from "./codec-acceptor.js";
 import { request, requests } from "./codec-command.js";
+import { healthCheckRequest, healthCheckResponse } from "./codec-health.js";
 import { fromLeader, submitRequest, submitResponse, toLeader } from "./codec-leader.js";
 import {
   logRequest,
@@ -69,4 +70,9 @@ export const replicaService = {
 
 export const clusterService = {
   Status: method("synod.v1.Cluster", "Status", statusRequest, statusResponse),
+};
+
+export const healthService = {
+  Check: method("grpc.health.v1.Health", "Check", healthCheckRequest, healthCheckResponse),
+  Watch: method("grpc.health.v1.Health", "Watch", healthCheckRequest, healthCheckResponse),
 };

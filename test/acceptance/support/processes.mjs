@@ -19,18 +19,20 @@ export class Processes {
   /**
    * Stores and files of a new cluster in a temporary directory; nothing is started yet.
    * @param {Partial<import("@synod/cli").Counts>} [counts]
+   * @param {string[]} [services] modules of users' services, which every replica runs
    */
-  static async prepare(counts = {}) {
+  static async prepare(counts = {}, services = []) {
     const all = { acceptors: 3, leaders: 3, replicas: 3, ...counts };
     const directory = mkdtempSync(path.join(tmpdir(), "synod-processes-"));
-    const plan = planCluster(directory, all, await freePorts(all.acceptors + all.leaders + all.replicas));
+    const ports = await freePorts(all.acceptors + all.leaders + all.replicas);
+    const plan = planCluster(directory, all, ports, services);
     await prepareCluster(plan);
     return new Processes(plan);
   }
 
-  /** @param {Partial<import("@synod/cli").Counts>} [counts] */
-  static async start(counts = {}) {
-    const processes = await Processes.prepare(counts);
+  /** @param {Partial<import("@synod/cli").Counts>} [counts] @param {string[]} [services] */
+  static async start(counts = {}, services = []) {
+    const processes = await Processes.prepare(counts, services);
     for (const { id } of processes.plan.members) processes.start(id);
     await processes.ready();
     return processes;

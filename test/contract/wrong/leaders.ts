@@ -23,7 +23,7 @@ function renaming() {
     number: String(Number(proposal.number) % far),
   });
   const within = (message: PlainMessage, rename: (proposal: Proposal) => Proposal): PlainMessage => {
-    const { kind: _, ...value } = message.value as PlainMessage;
+    const { kind: _, ...value } = (message.value ?? {}) as PlainMessage;
     if (!value.proposal) return message;
     return { ...message, value: { ...value, proposal: rename(value.proposal as Proposal) } };
   };

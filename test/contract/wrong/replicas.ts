@@ -16,7 +16,7 @@ export function executesARepeatTwice(): readonly Rule[] {
   return [
     {
       method: "synod.v1.Replica/Execute",
-      request: ({ command }) => ({ command: again(command as PlainMessage) }),
+      request: (request) => (request.command ? { command: again(request.command as PlainMessage) } : request),
       response: (response, { command }) => ({ ...response, sequence: (command as PlainMessage).sequence }),
     },
   ];

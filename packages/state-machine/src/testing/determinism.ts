@@ -58,8 +58,9 @@ export async function checkDeterminism(test: DeterminismTest): Promise<void> {
       "method" in step ? `${step.method} ${JSON.stringify(step.request)}` : `advance ${step.advanceMs} ms`;
     throw new Error(
       `step ${index + 1} (${what}) is not deterministic: the two runs gave\n  ${JSON.stringify(a)}\n  ${JSON.stringify(b)}\n` +
-        "Expected the same. Is something kept in a variable of the module instead of a table, or does an answer or a key " +
-        "depend on the time zone, the locale or the clock? context has time, random() and uuid()",
+        "Expected the same. Is something kept in a variable of the module? Keep it in a table. Does an answer or a key depend " +
+        "on the clock, on chance, the time zone or the locale? There are context.time, context.random() and context.uuid(); " +
+        "getUTCHours(), toISOString() and their like for local time; String() for toLocaleString()",
     );
   }
 }
