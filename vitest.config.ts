@@ -1,6 +1,8 @@
 import { configDefaults, defineConfig } from "vitest/config";
 import { leftOut } from "./scripts/foreign.mjs";
 
+const withoutForeign = [...configDefaults.exclude, ...leftOut().map(({ file }) => file)];
+
 /** Workspace packages resolve to their sources, so that a test needs no build unless it starts a process. */
 const resolve = { conditions: ["source", "module", "node", "development|production"] };
 const shared = { resolve, ssr: { resolve: { conditions: resolve.conditions } } };
@@ -23,7 +25,7 @@ export default defineConfig({
         test: {
           name: "cross",
           include: ["test/{paper,scenarios,contract,architecture}/**/*.test.ts"],
-          exclude: [...configDefaults.exclude, ...leftOut().map(({ file }) => file)],
+          exclude: withoutForeign,
         },
       },
       {
@@ -32,6 +34,7 @@ export default defineConfig({
         test: {
           name: "processes",
           include: ["test/{e2e,chaos}/**/*.test.ts"],
+          exclude: withoutForeign,
           maxWorkers: 1,
           fileParallelism: false,
           testTimeout: 60_000,

@@ -1,6 +1,7 @@
 // Under load, processes of every role die and come back, and nothing acknowledged is lost or executed twice.
 import { equalReplicas, Load, verify } from "./support/load.mjs";
-import { Processes, until } from "./support/processes.mjs";
+import { chance, wholeNumber } from "./support/parameters.mjs";
+import { Processes } from "./support/processes.mjs";
 
 export const name = "kills";
 export const promise =
@@ -8,21 +9,11 @@ export const promise =
 
 const worstGapMs = 3_000;
 
-/** A small generator, so that a printed seed replays the choice of victims. @param {number} seed */
-function random(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
-
 /** @param {{ parameters: string[], progress: (line: string) => void }} options */
 export async function run({ parameters, progress }) {
-  const rounds = Number(flagValue(parameters, "--rounds") ?? 20);
-  const seed = Number(flagValue(parameters, "--seed") ?? Date.now() % 1_000_000);
+  const rounds = wholeNumber(parameters, "--rounds", 20);
+  const { seed, random } = chance(parameters);
   progress(`seed ${seed}: ${rounds} kills of each role`);
-  const draw = random(seed);
   const processes = await Processes.start();
   const load = new Load(processes.replicas);
   try {
@@ -35,8 +26,8 @@ export async function run({ parameters, progress }) {
         const ids = processes.ids(role);
         const id =
           role === "leader"
-            ? await leader(processes)
-            : /** @type {string} */ (ids[Math.floor(draw() * ids.length)]);
+            ? await processes.leader()
+            : /** @type {string} */ (ids[Math.floor(random() * ids.length)]);
         const killedAt = Date.now();
         await processes.kill(id);
         await load.more(50);
@@ -88,21 +79,4 @@ export async function run({ parameters, progress }) {
     load.kill();
     await processes.end();
   }
-}
-
-/** @param {Processes} processes */
-async function leader(processes) {
-  /** @type {string | undefined} */
-  let id;
-  await until("an active leader", async () => {
-    id = await processes.activeLeader();
-    return id !== undefined;
-  });
-  return /** @type {string} */ (/** @type {unknown} */ (id));
-}
-
-/** @param {string[]} parameters @param {string} flag */
-function flagValue(parameters, flag) {
-  const index = parameters.indexOf(flag);
-  return index === -1 ? undefined : parameters[index + 1];
 }

@@ -1,6 +1,8 @@
 // Short forms of acceptance scripts: the same code, fewer rounds.
 import { expect, it } from "vitest";
+import { run as errors } from "../acceptance/errors.mjs";
 import { run as kills } from "../acceptance/kills.mjs";
+import { run as locks } from "../acceptance/locks.mjs";
 import { run as wrong } from "../acceptance/wrong.mjs";
 
 const progress: string[] = [];
@@ -11,6 +13,18 @@ const options = (...parameters: string[]) => ({
 
 it("a killed leader, acceptor and replica under load lose nothing and double nothing, each gap under 3 s", async () => {
   const { holds, figures } = await kills(options("--rounds", "1"));
+  expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
+});
+
+it("a lock has one holder at a time, in the order of asking, under kills and lapses", async () => {
+  const { holds, figures } = await locks(
+    options("--part", "contention", "--acquisitions", "150", "--kills", "3"),
+  );
+  expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
+});
+
+it("a service that goes wrong answers alike at every replica, and changes nothing", async () => {
+  const { holds, figures } = await errors(options());
   expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
 });
 

@@ -1,3 +1,4 @@
+import { below, seededRandom } from "@synod/core";
 import { timeLimits } from "@synod/state-machine";
 import { describe, expect, it } from "vitest";
 import { LogClock } from "../src/log-clock.js";
@@ -46,5 +47,43 @@ describe("a proposer's log clock", () => {
     clock.applied(5_000);
     clocks.monotonic += 60;
     expect(clock.proposedMs).toBe(5_120);
+  });
+
+  it("counts from when it proposed what was decided: the way through the log costs log time nothing", () => {
+    const clocks = new Clocks();
+    const clock = clocks.clock(5_000);
+    for (let round = 1; round <= 20; round++) {
+      clocks.monotonic += 10;
+      const proposed = clock.proposedMs;
+      expect(proposed).toBe(5_000 + (round - 1) * 50 + 10);
+      clocks.monotonic += 40;
+      clock.applied(proposed);
+    }
+  });
+
+  it("is never ahead of the monotonic clock, whoever proposed and however late it is applied", () => {
+    const clocks = new Clocks();
+    const startedMs = clocks.monotonic;
+    const group = [clocks.clock(5_000), clocks.clock(5_000), clocks.clock(5_000)];
+    let logTimeMs = 5_000;
+    const random = seededRandom(7);
+    const decided: number[] = [];
+    const applied = group.map(() => 0);
+    for (let step = 0; step < 5_000; step++) {
+      clocks.monotonic += below(random, 30) * (random() < 0.01 ? 50 : 1);
+      const [index, clock] = [below(random, group.length), group[below(random, group.length)] as LogClock];
+      if (random() < 0.5) {
+        logTimeMs = Math.max(logTimeMs, Math.min(clock.proposedMs, logTimeMs + timeLimits.maxStepMs));
+        decided.push(logTimeMs);
+      } else {
+        // Replicas lag behind each other by chance, and catch up at once.
+        for (const late = group[index] as LogClock; (applied[index] ?? 0) < decided.length; ) {
+          late.applied(decided[applied[index] ?? 0] as number);
+          applied[index] = (applied[index] ?? 0) + 1;
+        }
+      }
+      expect(logTimeMs - 5_000).toBeLessThanOrEqual(clocks.monotonic - startedMs);
+    }
+    expect(logTimeMs - 5_000).toBeGreaterThan((clocks.monotonic - startedMs) / 2);
   });
 });

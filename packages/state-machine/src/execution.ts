@@ -148,6 +148,7 @@ export function run(state: OrderedMap, call: Call, onHandlerError: (error: Handl
         onHandlerError,
       );
     }
+    if (tx.exceeded !== undefined) throw tx.exceeded;
     const response = codec.encodeResponse(result);
     if (response.length <= commandLimits.maxResponseBytes) {
       return { status: Status.ok, message: "", response, writes: tx.pending, scheduled: tx.scheduled };

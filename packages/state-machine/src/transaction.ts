@@ -62,6 +62,7 @@ export class EngineTransaction implements ByteTransaction {
   #schedulings = 0;
   #open = true;
   #stateError: { readonly error: unknown } | undefined;
+  #exceeded: CommandLimitExceeded | undefined;
 
   /** @param scheduled commands that wait already, of all services */
   constructor(state: OrderedMap, space: ServiceSpace, writable: boolean, scheduled = 0) {
@@ -81,6 +82,11 @@ export class EngineTransaction implements ByteTransaction {
     return this.#stateError;
   }
 
+  /** Set when a limit was passed: then the command has failed, even if the handler caught it. */
+  get exceeded(): CommandLimitExceeded | undefined {
+    return this.#exceeded;
+  }
+
   get pending(): readonly PendingWrite[] {
     return this.#pending.list;
   }
@@ -97,7 +103,7 @@ export class EngineTransaction implements ByteTransaction {
     if (!(value instanceof Uint8Array))
       throw new TypeError(`value: expected a Uint8Array, found ${typeof value}`);
     if (value.length > commandLimits.maxValueBytes) {
-      throw new CommandLimitExceeded(
+      this.#exceed(
         `a value of ${value.length} bytes was put; expected at most ${commandLimits.maxValueBytes}`,
       );
     }
@@ -116,7 +122,7 @@ export class EngineTransaction implements ByteTransaction {
     if (!Number.isSafeInteger(atMs) || atMs < 0)
       throw new TypeError(`at: expected a Date from 1970 on, found ${atMs} ms`);
     if (id.length > timeLimits.maxIdLength)
-      throw new CommandLimitExceeded(
+      this.#exceed(
         `an id of ${id.length} characters was scheduled; expected at most ${timeLimits.maxIdLength}`,
       );
     if (id !== "") this.unschedule(id);
@@ -124,7 +130,7 @@ export class EngineTransaction implements ByteTransaction {
     this.#add(key, encodeScheduled({ service, method, id, request }));
     if (id !== "") this.#add(idKey(service, id), key);
     if (this.#scheduledBefore + ++this.#scheduled > timeLimits.maxScheduled)
-      throw new CommandLimitExceeded(`${timeLimits.maxScheduled} commands are scheduled already`);
+      this.#exceed(`${timeLimits.maxScheduled} commands are scheduled already`);
   }
 
   /** Nothing happens when none is scheduled under this id. */
@@ -183,11 +189,11 @@ export class EngineTransaction implements ByteTransaction {
   #countRow(oneTooMany: boolean): void {
     const { maxUnlimitedRows, maxRangeRows } = commandLimits;
     if (oneTooMany)
-      throw new CommandLimitExceeded(
+      this.#exceed(
         `a range without a limit has more than ${maxUnlimitedRows} rows; name a limit or a narrower prefix`,
       );
     if (++this.#rangeRows > maxRangeRows)
-      throw new CommandLimitExceeded(`ranges gave more than ${maxRangeRows} rows; read less at a time`);
+      this.#exceed(`ranges gave more than ${maxRangeRows} rows; read less at a time`);
   }
 
   #read(stateKey: Uint8Array): Uint8Array | undefined {
@@ -224,6 +230,12 @@ export class EngineTransaction implements ByteTransaction {
     }
   }
 
+  #exceed(message: string): never {
+    const error = new CommandLimitExceeded(message);
+    this.#exceeded ??= error;
+    throw error;
+  }
+
   #assertWritable(): void {
     if (!this.#writable)
       throw new Error("a query cannot write: expected only get and range; make it a command");
@@ -239,7 +251,7 @@ export class EngineTransaction implements ByteTransaction {
     this.#writtenBytes += stateKey.length - this.#space.prefix.length + (value?.length ?? 0);
     const { maxWrites, maxWrittenBytes } = commandLimits;
     if (this.pending.length > maxWrites || this.#writtenBytes > maxWrittenBytes) {
-      throw new CommandLimitExceeded(
+      this.#exceed(
         `the command wrote more than ${maxWrites} keys or ${maxWrittenBytes} bytes; write less at a time`,
       );
     }
@@ -249,7 +261,7 @@ export class EngineTransaction implements ByteTransaction {
     this.#assertOpen();
     if (!(key instanceof Uint8Array)) throw new TypeError(`key: expected a Uint8Array, found ${typeof key}`);
     if (key.length > maxBytes) {
-      throw new CommandLimitExceeded(`a key of ${key.length} bytes was used; expected at most ${maxBytes}`);
+      this.#exceed(`a key of ${key.length} bytes was used; expected at most ${maxBytes}`);
     }
     const { prefix } = this.#space;
     const stateKey = Buffer.allocUnsafe(prefix.length + key.length);

@@ -9,6 +9,8 @@ import { askStatus, Child, freePorts, planCluster, prepareCluster } from "@synod
 export class Processes {
   /** @type {Plan} */ plan;
   /** @type {Map<string, Child>} */ children = new Map();
+  /** Variables that a member is started with, besides those of this process. @type {Map<string, Record<string, string>>} */
+  environments = new Map();
   #remove = true;
 
   /** @param {Plan} plan */
@@ -68,7 +70,8 @@ export class Processes {
 
   /** @param {string} id */
   start(id) {
-    this.children.set(id, new Child(this.member(id)));
+    const environment = { ...process.env, ...this.environments.get(id) };
+    this.children.set(id, new Child(this.member(id), environment));
   }
 
   /** Kills at once and waits until it is gone. @param {string} id */
@@ -104,6 +107,17 @@ export class Processes {
       if (!best || status.state.ballot.round > best.round) best = { id, round: status.state.ballot.round };
     }
     return best?.id;
+  }
+
+  /** The same, waiting until there is one. @returns {Promise<string>} */
+  async leader() {
+    /** @type {string | undefined} */
+    let id;
+    await until("an active leader", async () => {
+      id = await this.activeLeader();
+      return id !== undefined;
+    });
+    return /** @type {string} */ (/** @type {unknown} */ (id));
   }
 
   /** @param {string} id */

@@ -20,7 +20,8 @@ export class Child {
   #ending: Ending | undefined;
   readonly #process: ChildProcess;
 
-  constructor(member: PlannedMember) {
+  /** @param environment what it is started with, Synod's own variables left out */
+  constructor(member: PlannedMember, environment: NodeJS.ProcessEnv = process.env) {
     this.member = member;
     mkdirSync(path.dirname(member.log), { recursive: true });
     const log = openSync(member.log, "a");
@@ -28,7 +29,7 @@ export class Child {
     this.#process = spawn(process.execPath, [serviceBin(member.role), "--config", member.config], {
       stdio: ["pipe", log, log],
       detached: true,
-      env: { ...serviceEnvironment(process.env), [stopWithParentVariable]: "1" },
+      env: { ...serviceEnvironment(environment), [stopWithParentVariable]: "1" },
     });
     closeSync(log);
     this.pid = this.#process.pid ?? 0;

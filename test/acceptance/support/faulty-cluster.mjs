@@ -1,0 +1,169 @@
+// A cluster of nine processes whose replicas run a user's service that goes wrong as asked, and ways to ask it.
+import { execFileSync } from "node:child_process";
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import * as grpc from "@grpc/grpc-js";
+import { callUnary, loadServices, metadataKeys, replicaService } from "@synod/wire";
+import { root } from "./copy.mjs";
+import { Processes } from "./processes.mjs";
+
+/** @typedef {{ code: number, message: string, details: string, response: string, slot: number }} FaultyAnswer bytes in base64 */
+/** @typedef {{ clientId: string, sequence: number }} Numbered */
+
+const faults = path.join(root, "test/acceptance/faults");
+export const faultyService = "faults.v1.Faults";
+const deadlineMs = 30_000;
+
+export class FaultyCluster {
+  /** @type {Processes} */ processes;
+  #methods;
+  /** @type {Map<string, grpc.Client>} */ #clients = new Map();
+
+  /**
+   * @param {{ modules?: Record<string, string> }} [options] `modules` names what single replicas load instead: a module
+   *   of `faults/`, by replica
+   */
+  static async start({ modules = {} } = {}) {
+    const processes = await Processes.prepare();
+    const cluster = new FaultyCluster(processes);
+    try {
+      for (const id of processes.ids("replica")) cluster.load(id, modules[id] ?? "service.mjs");
+      for (const { id } of processes.plan.members) processes.start(id);
+      await processes.ready();
+      return cluster;
+    } catch (error) {
+      await cluster.end();
+      throw error;
+    }
+  }
+
+  /** @param {Processes} processes */
+  constructor(processes) {
+    this.processes = processes;
+    mkdirSync(this.#folder);
+    symlinkSync(path.join(root, "node_modules"), path.join(this.#folder, "node_modules"));
+    const descriptors = path.join(this.#folder, "descriptors.binpb");
+    execFileSync(path.join(root, "node_modules/.bin/buf"), [
+      ...["build", path.join(faults, "proto"), "--config", '{"version":"v2"}'],
+      ...["--as-file-descriptor-set", "--exclude-source-info", "-o", descriptors],
+    ]);
+    this.#methods = loadServices(readFileSync(descriptors)).services.get(faultyService)?.methods;
+  }
+
+  get #folder() {
+    return path.join(this.processes.plan.directory, "modules");
+  }
+
+  get replicas() {
+    return this.processes.ids("replica");
+  }
+
+  /** What a replica loads from its next start on. @param {string} id @param {string} module of `faults/` */
+  load(id, module) {
+    const file = path.join(this.#folder, module);
+    copyFileSync(path.join(faults, module), file);
+    const { config } = this.processes.member(id);
+    const settings = { ...JSON.parse(readFileSync(config, "utf8")), services: [file] };
+    writeFileSync(config, JSON.stringify(settings));
+  }
+
+  /** A session, for commands that are sent to every replica. */
+  async openSession() {
+    const client = this.#client(this.replicas[0] ?? "");
+    return (await callUnary(client, replicaService.OpenSession, {}, deadline())).clientId;
+  }
+
+  /**
+   * Calls the service by name, as any gRPC client would.
+   * @param {string} replica @param {string} method @param {object} request @param {Record<string, string>} metadata
+   * @returns {Promise<FaultyAnswer>}
+   */
+  call(replica, method, request, metadata) {
+    const { path: name, encodeRequest } = this.#method(method);
+    const headers = new grpc.Metadata();
+    for (const [key, value] of Object.entries(metadata)) headers.set(key, value);
+    return new Promise((resolve) => {
+      /** @type {Buffer} */
+      let response = Buffer.alloc(0);
+      const call = this.#client(replica).makeUnaryRequest(
+        name,
+        (/** @type {any} */ message) => Buffer.from(encodeRequest(message)),
+        (bytes) => bytes,
+        request,
+        headers,
+        deadline(),
+        (_, bytes) => {
+          response = bytes ?? response;
+        },
+      );
+      call.on("status", ({ code, details: words, metadata: trailer }) => {
+        // Over the wire, success has no message; grpc-js says "OK".
+        const message = code === grpc.status.OK ? "" : words;
+        const [slot] = trailer.get(metadataKeys.slot);
+        const [details = ""] = trailer.get(metadataKeys.details);
+        resolve({
+          ...{ code, message, details: Buffer.from(details).toString("base64") },
+          ...{ response: response.toString("base64"), slot: Number(slot ?? 0) },
+        });
+      });
+    });
+  }
+
+  /**
+   * The same command as the client library sends it.
+   * @param {string} replica @param {string} method @param {object} request @param {Numbered} numbered
+   * @returns {Promise<FaultyAnswer>}
+   */
+  async execute(replica, method, request, { clientId, sequence }) {
+    const bytes = this.#method(method).encodeRequest({ ...request });
+    const command = { clientId, sequence, acknowledged: 0, service: faultyService, method, request: bytes };
+    const answer = await callUnary(this.#client(replica), replicaService.Execute, command, deadline());
+    const { status: code, message, response, slot, details = new Uint8Array(0) } = answer;
+    const text = (/** @type {Uint8Array} */ found) => Buffer.from(found).toString("base64");
+    return { code, message, details: text(details), response: text(response), slot };
+  }
+
+  /** What a replica's tables hold, asking nobody else. @param {string} replica */
+  async count(replica) {
+    const { response } = await this.call(replica, "Count", {}, { [metadataKeys.read]: "stale" });
+    return JSON.stringify(this.#method("Count").decodeResponse(Buffer.from(response, "base64")));
+  }
+
+  /** What a replica's log tells of errors in handlers. @param {string} replica */
+  handlerErrors(replica) {
+    const lines = readFileSync(this.processes.member(replica).log, "utf8").split("\n");
+    return lines
+      .filter((line) => line.includes(`"service":"${faultyService}"`))
+      .map((line) => JSON.parse(line));
+  }
+
+  /** The process of a replica. @param {string} replica */
+  pid(replica) {
+    return this.processes.child(replica).pid;
+  }
+
+  async end() {
+    for (const client of this.#clients.values()) client.close();
+    await this.processes.end();
+  }
+
+  /** @param {string} name */
+  #method(name) {
+    const method = this.#methods?.get(name);
+    if (method === undefined) throw new Error(`${faultyService} has no ${name}`);
+    return method;
+  }
+
+  /** @param {string} replica */
+  #client(replica) {
+    const known = this.#clients.get(replica);
+    if (known !== undefined) return known;
+    const options = { "grpc.use_local_subchannel_pool": 1, "grpc.max_reconnect_backoff_ms": 500 };
+    const address = this.processes.address(replica);
+    const client = new grpc.Client(address, grpc.credentials.createInsecure(), options);
+    this.#clients.set(replica, client);
+    return client;
+  }
+}
+
+const deadline = () => ({ deadline: Date.now() + deadlineMs });
