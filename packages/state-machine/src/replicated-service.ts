@@ -57,7 +57,7 @@ type NoClientStreaming<H> = [ClientStreaming<H>] extends [never]
 export type Definition<P, H, E extends Record<string, ErrorSpec>, C extends Unary<H>> = {
   /** Of the handlers' behaviour, from 1. */
   readonly version: number;
-  readonly errors: E & { readonly [N in keyof E]: { readonly detail?: MessageName<P> } };
+  readonly errors: E;
   /** Executed once each, in the order of the log. */
   readonly commands: {
     readonly [M in C]: (
@@ -126,7 +126,7 @@ export interface ServiceBuilder<P, H> {
     message: S,
     options?: TableOptions<MessageIn<P, S>, MessageOut<P, S>>,
   ): Table<KeyOf<K>, MessageIn<P, S>, MessageOut<P, S>>;
-  define<const E extends Record<string, ErrorSpec>, C extends Unary<H>>(
+  define<const E extends Record<string, ErrorSpec<MessageName<P>>>, C extends Unary<H>>(
     definition: Definition<P, H, E, C>,
   ): ReplicatedService<CallsOf<P, H>>;
 }
