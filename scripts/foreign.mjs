@@ -1,8 +1,10 @@
 // Tests that need something npm does not install. Where it is missing they are left out and named; where CI is set
 // they run all the same, and so fail.
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 
 const python = "/usr/bin/python3";
+const generators = ["/usr/bin/protoc", "/usr/bin/grpc_python_plugin"];
 
 /** What to preload so that a process sees another wall clock, as libfaketime's own program does; undefined without it. */
 export function faketimeLibrary() {
@@ -16,11 +18,15 @@ export function faketimeLibrary() {
 export function leftOut() {
   if (process.env.CI) return [];
   const missing = [];
-  if (spawnSync(python, ["-c", "import grpc, google.protobuf"]).status !== 0)
-    missing.push({
-      file: "test/contract/python.test.ts",
-      why: `${python} cannot import grpc: apt-get install python3-grpcio python3-protobuf`,
-    });
+  const page = "test/e2e/python-ledger.test.ts";
+  const absent = generators.filter((program) => !existsSync(program));
+  if (spawnSync(python, ["-c", "import grpc, google.protobuf"]).status !== 0) {
+    const why = `${python} cannot import grpc: apt-get install python3-grpcio python3-protobuf`;
+    for (const file of ["test/contract/python.test.ts", page]) missing.push({ file, why });
+  } else if (absent.length > 0) {
+    const why = `no ${absent.join(", ")}: apt-get install protobuf-compiler protobuf-compiler-grpc`;
+    missing.push({ file: page, why });
+  }
   if (faketimeLibrary() === undefined)
     missing.push({ file: "test/e2e/clocks.test.ts", why: "there is no faketime: apt-get install faketime" });
   return missing;

@@ -102,9 +102,11 @@ async function packOne(workspace, versions, out) {
   const published = publishedManifest(manifest, versions);
   const temporary = mkdtempSync(path.join(tmpdir(), "synod-pack-"));
   try {
-    for (const file of manifest.files)
-      if (existsSync(path.join(folder, file)))
-        cpSync(path.join(folder, file), path.join(temporary, file), { recursive: true });
+    for (const file of manifest.files) {
+      // The protos, for clients in other languages, are not in a package's folder here.
+      const source = [folder, root].map((place) => path.join(place, file)).find((each) => existsSync(each));
+      if (source !== undefined) cpSync(source, path.join(temporary, file), { recursive: true });
+    }
     cpSync(path.join(root, "LICENSE"), path.join(temporary, "LICENSE"));
     writeFileSync(path.join(temporary, "package.json"), `${JSON.stringify(published, undefined, 2)}\n`);
     const [packed] = JSON.parse(

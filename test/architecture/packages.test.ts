@@ -30,6 +30,9 @@ test("a package that is not here cannot be depended on by any version", () => {
 test("the files on the page about services are those of the example, all of them", () => {
   const files = blocksOf(path.join(root, "docs/services.md")).filter((block) => block.kind === "file");
   expect(files.map(({ file }) => file).sort()).toEqual([
+    "clients/go/buf.gen.yaml",
+    "clients/go/main.go",
+    "clients/python/client.py",
     "proto/bank/v1/account.proto",
     "proto/bank/v1/ledger.proto",
     "src/ledger.test.ts",

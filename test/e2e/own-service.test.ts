@@ -204,13 +204,16 @@ describe("synod up --service", () => {
   });
 
   it("names everything that is wrong with the modules before it makes or starts anything", async () => {
+    writeFileSync(path.join(workplace.directory, "dist/broken.js"), "\nexport default {;");
     const { code, stderr } = await workplace.run(
       ...["up", "--data", "other", "--service", "none.js", "--service", "src/service.ts"],
+      ...["--service", "dist/broken.js"],
       ...["--service", "dist/service.js", "--service", "dist/service.js"],
     );
     expect(code).toBe(2);
     expect(stderr).toContain("none.js: expected a file, found none of this name");
     expect(stderr).toContain("service.ts: expected compiled JavaScript, found TypeScript: compile it first");
+    expect(stderr).toMatch(/broken\.js: it cannot be loaded: SyntaxError: .*; run the module with node/);
     expect(stderr).toContain("ledger.v1.Ledger is that of");
     expect(readdirSync(workplace.directory)).not.toContain("other");
   });

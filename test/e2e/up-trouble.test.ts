@@ -63,7 +63,9 @@ describe("the synod command", () => {
     const address = `127.0.0.1:${await freePorts(1)}`;
     const get = await place.run("kv", "get", "a", "--replica", address, "--timeout", "500");
     expect(get.code).toBe(1);
-    expect(get.stderr).toContain(address);
+    expect(get.stderr).toContain(`${address}: UNAVAILABLE`);
+    expect(get.stderr).toContain('"npx synod status" shows who runs');
+    expect(get.stderr).not.toContain("Resolution note");
     const log = await place.run("log", "--replica", address);
     expect(log.stderr).toContain(address);
   });

@@ -35,10 +35,10 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
       .wrap(null)
       .version(version())
       .fail((message, error) => {
-        throw (
-          error ??
-          new Failure(`${message}\n"synod --help" lists the commands and their flags`, exitCode.usage)
-        );
+        // An error of its own class is what yargs throws for a flag without its value.
+        if (error !== undefined && error.name !== "YError") throw error;
+        const help = `"${["synod", ...commandOf(args), "--help"].join(" ")}" tells more`;
+        throw new Failure(`${inPlainWords(error?.message ?? message, args)}\n${help}`, exitCode.usage);
       })
       .parseAsync();
   } catch (error) {
@@ -51,6 +51,29 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     process.stderr.write(`synod: ${text}\n`);
     process.exitCode = known ? error.code : exitCode.failed;
   }
+}
+
+const commands = ["up", "generate", "status", "kv", "log", "demo"];
+const kvCommands = ["get", "put", "delete", "range"];
+
+/** The command whose help tells what could have been meant; nothing when it is not known. */
+function commandOf([command = "", second = ""]: readonly string[]): string[] {
+  if (!commands.includes(command)) return [];
+  return command === "kv" && kvCommands.includes(second) ? [command, second] : [command];
+}
+
+/** What yargs says of a command line, as what was expected and what was found. */
+function inPlainWords(message: string, args: readonly string[]): string {
+  const typed = args.filter((each) => !each.startsWith("-")).join(" ");
+  return message
+    .replace(
+      /^Not enough non-option arguments: got (\d+), need at least (\d+)$/,
+      "too few words behind the command: expected $2, found $1",
+    )
+    .replace(/^Unknown commands?: (.*)$/, "unknown command, or a word too many: $1")
+    .replace(/^Did you mean (.*)\?$/, `no command "${typed}"; did you mean $1?`)
+    .replace(/^Unknown arguments?: (.*)$/, "unknown flag, or a word too many: $1")
+    .replace(/^Not enough arguments following: (.*)$/, "--$1: expected a value behind it, found none");
 }
 
 function version(): string {

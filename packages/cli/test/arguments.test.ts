@@ -38,12 +38,16 @@ async function run(args: readonly string[]): Promise<typeof process.exitCode> {
 
 describe("the synod command", () => {
   it.each([
-    [["dance"], "Unknown command: dance"],
-    [["statu"], "Did you mean status?"],
+    [["dance"], "unknown command, or a word too many: dance"],
+    [["statu"], 'no command "statu"; did you mean status?'],
     [["up", "--colour", "blue"], "colour"],
     [[], "expected a command"],
     [["kv"], "expected one of: get, put, delete, range"],
-    [["kv", "get"], "Not enough"],
+    [["kv", "get"], "too few words behind the command: expected 1, found 0"],
+    [["kv", "get", "a", "b"], 'a word too many: b\n"synod kv get --help" tells'],
+    [["kv", "get", "--replica", "127.0.0.1:4100"], "too few words behind the command"],
+    [["up", "--service"], "--service: expected a value behind it, found none"],
+    [["up", "--port", "first"], "found something that is no number"],
     [["up", "--acceptors", "none"], "--acceptors: expected a whole number from 1 to 9"],
     [["demo", "--clients", "0"], "--clients: expected a whole number of at least 1, found 0"],
     [["log", "--from", "0"], "--from: expected a whole number of at least 1, found 0"],

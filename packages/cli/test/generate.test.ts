@@ -7,6 +7,7 @@ import { exitCode, Failure } from "../src/failure.js";
 import { filesBelow } from "../src/generate/files.js";
 import { generate } from "../src/generate/generate.js";
 
+// Every generation starts programs of its own.
 vi.setConfig({ testTimeout: 60_000 });
 
 const ledger = `syntax = "proto3";
@@ -136,7 +137,7 @@ describe("synod generate", () => {
     [
       "an import that is nowhere",
       `${money}import "none.proto";`,
-      "money.proto:4:1: imported file does not exist",
+      'money.proto:4:1: "none.proto" does not exist; imports are meant from',
     ],
     ["a syntax error", money.replace("= 1", "1"), "money.proto:3:"],
   ])("names file and line of %s", async (_, text, expected) => {

@@ -1,3 +1,4 @@
+import * as grpc from "@grpc/grpc-js";
 import type { ReplicaPort } from "./port.js";
 
 export interface SessionOpening {
@@ -28,11 +29,19 @@ export async function openSession(
       const clientId = await port.openSession(Math.min(maxAttemptMs, opening.silenceMs * 2 ** round));
       return { clientId, index };
     } catch (error) {
-      opening.failed(`${port.address}: ${error instanceof Error ? error.message : String(error)}`);
+      opening.failed(`${port.address}: ${newsOf(error)}`);
     }
     if (index === (opening.first + opening.ports.length - 1) % opening.ports.length) {
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   }
   return undefined;
+}
+
+/** What a failed attempt says, without the code before it and the empty note behind it that grpc-js adds. */
+function newsOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if ((error as Partial<grpc.ServiceError>).code === grpc.status.UNIMPLEMENTED)
+    return "expected a replica, found something else that speaks gRPC";
+  return error.message.replace(/^\d+ /, "").replace(/\.? Resolution note:\s*$/, "");
 }

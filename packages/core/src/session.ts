@@ -28,6 +28,11 @@ import { Status } from "./status.js";
  * command that opened a session occur once.
  */
 
+/** The command's field, and what calls by name have in its place. */
+const howToAcknowledge =
+  "acknowledge answers first: the client says with each command, in acknowledged (in metadata synod-acknowledged), up to " +
+  "which sequence it has all answers";
+
 /** What bounds the table. Replicated state: every replica of a cluster must use the same. */
 export interface SessionLimits {
   readonly maxSessions: number;
@@ -139,13 +144,13 @@ export class SessionTable {
       return refuse(
         Status.resourceExhausted,
         `sequence ${sequence} of session ${session.name}: expected at most ${mark + maxWindow}, which is ${maxWindow} ` +
-          `above the acknowledged mark ${mark}; acknowledge answers first`,
+          `above the acknowledged mark ${mark}; ${howToAcknowledge}`,
       );
     }
     if (session.bytes > maxSessionBytes && this.#bytesAbove(session, mark) > maxSessionBytes) {
       return refuse(
         Status.resourceExhausted,
-        `session ${session.name} holds more than ${maxSessionBytes} bytes of answers; acknowledge answers first`,
+        `session ${session.name} holds more than ${maxSessionBytes} bytes of answers; ${howToAcknowledge}`,
       );
     }
     return execute;

@@ -15,6 +15,7 @@ import {
   type BoundService,
   type Decided,
   Engine,
+  type HandlerError,
   type ReplicatedService,
 } from "@synod/state-machine";
 import type { ReplicaStore } from "@synod/storage";
@@ -56,6 +57,8 @@ export interface ReplicaHostOptions extends HostOptions {
   readonly store: ReplicaStore;
   /** Bound to the codecs of their own descriptors here; one that does not fit its proto is refused. */
   readonly services: readonly ReplicatedService[];
+  /** Told what a handler threw that its service does not declare, besides the log. */
+  readonly onHandlerError?: (failure: HandlerError) => void;
   /** For tests. */
   readonly logClock?: { readonly monotonicMs: () => number; readonly wallMs: () => number };
   /** Descriptor sets of services that do not come with Synod, for reflection. */
@@ -108,8 +111,11 @@ export class ReplicaHost implements Host {
       state: store.state,
       genesis,
       services: this.#services,
-      onHandlerError: ({ error, ...where }) =>
-        logger.error({ ...where, err: error }, "a handler failed in a way it does not declare"),
+      onHandlerError: (failure) => {
+        const { error, ...where } = failure;
+        logger.error({ ...where, err: error }, "a handler failed in a way it does not declare");
+        options.onHandlerError?.(failure);
+      },
     });
     const { monotonicMs, wallMs } = options.logClock ?? {};
     this.#clock = new LogClock(this.#engine.logTimeMs, monotonicMs, wallMs);

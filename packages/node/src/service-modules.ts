@@ -45,6 +45,13 @@ export async function loadServiceModules(paths: readonly string[]): Promise<read
   return modules;
 }
 
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const reason = `${error.name}: ${error.message}`;
+  // Node tells the place, which may be in a module that this one imports, only when it ends the process.
+  return error instanceof SyntaxError ? `${reason}; run the module with node to see where` : reason;
+}
+
 /** The service of a module, or what is wrong with it. */
 async function load(file: string): Promise<ReplicatedService | string> {
   const unfit = fileProblem(file);
@@ -53,7 +60,7 @@ async function load(file: string): Promise<ReplicatedService | string> {
   try {
     module = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
   } catch (error) {
-    return `it cannot be loaded: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`;
+    return `it cannot be loaded: ${reasonOf(error)}`;
   }
   if (!("default" in module)) {
     const names = Object.keys(module);

@@ -4,16 +4,17 @@ import { SeededBytes } from "./seeded.js";
 import type { CallContext } from "./service.js";
 import { encodeStatusDetails } from "./status-details.js";
 
-/** A declared error of a service. */
-export interface ErrorSpec {
+/** A declared error of a service. `M`: the full names of the protos' messages. */
+export interface ErrorSpec<M extends string = string> {
   /** gRPC status code, 1 to 16. */
   readonly code: number;
   /** Full name of the message that tells a program more; travels in grpc-status-details-bin. */
-  readonly detail?: string;
+  readonly detail?: M;
 }
 
 /** What to give `fail`: the detail message, if the error declares one, and a text for people. */
-export type FailParameters<Detail> = [Detail] extends [undefined]
+// One tuple for each detail, where a name is none of the errors' or one of several: the compiler then tells the name.
+export type FailParameters<Detail> = Detail extends undefined
   ? [message?: string]
   : [detail: Detail, message?: string];
 

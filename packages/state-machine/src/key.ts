@@ -91,7 +91,7 @@ export class KeyCodec {
 
   #encodePart(pieces: Uint8Array[], index: number, part: KeyPart): void {
     const kind = this.kinds[index] as KeyKind;
-    const place = `part ${index} of the key of table ${this.#table}`;
+    const place = `part ${index + 1} of the key of table ${this.#table}`;
     if (kind === "int64") {
       if (typeof part !== "bigint" || BigInt.asIntN(64, part) !== part)
         throw problem(place, "a bigint within int64", part);

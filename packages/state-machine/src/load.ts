@@ -35,7 +35,7 @@ export function load(definition: LoadedDefinition, loader: DescriptorLoader): Bo
   if (service === undefined) {
     const known = [...described.services.keys()].join(", ") || "no service";
     throw new TypeError(
-      `service ${name}: expected it in its descriptor set, found ${known}; generate it anew from the proto`,
+      `service ${name}: expected it in its descriptor set, found ${known}; correct the name, or run "npx synod generate" again`,
     );
   }
   const problems: string[] = [];
@@ -154,6 +154,9 @@ function messageOf(described: Descriptions, name: string): MessageCodec | undefi
   }
 }
 
+const noMessage = (name: string) =>
+  `expected the full name of a message in the protos, found ${name}; correct it, or run "npx synod generate" again`;
+
 function loadTables(definition: LoadedDefinition, described: Descriptions, problems: string[]) {
   const tables = new Map<object, BoundTable>();
   const names = new Set<string>();
@@ -169,7 +172,7 @@ function loadTables(definition: LoadedDefinition, described: Descriptions, probl
       if (!["string", "int64", "bytes"].includes(kind))
         problems.push(`table ${name}: expected key parts of kind string, int64 or bytes, found "${kind}"`);
     const values = messageOf(described, message);
-    if (values === undefined) problems.push(`table ${name}: the descriptor set has no message ${message}`);
+    if (values === undefined) problems.push(`table ${name}: ${noMessage(message)}`);
     else tables.set(table, boundTable(table, values));
   }
   return tables;
@@ -182,7 +185,7 @@ function loadErrors(definition: LoadedDefinition, described: Descriptions, probl
       problems.push(`errors.${name}.code: expected a gRPC status code from 1 to 16, found ${code}`);
     const detail = detailType === undefined ? undefined : messageOf(described, detailType);
     if (detailType !== undefined && detail === undefined)
-      problems.push(`errors.${name}.detail: the descriptor set has no message ${detailType}`);
+      problems.push(`errors.${name}.detail: ${noMessage(detailType)}`);
     errors.set(name, { code, detailType, detail });
   }
   return errors;

@@ -64,7 +64,7 @@ export type Definition<P, H, E extends Record<string, ErrorSpec>, C extends Unar
   readonly oldestVersion?: number;
   /** Methods that came with a later version than 1: before it is in force there is no such method, on any replica. */
   readonly since?: { readonly [M in Unary<H>]?: number };
-  readonly errors: E & { readonly [N in keyof E]: { readonly detail?: MessageName<P> } };
+  readonly errors: E;
   /** Executed once each, in the order of the log. */
   readonly commands: {
     readonly [M in C]: (
@@ -138,7 +138,7 @@ export interface ServiceBuilder<P, H> {
     message: S,
     options?: TableOptions<MessageIn<P, S>, MessageOut<P, S>>,
   ): Table<KeyOf<K>, MessageIn<P, S>, MessageOut<P, S>>;
-  define<const E extends Record<string, ErrorSpec>, C extends Unary<H>>(
+  define<const E extends Record<string, ErrorSpec<MessageName<P>>>, C extends Unary<H>>(
     definition: Definition<P, H, E, C>,
   ): ReplicatedService<CallsOf<P, H>>;
 }

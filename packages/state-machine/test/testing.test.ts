@@ -1,7 +1,7 @@
 import { Status } from "@synod/core";
 import { loadServices } from "@synod/wire";
 import { describe, expect, it } from "vitest";
-import { calculatorService, lockService } from "../src/index.js";
+import { calculatorService, lockService, replicatedService } from "../src/index.js";
 import { CallFailed, run } from "../src/testing/index.js";
 import { ledgerService } from "./ledger.js";
 
@@ -27,6 +27,21 @@ describe("a service run in memory", () => {
       expect((error as CallFailed).code).toBe(Status.failedPrecondition);
       expect((error as CallFailed).details).toBeDefined();
     }
+  });
+
+  it("tells in the message what was thrown that is not declared", () => {
+    const { descriptors, name } = calculatorService;
+    // biome-ignore lint/suspicious/noExplicitAny: the mistake is one that the compiler would find
+    const misspelt = (replicatedService as any)({ descriptors, service: name }).define({
+      version: 1,
+      errors: {},
+      commands: { Add: () => ({ valu: 1 }), Subtract: () => ({}), Multiply: () => ({}) },
+      queries: { Value: () => ({}) },
+    }) as typeof calculatorService;
+    const calculator = run(misspelt, { loader });
+    expect(() => calculator.call("Add", { operand: 1 })).toThrow(
+      /^Add failed in a way it does not declare: .*valu: expected a field of/,
+    );
   });
 
   it("lets log time pass", () => {
@@ -69,6 +84,10 @@ describe("a determinism test", { timeout: 60_000 }, () => {
 
   it("finds nothing in a service that uses its context", async () => {
     await check("sound");
+  });
+
+  it("names the step in which a handler throws what is not declared, in both runs alike", async () => {
+    await expect(check("clock")).rejects.toThrow(/step 1: Add failed .*Date\.now\(\).*context\.time/);
   });
 
   it.each([

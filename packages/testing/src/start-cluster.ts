@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import * as grpc from "@grpc/grpc-js";
-import { type Client, connect } from "@synod/client";
+import { type Client, connect, SynodError } from "@synod/client";
 import { type Configuration, defaultLimits } from "@synod/core";
 import {
   AcceptorHost,
@@ -81,6 +81,8 @@ class InProcessCluster implements Cluster {
   readonly #acceptorDisks: ReadonlyMap<string, MemoryAcceptorDisk>;
   readonly #replicaDisks: ReadonlyMap<string, MemoryReplicaDisk>;
   #fatal: Error | undefined;
+  /** What handlers threw last that their service does not declare, by method. */
+  readonly #undeclared = new Map<string, unknown>();
 
   constructor(configuration: Configuration, services: readonly ReplicatedService[]) {
     const { acceptors, leaders, replicas } = configuration;
@@ -114,7 +116,10 @@ class InProcessCluster implements Cluster {
     const methods = loadServices(descriptors).services.get(name)?.methods ?? new Map<string, ServiceMethod>();
     const call =
       (method: ServiceMethod) => async (request: PlainMessage, settings?: { deadlineMs?: number }) => {
-        const reply = await this.client.execute(name, method.name, method.encodeRequest(request), settings);
+        const { client } = this;
+        const reply = await client
+          .execute(name, method.name, method.encodeRequest(request), settings)
+          .catch((error) => Promise.reject(this.#explained(error, `${name}/${method.name}`)));
         return method.decodeResponse(reply.response);
       };
     return Object.fromEntries(
@@ -143,6 +148,16 @@ class InProcessCluster implements Cluster {
     await Promise.all(hosts.map((host) => host.stop()));
   }
 
+  /** An error as a client gets it, with what a replica's log would say. */
+  #explained(error: unknown, method: string): unknown {
+    const cause = this.#undeclared.get(method);
+    if (!(error instanceof SynodError) || error.code !== grpc.status.INTERNAL || cause === undefined)
+      return error;
+    error.message += `: ${cause}`;
+    error.cause = cause;
+    return error;
+  }
+
   #host(id: string): Host {
     const options = this.#hostOptions(id);
     const clusterId = this.#clusterId;
@@ -156,6 +171,7 @@ class InProcessCluster implements Cluster {
       ...options,
       store: replica.open({ id, clusterId, flushEveryMs: 5, onFailure }),
       services: this.#services,
+      onHandlerError: ({ service, method, error }) => this.#undeclared.set(`${service}/${method}`, error),
       descriptorSets: this.#services.map(({ descriptors }) => descriptors),
     });
   }

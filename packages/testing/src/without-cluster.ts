@@ -22,7 +22,8 @@ export type DeterminismTest = Omit<withLoader.DeterminismTest, "loader">;
 
 /**
  * Executes steps twice, in processes with other clocks, time zones and locales, the second time with the module loaded
- * anew for every step. Throws an Error that names the first step whose answer or state differs.
+ * anew for every step. Throws an Error that names the first step whose answer or state differs, and what a handler throws
+ * that its service does not declare.
  */
 export function checkDeterminism(test: DeterminismTest): Promise<void> {
   return withLoader.checkDeterminism({ ...test, loader: import.meta.resolve("@synod/wire") });

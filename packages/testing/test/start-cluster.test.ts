@@ -1,6 +1,9 @@
-import { keyValueService } from "@synod/state-machine";
-import { afterEach, expect, test } from "vitest";
+import { calculatorService, keyValueService, replicatedService } from "@synod/state-machine";
+import { afterEach, expect, test, vi } from "vitest";
 import { type Cluster, startCluster } from "../src/index.js";
+
+// Every test starts whole clusters.
+vi.setConfig({ testTimeout: 30_000 });
 
 let cluster: Cluster | undefined;
 
@@ -43,5 +46,24 @@ test("a count that makes no sense is refused", async () => {
 test("a service twice is refused, and nothing is left running", async () => {
   await expect(startCluster({ services: [keyValueService, keyValueService] })).rejects.toThrow(
     "expected each name once",
+  );
+});
+
+test("what a handler throws undeclared is told, as a replica's log tells it", async () => {
+  const broken = () => {
+    throw new Error("a mistake");
+  };
+  const { descriptors, name } = calculatorService;
+  // biome-ignore lint/suspicious/noExplicitAny: the generated types are another package's
+  const service = (replicatedService as any)({ descriptors, service: name }).define({
+    version: 1,
+    errors: {},
+    commands: { Add: broken, Subtract: broken, Multiply: broken },
+    queries: { Value: () => ({}) },
+  }) as typeof calculatorService;
+  cluster = await startCluster({ services: [service], acceptors: 1, leaders: 1, replicas: 1 });
+  const { Add } = cluster.service(service);
+  await expect(Add({ operand: 1 })).rejects.toThrow(
+    /INTERNAL: .*Calculator\/Add failed .*: Error: a mistake$/,
   );
 });

@@ -1,5 +1,6 @@
 import path from "node:path";
 import { maxMembersOf } from "@synod/node";
+import { shownNumber } from "../commands/options.js";
 import { exitCode, Failure } from "../failure.js";
 
 export type RoleName = "acceptor" | "leader" | "replica";
@@ -84,12 +85,14 @@ function planProblems(counts: Counts, firstPort: number): string[] {
   for (const name of ["acceptors", "leaders", "replicas"] as const) {
     const [count, most] = [counts[name], maxMembersOf[name]];
     if (!Number.isInteger(count) || count < 1 || count > most) {
-      problems.push(`--${name}: expected a whole number from 1 to ${most}, found ${count}`);
+      problems.push(`--${name}: expected a whole number from 1 to ${most}, found ${shownNumber(count)}`);
     }
   }
   const ports = counts.acceptors + counts.leaders + counts.replicas;
   if (!Number.isInteger(firstPort) || firstPort < 1 || firstPort + ports > 65_536) {
-    problems.push(`--port: expected the first of ${ports} ports up to 65535, found ${firstPort}`);
+    problems.push(
+      `--port: expected the first of ${ports} ports up to 65535, found ${shownNumber(firstPort)}`,
+    );
   }
   return problems;
 }

@@ -9,6 +9,9 @@ interface KvArguments {
   timeout: number;
 }
 
+/** A gRPC status code: nobody answered. */
+const unavailable = 14;
+
 interface Entry {
   readonly key: string;
   readonly value: Uint8Array;
@@ -47,6 +50,8 @@ async function onStore(options: KvArguments, work: (store: KeyValue) => Promise<
 }
 
 function explain(error: SynodError): string {
+  if (error.outcome === "not executed" && error.code === unavailable)
+    return `${error.message}\n"npx synod status" shows who runs; "npx synod up" starts a cluster that was stopped.`;
   if (error.outcome !== "unknown") return error.message;
   return `${error.message}\nIt may have been executed all the same: look before you repeat it.`;
 }

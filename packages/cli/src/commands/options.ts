@@ -1,22 +1,28 @@
 import type { Argv } from "yargs";
 import { exitCode, Failure } from "../failure.js";
 
-/** `--replica ADDRESS…`, as most commands take it. */
+/** `--replica ADDRESS`, as often as wanted, as most commands take it. */
 export function withReplicas<T>(yargs: Argv<T>) {
   return yargs.option("replica", {
     type: "string",
     array: true,
-    requiresArg: true,
+    // One a flag: a list without end would take what follows.
+    nargs: 1,
     default: [] as string[],
     defaultDescription: "the cluster that `synod up` last started here",
-    describe: "addresses (HOST:PORT) of replicas to talk to",
+    describe: "address (HOST:PORT) of a replica to talk to; may be repeated",
   });
 }
 
 export function requireWhole(name: string, value: number, least: number): number {
   if (Number.isSafeInteger(value) && value >= least) return value;
   throw new Failure(
-    `--${name}: expected a whole number of at least ${least}, found ${value}`,
+    `--${name}: expected a whole number of at least ${least}, found ${shownNumber(value)}`,
     exitCode.usage,
   );
+}
+
+/** What a flag was given: yargs makes a number of it first. */
+export function shownNumber(value: number): string {
+  return Number.isNaN(value) ? "something that is no number" : String(value);
 }

@@ -64,7 +64,14 @@ function readable(line: string, folder: string, shown: string): string {
   const found = /^(.*\.proto):(\d+):(\d+):\s*(.*)$/.exec(line);
   if (found === null) return line.replace(/^Failure: /, "").replaceAll(folder, shown);
   const [, file = "", row, column, message] = found;
-  return `${path.join(shown, path.relative(folder, path.resolve(folder, file)))}:${row}:${column}: ${message}`;
+  const full = path.resolve(folder, file);
+  const place = `${path.join(shown, path.relative(folder, full))}:${row}:${column}`;
+  if (message !== "imported file does not exist") return `${place}: ${message}`;
+  // The compiler names the place of the import only.
+  const imported = /"[^"]*"/.exec(
+    (readFileSync(full, "utf8").split("\n")[Number(row) - 1] ?? "").slice(Number(column) - 1),
+  );
+  return `${place}: ${imported?.[0] ?? "the import"} does not exist; imports are meant from ${shown}, or are Google's well-known types`;
 }
 
 /** How Synod loads messages at run time; the types say the same. */

@@ -36,8 +36,11 @@ async function execute(job: DeterminismJob): Promise<DeterminismOutcome[]> {
       if ("advanceMs" in step) run.advance(step.advanceMs);
       else outcome.response = JSON.stringify(run.call(step.method, step.request));
     } catch (error) {
+      // What is not declared is a mistake, also where both runs make it: the guard refuses the clock the same way twice.
       if (!(error instanceof CallFailed)) throw error;
-      outcome = { status: error.code, message: error.message, response: "" };
+      if (error.cause !== undefined)
+        throw new Error(`step ${index + 1}: ${error.message}`, { cause: error.cause });
+      outcome = { status: error.code, message: error.reason, response: "" };
     }
     outcomes.push({ ...outcome, hash: run.hash });
   }

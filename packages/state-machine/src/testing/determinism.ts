@@ -45,7 +45,8 @@ const environments = [
 
 /**
  * Executes the steps twice, in processes of their own with other clocks, time zones and locales, the second time with the
- * module loaded anew for every step. Throws an Error that names the first step whose answer or state differs.
+ * module loaded anew for every step. Throws an Error that names the first step whose answer or state differs, and what a
+ * handler throws that its service does not declare.
  */
 export async function checkDeterminism(test: DeterminismTest): Promise<void> {
   const [first, second] = await Promise.all(

@@ -27,16 +27,23 @@ const genesis: Genesis = {
   },
 };
 
-/** A command or query that ended with a status other than OK. */
+/** A command or query that ended with a status other than OK. What was not declared is told in the message. */
 export class CallFailed extends Error {
   override readonly name = "CallFailed";
   /** gRPC status code. */
   readonly code: number;
+  /** What a client is told. */
+  readonly reason: string;
   /** The encoded google.rpc.Status of a declared error that has a detail. */
   readonly details: Uint8Array | undefined;
 
   constructor(method: string, { status, message, details }: Answer, cause: unknown) {
-    super(message === "" ? `${method} ended with status ${status}` : message, { cause });
+    const reason = message === "" ? `${method} ended with status ${status}` : message;
+    // A replica has this in its log, and a test has none.
+    super(cause === undefined ? reason : `${method} failed in a way it does not declare: ${cause}`, {
+      cause,
+    });
+    this.reason = reason;
     this.code = status;
     this.details = details;
   }
