@@ -1,4 +1,5 @@
 // Under load, processes of every role die and come back, and nothing acknowledged is lost or executed twice.
+import { flagNumber, pick, random, seedOf } from "./support/flags.mjs";
 import { equalReplicas, Load, verify } from "./support/load.mjs";
 import { Processes, until } from "./support/processes.mjs";
 
@@ -8,19 +9,10 @@ export const promise =
 
 const worstGapMs = 3_000;
 
-/** A small generator, so that a printed seed replays the choice of victims. @param {number} seed */
-function random(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
-
 /** @param {{ parameters: string[], progress: (line: string) => void }} options */
 export async function run({ parameters, progress }) {
-  const rounds = Number(flagValue(parameters, "--rounds") ?? 20);
-  const seed = Number(flagValue(parameters, "--seed") ?? Date.now() % 1_000_000);
+  const rounds = flagNumber(parameters, "--rounds", 20);
+  const seed = seedOf(parameters);
   progress(`seed ${seed}: ${rounds} kills of each role`);
   const draw = random(seed);
   const processes = await Processes.start();
@@ -32,11 +24,7 @@ export async function run({ parameters, progress }) {
     const kills = [];
     for (let round = 0; round < rounds; round++) {
       for (const role of ["leader", "acceptor", "replica"]) {
-        const ids = processes.ids(role);
-        const id =
-          role === "leader"
-            ? await leader(processes)
-            : /** @type {string} */ (ids[Math.floor(draw() * ids.length)]);
+        const id = role === "leader" ? await leader(processes) : pick(draw, processes.ids(role));
         const killedAt = Date.now();
         await processes.kill(id);
         await load.more(50);
@@ -99,10 +87,4 @@ async function leader(processes) {
     return id !== undefined;
   });
   return /** @type {string} */ (/** @type {unknown} */ (id));
-}
-
-/** @param {string[]} parameters @param {string} flag */
-function flagValue(parameters, flag) {
-  const index = parameters.indexOf(flag);
-  return index === -1 ? undefined : parameters[index + 1];
 }
