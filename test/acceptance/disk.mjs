@@ -34,6 +34,8 @@ export async function run({ parameters, progress }) {
   };
   try {
     await load.more(200);
+    // First, while its store is small enough for the file system.
+    if (only !== "errors") note("a full disk", await fullDisk(processes, load));
     for (const count of chosen ?? syncs)
       note(
         `fdatasync ${count} of an acceptor fails`,
@@ -46,7 +48,6 @@ export async function run({ parameters, progress }) {
       );
     for (const count of chosen ? [] : replicaSyncs)
       note(`fdatasync ${count} of a replica fails`, await failingReplica(processes, load, count));
-    if (only !== "errors") note("a full disk", await fullDisk(processes, load));
     await load.more(Math.max(0, commands - load.acknowledged.size), 300_000);
     await load.stop();
     const verified = await verify(processes.replicas, load);
