@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { copyWithFault } from "./support/copy.mjs";
+import { faults } from "./support/faults.mjs";
 import { flagNumber } from "./support/flags.mjs";
 import { Load, verify } from "./support/load.mjs";
 import { missing } from "./support/needs.mjs";
@@ -15,30 +16,6 @@ import { judgedCalls, VoteJudge } from "./support/vote-judge.mjs";
 export const name = "fsync";
 export const promise =
   "no P1b or P2b leaves an acceptor before the records it rests on are written and synced; noSync and early votes are noticed";
-
-/** @type {Record<string, Parameters<typeof copyWithFault>[0]>} */
-const faults = {
-  "lmdb does not sync": {
-    file: "packages/storage/dist/environment.js",
-    sound: "overlappingSync: false",
-    faulty: "noSync: true, overlappingSync: false",
-  },
-  "any commit releases every answer": {
-    file: "packages/node/dist/driver.js",
-    sound: "held && held.after <= this.#durable",
-    faulty: "held",
-  },
-  "a P2b waits for no commit": {
-    file: "packages/core/dist/acceptor.js",
-    sound: `kind: "send-durable",\n            to: leader,\n            message: {\n                kind: "p2b"`,
-    faulty: `kind: "send",\n            to: leader,\n            message: {\n                kind: "p2b"`,
-  },
-  "a P1b waits for no commit": {
-    file: "packages/core/dist/acceptor.js",
-    sound: `kind: "send-durable",\n            to: leader,\n            message: {\n                kind: "p1b"`,
-    faulty: `kind: "send",\n            to: leader,\n            message: {\n                kind: "p1b"`,
-  },
-};
 
 /** @param {import("./run.mjs").Options} options */
 export async function run({ parameters, progress }) {

@@ -101,8 +101,7 @@ describe("the verdict", () => {
   });
 
   it("counts an acceptor that leaders warn of, and passes the warning on once", () => {
-    const problem =
-      "counted, but its store was started 2 times, and 5 times before: its disk was rolled back";
+    const problem = "counted, but its store tells of start 2 after start 5: its disk was rolled back";
     const view = { id: "a2", role: "acceptor", address: "h:a2", connected: true, problem } as const;
     const seeing = leaders.map((one) => ({ ...one, peers: [view] }));
     const [a1, a2, a3] = acceptors as [Answered, Answered, Answered];

@@ -59,7 +59,7 @@ export const countedBut = "counted, but ";
 /** What is wrong with an acceptor whose store was started fewer times than somebody has seen before (rule 5). */
 export function rolledBack(starts: number, startsBefore: number): string {
   return (
-    `${countedBut}its store was started ${starts} times, and ${startsBefore} times before: ` +
+    `${countedBut}its store tells of start ${starts} after start ${startsBefore}: ` +
     "its disk was rolled back and may have forgotten votes; replace the member"
   );
 }

@@ -6,6 +6,7 @@ import { createInterface } from "node:readline";
 
 /**
  * @typedef {object} Call
+ * @property {string} thread
  * @property {string} name
  * @property {string} text what stands between the parentheses
  * @property {number} result -1 after an error
@@ -54,7 +55,14 @@ export async function* callsIn(file) {
       unfinished.delete(thread);
       const { text, result } = ended(rest.slice(resumed[0].length));
       if (started)
-        yield { name: started.name, text: started.text + text, result, begin: started.begin, end: number };
+        yield {
+          thread,
+          name: started.name,
+          text: started.text + text,
+          result,
+          begin: started.begin,
+          end: number,
+        };
       continue;
     }
     const opening = /^(\w+)\(/.exec(rest);
@@ -63,7 +71,7 @@ export async function* callsIn(file) {
     const cut = " <unfinished ...>";
     if (rest.endsWith(cut))
       unfinished.set(thread, { name, text: rest.slice(head.length, -cut.length), begin: number });
-    else yield { name, ...ended(rest.slice(head.length)), begin: number, end: number };
+    else yield { thread, name, ...ended(rest.slice(head.length)), begin: number, end: number };
   }
 }
 
