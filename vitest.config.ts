@@ -32,6 +32,7 @@ export default defineConfig({
         test: {
           name: "processes",
           include: ["test/{e2e,chaos}/**/*.test.ts"],
+          exclude: [...configDefaults.exclude, ...leftOut().map(({ file }) => file)],
           maxWorkers: 1,
           fileParallelism: false,
           testTimeout: 60_000,

@@ -28,7 +28,9 @@ export async function run({ parameters, progress }) {
   }
   const copy = copyWithFault(faults["a P2b waits for no commit"]);
   try {
-    const found = await points(() => acceptorScenario(copy.folder), every, progress, ["fdatasync"]);
+    const found = await points(() => acceptorScenario(copy.folder), Math.min(every, 2), progress, [
+      "fdatasync",
+    ]);
     holds &&= found.problems.length > 0;
     figures.planted = `a P2b waits for no commit: ${found.problems[0] ?? "NOT NOTICED"}`;
   } finally {

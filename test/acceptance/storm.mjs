@@ -28,10 +28,10 @@ export async function run({ parameters, progress }) {
     const startedAt = Date.now();
     const elapsed = () => (Date.now() - startedAt) / 60_000;
     // On a busy machine processes take longer to come back, and the storm longer to have done its work.
-    while (elapsed() < minutes || (elapsed() < 2 * minutes && !storm.enough(minutes / 4)))
+    while (elapsed() < minutes || (elapsed() < minutes + Math.max(minutes, 2) && !storm.enough(minutes / 4)))
       progress(await storm.strike());
     const seconds = Math.round((Date.now() - startedAt) / 1000);
-    await load.more(Math.max(0, 5_000 - load.acknowledged.size));
+    await load.more(Math.max(0, (minutes < 4 ? 500 : 5_000) - load.acknowledged.size));
     await load.stop();
     const inService = await everybodyServes(processes);
     const verified = await verify(processes.replicas, load);

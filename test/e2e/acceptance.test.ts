@@ -1,6 +1,9 @@
 // Short forms of acceptance scripts: the same code, fewer rounds.
 import { expect, it } from "vitest";
+import { run as amnesia } from "../acceptance/amnesia.mjs";
+import { run as blackout } from "../acceptance/blackout.mjs";
 import { run as kills } from "../acceptance/kills.mjs";
+import { run as storm } from "../acceptance/storm.mjs";
 import { run as wrong } from "../acceptance/wrong.mjs";
 
 const progress: string[] = [];
@@ -11,6 +14,23 @@ const options = (...parameters: string[]) => ({
 
 it("a killed leader, acceptor and replica under load lose nothing and double nothing, each gap under 3 s", async () => {
   const { holds, figures } = await kills(options("--rounds", "1"));
+  expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
+});
+
+it("all processes killed at once under load lose nothing and double nothing", {
+  timeout: 120_000,
+}, async () => {
+  const { holds, figures } = await blackout(options("--rounds", "1"));
+  expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
+});
+
+it("a few strikes of the storm lose nothing and double nothing", { timeout: 180_000 }, async () => {
+  const { holds, figures } = await storm(options("--minutes", "0.1"));
+  expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
+});
+
+it("a new store never votes and a rolled-back one is named", { timeout: 120_000 }, async () => {
+  const { holds, figures } = await amnesia(options("--seconds", "1"));
   expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
 });
 

@@ -44,7 +44,7 @@ export async function recordedCalls(scenario, progress) {
     for await (const { name, thread } of callsIn(file))
       counts.set(`${name} ${thread}`, (counts.get(`${name} ${thread}`) ?? 0) + 1);
     /** @type {Record<string, number>} */
-    const most = {};
+    const most = Object.fromEntries(diskCalls.map((call) => [call, 0]));
     for (const [key, count] of counts) {
       const [name = ""] = key.split(" ");
       most[name] = Math.max(most[name] ?? 0, count);

@@ -4,10 +4,10 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { canTrace } from "../../../scripts/foreign.mjs";
 
 const probes = {
-  /** Tracing must be allowed as well as installed. */
-  strace: () => spawnSync("strace", ["-qq", "-o", "/dev/null", "true"]).status === 0,
+  strace: canTrace,
   tmpfs: () => {
     if (process.getuid?.() !== 0) return false;
     const folder = mkdtempSync(path.join(tmpdir(), "synod-probe-"));
