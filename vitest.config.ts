@@ -1,5 +1,5 @@
 import { configDefaults, defineConfig } from "vitest/config";
-import { leftOut } from "./scripts/foreign.mjs";
+import { leftOut } from "./test/foreign.mjs";
 
 const withoutForeign = [...configDefaults.exclude, ...leftOut().map(({ file }) => file)];
 

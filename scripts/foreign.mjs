@@ -14,6 +14,11 @@ export function faketimeLibrary() {
   return status === 0 ? stdout.trim() : undefined;
 }
 
+/** Whether strace is there, and may trace: in some containers it may not. */
+export function canTrace() {
+  return spawnSync("strace", ["-qq", "-o", "/dev/null", "true"]).status === 0;
+}
+
 /** @returns {{ file: string, why: string }[]} */
 export function leftOut() {
   if (process.env.CI) return [];
@@ -29,5 +34,9 @@ export function leftOut() {
   }
   if (faketimeLibrary() === undefined)
     missing.push({ file: "test/e2e/clocks.test.ts", why: "there is no faketime: apt-get install faketime" });
+  if (!canTrace()) {
+    const why = "strace is not there or may not trace: apt-get install strace";
+    missing.push({ file: "test/e2e/traced.test.ts", why });
+  }
   return missing;
 }

@@ -3,7 +3,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { leftOut } from "./foreign.mjs";
+import { leftOut } from "../test/foreign.mjs";
 import { clearSummary, installed, run, writeSummary } from "./steps.mjs";
 
 clearSummary("test");

@@ -1,6 +1,6 @@
 // Under load, processes of every role die and come back, and nothing acknowledged is lost or executed twice.
+import { flagNumber, pick, random, seedOf } from "./support/flags.mjs";
 import { equalReplicas, Load, verify } from "./support/load.mjs";
-import { chance, wholeNumber } from "./support/parameters.mjs";
 import { Processes } from "./support/processes.mjs";
 
 export const name = "kills";
@@ -11,8 +11,9 @@ const worstGapMs = 3_000;
 
 /** @param {{ parameters: string[], progress: (line: string) => void }} options */
 export async function run({ parameters, progress }) {
-  const rounds = wholeNumber(parameters, "--rounds", 20);
-  const { seed, random } = chance(parameters);
+  const rounds = flagNumber(parameters, "--rounds", 20);
+  const seed = seedOf(parameters);
+  const draw = random(seed);
   progress(`seed ${seed}: ${rounds} kills of each role`);
   const processes = await Processes.start();
   const load = new Load(processes.replicas);
@@ -23,11 +24,7 @@ export async function run({ parameters, progress }) {
     const kills = [];
     for (let round = 0; round < rounds; round++) {
       for (const role of ["leader", "acceptor", "replica"]) {
-        const ids = processes.ids(role);
-        const id =
-          role === "leader"
-            ? await processes.leader()
-            : /** @type {string} */ (ids[Math.floor(random() * ids.length)]);
+        const id = role === "leader" ? await processes.leader() : pick(draw, processes.ids(role));
         const killedAt = Date.now();
         await processes.kill(id);
         await load.more(50);

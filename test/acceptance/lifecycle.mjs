@@ -3,9 +3,10 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { freePorts, serviceBin } from "@synod/cli";
+import { freePorts } from "@synod/cli";
 import { root } from "./support/copy.mjs";
 import { Load, verify } from "./support/load.mjs";
+import { runService, synod } from "./support/one-service.mjs";
 import { Processes, until } from "./support/processes.mjs";
 import { callRaw } from "./support/raw.mjs";
 
@@ -198,44 +199,6 @@ async function newStore() {
   } finally {
     await processes.end();
   }
-}
-
-/**
- * Runs a service that is expected to end by itself.
- * @param {"acceptor" | "leader" | "replica"} role
- * @param {string[]} parameters
- */
-function runService(role, parameters) {
-  return runNode([serviceBin(role), ...parameters], root);
-}
-
-/** @param {string[]} parameters @param {string} folder */
-function synod(parameters, folder) {
-  return runNode([path.join(root, "packages/cli/bin/synod.js"), ...parameters], folder);
-}
-
-/**
- * @param {string[]} parameters
- * @param {string} cwd
- * @returns {Promise<{ code: number | null, stdout: string, stderr: string }>}
- */
-function runNode(parameters, cwd) {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, parameters, { cwd, stdio: ["ignore", "pipe", "pipe"] });
-    let stdout = "";
-    let stderr = "";
-    child.stdout.setEncoding("utf8").on("data", (text) => {
-      stdout += text;
-    });
-    child.stderr.setEncoding("utf8").on("data", (text) => {
-      stderr += text;
-    });
-    const timer = setTimeout(() => child.kill("SIGKILL"), 20_000);
-    child.once("close", (code) => {
-      clearTimeout(timer);
-      resolve({ code, stdout, stderr });
-    });
-  });
 }
 
 /** @param {number} pid */

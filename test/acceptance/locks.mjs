@@ -2,12 +2,12 @@
 // holders lapse, clocks jump and processes stand still.
 import { below } from "@synod/core";
 import { readDecidedLog } from "./support/decided-log.mjs";
+import { random as chance, flagNumber, flagValue, seedOf } from "./support/flags.mjs";
 import { equalReplicas } from "./support/load.mjs";
 import { nowMs } from "./support/lock-caller.mjs";
 import { clocks } from "./support/lock-clocks.mjs";
 import { Contenders } from "./support/lock-contenders.mjs";
 import { judge } from "./support/lock-verdict.mjs";
-import { chance, flagValue, wholeNumber } from "./support/parameters.mjs";
 import { Processes } from "./support/processes.mjs";
 
 export const name = "locks";
@@ -24,11 +24,12 @@ const acquisitionsForALapse = 50;
 
 /** @param {{ parameters: string[], progress: Progress }} options `--part contention` or `--part clocks` runs one alone */
 export async function run({ parameters, progress }) {
-  const { seed, random } = chance(parameters);
+  const seed = seedOf(parameters);
+  const random = chance(seed);
   const part = flagValue(parameters, "--part");
   progress(`seed ${seed}`);
   const contended = part === "clocks" ? undefined : await contention({ parameters, random, progress });
-  const rounds = wholeNumber(parameters, "--rounds", 3);
+  const rounds = flagNumber(parameters, "--rounds", 3);
   const clocked = part === "contention" ? undefined : await clocks({ rounds, random, progress });
   return {
     holds: [contended, clocked].every((outcome) => outcome?.holds !== false),
@@ -42,8 +43,8 @@ export async function run({ parameters, progress }) {
 
 /** @param {{ parameters: string[], random: () => number, progress: Progress }} options */
 async function contention({ parameters, random, progress }) {
-  const acquisitions = wholeNumber(parameters, "--acquisitions", 2_000);
-  const kills = wholeNumber(parameters, "--kills", 24);
+  const acquisitions = flagNumber(parameters, "--acquisitions", 2_000);
+  const kills = flagNumber(parameters, "--kills", 24);
   const lapses = Math.max(3, Math.round(acquisitions / acquisitionsForALapse));
   // Before the members start, because log time may begin with them.
   const startedAtMs = nowMs();

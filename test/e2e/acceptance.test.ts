@@ -1,8 +1,11 @@
 // Short forms of acceptance scripts: the same code, fewer rounds.
 import { expect, it } from "vitest";
+import { run as amnesia } from "../acceptance/amnesia.mjs";
+import { run as blackout } from "../acceptance/blackout.mjs";
 import { run as errors } from "../acceptance/errors.mjs";
 import { run as kills } from "../acceptance/kills.mjs";
 import { run as locks } from "../acceptance/locks.mjs";
+import { run as storm } from "../acceptance/storm.mjs";
 import { run as wrong } from "../acceptance/wrong.mjs";
 
 const progress: string[] = [];
@@ -25,6 +28,23 @@ it("a lock has one holder at a time, in the order of asking, under kills and lap
 
 it("a service that goes wrong answers alike at every replica, and changes nothing", async () => {
   const { holds, figures } = await errors(options());
+  expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
+});
+
+it("all processes killed at once under load lose nothing and double nothing", {
+  timeout: 120_000,
+}, async () => {
+  const { holds, figures } = await blackout(options("--rounds", "1"));
+  expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
+});
+
+it("a few strikes of the storm lose nothing and double nothing", { timeout: 180_000 }, async () => {
+  const { holds, figures } = await storm(options("--minutes", "0.1"));
+  expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
+});
+
+it("a new store never votes and a rolled-back one is named", { timeout: 120_000 }, async () => {
+  const { holds, figures } = await amnesia(options("--seconds", "1"));
   expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
 });
 

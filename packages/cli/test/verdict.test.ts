@@ -100,6 +100,16 @@ describe("the verdict", () => {
     expect(found.reasons).toContain(`2 of 3 acceptors needed: a3 unreachable; a2 not counted: ${problem}`);
   });
 
+  it("counts an acceptor that leaders warn of, and passes the warning on once", () => {
+    const problem = "counted, but its store tells of start 2 after start 5: its disk was rolled back";
+    const view = { id: "a2", role: "acceptor", address: "h:a2", connected: true, problem } as const;
+    const seeing = leaders.map((one) => ({ ...one, peers: [view] }));
+    const [a1, a2, a3] = acceptors as [Answered, Answered, Answered];
+    const found = verdict([a1, a2, silent(a3), ...seeing, ...replicas]);
+    expect(found.moves).toBe(true);
+    expect(found.warnings).toEqual(["2 of 3 acceptors needed: a3 unreachable", `a2 ${problem}`]);
+  });
+
   it("says that no leader is active, and what each does", () => {
     const found = verdict([...acceptors, leader("l1", "scouting"), leader("l2"), ...replicas]);
     expect(found.reasons).toEqual(["no leader is active: l1 is scouting, l2 is passive"]);

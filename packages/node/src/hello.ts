@@ -53,6 +53,17 @@ export function unboundStore(bound: BoundStore, found: string | undefined): stri
   );
 }
 
+/** Begins the problem of an acceptor that counts all the same: a person should know, and nothing is refused. */
+export const countedBut = "counted, but ";
+
+/** What is wrong with an acceptor whose store was started fewer times than somebody has seen before (rule 5). */
+export function rolledBack(starts: number, startsBefore: number): string {
+  return (
+    `${countedBut}its store tells of start ${starts} after start ${startsBefore}: ` +
+    "its disk was rolled back and may have forgotten votes; replace the member"
+  );
+}
+
 function range(hello: Hello): string {
   const { oldestVersion, newestVersion } = hello;
   return oldestVersion === newestVersion ? `${newestVersion}` : `${oldestVersion} to ${newestVersion}`;

@@ -42,4 +42,5 @@ export {
   readClusterFile,
 } from "./cluster-file.js";
 export { type Condition, Health } from "./health.js";
+export { countedBut } from "./hello.js";
 export { stopWithParent, stopWithParentVariable } from "./parent.js";

@@ -18,6 +18,7 @@ import { acceptorService, type Hello, leaderService, type PeerStatus, type Statu
 import { Attachments, type ServerStream } from "./attachments.js";
 import { Callers } from "./callers.js";
 import { Driver } from "./driver.js";
+import { rolledBack } from "./hello.js";
 import {
   connectedInput,
   type Host,
@@ -38,6 +39,10 @@ interface AcceptorLinks {
   readonly votes: Link<ToAcceptor, FromAcceptor>;
   readonly heartbeats: Link<ToAcceptor, FromAcceptor>;
   connected: boolean;
+  /** The most starts of the bound store that it has told of. */
+  starts: number;
+  /** What a person should know of its store though it counts; empty when nothing. */
+  warning: string;
 }
 
 /** A leader as a service: the role and its driver, streams to acceptors and fellow leaders, and those of replicas. */
@@ -128,10 +133,10 @@ export class LeaderHost implements Host {
   }
 
   #peers(): PeerStatus[] {
-    const acceptors = [...this.#acceptors.values()].map(({ votes, heartbeats, connected }) => ({
+    const acceptors = [...this.#acceptors.values()].map(({ votes, heartbeats, connected, warning }) => ({
       ...votes.status,
       connected,
-      problem: votes.status.problem || heartbeats.status.problem,
+      problem: votes.status.problem || heartbeats.status.problem || warning,
     }));
     const fellows = [...this.#fellows.values()].map((link) => link.status);
     const replicas = this.#attached
@@ -179,21 +184,27 @@ export class LeaderHost implements Host {
         whenRoom: (callback) => this.#driver.whenRoom(callback),
       });
     const votes = link((hello) => {
-      this.#watchStarts(id, hello.startCount ?? 0, votesHello?.startCount ?? 0);
+      // Another store counts its own starts, and its votes do not count anyway.
+      if (hello.store === store) this.#watchStarts(id, links, hello.startCount ?? 0);
       votesHello = hello;
     });
-    const links: AcceptorLinks = { votes, heartbeats: link(() => {}), connected: false };
+    const heartbeats = link(() => {});
+    const links: AcceptorLinks = { votes, heartbeats, connected: false, starts: 0, warning: "" };
     return links;
   }
 
-  /** Rule 5: only replacing such an acceptor cures it; until then somebody should know. */
-  #watchStarts(acceptor: string, starts: number, startsBefore: number): void {
-    if (starts >= startsBefore) return;
-    const fields = { acceptor, starts, startsBefore };
-    this.#options.logger.warn(
-      fields,
-      "an acceptor's store was started fewer times than before: its disk was rolled back; replace it",
-    );
+  /**
+   * Rule 5: only replacing an acceptor with an old copy of its store cures it; until then somebody should know, and the
+   * warning stays when the count has grown again. Noticed is a count below the highest that this leader has seen since it
+   * started. Not noticed: what happened before it started, and a copy from before the last start only, whose count is the
+   * same after its own.
+   */
+  #watchStarts(acceptor: string, links: AcceptorLinks, starts: number): void {
+    if (starts < links.starts) {
+      links.warning = rolledBack(starts, links.starts);
+      this.#options.logger.warn({ acceptor, starts, startsBefore: links.starts }, links.warning);
+    }
+    links.starts = Math.max(links.starts, starts);
   }
 
   #fellowLink(id: string, address: string): Link<ToLeader, FromLeader> {

@@ -121,6 +121,43 @@ describe("three of each kind", () => {
     });
   });
 
+  test("an acceptor that was rolled back is named by leaders that know better, and counts", async () => {
+    await started();
+    const problemAt = (leader: string) =>
+      cluster
+        .host(leader)
+        .status()
+        .peers.find(({ id }) => id === "a3")?.problem;
+    const connected = () => vi.waitFor(() => expect(problemAt("l1")).not.toMatch(/refused|reset|ended/));
+    for (let again = 0; again < 2; again++) {
+      await cluster.stop("a3");
+      await cluster.start("a3");
+      await connected();
+    }
+    expect(problemAt("l1")).toBe("");
+    await cluster.stop("a3");
+    cluster.rollBack("a3");
+    await cluster.start("a3");
+    await connected();
+    const warning = /^counted, but its store tells of start 1 after start 3: its disk was rolled back/;
+    expect(problemAt("l1")).toMatch(warning);
+    expect(cluster.logged.filter(({ text }) => warning.test(text)).length).toBeGreaterThan(0);
+    // Its count grows again: what it has forgotten does not come back.
+    for (let again = 0; again < 3; again++) {
+      await cluster.stop("a3");
+      await cluster.start("a3");
+      await connected();
+    }
+    expect(problemAt("l1")).toMatch(/^counted, but .* rolled back/);
+    await cluster.stop("a2");
+    await put("r1", "k", "v");
+    expect(cluster.host("l1").serving).toBe(true);
+    // A leader that was not there then cannot know.
+    await cluster.stop("l2");
+    await cluster.start("l2");
+    await vi.waitFor(() => expect(problemAt("l2")).toBe(""));
+  });
+
   test("with no leader a call ends before its deadline and says so", async () => {
     await started();
     await cluster.stop("l1", "l2", "l3");

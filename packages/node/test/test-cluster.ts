@@ -87,6 +87,12 @@ export class TestCluster {
     this.#replicaDisks.set(id, new MemoryReplicaDisk({ store: `store-${id}-anew` }));
   }
 
+  /** The acceptor's store is the one of the first day again. */
+  rollBack(id: string): void {
+    const store = this.configuration.acceptors.find((acceptor) => acceptor.id === id)?.store ?? "";
+    this.#acceptorDisks.set(id, new MemoryAcceptorDisk({ id, store }));
+  }
+
   /** Starts members, all of them when none is named. */
   async start(...ids: string[]): Promise<void> {
     const { acceptors, leaders, replicas } = this.configuration;

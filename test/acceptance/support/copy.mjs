@@ -7,8 +7,10 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   symlinkSync,
+  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -38,6 +40,23 @@ export function copyOfRepository() {
     linkInstalled(folder, parent);
   execFileSync("git", ["init", "--quiet"], { cwd: folder });
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/**
+ * A copy that has what was built here as well, with one fault planted in it: services start from it at once.
+ * @param {{ file: string, sound: string, faulty: string }} fault `file` below the root, and what to replace in it
+ */
+export function copyWithFault({ file, sound, faulty }) {
+  const copy = copyOfRepository();
+  for (const parent of ["packages", "services"].flatMap(children)) {
+    const built = path.join(root, parent, "dist");
+    if (existsSync(built)) cpSync(built, path.join(copy.folder, parent, "dist"), { recursive: true });
+  }
+  const planted = path.join(copy.folder, file);
+  const text = readFileSync(planted, "utf8");
+  if (!text.includes(sound)) throw new Error(`${file}: expected "${sound}" in it; is it built?`);
+  writeFileSync(planted, text.replace(sound, faulty));
+  return copy;
 }
 
 /** @param {string} parent */

@@ -13,6 +13,8 @@ export class Load {
   /** Ids with an unknown outcome, and why. @type {Map<string, string>} */ failed = new Map();
   /** When acknowledgements came in, in ms. @type {number[]} */ times = [];
   tried = 0;
+  /** Nothing new is sent any more. */
+  stopped = false;
   #ended;
 
   /**
@@ -68,6 +70,24 @@ export class Load {
     }
   }
 
+  /**
+   * Waits for something during which the cluster must go on: commands are acknowledged while it is awaited.
+   * @template T
+   * @param {Promise<T>} awaited
+   */
+  async moreUntil(awaited, withinMs = 120_000) {
+    const giveUpAt = Date.now() + withinMs;
+    let over = false;
+    const ended = awaited.finally(() => {
+      over = true;
+    });
+    while (!over) {
+      if (Date.now() > giveUpAt) throw new Error(`what was awaited did not happen within ${withinMs} ms`);
+      await Promise.race([ended, this.more(1, withinMs)]);
+    }
+    return ended;
+  }
+
   /** The longest time without an acknowledgement after `from` and before `until`, in ms. */
   longestGap(from = 0, until = Number.POSITIVE_INFINITY) {
     const times = this.times.filter((at) => at >= from && at <= until).sort((a, b) => a - b);
@@ -82,11 +102,13 @@ export class Load {
 
   /** Ends the load: every outstanding command gets its answer first. */
   async stop() {
+    this.stopped = true;
     for (const child of this.#children) if (child.connected) child.send("stop");
     await this.#ended;
   }
 
   kill() {
+    this.stopped = true;
     for (const child of this.#children) child.kill("SIGKILL");
   }
 }

@@ -1,6 +1,6 @@
 // Locks while wall clocks jump an hour either way and processes stand still for longer than a lock lives: a holder that
 // renews keeps its lock throughout, and one that does not loses it, but never early.
-import { faketimeLibrary } from "../../../scripts/foreign.mjs";
+import { faketimeLibrary } from "../../foreign.mjs";
 import { readDecidedLog } from "./decided-log.mjs";
 import { FakedClocks } from "./faked-clocks.mjs";
 import { equalReplicas } from "./load.mjs";

@@ -1,14 +1,16 @@
 // A cluster of real service processes, each of which a script may kill, pause and start again.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { askStatus, Child, freePorts, planCluster, prepareCluster } from "@synod/cli";
+import { WrappedChild } from "./wrapped.mjs";
 
 /** @typedef {import("@synod/cli").Plan} Plan */
+/** @typedef {Child | WrappedChild} Running */
 
 export class Processes {
   /** @type {Plan} */ plan;
-  /** @type {Map<string, Child>} */ children = new Map();
+  /** @type {Map<string, Running>} */ children = new Map();
   /** Variables that a member is started with, besides those of this process. @type {Map<string, Record<string, string>>} */
   environments = new Map();
   #remove = true;
@@ -68,10 +70,25 @@ export class Processes {
     return child;
   }
 
-  /** @param {string} id */
-  start(id) {
+  /** @param {string} id @param {import("./wrapped.mjs").How} [how] under another program, or from a copy */
+  start(id, how) {
     const environment = { ...process.env, ...this.environments.get(id) };
-    this.children.set(id, new Child(this.member(id), environment));
+    const member = this.member(id);
+    this.children.set(id, how ? new WrappedChild(member, how) : new Child(member, environment));
+  }
+
+  /** Limits that a member has from its next start on. @param {string} id @param {Record<string, number>} limits */
+  limit(id, limits) {
+    const { config } = this.member(id);
+    writeFileSync(config, JSON.stringify({ ...JSON.parse(readFileSync(config, "utf8")), limits }));
+  }
+
+  /** Where a member's data are to be found from its next start on. @param {string} id @param {string} data */
+  moveData(id, data) {
+    const { config } = this.member(id);
+    writeFileSync(config, JSON.stringify({ ...JSON.parse(readFileSync(config, "utf8")), data }));
+    const members = this.plan.members.map((member) => (member.id === id ? { ...member, data } : member));
+    this.plan = { ...this.plan, members };
   }
 
   /** Kills at once and waits until it is gone. @param {string} id */

@@ -1,4 +1,5 @@
 import { compareBallots, majorityOf } from "@synod/core";
+import { countedBut } from "@synod/node";
 import type { RoleName } from "../cluster/plan.js";
 import { type Answered, type RoleReport, statesOf } from "./report.js";
 
@@ -49,20 +50,37 @@ function judgeAcceptors(reports: readonly RoleReport[]): Finding {
     const problem = leadersProblemWith(id, reports);
     return problem === undefined ? [] : [`${id} not counted: ${problem}`];
   });
-  if (silent.length + uncounted.length === 0) return { notes: problemsOf(answering, "acceptor") };
+  const warnings = warningsAbout(all, reports);
+  if (silent.length + uncounted.length === 0)
+    return { notes: [...problemsOf(answering, "acceptor"), ...warnings] };
   const needed = majorityOf(all.length);
   const missing = [...(silent.length > 0 ? [`${silent.join(", ")} unreachable`] : []), ...uncounted];
   const summary = `${needed} of ${all.length} acceptors needed: ${missing.join("; ")}`;
-  if (answering.length - uncounted.length < needed) return { reason: summary, notes: [] };
-  return { notes: [summary] };
+  if (answering.length - uncounted.length < needed) return { reason: summary, notes: warnings };
+  return { notes: [summary, ...warnings] };
+}
+
+/** How a leader sees an acceptor: those of all leaders that answer. */
+function viewsOf(acceptor: string, reports: readonly RoleReport[]) {
+  return ofRole(reports, "leader").answering.flatMap((leader) =>
+    leader.peers.filter((peer) => peer.role === "acceptor" && peer.id === acceptor),
+  );
+}
+
+/** What leaders warn of although they count the acceptor, each once. A leader restarted since may not know. */
+function warningsAbout(acceptors: readonly RoleReport[], reports: readonly RoleReport[]): string[] {
+  return acceptors.flatMap(({ id }) => {
+    const warnings = viewsOf(id, reports).filter(({ problem }) => problem.startsWith(countedBut));
+    return [...new Set(warnings.map(({ problem }) => `${id} ${problem}`))];
+  });
 }
 
 /** What the leaders say is wrong with an acceptor; undefined when one of them counts it. */
 function leadersProblemWith(acceptor: string, reports: readonly RoleReport[]): string | undefined {
-  const views = ofRole(reports, "leader").answering.flatMap((leader) =>
-    leader.peers.filter((peer) => peer.role === "acceptor" && peer.id === acceptor),
-  );
-  if (views.length === 0 || views.some((view) => view.connected && view.problem === "")) return undefined;
+  const views = viewsOf(acceptor, reports);
+  const counts = ({ connected, problem }: { connected: boolean; problem: string }) =>
+    connected && (problem === "" || problem.startsWith(countedBut));
+  if (views.length === 0 || views.some(counts)) return undefined;
   return views.find((view) => view.problem !== "")?.problem ?? "no leader is connected to it";
 }
 

@@ -1,0 +1,65 @@
+// A process killed before each call by which it changes its disk, one run for each call, and what the next start finds.
+import { copyWithFault } from "./support/copy.mjs";
+import { acceptorScenario } from "./support/crash-acceptor.mjs";
+import { killAtEach, recordedCalls } from "./support/crash-points.mjs";
+import { faults } from "./support/faults.mjs";
+import { flagNumber } from "./support/flags.mjs";
+import { missing } from "./support/needs.mjs";
+
+export const name = "crash-points";
+export const promise =
+  "killed before any of its writes, syncs and renames, an acceptor has after a restart all it had answered";
+
+/** @type {Record<string, (copy?: string) => ReturnType<typeof acceptorScenario>>} */
+const scenarios = { acceptor: acceptorScenario };
+
+/** @param {import("./run.mjs").Options} options `--every N` takes each Nth point only */
+export async function run({ parameters, progress }) {
+  const lacks = missing("strace");
+  if (lacks) return { holds: true, figures: { leftOut: lacks } };
+  const every = flagNumber(parameters, "--every", 1);
+  let holds = true;
+  /** @type {Record<string, unknown>} */
+  const figures = {};
+  for (const [what, makeScenario] of Object.entries(scenarios)) {
+    const { calls, ...found } = await points(() => makeScenario(), every, progress);
+    holds &&= found.problems.length === 0 && found.killed > 0;
+    figures[what] = { calls, ...found };
+  }
+  const copy = copyWithFault(faults["a P2b waits for no commit"]);
+  try {
+    const found = await points(() => acceptorScenario(copy.folder), Math.min(every, 2), progress, [
+      "fdatasync",
+    ]);
+    holds &&= found.problems.length > 0;
+    figures.planted = `a P2b waits for no commit: ${found.problems[0] ?? "NOT NOTICED"}`;
+  } finally {
+    copy.remove();
+  }
+  return { holds, figures };
+}
+
+/**
+ * @param {() => ReturnType<typeof acceptorScenario>} makeScenario @param {number} every
+ * @param {(line: string) => void} progress @param {string[]} [only] of the calls
+ */
+async function points(makeScenario, every, progress, only) {
+  const scenario = await makeScenario();
+  try {
+    const { calls, told } = await recordedCalls(scenario, progress);
+    const all = Object.entries(calls)
+      .filter(([call]) => only === undefined || only.includes(call))
+      .flatMap(([call, most]) => Array.from({ length: most }, (_, index) => ({ call, count: index + 1 })));
+    const chosen = all.filter((_, index) => index % every === every - 1);
+    const { toldBeforeKill, ...found } = await killAtEach(scenario, chosen, progress);
+    return {
+      calls,
+      answersUndisturbed: told,
+      points: chosen.length,
+      answersBeforeKills: toldBeforeKill,
+      ...found,
+    };
+  } finally {
+    await scenario.end();
+  }
+}

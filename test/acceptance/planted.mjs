@@ -1,0 +1,122 @@
+// A check that was never seen red shows nothing. Each of the scripts about disks and kills runs in a copy of the repository
+// with a fault planted in what was built, and must say which promise the fault breaks. fsync and crash-points plant their
+// own.
+import { spawn } from "node:child_process";
+import path from "node:path";
+import { copyWithFault } from "./support/copy.mjs";
+import { missing } from "./support/needs.mjs";
+
+export const name = "planted";
+export const promise = "disk, amnesia, blackout and storm each turn red on a fault planted in a copy";
+
+/** @typedef {Record<string, any>} Figures */
+/** @typedef {{ fault: string, script: string, parameters: string[], change: Parameters<typeof copyWithFault>[0], red: (figures: Figures) => unknown }} Plant */
+
+/** @type {Plant[]} */
+const plants = [
+  {
+    fault: "votes leave although their commit failed",
+    script: "disk",
+    parameters: ["--only", "errors", "--syncs", "10"],
+    change: {
+      file: "packages/node/dist/driver.js",
+      sound: "this.#commits.length = 0;\n            this.#fatal(ExitCode.writeFailed, error);",
+      faulty:
+        "this.#committed(commit);\n            setTimeout(() => this.#fatal(ExitCode.writeFailed, error), 100);",
+    },
+    red: (figures) => figures["fdatasync 10 of an acceptor fails"]?.violations.length > 0,
+  },
+  {
+    fault: "votes of any store count",
+    script: "amnesia",
+    parameters: ["--seconds", "3"],
+    change: {
+      file: "packages/core/dist/quorum.js",
+      sound: "return this.#members.get(acceptor)?.store === store;",
+      faulty: "return this.#members.has(acceptor);",
+    },
+    red: (figures) => figures.newStore?.decidedMeanwhile > 0,
+  },
+  {
+    fault: "nobody watches the count of starts",
+    script: "amnesia",
+    parameters: ["--seconds", "1"],
+    change: {
+      file: "packages/node/dist/leader-host.js",
+      sound: "if (starts < links.starts)",
+      faulty: "if (starts < 0)",
+    },
+    red: (figures) => figures.oldCopy?.leadersThatNameIt === 0,
+  },
+  {
+    fault: "commits are claimed a third of a second before they happen",
+    script: "blackout",
+    parameters: ["--rounds", "3"],
+    change: {
+      file: "packages/storage/dist/acceptor-store.js",
+      sound: "return this.#commits.commit();",
+      faulty:
+        "setTimeout(() => this.#commits.commit().catch(() => {}), 333);\n        return Promise.resolve();",
+    },
+    red: (figures) => figures.lost > 0,
+  },
+  {
+    fault: "a command decided twice is executed twice",
+    script: "storm",
+    parameters: ["--minutes", "0.5", "--seed", "1"],
+    change: {
+      file: "packages/state-machine/dist/engine.js",
+      sound: 'if (verdict.kind === "repeat")',
+      faulty: 'if (verdict.kind === "repeat" && verdict.answer.slot < 0)',
+    },
+    red: (figures) => figures.doubled > 0,
+  },
+];
+
+/** @param {import("./run.mjs").Options} options names of scripts may be given */
+export async function run({ parameters, progress }) {
+  const lacks = missing("strace");
+  if (lacks) return { holds: true, figures: { leftOut: lacks } };
+  const chosen = plants.filter(({ script }) => parameters.length === 0 || parameters.includes(script));
+  if (chosen.length === 0) throw new Error(`no fault for ${parameters.join(", ")}`);
+  /** @type {Record<string, string>} */
+  const figures = {};
+  let holds = true;
+  for (const { fault, script, parameters: given, change, red } of chosen) {
+    const copy = copyWithFault(change);
+    try {
+      const outcome = await runIn(copy.folder, script, given);
+      const noticed = outcome.holds === false && Boolean(red(outcome.figures));
+      holds &&= noticed;
+      figures[fault] =
+        `${noticed ? "noticed" : "NOT NOTICED"} by ${script}: ${JSON.stringify(outcome.figures)}`;
+      progress(`${fault}: ${figures[fault]}`);
+    } finally {
+      copy.remove();
+    }
+  }
+  return { holds, figures };
+}
+
+/**
+ * @param {string} folder @param {string} script @param {string[]} parameters
+ * @returns {Promise<{ holds: boolean, figures: Figures }>}
+ */
+function runIn(folder, script, parameters) {
+  const main = path.join(folder, "test/acceptance/run.mjs");
+  const child = spawn(process.execPath, [main, script, "--json", ...parameters], {
+    cwd: folder,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  let printed = "";
+  child.stdout.setEncoding("utf8").on("data", (text) => {
+    printed += text;
+  });
+  return new Promise((resolve, reject) => {
+    child.once("close", (code) => {
+      const last = printed.trimEnd().split("\n").at(-1) ?? "";
+      if (last.startsWith("{")) resolve(JSON.parse(last));
+      else reject(new Error(`${script} ended with ${code} and printed no outcome`));
+    });
+  });
+}

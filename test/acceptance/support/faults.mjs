@@ -1,0 +1,25 @@
+// Faults that are planted in what was built, for scripts that must notice them: see copyWithFault. Whoever changes these
+// places in the sources is told by the scripts, which refuse to go on without having planted anything.
+
+export const faults = {
+  "lmdb does not sync": {
+    file: "packages/storage/dist/environment.js",
+    sound: "overlappingSync: false",
+    faulty: "noSync: true, overlappingSync: false",
+  },
+  "any commit releases every answer": {
+    file: "packages/node/dist/driver.js",
+    sound: "held && held.after <= this.#durable",
+    faulty: "held",
+  },
+  "a P2b waits for no commit": {
+    file: "packages/core/dist/acceptor.js",
+    sound: `kind: "send-durable",\n            to: leader,\n            message: {\n                kind: "p2b"`,
+    faulty: `kind: "send",\n            to: leader,\n            message: {\n                kind: "p2b"`,
+  },
+  "a P1b waits for no commit": {
+    file: "packages/core/dist/acceptor.js",
+    sound: `kind: "send-durable",\n            to: leader,\n            message: {\n                kind: "p1b"`,
+    faulty: `kind: "send",\n            to: leader,\n            message: {\n                kind: "p1b"`,
+  },
+};

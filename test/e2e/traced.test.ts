@@ -1,0 +1,34 @@
+// Short forms of the acceptance scripts that look at a process through strace.
+import { expect, it } from "vitest";
+import { run as crashPoints } from "../acceptance/crash-points.mjs";
+import { run as disk } from "../acceptance/disk.mjs";
+import { run as fsync } from "../acceptance/fsync.mjs";
+
+// A traced process is several times slower, more so beside others.
+const timeout = 180_000;
+const progress: string[] = [];
+const options = (...parameters: string[]) => ({
+  parameters,
+  progress: (line: string) => void progress.push(line),
+});
+
+it("no P1b or P2b leaves before what it rests on is synced, and without syncs that is noticed", {
+  timeout,
+}, async () => {
+  const { holds, figures } = await fsync(options("--commands", "300", "--faults", "1"));
+  expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
+});
+
+it("a failed sync ends an acceptor, no vote leaves after it, and nothing that was told is lost", {
+  timeout,
+}, async () => {
+  const { holds, figures } = await disk(options("--only", "errors", "--syncs", "5"));
+  expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
+});
+
+it("killed before some of its writes and syncs, an acceptor has all it had answered", {
+  timeout,
+}, async () => {
+  const { holds, figures } = await crashPoints(options("--every", "9"));
+  expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
+});
