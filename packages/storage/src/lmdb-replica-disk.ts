@@ -1,6 +1,7 @@
 import { slotKey, slotOf } from "./bytes.js";
 import type { CommitDone } from "./commit-queue.js";
 import { type ByteDatabase, type Environment, leastKey } from "./environment.js";
+import { storeFailure } from "./error.js";
 import type { StoreIdentity } from "./identity.js";
 import type { IncomingDisk } from "./install.js";
 import type { Layer, LogRecord } from "./layer.js";
@@ -102,7 +103,13 @@ export class LmdbReplicaDisk implements ReplicaDisk {
       this.#trimmedBelow = layer.trimmedBelow;
       this.#untidy = true;
     }
-    const removed = this.#sweep();
+    let removed: Uint8Array[];
+    try {
+      removed = this.#sweep();
+    } catch (error) {
+      done(storeFailure(this.#environment.directory, "reading the log", error));
+      return;
+    }
     // A slot that came and was trimmed between two flushes never reaches the disk.
     const slots = layer.log.filter(({ slot }) => slot >= this.#trimmedBelow).map(encodeLogRecord);
     if (layer.empty && removed.length === 0) {

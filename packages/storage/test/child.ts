@@ -64,6 +64,17 @@ const tasks: Record<string, () => Promise<void>> = {
     }
   },
 
+  /** Takes a snapshot of slot 10 in over slots 1 to 3, and is gone at the very moment it has taken the state's place. */
+  async replace() {
+    const store = await openReplicaStore(directory, { id: "r1", clusterId: "c1", flushEveryMs: 0 });
+    for (let slot = 1; slot <= 3; slot++) applyNext(store);
+    await store.flush();
+    const install = await store.beginInstall({ id: "x", slot: 10 });
+    await install.put([[key("new"), key("")]], key(""));
+    say("finish");
+    await install.finish(() => process.kill(process.pid, "SIGKILL"));
+  },
+
   /** Accepts until the disk is full, and tells the last slot that was committed. */
   async fill() {
     console.error = () => {}; // lmdb-js reports there too

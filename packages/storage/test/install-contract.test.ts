@@ -62,6 +62,7 @@ describe.each(bothKinds)("a snapshot that is installed (%s)", (kind) => {
     await store.close();
     const after = await open();
     expect([names(after, {}), ends(after), slots(after, 1)]).toEqual([newState, [0, 10, 0, 10], [0]]);
+    expect(after.unfinishedInstall).toBeUndefined();
     expect(() => after.log.append(10, key(""))).toThrow(/a slot above 10, the log's last/);
     after.log.append(11, key("eleven"));
     put(after, "d", "11");
@@ -240,6 +241,22 @@ describe.each(bothKinds)("a snapshot that is installed (%s)", (kind) => {
     expect(names(store, {})).toHaveLength(maxPageEntries + 1);
     const found = store.state.get(new Uint8Array(maxKeyBytes).fill(0xff));
     expect(Buffer.compare(found ?? key(""), largest)).toBe(0);
+  });
+
+  test("does not keep a flush that waits behind it from carrying its own writes", async () => {
+    const store = await make()();
+    const beginning = store.beginInstall({ id: "x", slot: 10 });
+    put(store, "a", "1");
+    store.log.append(1, key("one"));
+    await store.flush();
+    expect([store.pendingBytes, store.durableSlot]).toEqual([0, 1]);
+    const install = await beginning;
+    const putting = install.put(entries("b=1"), key(""));
+    store.log.append(2, key("two"));
+    await store.flush();
+    expect(store.durableSlot).toBe(2);
+    await putting;
+    expect(text(install.after)).toBe("b");
   });
 
   test("is over when the store is closed", async () => {

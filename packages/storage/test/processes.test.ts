@@ -49,6 +49,21 @@ describe("a process killed with SIGKILL", { timeout: 120_000 }, () => {
     await store.close();
   });
 
+  test("leaves a snapshot that took the state's place, with its log, from the moment that it is told", async () => {
+    const directory = temporaryDirectory();
+    const child = run("replace", directory);
+    expect(await child.line()).toBe("finish");
+    await child.exited;
+    const store = await openReplicaStore(directory, { id: "r1", clusterId: "c1", flushEveryMs: 0 });
+    expect([...store.state.range({ from: key("") })].map(([name]) => text(name))).toEqual(["new"]);
+    expect([store.log.first, store.log.last, store.log.bytes, store.durableSlot]).toEqual([0, 10, 0, 10]);
+    expect([store.log.page(1, 10, 1e9), store.unfinishedInstall]).toEqual([
+      { entries: [], next: 0 },
+      undefined,
+    ]);
+    await store.close();
+  });
+
   test("leaves the old state or the new of a snapshot it took in, whole, and what it had of the next", async () => {
     const directory = temporaryDirectory();
     // Of steps, not of milliseconds: the process is killed while it carries out what it said last.
