@@ -27,8 +27,9 @@ test("a package that is not here cannot be depended on by any version", () => {
   expect(() => publishedManifest(manifest, versions)).toThrow("a: no package b here to depend on");
 });
 
-test("the files on the page about services are those of the example, all of them", () => {
-  const files = blocksOf(path.join(root, "docs/services.md")).filter((block) => block.kind === "file");
+test("the files on the pages about services and clients are those of the example, all of them", () => {
+  const pages = ["docs/services.md", "docs/clients.md"].map((page) => path.join(root, page));
+  const files = pages.flatMap(blocksOf).filter((block) => block.kind === "file");
   expect(files.map(({ file }) => file).sort()).toEqual([
     "clients/go/buf.gen.yaml",
     "clients/go/main.go",
