@@ -75,6 +75,7 @@ export class Driver<Input> {
   /** Index of the next input in `#waiting`. */
   #next = 0;
   #scheduled = false;
+  #paused = false;
   #stopped = false;
   #timer: NodeJS.Timeout | undefined;
   #lastTickAt = 0;
@@ -110,6 +111,16 @@ export class Driver<Input> {
     while (this.#commits.length > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
+  /** Steps nothing until `resume`; inputs queue up, but for ticks. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.wake();
+  }
+
   /**
    * Queues an input. False when so many wait that the caller should stop reading until `whenRoom` calls; the input is
    * taken all the same.
@@ -123,7 +134,7 @@ export class Driver<Input> {
 
   /** Has a turn run soon, so that `gather` is asked. */
   wake(): void {
-    if (this.#scheduled || this.#stopped) return;
+    if (this.#scheduled || this.#stopped || this.#paused) return;
     this.#scheduled = true;
     // After the sockets that are readable now, and never before a timer that is due.
     setImmediate(() => this.#turn());
@@ -139,6 +150,7 @@ export class Driver<Input> {
     const now = performance.now();
     const sinceLastMs = now - this.#lastTickAt;
     this.#lastTickAt = now;
+    if (this.#paused) return;
     // However late the timer fires, the role sees one tick: its own stall is not another's silence (rule 11).
     if (sinceLastMs > stallTicks * this.#options.tickMs) {
       this.#options.logger.debug(
@@ -152,7 +164,7 @@ export class Driver<Input> {
 
   #turn(): void {
     this.#scheduled = false;
-    if (this.#stopped) return;
+    if (this.#stopped || this.#paused) return;
     try {
       this.#stepAll();
     } catch (error) {

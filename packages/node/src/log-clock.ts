@@ -50,9 +50,6 @@ export class LogClock {
   }
 }
 
-/** Between looks at whether log time must move by itself, in milliseconds. */
-export const advanceCheckMs = 20;
-
 /**
  * How long log time may stand still, while something waits for it, before this replica moves it. The first replica comes
  * first; the others only step in where it does not, so that a group proposes about one time a step.

@@ -11,7 +11,6 @@ import {
   type Value,
 } from "@synod/core";
 import {
-  advanceTimeMethod,
   type BoundService,
   type Decided,
   Engine,
@@ -19,14 +18,7 @@ import {
   type ReplicatedService,
 } from "@synod/state-machine";
 import type { ReplicaStore } from "@synod/storage";
-import {
-  batch,
-  encodeValue,
-  leaderService,
-  loadServices,
-  type ServiceVersionStatus,
-  type Status,
-} from "@synod/wire";
+import { batch, encodeValue, leaderService, loadServices, type Status } from "@synod/wire";
 import { CatchUp, catchUpCheckMs } from "./catch-up.js";
 import { Driver } from "./driver.js";
 import { divergenceText, lackingText } from "./halt.js";
@@ -40,17 +32,17 @@ import {
   statusOf,
 } from "./host.js";
 import { Link } from "./link.js";
-import { advanceAfterMs, advanceCheckMs, LogClock } from "./log-clock.js";
+import { LogClock } from "./log-clock.js";
 import { trimLog } from "./log-keeper.js";
-import { quorumProblem } from "./quorum-text.js";
+import { advanceCheckMs, LogTimeMover } from "./log-time-mover.js";
 import { haltedAnswer, ReplicaServices } from "./replica-services.js";
+import { lagOf, obstacleOf, servicesOf } from "./replica-view.js";
 import { addReplicatedServices } from "./replicated-services.js";
 import { Reporter, reportCheckMs } from "./reporter.js";
 import { Requests } from "./requests.js";
 import type { Server } from "./server.js";
 import { SnapshotReceiver } from "./snapshot-receiver.js";
 import { SnapshotSender } from "./snapshot-sender.js";
-import { systemCommand } from "./system-commands.js";
 
 export interface ReplicaHostOptions extends HostOptions {
   /** Opened, with an `onFailure` that ends the process with exit code 7; the host closes it. */
@@ -65,18 +57,12 @@ export interface ReplicaHostOptions extends HostOptions {
   readonly descriptorSets?: readonly Uint8Array[];
 }
 
-/** Slots known to be decided and not applied, beyond which a replica is behind and says NOT_SERVING. */
-const maxSlotsBehind = 64;
-
 /** What was applied and is not on disk, beyond which a replica takes nothing more until a flush has ended. */
 const maxPendingBytes = 256 << 20;
 const pendingCheckMs = 20;
 
 /** Between looks at whether the log has grown too long and the trim point moved. */
 const trimCheckMs = 200;
-
-/** Until a proposal that only carries time counts as lost. */
-const advanceAgainMs = 2_000;
 
 /** A replica as a service: the role and its driver, the replicated services on its store, and clients' requests. */
 export class ReplicaHost implements Host {
@@ -89,6 +75,7 @@ export class ReplicaHost implements Host {
   readonly #leaders = new Map<string, Link<ToLeader, FromLeader>>();
   readonly #requests: Requests;
   readonly #reporter: Reporter;
+  readonly #timeMover: LogTimeMover;
   readonly #front: ReplicaServices;
   readonly #sender: SnapshotSender;
   readonly #catchUp: CatchUp;
@@ -99,8 +86,6 @@ export class ReplicaHost implements Host {
   readonly #timers: NodeJS.Timeout[] = [];
   /** Why it applies nothing more, though it runs: rules 26 and 27. */
   #halted: string | undefined;
-  /** When log time was moved last without a command to carry it, by the clock that counts waits. */
-  #advancedAt: number | undefined;
   #stopping: Promise<void> | undefined;
 
   constructor(options: ReplicaHostOptions) {
@@ -153,6 +138,12 @@ export class ReplicaHost implements Host {
       propose: (command) => this.#propose(command),
       nowMs: () => performance.now(),
     });
+    this.#timeMover = new LogTimeMover({
+      engine: this.#engine,
+      clock: this.#clock,
+      position: () => this.#position,
+      propose: (command) => this.#propose(command),
+    });
     this.#sender = new SnapshotSender({
       store,
       clusterId: options.clusterId,
@@ -197,7 +188,7 @@ export class ReplicaHost implements Host {
     };
     this.#every(
       advanceCheckMs,
-      proposing(() => this.#advanceTime()),
+      proposing(() => this.#timeMover.tick()),
     );
     this.#every(
       reportCheckMs,
@@ -230,42 +221,23 @@ export class ReplicaHost implements Host {
       leader,
       hash: this.#engine.hash,
       durableSlot: this.#options.store.durableSlot,
-      services: this.#versions,
-      trimPoint: this.#engine.trimPoint,
-    });
-  }
-
-  get #versions(): readonly ServiceVersionStatus[] {
-    const { offers, versions } = this.#engine;
-    const names = new Set([...offers.map(({ service }) => service), ...versions.keys()]);
-    return [...names].sort().map((name) => {
-      const { oldest = 0, newest = 0 } = offers.find(({ service }) => service === name) ?? {};
-      return { name, inForce: versions.get(name) ?? 0, oldestOffered: oldest, newestOffered: newest };
+      services: servicesOf(this.#engine.system),
+      trimPoint: this.#engine.system.reports.trimPoint,
     });
   }
 
   get #problem(): string {
     if (this.#halted !== undefined) return this.#halted;
-    const { highestKnown, slotOut } = this.#replica.status();
-    const behind = highestKnown - slotOut + 1;
-    if (behind > maxSlotsBehind)
-      return `${behind} slots behind: catching up from slot ${slotOut} to ${highestKnown}`;
+    const lag = lagOf(this.#replica.status());
+    if (lag !== "") return lag;
     if (this.#obstacle === "" && !this.#reporter.introduced)
       return "not introduced yet: what it has and offers is still to be decided";
     return this.#obstacle;
   }
 
-  /** Why nothing can be decided now; empty when nothing stands in the way. */
   get #obstacle(): string {
-    const { leader, unreachable } = this.#replica.status();
-    const acceptors = this.#options.genesis.configuration.acceptors.map((acceptor) => acceptor.id);
-    const quorum = quorumProblem(acceptors, unreachable);
-    if (quorum !== "" || leader !== undefined) return quorum;
     const links = [...this.#leaders.values()].map((link) => link.status);
-    const connected = links.filter((link) => link.connected).map((link) => link.id);
-    if (connected.length === 0)
-      return `no active leader known: ${links.map(({ id, problem }) => `${id}: ${problem}`).join("; ")}`;
-    return `no active leader known: none of ${connected.join(", ")} leads yet`;
+    return obstacleOf(this.#replica.status(), this.#options.genesis.configuration.acceptors, links);
   }
 
   #link({ id, address }: Member): Link<ToLeader, FromLeader> {
@@ -297,20 +269,6 @@ export class ReplicaHost implements Host {
     else setTimeout(() => this.#whenKeepingUp(callback), pendingCheckMs).unref();
   }
 
-  /**
-   * Log time moves with batches alone. While something waits for it and nobody else proposes, this replica proposes a
-   * command that does nothing: one at a time, and again only when that one seems lost.
-   */
-  #advanceTime(): void {
-    if (this.#engine.nextDueMs === undefined) return;
-    const { elapsedMs } = this.#clock;
-    if (elapsedMs < advanceAfterMs(this.#position)) this.#advancedAt = undefined;
-    else if (this.#advancedAt === undefined || elapsedMs - this.#advancedAt > advanceAgainMs) {
-      this.#advancedAt = elapsedMs;
-      this.#propose(systemCommand(advanceTimeMethod));
-    }
-  }
-
   /** Of this replica among all. */
   get #position(): number {
     const { id, genesis } = this.#options;
@@ -325,6 +283,7 @@ export class ReplicaHost implements Host {
       engine: this.#engine,
       clusterId,
       appliedSlot: () => this.#engine.appliedSlot,
+      mayApply: (may) => (may ? this.#driver.resume() : this.#driver.pause()),
       replaced: () => this.#replaced(),
     });
     return new CatchUp({
@@ -352,7 +311,7 @@ export class ReplicaHost implements Host {
 
   /** Rule 18: what a majority has on disk the leaders and acceptors need not keep, and this replica not for ever. */
   #trim(): void {
-    const { trimPoint } = this.#engine;
+    const { trimPoint } = this.#engine.system.reports;
     const { store } = this.#options;
     if (trimPoint > this.#trimPointTold) {
       this.#trimPointTold = trimPoint;
@@ -367,7 +326,7 @@ export class ReplicaHost implements Host {
   }
 
   #encodeBatch(commands: readonly Command[]): Uint8Array {
-    const all = [...this.#engine.installationsFor(commands), ...commands];
+    const all = [...this.#engine.system.installationsFor(commands), ...commands];
     return batch.encode({ commands: all, logTimeMs: this.#clock.proposedMs });
   }
 
@@ -401,8 +360,9 @@ export class ReplicaHost implements Host {
    * to say so; its files stay as they are.
    */
   #haltIfUnfit(decided: Decided): boolean {
-    const { divergence, appliedSlot } = this.#engine;
-    const lacking = this.#engine.lackingFor(decided);
+    const { appliedSlot, system } = this.#engine;
+    const { divergence } = system.reports;
+    const lacking = this.#engine.system.lackingFor(decided);
     if (divergence === undefined && lacking === undefined) return false;
     const reason = divergence
       ? divergenceText(divergence)

@@ -16,7 +16,7 @@ export interface ReporterOptions {
   readonly replica: string;
   /** Id of this replica's store. */
   readonly store: string;
-  readonly engine: Pick<Engine, "checkpoints" | "beyondCheckpoint" | "offers" | "reports">;
+  readonly engine: Pick<Engine, "system" | "beyondCheckpoint">;
   /** Everything up to this slot is on disk. */
   durableSlot(): number;
   /** Of this replica among all. */
@@ -43,8 +43,8 @@ export class Reporter {
   /** The others know which store this replica has, and what it offers. */
   get introduced(): boolean {
     const { replica, engine, store } = this.#options;
-    const said = engine.reports.get(replica);
-    return said !== undefined && said.store === store && sameOffers(said, engine);
+    const said = engine.system.reports.latest.get(replica);
+    return said !== undefined && said.store === store && sameOffers(said, engine.system);
   }
 
   /** To be called every `reportCheckMs` while commands can be decided. */
@@ -56,7 +56,7 @@ export class Reporter {
   #report(): void {
     const { replica, engine, propose } = this.#options;
     const report = this.#due;
-    if (sameReport(engine.reports.get(replica), report)) this.#reportedAt = undefined;
+    if (sameReport(engine.system.reports.latest.get(replica), report)) this.#reportedAt = undefined;
     else if (this.#lost(this.#reportedAt)) {
       this.#reportedAt = this.#options.nowMs();
       propose(systemCommand(reportMethod, report));
@@ -66,15 +66,15 @@ export class Reporter {
   get #due(): Report {
     const { replica, store, engine, durableSlot } = this.#options;
     const durable = durableSlot();
-    const checkpoint = engine.checkpoints.findLast(({ slot }) => slot <= durable);
+    const checkpoint = engine.system.reports.checkpoints.findLast(({ slot }) => slot <= durable);
     const { slot, hash } = checkpoint ?? { slot: 0, hash: "" };
-    return { replica, store, slot, hash, offers: engine.offers };
+    return { replica, store, slot, hash, offers: engine.system.offers };
   }
 
   /** The first replica comes first; the others only step in where it does not. */
   #askForCheckpoint(): void {
     const { engine, position, propose, nowMs } = this.#options;
-    const checkpoint = engine.checkpoints.at(-1)?.slot ?? 0;
+    const checkpoint = engine.system.reports.checkpoints.at(-1)?.slot ?? 0;
     if (!engine.beyondCheckpoint) {
       this.#beyond = undefined;
       this.#checkpointAskedAt = undefined;

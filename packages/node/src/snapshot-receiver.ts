@@ -20,10 +20,12 @@ type Row = readonly [key: Uint8Array, value: Uint8Array];
 
 export interface SnapshotReceiverOptions {
   readonly store: Pick<ReplicaStore, "beginInstall" | "unfinishedInstall">;
-  readonly engine: Pick<Engine, "objectionTo">;
+  readonly engine: Pick<Engine, "system">;
   readonly clusterId: string;
   /** The last slot applied here. */
   appliedSlot(): number;
+  /** Whether slots may be applied: not while a snapshot takes the state's place, or they would be lost with it. */
+  mayApply(may: boolean): void;
   /** The state was replaced, at this very moment. */
   replaced(): void;
 }
@@ -79,7 +81,7 @@ export class SnapshotReceiver {
     resume: SnapshotPosition | undefined,
     rows: Row[],
   ): Promise<void> {
-    const { store, engine, replaced } = this.#options;
+    const { store, engine, mayApply, replaced } = this.#options;
     let install = begun;
     let digest = resume?.digest ?? noDigest;
     for await (const page of this.#pages(client, resume)) {
@@ -96,12 +98,17 @@ export class SnapshotReceiver {
       await install.put(page.entries, digest);
       rows.push(...page.entries.filter(([key]) => isOwn(key)));
       if (!page.last) continue;
-      const objection = engine.objectionTo(rows);
+      const objection = engine.system.objectionTo(rows);
       if (objection !== undefined) {
         await install.abandon();
         throw new Error(`the snapshot was not installed: ${objection}`);
       }
-      await install.finish(replaced);
+      mayApply(false);
+      try {
+        await install.finish(replaced);
+      } finally {
+        mayApply(true);
+      }
       return;
     }
     throw new Error("the snapshot ended before its last page");

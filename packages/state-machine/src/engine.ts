@@ -28,20 +28,10 @@ import {
   sessionPrefix,
 } from "./layout.js";
 import { checkpointLimits, timeLimits } from "./limits.js";
-import { MemoryMap } from "./memory-map.js";
-import { type Checkpoint, type Divergence, Reports } from "./reports.js";
 import type { BoundService, Rejection } from "./service.js";
 import { System } from "./system.js";
-import {
-  encodeSaid,
-  installServiceMethod,
-  type Offer,
-  type Report,
-  systemCommandOf,
-  systemService,
-} from "./system-command.js";
+import { type Offer, systemCommandOf, systemService } from "./system-command.js";
 import { type ServiceSpace, serviceSpace } from "./transaction.js";
-import type { Lacking } from "./versions.js";
 import type { PendingWrite } from "./write-set.js";
 
 /** What a slot decided, its batch decoded. */
@@ -161,32 +151,13 @@ export class Engine {
     this.#system = new System({
       state,
       sessions: this.#sessions,
-      offers: this.offers,
+      offers: offersOf(this.#services.values()),
       configurations: () => this.#configurations.known.map(({ configuration }) => configuration),
     });
     const waiting = scheduledIn(state);
     this.#nextDueMs = waiting.nextDueMs;
     this.#scheduled = waiting.count;
     this.#scheduleChanged = false;
-  }
-
-  /**
-   * What speaks against going on with a snapshot whose own rows (all but sessions and what services stored) are these:
-   * the reports in it or those known here. Undefined when nothing does.
-   */
-  objectionTo(rows: Iterable<readonly [key: Uint8Array, value: Uint8Array]>): string | undefined {
-    const map = new MemoryMap();
-    for (const [key, value] of rows) map.put(key, value);
-    const its = new Reports(map);
-    if (its.divergence !== undefined)
-      return `it is of a replica that differs from the others at slot ${its.divergence.slot}`;
-    const { configuration } = this.#configurations.latest;
-    const found =
-      its.contradiction(its.checkpoints, configuration) ??
-      this.#system.reports.contradiction(its.checkpoints, configuration);
-    if (found === undefined) return undefined;
-    const { slot, hash, majority } = found;
-    return `its hash at slot ${slot} is ${hash.slice(0, 12)}, and a majority reported ${majority.slice(0, 12)}`;
   }
 
   /** The last slot applied; 0 before the first. */
@@ -224,69 +195,14 @@ export class Engine {
     return this.#sessions.size;
   }
 
-  /** What this replica's build can run. */
-  get offers(): readonly Offer[] {
-    return [...this.#services.values()].map(({ service: { name, oldestVersion, version } }) => ({
-      service: name,
-      oldest: oldestVersion,
-      newest: version,
-    }));
-  }
-
-  /** The versions decided so far, by service; 0 for one that was taken out of use. */
-  get versions(): ReadonlyMap<string, number> {
-    return this.#system.versions.all;
-  }
-
-  /** What applying the next slot would need and this replica does not have (rule 26): it must not be applied then. */
-  lackingFor(decided: Decided): Lacking | undefined {
-    return this.#system.lackingFor(decided.kind === "batch" ? decided.commands : []);
-  }
-
-  /** This replica differs from the others (rule 27): it must apply nothing more. */
-  get divergence(): Divergence | undefined {
-    return this.#system.reports.divergence;
-  }
-
-  /** This replica's checkpoints, oldest first; only the newest are kept. */
-  get checkpoints(): readonly Checkpoint[] {
-    return this.#system.reports.checkpoints;
+  /** Synod's own part of the state: versions of services, and reports of the replicas. */
+  get system(): System {
+    return this.#system;
   }
 
   /** Commands were executed since the last checkpoint. */
   get beyondCheckpoint(): boolean {
     return this.#revision > this.#checkpointRevision;
-  }
-
-  /** The last reports decided, by replica. */
-  get reports(): ReadonlyMap<string, Report> {
-    return this.#system.reports.latest;
-  }
-
-  /** A majority of the replicas has everything up to this slot on disk (rule 18). */
-  get trimPoint(): number {
-    return this.#system.reports.trimPoint;
-  }
-
-  /**
-   * Commands to go before these in their batch: they say which version of a service is in force from its first command on
-   * (rule 26). None for services that have been used.
-   */
-  installationsFor(commands: readonly Command[]): readonly Command[] {
-    const fresh = new Set<BoundService>();
-    for (const { service } of commands) {
-      const installed = this.#services.get(service);
-      if (installed !== undefined && this.#system.versions.inForce(service) === undefined)
-        fresh.add(installed.service);
-    }
-    return [...fresh].map(({ name, version }) => ({
-      clientId: "installation",
-      sequence: 1,
-      acknowledged: 0,
-      service: systemService,
-      method: installServiceMethod,
-      request: encodeSaid({ service: name, version }),
-    }));
   }
 
   /** For the edge: what would keep this request from being executed, whatever the state. Costs no slot. */
@@ -359,7 +275,7 @@ export class Engine {
   /** Notes the hash where it is asked for, and from time to time, but not before another command was executed. */
   #checkpoint(slot: number, asked: boolean): void {
     const { maxSlots, maxBytes } = checkpointLimits;
-    const last = this.checkpoints.at(-1)?.slot ?? 0;
+    const last = this.#system.reports.checkpoints.at(-1)?.slot ?? 0;
     const due = asked || slot - last >= maxSlots || this.#bytesSinceCheckpoint >= maxBytes;
     if (!due || !this.beyondCheckpoint) return;
     this.#system.reports.note(slot, this.#hash);
@@ -513,6 +429,14 @@ export class Engine {
     this.#slotHash.bytes(ruling);
     this.#state.put(configurationKey(configuration.number), ruling);
   }
+}
+
+function offersOf(installed: Iterable<Installed>): readonly Offer[] {
+  return [...installed].map(({ service: { name, oldestVersion, version } }) => ({
+    service: name,
+    oldest: oldestVersion,
+    newest: version,
+  }));
 }
 
 function noService(name: string): Rejection {

@@ -1,11 +1,16 @@
 import { type Command, type Configuration, type OrderedMap, type SessionTable, Status } from "@synod/core";
+import type { Decided } from "./engine.js";
+import { MemoryMap } from "./memory-map.js";
 import { Reports } from "./reports.js";
 import {
   encodeOpenedSession,
+  encodeSaid,
+  installServiceMethod,
   type Offer,
   type ServiceVersion,
   type SystemCommand,
   systemCommandOf,
+  systemService,
 } from "./system-command.js";
 import { type Lacking, Versions } from "./versions.js";
 
@@ -41,13 +46,59 @@ export class System {
     this.reports = new Reports(options.state);
   }
 
-  /** What a batch would need that this replica does not have; it must not be applied then. */
-  lackingFor(commands: readonly Command[]): Lacking | undefined {
+  /** What this replica's build can run. */
+  get offers(): readonly Offer[] {
+    return this.#options.offers;
+  }
+
+  /** What applying a slot would need and this replica does not have (rule 26): it must not be applied then. */
+  lackingFor(decided: Decided): Lacking | undefined {
+    const commands = decided.kind === "batch" ? decided.commands : [];
     for (const said of installations(commands)) {
       const lacking = this.versions.lackingAfter(said, this.reports.latest);
       if (lacking !== undefined) return lacking;
     }
     return this.versions.lacking;
+  }
+
+  /**
+   * Commands to go before these in their batch: they say which version of a service is in force from its first command on
+   * (rule 26). None for services that have been used.
+   */
+  installationsFor(commands: readonly Command[]): readonly Command[] {
+    const fresh = new Set(
+      commands.map(({ service }) => service).filter((name) => this.versions.inForce(name) === undefined),
+    );
+    return this.offers
+      .filter(({ service }) => fresh.has(service))
+      .map(({ service, newest }) => ({
+        clientId: "installation",
+        sequence: 1,
+        acknowledged: 0,
+        service: systemService,
+        method: installServiceMethod,
+        request: encodeSaid({ service, version: newest }),
+      }));
+  }
+
+  /**
+   * What speaks against going on with a snapshot whose own rows (all but sessions and what services stored) are these:
+   * the reports in it or those known here (rule 27). Undefined when nothing does.
+   */
+  objectionTo(rows: Iterable<readonly [key: Uint8Array, value: Uint8Array]>): string | undefined {
+    const map = new MemoryMap();
+    for (const [key, value] of rows) map.put(key, value);
+    const its = new Reports(map);
+    if (its.divergence !== undefined)
+      return `it is of a replica that differs from the others at slot ${its.divergence.slot}`;
+    const configuration = this.#options.configurations().at(-1);
+    const found =
+      configuration &&
+      (its.contradiction(its.checkpoints, configuration) ??
+        this.reports.contradiction(its.checkpoints, configuration));
+    if (found === undefined) return undefined;
+    const { slot, hash, majority } = found;
+    return `its hash at slot ${slot} is ${hash.slice(0, 12)}, and a majority reported ${majority.slice(0, 12)}`;
   }
 
   /** Before the commands of a batch, wherever they stand in it: installs what it brings. */

@@ -73,13 +73,14 @@ class Group {
 
   /** What a replica says of its checkpoint at a slot. */
   report(id: string, slot: number, { store = `store-${id}`, hash = "" } = {}): void {
-    const own = this.engine(id).checkpoints.find((checkpoint) => checkpoint.slot === slot)?.hash ?? "";
+    const own =
+      this.engine(id).system.reports.checkpoints.find((checkpoint) => checkpoint.slot === slot)?.hash ?? "";
     const said = { replica: id, store, slot, hash: slot === 0 ? "" : hash || own, offers: [] };
     this.decide(system(reportMethod, encodeSaid(said)));
   }
 
   get diverged(): string[] {
-    return this.#members.filter((id) => this.engine(id).divergence !== undefined);
+    return this.#members.filter((id) => this.engine(id).system.reports.divergence !== undefined);
   }
 }
 
@@ -89,7 +90,9 @@ describe("checkpoints", () => {
     group.decide(system(checkpointMethod));
     const slot = group.checkpoint();
     group.decide(system(checkpointMethod));
-    const { hash, checkpoints } = group.engine("r1");
+    const engine = group.engine("r1");
+    const { hash } = engine;
+    const { checkpoints } = engine.system.reports;
     expect(checkpoints.map((checkpoint) => checkpoint.slot)).toEqual([slot]);
     expect(checkpoints[0]?.hash).not.toBe(hash);
   });
@@ -98,11 +101,13 @@ describe("checkpoints", () => {
     const group = new Group();
     group.decide(commandOf("1.0", 1, name, "Do", {}));
     for (let slot = 0; slot < checkpointLimits.maxSlots; slot++) group.decide();
-    expect(group.engine("r1").checkpoints.map(({ slot }) => slot)).toEqual([checkpointLimits.maxSlots]);
+    expect(group.engine("r1").system.reports.checkpoints.map(({ slot }) => slot)).toEqual([
+      checkpointLimits.maxSlots,
+    ]);
     const large = Buffer.from(JSON.stringify({ filling: "x".repeat(700_000) }));
     for (let sequence = 2; sequence < 28; sequence++)
       group.decide(commandOf("1.0", sequence, name, "Do", large, sequence - 1));
-    expect(group.engine("r1").checkpoints).toHaveLength(2);
+    expect(group.engine("r1").system.reports.checkpoints).toHaveLength(2);
   });
 
   it("are the same after a restart at any slot", () => {
@@ -111,9 +116,13 @@ describe("checkpoints", () => {
       group.checkpoint();
       if (round % 7 === 0) group.start("r2");
     }
-    expect(group.engine("r2").checkpoints).toEqual(group.engine("r1").checkpoints);
-    expect(group.start("r2").checkpoints).toEqual(group.engine("r1").checkpoints);
-    expect(group.engine("r1").checkpoints.length).toBeLessThanOrEqual(64);
+    expect(group.engine("r2").system.reports.checkpoints).toEqual(
+      group.engine("r1").system.reports.checkpoints,
+    );
+    expect(group.start("r2").system.reports.checkpoints).toEqual(
+      group.engine("r1").system.reports.checkpoints,
+    );
+    expect(group.engine("r1").system.reports.checkpoints.length).toBeLessThanOrEqual(64);
   });
 });
 
@@ -126,12 +135,12 @@ describe("a replica that differs (rule 27)", () => {
     expect(group.diverged).toEqual([]);
     group.report("r3", slot);
     expect(group.diverged).toEqual(["r2"]);
-    const { divergence } = group.engine("r2");
+    const { divergence } = group.engine("r2").system.reports;
     expect(divergence?.majority).toBe(divergence?.reported.r1);
     expect(divergence?.own).toBe(divergence?.reported.r2);
     expect(divergence?.slot).toBe(slot);
-    expect(group.start("r2").divergence).toEqual(divergence);
-    expect(group.start("r1").divergence).toBeUndefined();
+    expect(group.start("r2").system.reports.divergence).toEqual(divergence);
+    expect(group.start("r1").system.reports.divergence).toBeUndefined();
   });
 
   it("needs no report of its own to find it out", () => {
@@ -176,14 +185,14 @@ describe("the trim point (rule 18)", () => {
     const group = new Group();
     const [first, second] = [group.checkpoint(), group.checkpoint()];
     group.report("r1", second);
-    expect(group.engine("r3").trimPoint).toBe(0);
+    expect(group.engine("r3").system.reports.trimPoint).toBe(0);
     group.report("r2", first);
-    expect(group.engine("r3").trimPoint).toBe(first);
+    expect(group.engine("r3").system.reports.trimPoint).toBe(first);
     group.report("r3", second);
-    expect(group.engine("r1").trimPoint).toBe(second);
+    expect(group.engine("r1").system.reports.trimPoint).toBe(second);
     group.report("r3", first);
-    expect(group.engine("r1").trimPoint).toBe(second);
-    expect(group.start("r1").trimPoint).toBe(second);
+    expect(group.engine("r1").system.reports.trimPoint).toBe(second);
+    expect(group.start("r1").system.reports.trimPoint).toBe(second);
   });
 
   it("does not count a replica whose new store has reported nothing yet", () => {
@@ -192,9 +201,9 @@ describe("the trim point (rule 18)", () => {
     group.report("r1", slot);
     group.report("r1", 0, { store: "another" });
     group.report("r2", slot);
-    expect(group.engine("r1").trimPoint).toBe(0);
+    expect(group.engine("r1").system.reports.trimPoint).toBe(0);
     group.report("r1", slot, { store: "another" });
-    expect(group.engine("r1").trimPoint).toBe(slot);
+    expect(group.engine("r1").system.reports.trimPoint).toBe(slot);
   });
 
   it("is the majority's slot, whatever is reported", () => {
@@ -210,7 +219,7 @@ describe("the trim point (rule 18)", () => {
           held.set(id, slots[index] ?? 0);
           const sorted = ids.map((each) => held.get(each) ?? 0).sort((a, b) => b - a);
           expected = Math.max(expected, sorted[1] ?? 0);
-          expect(group.engine("r2").trimPoint).toBe(expected);
+          expect(group.engine("r2").system.reports.trimPoint).toBe(expected);
         }
         expect(group.diverged).toEqual([]);
       }),

@@ -87,7 +87,7 @@ function offer(oldest: number, newest: number): Offer[] {
 
 const first = (version: number) => {
   const replica = new Replica(build(1, version));
-  return replica.engine.installationsFor([commandOf("1.0", 1, name, "Do", {})]);
+  return replica.engine.system.installationsFor([commandOf("1.0", 1, name, "Do", {})]);
 };
 
 describe("the version of a service (rule 26)", () => {
@@ -95,7 +95,7 @@ describe("the version of a service (rule 26)", () => {
     const replica = new Replica(build(1, 3));
     expect(replica.call("Do", first(2))).toEqual({ v: 2 });
     expect(replica.call("Do", first(3))).toEqual({ v: 2 });
-    expect(replica.engine.installationsFor([commandOf("1.0", 9, name, "Do", {})])).toEqual([]);
+    expect(replica.engine.system.installationsFor([commandOf("1.0", 9, name, "Do", {})])).toEqual([]);
   });
 
   it("is not decided by a proposer alone where a replica is known not to offer it", () => {
@@ -145,21 +145,23 @@ describe("the version of a service (rule 26)", () => {
     replica.call("Do", first(1));
     replica.apply(["r1", "r2", "r3"].map((id) => report(id, offer(1, 2))));
     const old = replica.start(build(1, 1));
-    expect(old.lackingFor({ kind: "no-op" })).toBeUndefined();
+    expect(old.system.lackingFor({ kind: "no-op" })).toBeUndefined();
     replica.switch(2);
     const lacking = { service: name, version: 2, offered: { service: name, oldest: 1, newest: 1 } };
-    expect(replica.engine.lackingFor({ kind: "no-op" })).toEqual(lacking);
-    expect(replica.start(build(1, 1)).lackingFor({ kind: "no-op" })).toEqual(lacking);
-    expect(replica.start(undefined).lackingFor({ kind: "no-op" })).toMatchObject({ offered: undefined });
-    expect(replica.start(build(1, 2)).lackingFor({ kind: "no-op" })).toBeUndefined();
+    expect(replica.engine.system.lackingFor({ kind: "no-op" })).toEqual(lacking);
+    expect(replica.start(build(1, 1)).system.lackingFor({ kind: "no-op" })).toEqual(lacking);
+    expect(replica.start(undefined).system.lackingFor({ kind: "no-op" })).toMatchObject({
+      offered: undefined,
+    });
+    expect(replica.start(build(1, 2)).system.lackingFor({ kind: "no-op" })).toBeUndefined();
     expect(replica.call()).toEqual({ v: 2 });
   });
 
   it("is lacking before the slot that installs it, so that the slot changes nothing there", () => {
     const replica = new Replica(undefined);
     const slot: Decided = { kind: "batch", commands: [...first(2), commandOf("1.0", 1, name, "Do", {})] };
-    expect(replica.engine.lackingFor(slot)).toEqual({ service: name, version: 2, offered: undefined });
-    expect(replica.engine.lackingFor({ kind: "no-op" })).toBeUndefined();
+    expect(replica.engine.system.lackingFor(slot)).toEqual({ service: name, version: 2, offered: undefined });
+    expect(replica.engine.system.lackingFor({ kind: "no-op" })).toBeUndefined();
   });
 
   it("can be taken out of use, and then any build will do", () => {
@@ -168,7 +170,7 @@ describe("the version of a service (rule 26)", () => {
     replica.call("Do", first(1));
     expect(replica.switch(0).status).toBe(Status.ok);
     expect(replica.call()).toMatchObject({ status: Status.unimplemented });
-    expect(replica.start(undefined).lackingFor({ kind: "no-op" })).toBeUndefined();
+    expect(replica.start(undefined).system.lackingFor({ kind: "no-op" })).toBeUndefined();
     expect(replica.call()).toMatchObject({ status: Status.unimplemented });
   });
 
@@ -179,6 +181,6 @@ describe("the version of a service (rule 26)", () => {
       const command = { ...system(method, { service: name, version: 2 }), request };
       expect(replica.apply([command])).toMatchObject([{ status: Status.unimplemented }]);
     }
-    expect(replica.engine.versions.size).toBe(0);
+    expect(replica.engine.system.versions.all.size).toBe(0);
   });
 });

@@ -111,7 +111,7 @@ export class ServiceRun<Calls = unknown> {
     };
     this.#error = undefined;
     const { logTimeMs, appliedSlot } = this.#engine;
-    const commands = [...this.#engine.installationsFor([command]), command];
+    const commands = [...this.#engine.system.installationsFor([command]), command];
     const answer = this.#engine.apply(appliedSlot + 1, { kind: "batch", commands, logTimeMs }).at(-1);
     const { status, response } = answer as Answer;
     // Read through a function: what `apply` may have set is not narrowed away.
@@ -134,7 +134,7 @@ export class ServiceRun<Calls = unknown> {
    */
   restart(service: ReplicatedService<Calls> = this.#service): void {
     const engine = this.#start(service);
-    const lacking = engine.lackingFor({ kind: "no-op" });
+    const lacking = engine.system.lackingFor({ kind: "no-op" });
     if (lacking !== undefined)
       throw new TypeError(
         `version ${lacking.version} of ${lacking.service} is in force: expected a build that offers it, found one ` +
@@ -142,13 +142,13 @@ export class ServiceRun<Calls = unknown> {
       );
     this.#engine = engine;
     // The same build says nothing new: a run with restarts is compared with one without.
-    const said = engine.reports.get("run")?.offers;
-    if (!isDeepStrictEqual(said, engine.offers)) this.#system(this.#report());
+    const said = engine.system.reports.latest.get("run")?.offers;
+    if (!isDeepStrictEqual(said, engine.system.offers)) this.#system(this.#report());
   }
 
   /** The version in force; undefined before the first command. */
   get version(): number | undefined {
-    return this.#engine.versions.get(this.#service.name);
+    return this.#engine.system.versions.all.get(this.#service.name);
   }
 
   /** Switches to another version, as `synod service switch` does. Throws when the build does not offer it. */
@@ -159,7 +159,7 @@ export class ServiceRun<Calls = unknown> {
   }
 
   #report(): Command {
-    const offers = this.#engine.offers;
+    const offers = this.#engine.system.offers;
     return systemCommand(
       reportMethod,
       encodeSaid({ replica: "run", store: "run", slot: 0, hash: "", offers }),

@@ -1,0 +1,42 @@
+import type { AcceptorMember, ReplicaState } from "@synod/core";
+import type { Engine } from "@synod/state-machine";
+import type { PeerStatus, ServiceVersionStatus } from "@synod/wire";
+import { quorumProblem } from "./quorum-text.js";
+
+/** Slots known to be decided and not applied, beyond which a replica is behind and says NOT_SERVING. */
+const maxSlotsBehind = 64;
+
+/** Why a replica can have nothing decided now; empty when nothing stands in the way. */
+export function obstacleOf(
+  { leader, unreachable }: Pick<ReplicaState, "leader" | "unreachable">,
+  acceptors: readonly AcceptorMember[],
+  leaders: readonly Pick<PeerStatus, "id" | "connected" | "problem">[],
+): string {
+  const ids = acceptors.map(({ id }) => id);
+  const quorum = quorumProblem(ids, unreachable);
+  if (quorum !== "" || leader !== undefined) return quorum;
+  const connected = leaders.filter((link) => link.connected).map(({ id }) => id);
+  if (connected.length === 0)
+    return `no active leader known: ${leaders.map(({ id, problem }) => `${id}: ${problem}`).join("; ")}`;
+  return `no active leader known: none of ${connected.join(", ")} leads yet`;
+}
+
+/** How a replica lags; empty when it does not. */
+export function lagOf({ highestKnown, slotOut }: Pick<ReplicaState, "highestKnown" | "slotOut">): string {
+  const behind = highestKnown - slotOut + 1;
+  return behind > maxSlotsBehind
+    ? `${behind} slots behind: catching up from slot ${slotOut} to ${highestKnown}`
+    : "";
+}
+
+/** The replicated services as this replica has them, by name. */
+export function servicesOf({
+  offers,
+  versions: { all: versions },
+}: Engine["system"]): ServiceVersionStatus[] {
+  const names = new Set([...offers.map(({ service }) => service), ...versions.keys()]);
+  return [...names].sort().map((name) => {
+    const { oldest = 0, newest = 0 } = offers.find(({ service }) => service === name) ?? {};
+    return { name, inForce: versions.get(name) ?? 0, oldestOffered: oldest, newestOffered: newest };
+  });
+}
