@@ -10,7 +10,7 @@ export const name = "planted";
 export const promise = "disk, amnesia, blackout and storm each turn red on a fault planted in a copy";
 
 /** @typedef {Record<string, any>} Figures */
-/** @typedef {{ fault: string, script: string, parameters: string[], change: Parameters<typeof copyWithFault>[0], red: (figures: Figures) => unknown }} Plant */
+/** @typedef {{ fault: string, script: string, parameters: string[], changes: import("./support/copy.mjs").Change[], red: (figures: Figures) => unknown }} Plant */
 
 /** @type {Plant[]} */
 const plants = [
@@ -18,57 +18,73 @@ const plants = [
     fault: "votes leave although their commit failed",
     script: "disk",
     parameters: ["--only", "errors", "--syncs", "10"],
-    change: {
-      file: "packages/node/dist/driver.js",
-      sound: "this.#commits.length = 0;\n            this.#fatal(ExitCode.writeFailed, error);",
-      faulty:
-        "this.#committed(commit);\n            setTimeout(() => this.#fatal(ExitCode.writeFailed, error), 100);",
-    },
+    changes: [
+      {
+        file: "packages/node/dist/driver.js",
+        sound: "this.#commits.length = 0;\n            this.#fatal(ExitCode.writeFailed, error);",
+        faulty:
+          "this.#committed(commit);\n            setTimeout(() => this.#fatal(ExitCode.writeFailed, error), 100);",
+      },
+      {
+        // lmdb-js rejects a promise of its own as well, which would end the process at once.
+        file: "packages/node/dist/lifecycle.js",
+        sound: 'process.on("unhandledRejection", fail);',
+        faulty: 'process.on("unhandledRejection", () => {});',
+      },
+    ],
     red: (figures) => figures["fdatasync 10 of an acceptor fails"]?.violations.length > 0,
   },
   {
     fault: "votes of any store count",
     script: "amnesia",
     parameters: ["--seconds", "3"],
-    change: {
-      file: "packages/core/dist/quorum.js",
-      sound: "return this.#members.get(acceptor)?.store === store;",
-      faulty: "return this.#members.has(acceptor);",
-    },
+    changes: [
+      {
+        file: "packages/core/dist/quorum.js",
+        sound: "return this.#members.get(acceptor)?.store === store;",
+        faulty: "return this.#members.has(acceptor);",
+      },
+    ],
     red: (figures) => figures.newStore?.decidedMeanwhile > 0,
   },
   {
     fault: "nobody watches the count of starts",
     script: "amnesia",
     parameters: ["--seconds", "1"],
-    change: {
-      file: "packages/node/dist/leader-host.js",
-      sound: "if (starts < links.starts)",
-      faulty: "if (starts < 0)",
-    },
+    changes: [
+      {
+        file: "packages/node/dist/leader-host.js",
+        sound: "if (starts < links.starts)",
+        faulty: "if (starts < 0)",
+      },
+    ],
     red: (figures) => figures.oldCopy?.leadersThatNameIt === 0,
   },
   {
     fault: "commits are claimed a third of a second before they happen",
     script: "blackout",
     parameters: ["--rounds", "3"],
-    change: {
-      file: "packages/storage/dist/acceptor-store.js",
-      sound: "return this.#commits.commit();",
-      faulty:
-        "setTimeout(() => this.#commits.commit().catch(() => {}), 333);\n        return Promise.resolve();",
-    },
+    changes: [
+      {
+        file: "packages/storage/dist/acceptor-store.js",
+        sound: "return this.#commits.commit();",
+        faulty:
+          "setTimeout(() => this.#commits.commit().catch(() => {}), 333);\n        return Promise.resolve();",
+      },
+    ],
     red: (figures) => figures.lost > 0,
   },
   {
     fault: "a command decided twice is executed twice",
     script: "storm",
     parameters: ["--minutes", "0.5", "--seed", "1"],
-    change: {
-      file: "packages/state-machine/dist/engine.js",
-      sound: 'if (verdict.kind === "repeat")',
-      faulty: 'if (verdict.kind === "repeat" && verdict.answer.slot < 0)',
-    },
+    changes: [
+      {
+        file: "packages/state-machine/dist/engine.js",
+        sound: 'if (verdict.kind === "repeat")',
+        faulty: 'if (verdict.kind === "repeat" && verdict.answer.slot < 0)',
+      },
+    ],
     red: (figures) => figures.doubled > 0,
   },
 ];
@@ -82,8 +98,8 @@ export async function run({ parameters, progress }) {
   /** @type {Record<string, string>} */
   const figures = {};
   let holds = true;
-  for (const { fault, script, parameters: given, change, red } of chosen) {
-    const copy = copyWithFault(change);
+  for (const { fault, script, parameters: given, changes, red } of chosen) {
+    const copy = copyWithFault(...changes);
     try {
       const outcome = await runIn(copy.folder, script, given);
       const noticed = outcome.holds === false && Boolean(red(outcome.figures));

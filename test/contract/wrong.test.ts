@@ -28,7 +28,7 @@ afterEach(async () => {
 });
 
 function run(options: ContractOptions): Promise<ContractResult> {
-  return runContract({ destructive: true, patienceMs: 1_000, ...options });
+  return runContract({ destructive: true, ...options });
 }
 
 async function inFrontOf(address: string, rules: readonly Rule[]): Promise<string> {

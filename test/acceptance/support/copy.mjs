@@ -42,20 +42,24 @@ export function copyOfRepository() {
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
+/** A fault in one file below the root: what to replace in it. @typedef {{ file: string, sound: string, faulty: string }} Change */
+
 /**
- * A copy that has what was built here as well, with one fault planted in it: services start from it at once.
- * @param {{ file: string, sound: string, faulty: string }} fault `file` below the root, and what to replace in it
+ * A copy that has what was built here as well, with a fault planted in it: services start from it at once.
+ * @param {...Change} changes
  */
-export function copyWithFault({ file, sound, faulty }) {
+export function copyWithFault(...changes) {
   const copy = copyOfRepository();
   for (const parent of ["packages", "services"].flatMap(children)) {
     const built = path.join(root, parent, "dist");
     if (existsSync(built)) cpSync(built, path.join(copy.folder, parent, "dist"), { recursive: true });
   }
-  const planted = path.join(copy.folder, file);
-  const text = readFileSync(planted, "utf8");
-  if (!text.includes(sound)) throw new Error(`${file}: expected "${sound}" in it; is it built?`);
-  writeFileSync(planted, text.replace(sound, faulty));
+  for (const { file, sound, faulty } of changes) {
+    const planted = path.join(copy.folder, file);
+    const text = readFileSync(planted, "utf8");
+    if (!text.includes(sound)) throw new Error(`${file}: expected "${sound}" in it; is it built?`);
+    writeFileSync(planted, text.replace(sound, faulty));
+  }
   return copy;
 }
 
