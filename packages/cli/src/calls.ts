@@ -60,6 +60,15 @@ export async function switchVersion(
   return slot;
 }
 
+/** Bounds what services may store. Returns the slot that decided it. */
+export async function setQuota(address: string, bytes: number, withinMs: number): Promise<number> {
+  const options = { deadline: Date.now() + withinMs };
+  const { slot } = await withChannel(address, (client) =>
+    callUnary(client, replicaService.SetQuota, { bytes }, options),
+  );
+  return slot;
+}
+
 /** A query of a built-in service on one replica's own state: a stale read, for which it asks nobody. */
 export async function readStale(
   address: string,

@@ -4,6 +4,7 @@ import { demoCommand } from "./commands/demo.js";
 import { generateCommand } from "./commands/generate.js";
 import { kvCommand } from "./commands/kv.js";
 import { logCommand } from "./commands/log.js";
+import { quotaCommand } from "./commands/quota.js";
 import { serviceCommand } from "./commands/service.js";
 import { statusCommand } from "./commands/status.js";
 import { upCommand } from "./commands/up.js";
@@ -23,6 +24,7 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
       .command(generateCommand)
       .command(statusCommand)
       .command(serviceCommand)
+      .command(quotaCommand)
       .command(kvCommand)
       .command(logCommand)
       .command(demoCommand)

@@ -55,7 +55,16 @@ function leader(
 }
 
 function replica(id: string, slotOut = 12, changes: Partial<Answered> = {}): Answered {
-  const counts = { highestKnown: 11, queued: 0, outstanding: 0, durableSlot: 11, services: [], trimPoint: 0 };
+  const counts = {
+    highestKnown: 11,
+    queued: 0,
+    outstanding: 0,
+    durableSlot: 11,
+    services: [],
+    trimPoint: 0,
+    stateBytes: 0,
+    quotaBytes: 0,
+  };
   const state = { role: "replica", slotOut, ...counts, hash: "ab", leader: "l2", ballot } as const;
   return { ...common, role: "replica", id, address: `h:${id}`, state, ...changes };
 }

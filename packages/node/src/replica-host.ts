@@ -223,6 +223,8 @@ export class ReplicaHost implements Host {
       durableSlot: this.#options.store.durableSlot,
       services: servicesOf(this.#engine.system),
       trimPoint: this.#engine.system.reports.trimPoint,
+      stateBytes: this.#engine.stateBytes,
+      quotaBytes: this.#engine.system.quotaBytes,
     });
   }
 

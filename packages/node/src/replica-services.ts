@@ -1,6 +1,12 @@
 import * as grpc from "@grpc/grpc-js";
 import type { Command } from "@synod/core";
-import { type Answer, openedSession, openSessionMethod, switchVersionMethod } from "@synod/state-machine";
+import {
+  type Answer,
+  openedSession,
+  openSessionMethod,
+  setQuotaMethod,
+  switchVersionMethod,
+} from "@synod/state-machine";
 import type { DecidedLog } from "@synod/storage";
 import {
   decodeValue,
@@ -9,7 +15,7 @@ import {
   type OpenedSession,
   type Response,
   replicaService,
-  type SwitchedVersion,
+  type SetQuotaRequest,
   type SwitchVersionRequest,
 } from "@synod/wire";
 import { waitMs } from "./callers.js";
@@ -48,7 +54,10 @@ export class ReplicaServices {
       ExecuteStream: (call: ExecuteStreamCall) => this.#executeStream(call),
       Log: unary((call: UnaryCall<LogRequest>) => ({ response: this.#log(call.request) })),
       Snapshot: (call: SnapshotCall) => void this.#options.snapshots.serve(call),
-      SwitchVersion: unary((call: UnaryCall<SwitchVersionRequest>) => this.#switchVersion(call)),
+      SetQuota: unary((call: UnaryCall<SetQuotaRequest>) => this.#decide(call, setQuotaMethod, call.request)),
+      SwitchVersion: unary((call: UnaryCall<SwitchVersionRequest>) =>
+        this.#decide(call, switchVersionMethod, call.request),
+      ),
     });
   }
 
@@ -62,10 +71,13 @@ export class ReplicaServices {
     return { response: { clientId: openedSession(response) } };
   }
 
-  async #switchVersion(call: UnaryCall<SwitchVersionRequest>): Promise<{ response: SwitchedVersion }> {
-    const { service, version } = call.request;
-    const command = systemCommand(switchVersionMethod, { service, version });
-    const { slot } = await executeOne(this.#options.requests, call, command);
+  /** Has one of Synod's own commands decided that says something. */
+  async #decide(
+    call: UnaryCall<unknown>,
+    method: string,
+    said: SwitchVersionRequest | SetQuotaRequest,
+  ): Promise<{ response: { slot: number } }> {
+    const { slot } = await executeOne(this.#options.requests, call, systemCommand(method, said));
     return { response: { slot } };
   }
 

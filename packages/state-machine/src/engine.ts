@@ -29,6 +29,7 @@ import {
 } from "./layout.js";
 import { checkpointLimits, timeLimits } from "./limits.js";
 import type { BoundService, Rejection } from "./service.js";
+import { StoredBytes } from "./stored-bytes.js";
 import { System } from "./system.js";
 import { type Offer, systemCommandOf, systemService } from "./system-command.js";
 import { type ServiceSpace, serviceSpace } from "./transaction.js";
@@ -87,6 +88,7 @@ const nothingApplied: Applied = Object.freeze({
   logTimeMs: 0,
   checkpointRevision: 0,
   bytesSinceCheckpoint: 0,
+  stateBytes: 0,
   hash: new Uint8Array(32),
 });
 
@@ -104,6 +106,7 @@ export class Engine {
   #sessions!: SessionTable;
   #system!: System;
   #configurations!: Configurations;
+  #stored!: StoredBytes;
   readonly #slotHash = new SlotHash();
   #appliedSlot = 0;
   #revision = 0;
@@ -143,6 +146,7 @@ export class Engine {
     this.#revision = applied.revision;
     this.#checkpointRevision = applied.checkpointRevision;
     this.#bytesSinceCheckpoint = applied.bytesSinceCheckpoint;
+    this.#stored = new StoredBytes(state, applied.stateBytes);
     this.#hash = applied.hash;
     const known: RulingConfiguration[] = [];
     for (const [, value] of state.range(configurationRange)) known.push(decodeConfiguration(value));
@@ -198,6 +202,11 @@ export class Engine {
   /** Synod's own part of the state: versions of services, and reports of the replicas. */
   get system(): System {
     return this.#system;
+  }
+
+  /** Keys and values that services have stored. */
+  get stateBytes(): number {
+    return this.#stored.total;
   }
 
   /** Commands were executed since the last checkpoint. */
@@ -266,6 +275,7 @@ export class Engine {
         logTimeMs: this.#logTimeMs,
         checkpointRevision: this.#checkpointRevision,
         bytesSinceCheckpoint: this.#bytesSinceCheckpoint,
+        stateBytes: this.#stored.total,
         hash: this.#hash,
       }),
     );
@@ -336,9 +346,7 @@ export class Engine {
     this.#scheduled--;
     this.#revision++;
     const command = { clientId: "", sequence: 0, acknowledged: 0, service, method, request };
-    const outcome = this.#execute(command, slot, index);
-    this.#keep(outcome);
-    this.#hashAnswer(outcome);
+    this.#hashAnswer(this.#keep(this.#execute(command, slot, index)));
   }
 
   #perform(command: Command, slot: number, index: number): Answer {
@@ -367,8 +375,7 @@ export class Engine {
       return answered(command, verdict.answer, true);
     }
     this.#revision++;
-    const outcome = this.#execute(command, slot, index);
-    this.#keep(outcome);
+    const outcome = this.#keep(this.#execute(command, slot, index));
     const { status, message, response, details } = outcome;
     const answer: StoredAnswer =
       details === undefined
@@ -378,9 +385,12 @@ export class Engine {
     return answered(command, answer, false);
   }
 
-  #keep({ writes, scheduled }: Outcome): void {
-    for (const write of writes) this.#write(write);
-    this.#scheduled += scheduled;
+  /** What came of it, now that its writes are made: the outcome, or that it would be too much. */
+  #keep(outcome: Outcome): Outcome {
+    const admitted = this.#stored.admit(outcome, this.#system.quotaBytes);
+    for (const write of admitted.writes) this.#write(write);
+    this.#scheduled += admitted.scheduled;
+    return admitted;
   }
 
   #write({ key, value }: PendingWrite): void {

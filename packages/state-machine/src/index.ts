@@ -14,7 +14,7 @@ export { type Answer, type Decided, Engine, type EngineOptions } from "./engine.
 export type { HandlerError } from "./execution.js";
 export { NotDeterministic } from "./guard.js";
 export type { KeyKind, KeyPart } from "./key.js";
-export { checkpointLimits, commandLimits, timeLimits } from "./limits.js";
+export { checkpointLimits, commandLimits, defaultQuotaBytes, timeLimits } from "./limits.js";
 export {
   type Change,
   type Definition,
@@ -40,6 +40,7 @@ export {
   type Report,
   reportMethod,
   type ServiceVersion,
+  setQuotaMethod,
   switchVersionMethod,
   systemService,
 } from "./system-command.js";

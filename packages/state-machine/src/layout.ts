@@ -9,6 +9,7 @@ import type { Configuration, Member, RulingConfiguration } from "@synod/core";
  *   "h" slot                         this replica's own hash at a checkpoint (reports.ts)
  *   "o" replica                      the last report of a replica
  *   "p"                              the trim point
+ *   "q"                              how many bytes services may store
  *   "r" slot, replica                the hash that a replica reported for a slot
  *   "s" …                            sessions (core/src/session.ts)
  *   "t" service name, 0, key         what a service stored; no name holds a 0, so no service sees another's keys
@@ -18,16 +19,23 @@ import type { Configuration, Member, RulingConfiguration } from "@synod/core";
 export const appliedKey: Uint8Array = Buffer.from("a");
 export const sessionPrefix: Uint8Array = Buffer.from("s");
 export const trimPointKey: Uint8Array = Buffer.from("p");
+export const quotaKey: Uint8Array = Buffer.from("q");
 export const divergenceKey: Uint8Array = Buffer.from("x");
 const configurationPrefix = "c";
+const servicesPrefix = "t";
+
+/** Whether a key is one that a service stored. */
+export function isServiceKey(key: Uint8Array): boolean {
+  return key[0] === servicesPrefix.charCodeAt(0);
+}
 
 export function servicePrefix(service: string): Uint8Array {
-  return Buffer.from(`t${service}\0`);
+  return Buffer.from(`${servicesPrefix}${service}\0`);
 }
 
 /** Where a service's keys end. */
 export function serviceEnd(service: string): Uint8Array {
-  return Buffer.from(`t${service}\x01`);
+  return Buffer.from(`${servicesPrefix}${service}\x01`);
 }
 
 export interface Applied {
@@ -38,23 +46,33 @@ export interface Applied {
   readonly checkpointRevision: number;
   /** Bytes of the commands decided since. */
   readonly bytesSinceCheckpoint: number;
+  /** Keys and values that services have stored. */
+  readonly stateBytes: number;
   readonly hash: Uint8Array;
 }
 
-const appliedHeadBytes = 40;
+const appliedHeadBytes = 48;
+const hashBytes = 32;
 
 export function encodeApplied(applied: Applied): Uint8Array {
-  const { slot, revision, logTimeMs, checkpointRevision, bytesSinceCheckpoint, hash } = applied;
+  const { slot, revision, logTimeMs, checkpointRevision, bytesSinceCheckpoint, stateBytes, hash } = applied;
+  const numbers = [slot, revision, logTimeMs, checkpointRevision, bytesSinceCheckpoint, stateBytes];
   const bytes = Buffer.alloc(appliedHeadBytes + hash.length);
-  [slot, revision, logTimeMs, checkpointRevision, bytesSinceCheckpoint].forEach((number, index) => {
+  numbers.forEach((number, index) => {
     bytes.writeBigUInt64BE(BigInt(number), 8 * index);
   });
   bytes.set(hash, appliedHeadBytes);
   return bytes;
 }
 
+/** Throws when an earlier version of Synod wrote it, in which it was shorter. */
 export function decodeApplied(stored: Uint8Array): Applied {
   const bytes = Buffer.from(stored);
+  if (bytes.length !== appliedHeadBytes + hashBytes)
+    throw new Error(
+      `expected ${appliedHeadBytes + hashBytes} bytes on what was applied, found ${bytes.length}: another version of ` +
+        "Synod wrote this state; start that one, or start this replica anew in an empty directory",
+    );
   const number = (index: number) => Number(bytes.readBigUInt64BE(8 * index));
   return {
     slot: number(0),
@@ -62,6 +80,7 @@ export function decodeApplied(stored: Uint8Array): Applied {
     logTimeMs: number(2),
     checkpointRevision: number(3),
     bytesSinceCheckpoint: number(4),
+    stateBytes: number(5),
     hash: bytes.subarray(appliedHeadBytes),
   };
 }

@@ -20,6 +20,9 @@ export const installServiceMethod = "InstallService";
 /** Switches a service to another version that every replica offers (rule 26). */
 export const switchVersionMethod = "SwitchVersion";
 
+/** Sets how much services may store in all. */
+export const setQuotaMethod = "SetQuota";
+
 /** The versions of a service that a replica's build can run. */
 export interface Offer {
   readonly service: string;
@@ -44,10 +47,16 @@ export interface ServiceVersion {
   readonly version: number;
 }
 
+export interface Quota {
+  /** Of keys and values. */
+  readonly bytes: number;
+}
+
 export type SystemCommand =
   | { readonly kind: "open-session" | "advance-time" | "checkpoint" }
   | { readonly kind: "report"; readonly report: Report }
   | ({ readonly kind: "install" | "switch" } & ServiceVersion)
+  | ({ readonly kind: "quota" } & Quota)
   /** What no version of Synod known here proposes: it does nothing, on every replica alike. */
   | { readonly kind: "unknown"; readonly problem: string };
 
@@ -72,13 +81,18 @@ export function systemCommandOf(command: Command): SystemCommand | undefined {
         const kind = command.method === installServiceMethod ? "install" : "switch";
         return isServiceVersion(value) ? { kind, service: value.service, version: value.version } : undefined;
       });
+    case setQuotaMethod:
+      return said(command, (value) => {
+        const { bytes } = (value ?? {}) as Partial<Record<keyof Quota, unknown>>;
+        return isWhole(bytes) ? { kind: "quota", bytes } : undefined;
+      });
     default:
       return { kind: "unknown", problem: `there is no system command "${command.method.slice(0, 64)}"` };
   }
 }
 
 /** The request bytes of a command that says something. */
-export function encodeSaid(said: Report | ServiceVersion): Uint8Array {
+export function encodeSaid(said: Report | ServiceVersion | Quota): Uint8Array {
   return Buffer.from(JSON.stringify(said));
 }
 

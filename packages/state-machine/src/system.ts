@@ -1,5 +1,7 @@
 import { type Command, type Configuration, type OrderedMap, type SessionTable, Status } from "@synod/core";
 import type { Decided } from "./engine.js";
+import { quotaKey } from "./layout.js";
+import { defaultQuotaBytes } from "./limits.js";
 import { MemoryMap } from "./memory-map.js";
 import { Reports } from "./reports.js";
 import {
@@ -37,6 +39,7 @@ export interface SystemOptions {
 export class System {
   readonly versions: Versions;
   readonly reports: Reports;
+  #quotaBytes = defaultQuotaBytes;
   readonly #options: SystemOptions;
   #checkpointAsked = false;
 
@@ -44,6 +47,13 @@ export class System {
     this.#options = options;
     this.versions = new Versions(options.state, options.offers);
     this.reports = new Reports(options.state);
+    const quota = options.state.get(quotaKey);
+    if (quota !== undefined) this.#quotaBytes = Number(Buffer.from(quota).toString());
+  }
+
+  /** What services may store in all, in bytes of keys and values. */
+  get quotaBytes(): number {
+    return this.#quotaBytes;
   }
 
   /** What this replica's build can run. */
@@ -127,6 +137,10 @@ export class System {
             ?.replicas.map(({ id }) => id) ?? [];
         return { ...this.versions.switch(said, replicas, this.reports.latest), response: noBytes };
       }
+      case "quota":
+        this.#quotaBytes = said.bytes;
+        this.#options.state.put(quotaKey, Buffer.from(String(said.bytes)));
+        return done;
       case "unknown":
         return { status: Status.unimplemented, message: said.problem, response: noBytes };
     }

@@ -94,3 +94,30 @@ export const switchVersionResponse: Codec<SwitchedVersion> = codec(
     fromWire: (message, field) => ({ slot: check.slot(message?.slot, `${field}.slot`) }),
   },
 );
+
+/** Asks for another bound on what services may store. */
+export interface SetQuotaRequest {
+  /** Of keys and values. */
+  readonly bytes: number;
+}
+
+export const setQuotaRequest: Codec<SetQuotaRequest> = codec(
+  messageType<wire.SetQuotaRequest>("synod.v1.SetQuotaRequest"),
+  {
+    toWire: ({ bytes }) => ({ bytes: check.checked(bytes, "SetQuotaRequest.bytes") }),
+    fromWire: (message, field) => ({ bytes: check.integer(message?.bytes, `${field}.bytes`, 1) }),
+  },
+);
+
+/** Something was decided. */
+export interface DecidedIn {
+  readonly slot: number;
+}
+
+export const setQuotaResponse: Codec<DecidedIn> = codec(
+  messageType<wire.SetQuotaResponse>("synod.v1.SetQuotaResponse"),
+  {
+    toWire: ({ slot }) => ({ slot: check.checked(slot, "SetQuotaResponse.slot") }),
+    fromWire: (message, field) => ({ slot: check.slot(message?.slot, `${field}.slot`) }),
+  },
+);

@@ -54,6 +54,10 @@ export interface ReplicaRoleStatus {
   readonly services: readonly ServiceVersionStatus[];
   /** A majority of the replicas has everything up to this slot on disk. */
   readonly trimPoint: number;
+  /** Keys and values that the services have stored. */
+  readonly stateBytes: number;
+  /** How much that may be. */
+  readonly quotaBytes: number;
 }
 
 /** A replicated service as one replica has it. */
@@ -167,6 +171,8 @@ const replicaStatus: Mapping<ReplicaRoleStatus, wire.ReplicaRoleStatus> = {
     durableSlot: check.checked(message.durableSlot, "ReplicaRoleStatus.durable_slot"),
     services: message.services.map(serviceVersion.toWire),
     trimPoint: check.checked(message.trimPoint, "ReplicaRoleStatus.trim_point"),
+    stateBytes: check.checked(message.stateBytes, "ReplicaRoleStatus.state_bytes"),
+    quotaBytes: check.checked(message.quotaBytes, "ReplicaRoleStatus.quota_bytes"),
   }),
   fromWire: (message, field) => {
     const found = check.present(message, field);
@@ -182,6 +188,8 @@ const replicaStatus: Mapping<ReplicaRoleStatus, wire.ReplicaRoleStatus> = {
       durableSlot: check.integer(found.durableSlot, `${field}.durable_slot`),
       services: check.list(found.services, `${field}.services`, maxServices, serviceVersion.fromWire),
       trimPoint: check.integer(found.trimPoint, `${field}.trim_point`),
+      stateBytes: check.integer(found.stateBytes, `${field}.state_bytes`),
+      quotaBytes: check.integer(found.quotaBytes, `${field}.quota_bytes`),
     };
   },
 };

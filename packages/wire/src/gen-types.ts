@@ -45,6 +45,8 @@ export type { Responses } from "./gen/synod/v1/Responses.js";
 export type { Role } from "./gen/synod/v1/Role.js";
 export type { RulingConfiguration } from "./gen/synod/v1/RulingConfiguration.js";
 export type { ServiceVersionStatus } from "./gen/synod/v1/ServiceVersionStatus.js";
+export type { SetQuotaRequest } from "./gen/synod/v1/SetQuotaRequest.js";
+export type { SetQuotaResponse } from "./gen/synod/v1/SetQuotaResponse.js";
 export type { SnapshotPage } from "./gen/synod/v1/SnapshotPage.js";
 export type { SnapshotRequest } from "./gen/synod/v1/SnapshotRequest.js";
 export type { StatusRequest } from "./gen/synod/v1/StatusRequest.js";

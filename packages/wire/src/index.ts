@@ -30,6 +30,7 @@ export type {
   LogPage,
   LogRequest,
   OpenedSession,
+  SetQuotaRequest,
   SwitchedVersion,
   SwitchVersionRequest,
 } from "./codec-replica.js";

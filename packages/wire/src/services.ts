@@ -16,6 +16,8 @@ import {
   logResponse,
   openSessionRequest,
   openSessionResponse,
+  setQuotaRequest,
+  setQuotaResponse,
   switchVersionRequest,
   switchVersionResponse,
 } from "./codec-replica.js";
@@ -65,6 +67,7 @@ export const replicaService = {
   ExecuteStream: method("synod.v1.Replica", "ExecuteStream", requests, responses),
   Log: method("synod.v1.Replica", "Log", logRequest, logResponse),
   Snapshot: method("synod.v1.Replica", "Snapshot", snapshotRequest, snapshotPage),
+  SetQuota: method("synod.v1.Replica", "SetQuota", setQuotaRequest, setQuotaResponse),
   SwitchVersion: method("synod.v1.Replica", "SwitchVersion", switchVersionRequest, switchVersionResponse),
 };
 

@@ -124,6 +124,8 @@ describe("every message comes back as it was sent", () => {
         durableSlot: 3,
         services: [{ name: "bank.v1.Ledger", inForce: 0, oldestOffered: 1, newestOffered: 2 }],
         trimPoint: 2,
+        stateBytes: 100,
+        quotaBytes: 1 << 30,
       },
     ];
     for (const state of states) {

@@ -3,10 +3,10 @@ import { askStatus, switchVersion } from "../calls.js";
 import { Failure, reasonOf } from "../failure.js";
 import { presentServices, type ReplicaServices } from "../status/services.js";
 import { replicaAddresses } from "../targets.js";
+import { decidedBy, decideWithinMs } from "./decide.js";
 import { requireWhole, withReplicas } from "./options.js";
 
 const answerWithinMs = 1_000;
-const switchWithinMs = 10_000;
 
 interface Target {
   replica: string[];
@@ -32,19 +32,10 @@ async function gatherServices(addresses: readonly string[]): Promise<ReplicaServ
   throw new Failure(["no replica answers:", ...troubles].join("\n"));
 }
 
-/** Any replica will do; what the first that can decide it says counts. */
-async function switchTo(addresses: readonly string[], service: string, version: number): Promise<number> {
-  const troubles: string[] = [];
-  for (const address of addresses) {
-    try {
-      return await switchVersion(address, service, version, switchWithinMs);
-    } catch (error) {
-      const reason = reasonOf(error);
-      if (/^(FAILED_PRECONDITION|INVALID_ARGUMENT)/.test(reason)) throw new Failure(reason);
-      troubles.push(`  ${address}: ${reason}`);
-    }
-  }
-  throw new Failure(["nothing was switched, as far as is known:", ...troubles].join("\n"));
+function switchTo(replica: readonly string[], service: string, version: number): Promise<number> {
+  return decidedBy(replicaAddresses(replica), (address) =>
+    switchVersion(address, service, version, decideWithinMs),
+  );
 }
 
 const listCommand: CommandModule<object, Target> = {
@@ -63,7 +54,7 @@ const switchCommand: CommandModule<object, Switch> = {
   builder: (yargs) => withVersion(withService(withReplicas(yargs))),
   handler: async ({ replica, service, version }) => {
     const wanted = requireWhole("version", version, 1);
-    const slot = await switchTo(replicaAddresses(replica), service, wanted);
+    const slot = await switchTo(replica, service, wanted);
     process.stdout.write(`version ${wanted} of ${service} is in force after slot ${slot}\n`);
   },
 };
@@ -73,7 +64,7 @@ const retireCommand: CommandModule<object, Target & { service: string }> = {
   describe: "takes a service out of use, so that replicas may go on without its module; its rows stay",
   builder: (yargs) => withService(withReplicas(yargs)),
   handler: async ({ replica, service }) => {
-    const slot = await switchTo(replicaAddresses(replica), service, 0);
+    const slot = await switchTo(replica, service, 0);
     process.stdout.write(`${service} is out of use after slot ${slot}\n`);
   },
 };

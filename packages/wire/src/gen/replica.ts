@@ -40,6 +40,8 @@ import type { Requests as _synod_v1_Requests, Requests__Output as _synod_v1_Requ
 import type { Response as _synod_v1_Response, Response__Output as _synod_v1_Response__Output } from './synod/v1/Response.js';
 import type { Responses as _synod_v1_Responses, Responses__Output as _synod_v1_Responses__Output } from './synod/v1/Responses.js';
 import type { RulingConfiguration as _synod_v1_RulingConfiguration, RulingConfiguration__Output as _synod_v1_RulingConfiguration__Output } from './synod/v1/RulingConfiguration.js';
+import type { SetQuotaRequest as _synod_v1_SetQuotaRequest, SetQuotaRequest__Output as _synod_v1_SetQuotaRequest__Output } from './synod/v1/SetQuotaRequest.js';
+import type { SetQuotaResponse as _synod_v1_SetQuotaResponse, SetQuotaResponse__Output as _synod_v1_SetQuotaResponse__Output } from './synod/v1/SetQuotaResponse.js';
 import type { SnapshotEntry as _synod_v1_SnapshotEntry, SnapshotEntry__Output as _synod_v1_SnapshotEntry__Output } from './synod/v1/SnapshotEntry.js';
 import type { SnapshotPage as _synod_v1_SnapshotPage, SnapshotPage__Output as _synod_v1_SnapshotPage__Output } from './synod/v1/SnapshotPage.js';
 import type { SnapshotRequest as _synod_v1_SnapshotRequest, SnapshotRequest__Output as _synod_v1_SnapshotRequest__Output } from './synod/v1/SnapshotRequest.js';
@@ -96,6 +98,8 @@ export interface ProtoGrpcType {
       Responses: MessageTypeDefinition<_synod_v1_Responses, _synod_v1_Responses__Output>
       Role: EnumTypeDefinition
       RulingConfiguration: MessageTypeDefinition<_synod_v1_RulingConfiguration, _synod_v1_RulingConfiguration__Output>
+      SetQuotaRequest: MessageTypeDefinition<_synod_v1_SetQuotaRequest, _synod_v1_SetQuotaRequest__Output>
+      SetQuotaResponse: MessageTypeDefinition<_synod_v1_SetQuotaResponse, _synod_v1_SetQuotaResponse__Output>
       SnapshotEntry: MessageTypeDefinition<_synod_v1_SnapshotEntry, _synod_v1_SnapshotEntry__Output>
       SnapshotPage: MessageTypeDefinition<_synod_v1_SnapshotPage, _synod_v1_SnapshotPage__Output>
       SnapshotRequest: MessageTypeDefinition<_synod_v1_SnapshotRequest, _synod_v1_SnapshotRequest__Output>

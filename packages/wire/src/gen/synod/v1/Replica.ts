@@ -11,6 +11,8 @@ import type { Request as _synod_v1_Request, Request__Output as _synod_v1_Request
 import type { Requests as _synod_v1_Requests, Requests__Output as _synod_v1_Requests__Output } from '../../synod/v1/Requests.js';
 import type { Response as _synod_v1_Response, Response__Output as _synod_v1_Response__Output } from '../../synod/v1/Response.js';
 import type { Responses as _synod_v1_Responses, Responses__Output as _synod_v1_Responses__Output } from '../../synod/v1/Responses.js';
+import type { SetQuotaRequest as _synod_v1_SetQuotaRequest, SetQuotaRequest__Output as _synod_v1_SetQuotaRequest__Output } from '../../synod/v1/SetQuotaRequest.js';
+import type { SetQuotaResponse as _synod_v1_SetQuotaResponse, SetQuotaResponse__Output as _synod_v1_SetQuotaResponse__Output } from '../../synod/v1/SetQuotaResponse.js';
 import type { SnapshotPage as _synod_v1_SnapshotPage, SnapshotPage__Output as _synod_v1_SnapshotPage__Output } from '../../synod/v1/SnapshotPage.js';
 import type { SnapshotRequest as _synod_v1_SnapshotRequest, SnapshotRequest__Output as _synod_v1_SnapshotRequest__Output } from '../../synod/v1/SnapshotRequest.js';
 import type { SwitchVersionRequest as _synod_v1_SwitchVersionRequest, SwitchVersionRequest__Output as _synod_v1_SwitchVersionRequest__Output } from '../../synod/v1/SwitchVersionRequest.js';
@@ -49,6 +51,15 @@ export interface ReplicaClient extends grpc.Client {
   openSession(argument: _synod_v1_OpenSessionRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_synod_v1_OpenSessionResponse__Output>): grpc.ClientUnaryCall;
   openSession(argument: _synod_v1_OpenSessionRequest, callback: grpc.requestCallback<_synod_v1_OpenSessionResponse__Output>): grpc.ClientUnaryCall;
   
+  SetQuota(argument: _synod_v1_SetQuotaRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_synod_v1_SetQuotaResponse__Output>): grpc.ClientUnaryCall;
+  SetQuota(argument: _synod_v1_SetQuotaRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_synod_v1_SetQuotaResponse__Output>): grpc.ClientUnaryCall;
+  SetQuota(argument: _synod_v1_SetQuotaRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_synod_v1_SetQuotaResponse__Output>): grpc.ClientUnaryCall;
+  SetQuota(argument: _synod_v1_SetQuotaRequest, callback: grpc.requestCallback<_synod_v1_SetQuotaResponse__Output>): grpc.ClientUnaryCall;
+  setQuota(argument: _synod_v1_SetQuotaRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_synod_v1_SetQuotaResponse__Output>): grpc.ClientUnaryCall;
+  setQuota(argument: _synod_v1_SetQuotaRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_synod_v1_SetQuotaResponse__Output>): grpc.ClientUnaryCall;
+  setQuota(argument: _synod_v1_SetQuotaRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_synod_v1_SetQuotaResponse__Output>): grpc.ClientUnaryCall;
+  setQuota(argument: _synod_v1_SetQuotaRequest, callback: grpc.requestCallback<_synod_v1_SetQuotaResponse__Output>): grpc.ClientUnaryCall;
+  
   Snapshot(argument: _synod_v1_SnapshotRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_synod_v1_SnapshotPage__Output>;
   Snapshot(argument: _synod_v1_SnapshotRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_synod_v1_SnapshotPage__Output>;
   snapshot(argument: _synod_v1_SnapshotRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_synod_v1_SnapshotPage__Output>;
@@ -74,6 +85,8 @@ export interface ReplicaHandlers extends grpc.UntypedServiceImplementation {
   
   OpenSession: grpc.handleUnaryCall<_synod_v1_OpenSessionRequest__Output, _synod_v1_OpenSessionResponse>;
   
+  SetQuota: grpc.handleUnaryCall<_synod_v1_SetQuotaRequest__Output, _synod_v1_SetQuotaResponse>;
+  
   Snapshot: grpc.handleServerStreamingCall<_synod_v1_SnapshotRequest__Output, _synod_v1_SnapshotPage>;
   
   SwitchVersion: grpc.handleUnaryCall<_synod_v1_SwitchVersionRequest__Output, _synod_v1_SwitchVersionResponse>;
@@ -85,6 +98,7 @@ export interface ReplicaDefinition extends grpc.ServiceDefinition {
   ExecuteStream: MethodDefinition<_synod_v1_Requests, _synod_v1_Responses, _synod_v1_Requests__Output, _synod_v1_Responses__Output>
   Log: MethodDefinition<_synod_v1_LogRequest, _synod_v1_LogResponse, _synod_v1_LogRequest__Output, _synod_v1_LogResponse__Output>
   OpenSession: MethodDefinition<_synod_v1_OpenSessionRequest, _synod_v1_OpenSessionResponse, _synod_v1_OpenSessionRequest__Output, _synod_v1_OpenSessionResponse__Output>
+  SetQuota: MethodDefinition<_synod_v1_SetQuotaRequest, _synod_v1_SetQuotaResponse, _synod_v1_SetQuotaRequest__Output, _synod_v1_SetQuotaResponse__Output>
   Snapshot: MethodDefinition<_synod_v1_SnapshotRequest, _synod_v1_SnapshotPage, _synod_v1_SnapshotRequest__Output, _synod_v1_SnapshotPage__Output>
   SwitchVersion: MethodDefinition<_synod_v1_SwitchVersionRequest, _synod_v1_SwitchVersionResponse, _synod_v1_SwitchVersionRequest__Output, _synod_v1_SwitchVersionResponse__Output>
 }

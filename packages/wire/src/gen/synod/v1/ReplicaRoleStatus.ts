@@ -16,6 +16,8 @@ export interface ReplicaRoleStatus {
   'durableSlot'?: (number | string | Long);
   'services'?: (_synod_v1_ServiceVersionStatus)[];
   'trimPoint'?: (number | string | Long);
+  'stateBytes'?: (number | string | Long);
+  'quotaBytes'?: (number | string | Long);
 }
 
 export interface ReplicaRoleStatus__Output {
@@ -29,4 +31,6 @@ export interface ReplicaRoleStatus__Output {
   'durableSlot': (string);
   'services': (_synod_v1_ServiceVersionStatus__Output)[];
   'trimPoint': (string);
+  'stateBytes': (string);
+  'quotaBytes': (string);
 }

@@ -1,0 +1,89 @@
+import { Status } from "@synod/core";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { defaultQuotaBytes, encodeSaid, setQuotaMethod, systemService } from "../src/index.js";
+import { World } from "./support.js";
+
+const kv = "synod.kv.v1.KeyValue";
+
+function setQuota(world: World, bytes: number): void {
+  const command = { clientId: "nonce", sequence: 1, acknowledged: 0, service: systemService };
+  const [answer] = world.batch([{ ...command, method: setQuotaMethod, request: encodeSaid({ bytes }) }]);
+  expect(answer?.status).toBe(Status.ok);
+}
+
+/** What the tables really hold. */
+function stored(world: World): number {
+  let bytes = 0;
+  for (const [key, value] of world.map.range({ from: Buffer.from("t"), until: Buffer.from("u") }))
+    bytes += key.length + value.length;
+  return bytes;
+}
+
+const value = (length: number) => Buffer.alloc(length, 1);
+
+describe("the quota of the state", () => {
+  it("is large until another is decided, and both are there after a restart", () => {
+    const world = new World();
+    expect(world.engine.system.quotaBytes).toBe(defaultQuotaBytes);
+    world.kv("Put", { key: "k", value: value(100) });
+    setQuota(world, 5_000);
+    const restarted = world.engineOver(world.map);
+    expect(restarted.system.quotaBytes).toBe(5_000);
+    expect(restarted.stateBytes).toBe(stored(world));
+  });
+
+  it("refuses growth beyond it, and nothing else; deleting clears it", () => {
+    const world = new World();
+    setQuota(world, 1_000);
+    world.kv("Put", { key: "a", value: value(600) });
+    const refused = world.kv("Put", { key: "b", value: value(600) });
+    expect(refused).toMatchObject({ status: Status.resourceExhausted });
+    expect(refused.message).toMatch(
+      /stored \d+ bytes of at most 1000, and this would add \d+; delete something/,
+    );
+    expect(world.kv("Put", { key: "a", value: value(500) }).status).toBeUndefined();
+    expect(world.kv("Append", { key: "a", value: value(700) })).toMatchObject({
+      status: Status.resourceExhausted,
+    });
+    expect(world.kv("Get", { key: "a" }).value).toHaveLength(500);
+    world.kv("Delete", { key: "a" });
+    expect(world.kv("Put", { key: "b", value: value(600) }).status).toBeUndefined();
+  });
+
+  it("may be set below what is stored: what is there stays, and may shrink", () => {
+    const world = new World();
+    world.kv("Put", { key: "a", value: value(600) });
+    setQuota(world, 10);
+    expect(world.kv("Put", { key: "a", value: value(600) }).status).toBeUndefined();
+    expect(world.kv("Put", { key: "a", value: value(601) })).toMatchObject({
+      status: Status.resourceExhausted,
+    });
+    expect(world.kv("Put", { key: "a", value: value(100) }).status).toBeUndefined();
+    setQuota(world, 10_000);
+    expect(world.kv("Put", { key: "a", value: value(700) }).status).toBeUndefined();
+  });
+
+  it("counts exactly what the tables hold, whatever is done", () => {
+    const key = fc.constantFrom("a", "b", "c");
+    const step = fc.oneof(
+      fc.record({ method: fc.constantFrom("Put", "Append"), key, length: fc.nat(300) }),
+      fc.record({ method: fc.constant("Delete"), key, length: fc.constant(0) }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+        const world = new World();
+        setQuota(world, 900);
+        for (const { method, key: name, length } of steps) {
+          const before = stored(world);
+          const request = method === "Delete" ? { key: name } : { key: name, value: value(length) };
+          const { status } = world.call(kv, method, request);
+          expect(world.engine.stateBytes).toBe(stored(world));
+          if (status === Status.resourceExhausted) expect(stored(world)).toBe(before);
+          else if (stored(world) > before) expect(stored(world)).toBeLessThanOrEqual(900);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
