@@ -1,6 +1,6 @@
 // For scripts and tests: a local cluster as `synod up` starts it, and the demo's comparison.
 
-export { askStatus, readLog } from "./calls.js";
+export { askStatus, readLog, switchVersion } from "./calls.js";
 export { Child, type Ending } from "./cluster/child.js";
 export { type ClusterEvents, LocalCluster } from "./cluster/local-cluster.js";
 export { type Counts, type Plan, type PlannedMember, planCluster, type RoleName } from "./cluster/plan.js";
