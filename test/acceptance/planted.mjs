@@ -75,10 +75,15 @@ const plants = [
     red: (figures) => figures.lost > 0,
   },
   {
-    fault: "a command decided twice is executed twice",
+    fault: "a command that is sent again is executed again",
     script: "storm",
     parameters: ["--minutes", "0.5", "--seed", "1"],
     changes: [
+      {
+        file: "packages/state-machine/dist/engine.js",
+        sound: 'return verdict.kind === "repeat" ? answered',
+        faulty: 'return verdict.kind === "never" ? answered',
+      },
       {
         file: "packages/state-machine/dist/engine.js",
         sound: 'if (verdict.kind === "repeat")',
