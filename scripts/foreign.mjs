@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 const python = "/usr/bin/python3";
 
 /** Whether strace is there, and may trace: in some containers it may not. */
-export function canTrace() {
+function canTrace() {
   return spawnSync("strace", ["-qq", "-o", "/dev/null", "true"]).status === 0;
 }
 

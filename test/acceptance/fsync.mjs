@@ -70,8 +70,9 @@ async function traced(commands, leaders, folder) {
   let load;
   try {
     await processes.ready();
-    load = new Load(processes.replicas);
-    const asking = Promise.all(Array.from({ length: askers }, () => ask(processes, load)));
+    const started = new Load(processes.replicas);
+    load = started;
+    const asking = Promise.all(Array.from({ length: askers }, () => ask(processes, started)));
     for (let round = 0; round < leaders; round++) {
       await load.more(commands / (leaders + 1), 120_000);
       await until("an active leader", async () => {

@@ -4,10 +4,10 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { canTrace } from "../../../scripts/foreign.mjs";
 
 const probes = {
-  strace: canTrace,
+  /** Installed and allowed; scripts/foreign.mjs asks the same, and cannot be imported from a package. */
+  strace: () => spawnSync("strace", ["-qq", "-o", "/dev/null", "true"]).status === 0,
   tmpfs: () => {
     if (process.getuid?.() !== 0) return false;
     const folder = mkdtempSync(path.join(tmpdir(), "synod-probe-"));
