@@ -71,14 +71,25 @@ const plants = [
         faulty:
           "setTimeout(() => this.#commits.commit().catch(() => {}), 333);\n        return Promise.resolve();",
       },
+      {
+        // Not wrong by itself: slow replicas, so that what was acknowledged last is at the acceptors alone.
+        file: "packages/storage/dist/replica-store.js",
+        sound: "const { flushEveryMs = 50 }",
+        faulty: "const { flushEveryMs = 5_000 }",
+      },
     ],
     red: (figures) => figures.lost > 0,
   },
   {
-    fault: "a command decided twice is executed twice",
+    fault: "a command that is sent again is executed again",
     script: "storm",
     parameters: ["--minutes", "0.5", "--seed", "1"],
     changes: [
+      {
+        file: "packages/state-machine/dist/engine.js",
+        sound: 'return verdict.kind === "repeat" ? answered',
+        faulty: 'return verdict.kind === "never" ? answered',
+      },
       {
         file: "packages/state-machine/dist/engine.js",
         sound: 'if (verdict.kind === "repeat")',
