@@ -4,14 +4,6 @@ import { spawnSync } from "node:child_process";
 
 const python = "/usr/bin/python3";
 
-/** What to preload so that a process sees another wall clock, as libfaketime's own program does; undefined without it. */
-export function faketimeLibrary() {
-  const { status, stdout } = spawnSync("faketime", ["-f", "+0s", "printenv", "LD_PRELOAD"], {
-    encoding: "utf8",
-  });
-  return status === 0 ? stdout.trim() : undefined;
-}
-
 /** @returns {{ file: string, why: string }[]} */
 export function leftOut() {
   if (process.env.CI) return [];
@@ -21,7 +13,7 @@ export function leftOut() {
       file: "test/contract/python.test.ts",
       why: `${python} cannot import grpc: apt-get install python3-grpcio python3-protobuf`,
     });
-  if (faketimeLibrary() === undefined)
+  if (spawnSync("faketime", ["--version"]).status !== 0)
     missing.push({ file: "test/e2e/clocks.test.ts", why: "there is no faketime: apt-get install faketime" });
   return missing;
 }

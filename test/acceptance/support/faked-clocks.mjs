@@ -1,5 +1,6 @@
 // Members whose wall clock can be set while they run, by libfaketime: each looks into a file of its own whenever it asks
 // for the time of day. Their monotonic clocks stay as they are.
+import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { until } from "./processes.mjs";
@@ -10,6 +11,13 @@ import { until } from "./processes.mjs";
 const nearMs = 60_000;
 /** Longer than what a member notes as a stall of its own, and too short to be suspected for. */
 const stallMs = 250;
+
+/** What to preload so that a process sees another wall clock, as libfaketime's own program does; undefined without it. */
+export function faketimeLibrary() {
+  const options = { encoding: /** @type {const} */ ("utf8") };
+  const { status, stdout } = spawnSync("faketime", ["-f", "+0s", "printenv", "LD_PRELOAD"], options);
+  return status === 0 ? stdout.trim() : undefined;
+}
 
 export class FakedClocks {
   #processes;

@@ -1,8 +1,7 @@
 // Locks while wall clocks jump an hour either way and processes stand still for longer than a lock lives: a holder that
 // renews keeps its lock throughout, and one that does not loses it, but never early.
-import { faketimeLibrary } from "../../../scripts/foreign.mjs";
 import { readDecidedLog } from "./decided-log.mjs";
-import { FakedClocks } from "./faked-clocks.mjs";
+import { FakedClocks, faketimeLibrary } from "./faked-clocks.mjs";
 import { equalReplicas } from "./load.mjs";
 import { LockCaller, nowMs } from "./lock-caller.mjs";
 import { judge } from "./lock-verdict.mjs";
