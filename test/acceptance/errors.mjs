@@ -13,6 +13,8 @@ export const promise =
  *   replicas' logs say more than the answer, once each */
 /** @typedef {{ cluster: FaultyCluster, tally: Tally, progress: (line: string) => void }} Stage */
 
+/** Rows of good commands begin here; what `fill` wrote lies below. */
+const firstGoodRow = 30_000;
 const failedPrecondition = 9;
 const resourceExhausted = 8;
 const internal = 13;
@@ -179,7 +181,7 @@ function inTheLogs(cluster, tally, what, slot, replicas) {
 /** A command that is right succeeds, and every replica says so. @param {FaultyCluster} cluster @param {Tally} tally
  *  @param {import("./support/faulty-cluster.mjs").Numbered} numbered */
 async function goesOn(cluster, tally, numbered) {
-  const request = { from: String(20_000 + numbered.sequence), rows: 1 };
+  const request = { from: String(firstGoodRow + numbered.sequence), rows: 1 };
   const answers = await Promise.all(
     cluster.replicas.map((id) => cluster.execute(id, "Fill", request, numbered)),
   );
@@ -189,7 +191,7 @@ async function goesOn(cluster, tally, numbered) {
 
 /** A stale read at each replica; their answers are the same. @param {FaultyCluster} cluster @param {Tally} tally */
 async function counts(cluster, tally) {
-  const found = await Promise.all(cluster.replicas.map((id) => cluster.count(id)));
+  const found = await Promise.all(cluster.replicas.map((id) => cluster.count(id, firstGoodRow)));
   tally.expect(new Set(found).size === 1, () => `the replicas hold ${found.join(", ")}`);
   return found[0] ?? "";
 }

@@ -123,9 +123,10 @@ export class FaultyCluster {
     return { code, message, details: text(details), response: text(response), slot };
   }
 
-  /** What a replica's tables hold, asking nobody else. @param {string} replica */
-  async count(replica) {
-    const { response } = await this.call(replica, "Count", {}, { [metadataKeys.read]: "stale" });
+  /** What a replica's tables hold, rows from a key on, asking nobody else. @param {string} replica @param {number} from */
+  async count(replica, from) {
+    const stale = { [metadataKeys.read]: "stale" };
+    const { response } = await this.call(replica, "Count", { from: String(from) }, stale);
     return JSON.stringify(this.#method("Count").decodeResponse(Buffer.from(response, "base64")));
   }
 
