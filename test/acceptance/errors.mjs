@@ -17,6 +17,8 @@ export const promise =
 /** @type {import("./support/service-cluster.mjs").OwnService} */
 const faultyService = { name: "faults.v1.Faults", folder: "faults", module: "service.mjs" };
 
+/** Rows of good commands begin here; what `fill` wrote lies below. */
+const firstGoodRow = 30_000;
 const failedPrecondition = 9;
 const resourceExhausted = 8;
 const internal = 13;
@@ -190,7 +192,7 @@ function inTheLogs(cluster, tally, what, slot, replicas) {
 /** A command that is right succeeds, and every replica says so. @param {ServiceCluster} cluster @param {Tally} tally
  *  @param {import("./support/service-cluster.mjs").Numbered} numbered */
 async function goesOn(cluster, tally, numbered) {
-  const request = { from: String(20_000 + numbered.sequence), rows: 1 };
+  const request = { from: String(firstGoodRow + numbered.sequence), rows: 1 };
   const answers = await Promise.all(
     cluster.replicas.map((id) => cluster.execute(id, "Fill", request, numbered)),
   );
@@ -200,7 +202,7 @@ async function goesOn(cluster, tally, numbered) {
 
 /** A stale read at each replica; their answers are the same. @param {ServiceCluster} cluster @param {Tally} tally */
 async function counts(cluster, tally) {
-  const found = await Promise.all(cluster.replicas.map((id) => cluster.count(id)));
+  const found = await Promise.all(cluster.replicas.map((id) => cluster.count(id, firstGoodRow)));
   tally.expect(new Set(found).size === 1, () => `the replicas hold ${found.join(", ")}`);
   return found[0] ?? "";
 }

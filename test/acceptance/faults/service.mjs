@@ -94,9 +94,10 @@ export default faults.define({
   },
   queries: {
     Look: breaking(reads),
-    Count(/** @type {any} */ tx) {
-      const count = (/** @type {any} */ table) => [...tx.range(table, { limit: 50_000 })].length;
-      return { rows: count(rows), broken: count(broken) };
+    Count(/** @type {any} */ tx, /** @type {any} */ { from }) {
+      const count = (/** @type {any} */ table, /** @type {object} */ options) =>
+        [...tx.range(table, { ...options, limit: 50_000 })].length;
+      return { rows: count(rows, { from: [BigInt(from)] }), broken: count(broken, {}) };
     },
   },
 });

@@ -51,7 +51,7 @@ export async function anotherBuild(service, progress) {
     const log = readFileSync(processes.member("r2").log, "utf8");
     expect(log.includes("diverged: at slot"), "the log of r2 does not say so");
     for (const id of ["r1", "r3", "r1"]) expect((await fill(id)).code === 0, `a command at ${id} failed`);
-    expect((await cluster.count("r1")) === (await cluster.count("r3")), "r1 and r3 differ");
+    expect((await cluster.count("r1", 0)) === (await cluster.count("r3", 0)), "r1 and r3 differ");
     await comesBack(cluster, expect);
     return { problems, figures: { noticedMs, said } };
   } finally {

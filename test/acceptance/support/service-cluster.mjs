@@ -139,9 +139,10 @@ export class ServiceCluster {
     return { code, message, details: text(details), response: text(response), slot };
   }
 
-  /** What a replica's tables hold, asking nobody else. @param {string} replica */
-  async count(replica) {
-    const answer = await this.call(replica, "Count", {}, { [metadataKeys.read]: "stale" });
+  /** What a replica's tables hold, rows from a key on, asking nobody else. @param {string} replica @param {number} from */
+  async count(replica, from) {
+    const stale = { [metadataKeys.read]: "stale" };
+    const answer = await this.call(replica, "Count", { from: String(from) }, stale);
     return JSON.stringify(this.decoded("Count", answer));
   }
 
