@@ -30,6 +30,7 @@ const aPromise = /^faults\.v1\.Faults\/\w+ returned a promise; expected a handle
 const faults = [
   { how: "declared", code: failedPrecondition, says: /^refused, as it was asked to be$/ },
   { how: "declared without words", code: failedPrecondition, says: /^Refused$/ },
+  { how: "declared, promises let go of", code: failedPrecondition, says: /^Refused$/ },
   { how: "detail too long", code: resourceExhausted, says: /detail of a failure has \d+ bytes/ },
   ...[
     ...["undeclared", "undeclared text", "error of no declared name", "clock of the process"],

@@ -16,7 +16,7 @@ export { type RunningService, runService, type ServiceContext } from "./lifecycl
 export { createLogger, type Logger, type LogOptions } from "./log.js";
 export { ConfigurationError } from "./problem.js";
 export { ReplicaHost, type ReplicaHostOptions } from "./replica-host.js";
-export { loadServiceModules, type ServiceModule } from "./service-modules.js";
+export { loadServiceModules, type ServiceModule, thrownByService } from "./service-modules.js";
 export {
   type CommandLine,
   type Given,
