@@ -13,7 +13,7 @@ const pageBytes = 512 << 10;
 /** A snapshot that nobody reads any more is kept for so long, for whoever wants to go on with it. */
 const keptMs = 30_000;
 /** lmdb's file grows while one is open, so none is for longer. */
-const longestMs = 10 * 60_000;
+const longestMs = 60 * 60_000;
 /** A reader that takes nothing for so long is given up. */
 const drainMs = 20_000;
 
@@ -156,10 +156,17 @@ export class SnapshotSender {
 
 /** Lets the event loop do other things after each page, and waits for a slow reader. */
 async function written(call: SnapshotCall, page: SnapshotPage): Promise<void> {
-  if (call.write(page)) await nextTurn();
-  else
-    await Promise.race([
-      once(call, "drain", { signal: AbortSignal.timeout(drainMs) }),
-      once(call, "cancelled"),
-    ]);
+  if (call.write(page)) {
+    await nextTurn();
+    return;
+  }
+  const waited = new AbortController();
+  const signal = AbortSignal.any([waited.signal, AbortSignal.timeout(drainMs)]);
+  try {
+    await Promise.race([once(call, "drain", { signal }), once(call, "cancelled", { signal })]);
+  } catch {
+    throw new CallError(grpc.status.DEADLINE_EXCEEDED, `the reader took nothing for ${drainMs} ms`);
+  } finally {
+    waited.abort();
+  }
 }

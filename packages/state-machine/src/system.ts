@@ -9,6 +9,7 @@ import {
   encodeSaid,
   installServiceMethod,
   type Offer,
+  type Report,
   type ServiceVersion,
   type SystemCommand,
   systemCommandOf,
@@ -61,11 +62,25 @@ export class System {
     return this.#options.offers;
   }
 
+  /** What the members have said. */
+  get #reported(): readonly Report[] {
+    return this.#replicas.flatMap((id) => this.reports.latest.get(id) ?? []);
+  }
+
+  get #replicas(): readonly string[] {
+    return (
+      this.#options
+        .configurations()
+        .at(-1)
+        ?.replicas.map(({ id }) => id) ?? []
+    );
+  }
+
   /** What applying a slot would need and this replica does not have (rule 26): it must not be applied then. */
   lackingFor(decided: Decided): Lacking | undefined {
     const commands = decided.kind === "batch" ? decided.commands : [];
     for (const said of installations(commands)) {
-      const lacking = this.versions.lackingAfter(said, this.reports.latest);
+      const lacking = this.versions.lackingAfter(said, this.#reported);
       if (lacking !== undefined) return lacking;
     }
     return this.versions.lacking;
@@ -113,7 +128,7 @@ export class System {
 
   /** Before the commands of a batch, wherever they stand in it: installs what it brings. */
   begin(commands: readonly Command[]): void {
-    for (const said of installations(commands)) this.versions.install(said, this.reports.latest);
+    for (const said of installations(commands)) this.versions.install(said, this.#reported);
   }
 
   execute(said: SystemCommand, at: { readonly slot: number; readonly index: number }): SystemAnswer {
@@ -130,13 +145,8 @@ export class System {
       case "report":
         this.reports.take(said.report, configurations());
         return done;
-      case "switch": {
-        const replicas =
-          configurations()
-            .at(-1)
-            ?.replicas.map(({ id }) => id) ?? [];
-        return { ...this.versions.switch(said, replicas, this.reports.latest), response: noBytes };
-      }
+      case "switch":
+        return { ...this.versions.switch(said, this.#replicas, this.reports.latest), response: noBytes };
       case "quota":
         this.#quotaBytes = said.bytes;
         this.#options.state.put(quotaKey, Buffer.from(String(said.bytes)));
