@@ -21,9 +21,10 @@ export async function withOwnServices(use) {
       leader: cluster.address("l1"),
       replica: cluster.address("r1"),
     };
-    const restart = async () => {
-      await lone.kill("a1");
-      lone.start("a1");
+    const restart = async (/** @type {import("@synod/contract").RoleName} */ role) => {
+      const [processes, id] = role === "acceptor" ? [lone, "a1"] : [cluster, role === "leader" ? "l1" : "r1"];
+      await processes.kill(id);
+      processes.start(id);
     };
     return await use({ addresses, destructive: true, restart }, cluster);
   } finally {

@@ -1,5 +1,6 @@
 import { type ContractResult, checksOf, columns, matrixText, runContract } from "@synod/contract";
 import { afterEach, expect, test, vi } from "vitest";
+import { quiet } from "../acceptance/support/quiet.mjs";
 import { failures } from "./failures.js";
 import { Members } from "./members.js";
 import { FaultyFront } from "./wrong/front.js";
@@ -30,7 +31,7 @@ test("an acceptor, a leader and a replica of this repository pass every check, a
     },
     destructive: true,
     patienceMs: 5_000,
-    restart: () => lone.restart("a1"),
+    restart: (role) => (role === "acceptor" ? lone.restart("a1") : cluster.restart("l1")),
   });
   expect(failures(result)).toEqual([]);
   expect(result.skipped).toBe(0);
@@ -43,6 +44,7 @@ test("an acceptor, a leader and a replica of this repository pass every check, a
 test("against addresses alone nothing is written, what would be is skipped by name, and slots stay as they are", async () => {
   const cluster = await start(oneOfEach);
   await cluster.ready();
+  await quiet(cluster.address("r1"));
   const before = cluster.status("a1");
   const result = await runContract({
     addresses: {

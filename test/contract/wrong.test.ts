@@ -6,11 +6,12 @@ import {
   answersBeforeItsWrite,
   forgetsAPvalue,
   forgetsItsPromise,
+  forgetsItsTrimRecord,
   leavesTheSlotOut,
 } from "./wrong/acceptors.js";
 import { FaultyFront, type Rule } from "./wrong/front.js";
 import { decidesWithoutAMajority, givesOneIdTwoSlots } from "./wrong/leaders.js";
-import { answersStale, executesARepeatTwice } from "./wrong/replicas.js";
+import { answersStale, executesARepeatTwice, skipsAKey } from "./wrong/replicas.js";
 
 declare module "vitest" {
   interface TaskMeta {
@@ -37,13 +38,19 @@ async function inFrontOf(address: string, rules: readonly Rule[]): Promise<strin
   return proxy.address;
 }
 
-async function acceptor(rules: readonly Rule[], fault?: StoreFault): Promise<ContractResult> {
+const voting = ["Acceptor.Vote P", "Acceptor.Prepare", "Acceptor.Accept"];
+
+async function acceptor(
+  rules: readonly Rule[],
+  fault?: StoreFault,
+  only: readonly string[] = voting,
+): Promise<ContractResult> {
   const members = await Members.start({ acceptors: 1, leaders: 1, replicas: 1 }, ["a1"], fault);
   started.push(members);
   const address = members.address("a1");
   return run({
     addresses: { acceptor: rules.length > 0 ? await inFrontOf(address, rules) : address },
-    only: ["Acceptor.Vote P", "Acceptor.Prepare", "Acceptor.Accept"],
+    only,
     restart: () => members.restart("a1"),
   });
 }
@@ -108,6 +115,12 @@ describe("an acceptor", () => {
       "Acceptor.Accept × accepted",
     ]);
   });
+
+  test("that forgets its trim record fails where it is restarted after a trim", async (context) => {
+    expect(red(context, await acceptor([], forgetsItsTrimRecord, ["Acceptor.Vote trim"]))).toEqual([
+      "Acceptor.Vote trim × accepted",
+    ]);
+  });
 });
 
 describe("a leader", () => {
@@ -139,5 +152,11 @@ describe("a replica", () => {
     const cells = red(context, await other("replica", answersStale(), "KeyValue."));
     expect(cells).toContain("KeyValue.Get × accepted");
     expect(cells).not.toContain("KeyValue.Range × accepted");
+  });
+
+  test("that skips a key of its snapshot fails wherever the pages are put together", async (context) => {
+    const cells = red(context, await other("replica", skipsAKey(), "Replica.Snapshot"));
+    expect(cells).toContain("Replica.Snapshot × accepted");
+    expect(cells).toContain("Replica.Snapshot × reordered");
   });
 });

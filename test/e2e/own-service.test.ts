@@ -182,6 +182,19 @@ it("several services share one cluster, each with tables of its own", async () =
   }
 });
 
+it("synod log shows their requests, as the replica's reflection describes them", async () => {
+  const log = await succeeded(workplace.run("log", "--commands"));
+  expect(log).toContain('audit.v1.Audit/Note {"text":"x"}');
+  expect(log).toContain('ledger.v1.Ledger/Open {"owners":[{"fullName":"Ann"}');
+  expect(log).not.toContain(" bytes (");
+  for (const line of log.trimEnd().split("\n")) expect(line).toMatch(/ (audit|ledger|kv)\.v1\.\w+\//);
+  const one = await succeeded(workplace.run("log", "--commands", "--limit", "1"));
+  expect(one.trimEnd()).toBe(log.split("\n", 1)[0]);
+  const all = await succeeded(workplace.run("log"));
+  expect(all).toMatch(/ InstallService: version 1 of audit\.v1\.Audit \| /);
+  expect(all).toMatch(/ Report: r1 has .* on disk.*; offers .*version 1 of ledger\.v1\.Ledger/);
+});
+
 it("a declared error has its detail, by reflection", async () => {
   const { stderr } = await curl(
     "grpc-v1",

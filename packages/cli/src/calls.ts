@@ -1,16 +1,17 @@
 import * as grpc from "@grpc/grpc-js";
 import { proposalOf, type Value } from "@synod/core";
 import {
+  batch,
   callUnary,
   clusterService,
-  decodeBatch,
+  describedBy,
   metadataKeys,
   type PlainMessage,
   replicaService,
 } from "@synod/wire";
 import { Failure } from "./failure.js";
 import type { DecidedContent, DecidedSlot } from "./log/decided.js";
-import { builtInMethod, requestJson } from "./log/request-json.js";
+import { builtInMethod, type MethodFinder, methodFinder, requestJson } from "./log/request-json.js";
 import type { Answered } from "./status/report.js";
 
 /** One connection for one piece of work; an attempt to connect is not repeated behind its back. */
@@ -97,12 +98,19 @@ export async function readStale(
 }
 
 const pageWithinMs = 5_000;
+const describeWithinMs = 2_000;
 
 /**
- * The decided log as one replica keeps it, from a slot on, in order.
+ * The decided log as one replica keeps it, from a slot on, in order. Requests of services that do not come with Synod are
+ * decoded as the replica's reflection describes them.
  * @param most how many slots at most
  */
 export async function* readLog(address: string, from: number, most: number): AsyncGenerator<DecidedSlot> {
+  const find = methodFinder((service) =>
+    withChannel(address, (client) =>
+      describedBy(client, service, { deadline: Date.now() + describeWithinMs }),
+    ),
+  );
   let next = from;
   let left = most;
   while (next !== 0 && left > 0) {
@@ -110,32 +118,29 @@ export async function* readLog(address: string, from: number, most: number): Asy
     const page = await withChannel(address, (client) =>
       callUnary(client, replicaService.Log, request, { deadline: Date.now() + pageWithinMs }),
     );
-    for (const { slot, value } of page.decisions.slice(0, left)) yield decidedSlot(slot, value);
+    for (const { slot, value } of page.decisions.slice(0, left)) yield decidedSlot(slot, value, find);
     left -= page.decisions.length;
     next = page.next;
   }
 }
 
-function decidedSlot(slot: number, value: Value): DecidedSlot {
+async function decidedSlot(slot: number, value: Value, find: MethodFinder): Promise<DecidedSlot> {
   const id = proposalOf(value);
   const proposal = id === undefined ? "" : `${id.replica}/${id.incarnation.toString(16)}/${id.number}`;
-  return { slot, proposal, content: contentOf(value) };
+  return { slot, proposal, content: await contentOf(value, find) };
 }
 
-function contentOf(value: Value): DecidedContent {
+async function contentOf(value: Value, find: MethodFinder): Promise<DecidedContent> {
   switch (value.kind) {
     case "no-op":
       return { kind: "no-op" };
     case "batch": {
-      const commands = decodeBatch(value.commands).map((command) => ({
-        clientId: command.clientId,
-        sequence: command.sequence,
-        service: command.service,
-        method: command.method,
-        request: command.request,
-        requestJson: requestJson(command),
-      }));
-      return { kind: "batch", commands };
+      const { commands, logTimeMs } = batch.decode(value.commands);
+      const decided = commands.map(async ({ clientId, sequence, service, method, request }) => {
+        const command = { clientId, sequence, service, method, request };
+        return { ...command, requestJson: await requestJson(command, find) };
+      });
+      return { kind: "batch", commands: await Promise.all(decided), logTimeMs };
     }
     case "configuration": {
       const { number, acceptors, leaders, replicas } = value.configuration;

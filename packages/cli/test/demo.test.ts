@@ -16,7 +16,7 @@ function command(clientId: string, sequence: number, method: string, operand: st
 }
 
 function batch(slot: number, ...commands: DecidedCommand[]): DecidedSlot {
-  return { slot, proposal: `r1/1/${slot}`, content: { kind: "batch", commands } };
+  return { slot, proposal: `r1/1/${slot}`, content: { kind: "batch", commands, logTimeMs: 0 } };
 }
 
 const log = [

@@ -2,7 +2,7 @@ import type { Context } from "./context.js";
 import { equal, holds } from "./expect.js";
 import type { Message } from "./message.js";
 import { opened, voteDoor } from "./streams.js";
-import { type Ending, endsWith, type Target } from "./target.js";
+import { type Ending, endsWith, type Stream, type Target } from "./target.js";
 import { type Ballot, equalValue } from "./values.js";
 
 /** How an acceptor is asked: by a unary call, or on a leader's stream. */
@@ -80,8 +80,8 @@ export class AcceptorBench {
 
   /** The first of so many slots that nothing was accepted in. */
   async slots(count: number): Promise<number> {
-    const { highestSlot } = await this.state();
-    const first = Math.max(this.#slot, highestSlot) + 1;
+    const { highestSlot, trimmedBelow } = await this.state();
+    const first = Math.max(this.#slot, highestSlot, trimmedBelow - 1) + 1;
     this.#slot = first + count - 1;
     return first;
   }
@@ -163,6 +163,12 @@ export function tells(found: readonly Message[], slot: number, ballot: Ballot, v
   holds(pvalue !== undefined, `slot ${slot} in the pages of P1b`, "the pvalue accepted there", "nothing");
   equal(pvalue?.ballot, ballot, `the ballot of slot ${slot}`);
   equalValue(pvalue?.value, value, `the value of slot ${slot}`);
+}
+
+export async function heartbeat(stream: Stream, ballot: Message, beat: number): Promise<Message> {
+  stream.send({ heartbeat: { ballot, beat } });
+  const { heartbeatAck } = await stream.next("a HeartbeatAck", ({ message }) => message === "heartbeatAck");
+  return heartbeatAck;
 }
 
 /** Accepts values in slots under a ballot, and requires each to be a vote. */

@@ -1,4 +1,13 @@
-import { benchOf, p1aOf, promises, signed, streamPort, unaryPort, unchanged } from "./acceptor-bench.js";
+import {
+  benchOf,
+  heartbeat,
+  p1aOf,
+  promises,
+  signed,
+  streamPort,
+  unaryPort,
+  unchanged,
+} from "./acceptor-bench.js";
 import type { Context } from "./context.js";
 import { equal } from "./expect.js";
 import { check, type Row, writing } from "./matrix.js";
@@ -14,13 +23,8 @@ import {
   wrongClusterCheck,
 } from "./streams.js";
 import type { Stream } from "./target.js";
+import { trimCells } from "./trim-cells.js";
 import { badBallots, lowest } from "./values.js";
-
-async function heartbeat(stream: Stream, ballot: Message, beat: number): Promise<Message> {
-  stream.send({ heartbeat: { ballot, beat } });
-  const { heartbeatAck } = await stream.next("a HeartbeatAck", ({ message }) => message === "heartbeatAck");
-  return heartbeatAck;
-}
 
 async function preVote(stream: Stream, ballot: Message, configuration = 1): Promise<Message> {
   stream.send({ preVote: { ballot, configuration } });
@@ -81,8 +85,9 @@ const heartbeats: Row = {
           await unchanged(context, async () => {
             const ack = await heartbeat(stream, lowest, 42);
             const { id, acceptor } = await context.target("acceptor").status();
-            const { store, promised } = acceptor;
-            equal(ack, { acceptor: id, store, ballot: lowest, beat: 42, promised }, "HeartbeatAck");
+            const { store, promised, trimmedBelow } = acceptor;
+            const expected = { acceptor: id, store, ballot: lowest, beat: 42, promised, trimmedBelow };
+            equal(ack, expected, "HeartbeatAck");
           });
         },
       ),
@@ -202,6 +207,7 @@ export const acceptorRows: readonly Row[] = [
   { role: "acceptor", rpc: "Acceptor.Vote P2a", cells: p2aCells(streamPort("Acceptor.Vote")) },
   heartbeats,
   preVotes,
+  { role: "acceptor", rpc: "Acceptor.Vote trim", cells: trimCells },
   { role: "acceptor", rpc: "Acceptor.Prepare", cells: p1aCells(unaryPort("Acceptor.Prepare")) },
   { role: "acceptor", rpc: "Acceptor.Accept", cells: p2aCells(unaryPort("Acceptor.Accept")) },
 ];

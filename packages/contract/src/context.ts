@@ -78,6 +78,11 @@ export class Context {
     return this.#shared.get(make) as T;
   }
 
+  /** Has it made again: what it rested on is gone. */
+  forget(made: (context: Context) => unknown): void {
+    this.#shared.delete(made);
+  }
+
   /** Ends the streams that the last check opened. */
   release(): void {
     for (const target of this.#targets.values()) target.release();

@@ -3,35 +3,26 @@ import { equal, holds } from "./expect.js";
 import {
   acceptedByMajority,
   attached,
-  isDecision,
   isLeaderStatus,
   isPong,
   leaderState,
   newBallot,
   proposed,
   submit,
-  until,
 } from "./leader-bench.js";
+import {
+  acceptorsForget,
+  afterForgetting,
+  answers,
+  belowTrimPoint,
+  equalAnswer,
+  isAnswerTo,
+} from "./leader-trim-checks.js";
 import { check, type Row, writing } from "./matrix.js";
 import type { Message } from "./message.js";
 import { attachDoor, invalidOnStream, opened, oversizedOnStream, wrongClusterCheck } from "./streams.js";
 import type { Stream } from "./target.js";
-import { aValue, compareBallots, equalValue } from "./values.js";
-
-function answers(stream: Stream, from: number, through: number): Promise<Message[]> {
-  return until(stream, { question: { from, through } }, async () => {
-    const found: Message[] = [];
-    for (let slot = from; slot <= through; slot++) {
-      const what = `the Decision of slot ${slot}`;
-      const answer = await stream.next(
-        what,
-        (message) => isDecision(message) && message.decision.slot === slot,
-      );
-      found.push(answer.decision);
-    }
-    return found;
-  });
-}
+import { aValue, compareBallots } from "./values.js";
 
 const questions: Row = {
   role: "leader",
@@ -41,11 +32,13 @@ const questions: Row = {
       writing("rule 9", "a decided slot is answered with its Decision", async (context) => {
         const decision = await submit(context, aValue(context));
         const [found] = await answers(await attached(context), decision.slot, decision.slot);
-        equalValue(found?.value, decision.value, `the value of slot ${decision.slot}`);
+        equalAnswer(found, decision);
       }),
+      belowTrimPoint,
+      afterForgetting,
       check(
         "rule 9",
-        "slot 1, when it is decided, is answered, whether the leader still keeps it or not",
+        "slot 1, when it is decided, is answered with its Decision, or with the record that it is trimmed",
         async (context) => {
           if ((await leaderState(context)).slotOut <= 1) return;
           await answers(await attached(context), 1, 1);
@@ -57,7 +50,7 @@ const questions: Row = {
         async (context) => {
           const { slotOut } = await leaderState(context);
           const found = await answers(await attached(context), slotOut, slotOut + 2);
-          equal(found.at(-1)?.value.kind, "noOperation", "what a slot gets that nobody proposed for");
+          equal(found.at(-1)?.value?.kind, "noOperation", "what a slot gets that nobody proposed for");
           for (const decision of found) await acceptedByMajority(context, decision);
         },
       ),
@@ -69,7 +62,7 @@ const questions: Row = {
         async (context) => {
           const { decision } = await newBallot(context);
           const [found] = await answers(await attached(context), decision.slot, decision.slot);
-          equalValue(found?.value, decision.value, `the value of slot ${decision.slot}`);
+          equalAnswer(found, decision);
         },
       ),
     ],
@@ -89,7 +82,7 @@ const questions: Row = {
           const stream = await attached(context);
           for (const decision of [two, one]) {
             const [found] = await answers(stream, decision.slot, decision.slot);
-            equalValue(found?.value, decision.value, `the value of slot ${decision.slot}`);
+            equalAnswer(found, decision);
           }
         },
       ),
@@ -108,10 +101,7 @@ const questions: Row = {
           const { slot } = await submit(context, aValue(context));
           const stream = await attached(context);
           stream.send({ question: { from: slot, through: 2 ** 52 } });
-          await stream.next(
-            "the first Decision",
-            (message) => isDecision(message) && message.decision.slot === slot,
-          );
+          await stream.next("the first answer", isAnswerTo(slot));
           const value = aValue(context);
           await proposed(stream, value);
         },
@@ -127,7 +117,9 @@ async function nextStatus(stream: Stream): Promise<Message> {
   return (await stream.next("a LeaderStatus", isLeaderStatus)).leaderStatus;
 }
 
-const statusOf = (slotOut: number) => ({ replicaStatus: { slotOut, configurations: [] } });
+const statusOf = (slotOut: number, trimmedBelow = 0) => ({
+  replicaStatus: { slotOut, configurations: [], trimmedBelow },
+});
 
 const replicaStatuses: Row = {
   role: "leader",
@@ -159,6 +151,7 @@ const replicaStatuses: Row = {
           }
         },
       ),
+      acceptorsForget,
     ],
     "higher ballot": [
       writing("rule 11", "LeaderStatus shows the next ballot, above the one before", async (context) => {
@@ -187,6 +180,9 @@ const replicaStatuses: Row = {
     ],
     malformed: invalidOnStream(attachDoor, {
       "slot_out = 0": statusOf(0),
+      "trimmed_below = 2^53": {
+        replicaStatus: { slotOut: 1, configurations: [], trimmedBelow: "9007199254740992" },
+      },
       "a configuration without acceptors": {
         replicaStatus: { slotOut: 1, configurations: [{ from: 1, configuration: { number: 1 } }] },
       },

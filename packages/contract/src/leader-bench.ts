@@ -85,7 +85,11 @@ export async function acceptedByMajority(context: Context, { slot, value }: Mess
   const asked = await askAcceptors(context, { ballot: lowest, configuration: 1, from: slot, scout: 0 });
   const { answers, majority } = asked;
   const pvalues = answers.map(({ message }) => message?.accepted.find((one: Message) => one.slot === slot));
-  const votes = pvalues.filter((pvalue) => pvalue && sameValue(pvalue.value, value)).length;
+  // One that has forgotten the slot says that it is decided, and so it is.
+  const votes = pvalues.filter(
+    (pvalue, index) =>
+      (pvalue && sameValue(pvalue.value, value)) || answers[index]?.message?.trim?.below > slot,
+  ).length;
   const silent = answers.filter(cannotReach).length;
   // Those that do not answer may hold it, or not.
   if (votes < majority && votes + silent >= majority) throw tooFew(answers.length - silent, asked);
@@ -108,7 +112,13 @@ export interface Change {
 }
 
 /** Another ballot, once in a run: for what only has to come after one. */
-export const newBallot = (context: Context): Promise<Change> => context.shared(changeBallot);
+export async function newBallot(context: Context): Promise<Change> {
+  const change = await context.shared(changeBallot);
+  const { ballot } = await leaderState(context);
+  // Since then another one may have been elected.
+  const still = ballot?.leader === change.after?.leader && ballot?.incarnation === change.after?.incarnation;
+  return { ...change, sameLeader: change.sameLeader && still };
+}
 
 /** An election waits for suspicion and a random delay, which is longer than any answer takes. */
 const electionMs = 15_000;

@@ -122,5 +122,12 @@ export async function storedValue(context: Context, key: string): Promise<Buffer
   return found ? value : undefined;
 }
 
+/** What a replica says of itself. */
+export async function replicaState(context: Context): Promise<Message> {
+  const { replica } = await context.target("replica").status();
+  holds(replica !== null && replica !== undefined, "Status.state", "that of a replica", replica);
+  return replica;
+}
+
 /** By the numbers that a Response carries. */
 export const codes = grpc.status;

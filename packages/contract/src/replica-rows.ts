@@ -1,6 +1,7 @@
 import { equal } from "./expect.js";
 import { type Row, writing } from "./matrix.js";
 import type { Message } from "./message.js";
+import { quotas } from "./quota-rows.js";
 import {
   aKey,
   bytes,
@@ -15,6 +16,8 @@ import {
 import { malformedCall, namesNoCluster, noBallot, oversizedCall } from "./replica-calls.js";
 import { commands } from "./replica-commands.js";
 import { log } from "./replica-log.js";
+import { snapshots } from "./snapshot-rows.js";
+import { versions } from "./version-rows.js";
 
 const sessions: Row = {
   role: "replica",
@@ -51,4 +54,12 @@ const sessions: Row = {
   },
 };
 
-export const replicaRows: readonly Row[] = [sessions, commands(unaryWay), commands(streamWay), log];
+export const replicaRows: readonly Row[] = [
+  sessions,
+  commands(unaryWay),
+  commands(streamWay),
+  log,
+  snapshots,
+  versions,
+  quotas,
+];

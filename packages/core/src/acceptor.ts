@@ -1,5 +1,5 @@
 import { type Ballot, compareBallots, sameBallot } from "./ballot.js";
-import type { TrimRecord } from "./configuration.js";
+import type { RulingConfiguration, TrimRecord } from "./configuration.js";
 import type { AcceptorInput, Peer } from "./input.js";
 import type { Limits } from "./limits.js";
 import type { Heartbeat, P1a, P2a, PreVote, Trim } from "./message.js";
@@ -63,6 +63,11 @@ export class Acceptor {
             return this.#forget(input.message);
         }
     }
+  }
+
+  /** Known to be decided, by the trim record. Facts, so a hello need not wait until they are on disk. */
+  get configurations(): readonly RulingConfiguration[] {
+    return this.#trim.configurations;
   }
 
   status(): { promised: Ballot; highestSlot: number; trimmedBelow: number } {

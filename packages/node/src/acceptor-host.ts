@@ -66,7 +66,7 @@ export class AcceptorHost implements Host {
           role: "acceptor",
           store: store.identity.store,
           startCount: store.identity.startCount,
-          configurations: store.state.trim.configurations,
+          configurations: this.#acceptor.configurations,
           slotOut: 0,
         }),
       laneOf,

@@ -49,7 +49,7 @@ export class SnapshotReceiver {
     await this.#fill(client, peer, undefined, undefined, []);
   }
 
-  /** False when the sender does not keep the snapshot any more. */
+  /** False when it has to be begun again: the sender does not keep the snapshot any more, or sent something else. */
   async #goOn(client: grpc.Client, name: string, install: Install): Promise<boolean> {
     const { after, progress } = install;
     if (after === undefined) return false;
@@ -58,7 +58,9 @@ export class SnapshotReceiver {
       await this.#fill(client, "", install, { snapshot: name, after, digest: progress }, rows);
       return true;
     } catch (error) {
-      if ((error as Partial<grpc.ServiceError>).code !== grpc.status.NOT_FOUND) throw error;
+      const { code } = error as Partial<grpc.ServiceError>;
+      if (code === grpc.status.DATA_LOSS) await install.abandon();
+      else if (code !== grpc.status.NOT_FOUND) throw error;
       return false;
     }
   }

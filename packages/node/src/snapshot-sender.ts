@@ -3,7 +3,13 @@ import { once } from "node:events";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import * as grpc from "@grpc/grpc-js";
 import type { ReplicaStore, StateSnapshot } from "@synod/storage";
-import { type Incoming, Invalid, type SnapshotPage, type SnapshotRequest } from "@synod/wire";
+import {
+  type Incoming,
+  Invalid,
+  type SnapshotPage,
+  type SnapshotPosition,
+  type SnapshotRequest,
+} from "@synod/wire";
 import { CallError, statusOf } from "./server.js";
 import { nextDigest, noDigest } from "./snapshot-digest.js";
 
@@ -28,6 +34,8 @@ interface Kept {
   readonly name: string;
   readonly snapshot: StateSnapshot;
   readonly closing: NodeJS.Timeout;
+  /** Of the pages that were sent, by the last key of each. */
+  readonly digests: Map<string, Uint8Array>;
   readers: number;
   idle: NodeJS.Timeout | undefined;
 }
@@ -71,15 +79,15 @@ export class SnapshotSender {
         `expected a request from cluster ${clusterId}, found one from ${request.clusterId}`,
       );
     const kept = await this.#find(request);
-    this.#use(kept);
     try {
-      let { after, digest } = request.resume ?? { after: undefined, digest: noDigest };
-      if (after?.length === 0) after = undefined;
+      let { after, digest } = positionIn(kept, request.resume);
       for (let last = false; !last && !call.cancelled; ) {
         this.#refuse();
         const { entries, done } = kept.snapshot.page(after, pageBytes);
-        after = entries.at(-1)?.[0] ?? after;
         digest = nextDigest(digest, entries);
+        const lastKey = entries.at(-1)?.[0];
+        if (lastKey !== undefined) kept.digests.set(nameOf(lastKey), digest);
+        after = lastKey ?? after;
         last = done;
         const { slot } = kept.snapshot;
         await written(call, { snapshot: kept.name, slot, clusterId, entries, digest, last });
@@ -94,18 +102,20 @@ export class SnapshotSender {
     if (refusal !== undefined) throw new CallError(grpc.status.FAILED_PRECONDITION, refusal);
   }
 
+  /** One to read from; the caller lets go of it with `#leave`. */
   async #find({ resume, above }: SnapshotRequest): Promise<Kept> {
     this.#refuse();
     if (resume !== undefined) {
       const kept = this.#kept.get(resume.snapshot);
-      if (kept !== undefined) return kept;
+      if (kept !== undefined) return this.#use(kept);
       throw new CallError(
         grpc.status.NOT_FOUND,
         `snapshot ${resume.snapshot} is not kept any more; ask for another`,
       );
     }
     // One that is being sent anyway will do for another reader as well.
-    for (const kept of this.#kept.values()) if (kept.snapshot.slot > above && kept.readers > 0) return kept;
+    for (const kept of this.#kept.values())
+      if (kept.snapshot.slot > above && kept.readers > 0) return this.#use(kept);
     const snapshot = await this.#open();
     if (snapshot.slot <= above) {
       snapshot.close();
@@ -114,15 +124,19 @@ export class SnapshotSender {
         `expected a replica with more than slot ${above} on its disk, found one with slot ${snapshot.slot}`,
       );
     }
-    return this.#keep(snapshot);
+    return this.#use(this.#keep(snapshot));
   }
 
   async #open(): Promise<StateSnapshot> {
     try {
       return await this.#options.store.snapshot();
     } catch (error) {
-      if (error instanceof RangeError) throw new CallError(grpc.status.RESOURCE_EXHAUSTED, error.message);
-      throw error;
+      if (!(error instanceof RangeError)) throw error;
+      // Those that nobody reads any more, the oldest first, make room for one that is asked for now.
+      const idle = [...this.#kept.values()].find(({ readers }) => readers === 0);
+      if (idle === undefined) throw new CallError(grpc.status.RESOURCE_EXHAUSTED, error.message);
+      this.#drop(idle);
+      return this.#open();
     }
   }
 
@@ -130,14 +144,15 @@ export class SnapshotSender {
     const name = `${snapshot.slot}-${randomBytes(8).toString("hex")}`;
     const closing = setTimeout(() => this.#drop(kept), longestMs);
     closing.unref();
-    const kept: Kept = { name, snapshot, closing, readers: 0, idle: undefined };
+    const kept: Kept = { name, snapshot, closing, digests: new Map(), readers: 0, idle: undefined };
     this.#kept.set(name, kept);
     return kept;
   }
 
-  #use(kept: Kept): void {
+  #use(kept: Kept): Kept {
     kept.readers++;
     clearTimeout(kept.idle);
+    return kept;
   }
 
   #leave(kept: Kept): void {
@@ -152,6 +167,30 @@ export class SnapshotSender {
     this.#kept.delete(kept.name);
     kept.snapshot.close();
   }
+}
+
+/**
+ * Where a reader begins. What it says that it has must be what was sent here: a chain that goes on from any other digest
+ * would be right to the end, whatever the reader has in place of the pages before.
+ */
+function positionIn(
+  { name, digests }: Kept,
+  resume: SnapshotPosition | undefined,
+): { after: Uint8Array | undefined; digest: Uint8Array } {
+  if (resume === undefined) return { after: undefined, digest: noDigest };
+  const { after, digest } = resume;
+  const sent = after.length === 0 ? noDigest : digests.get(nameOf(after));
+  if (sent === undefined || Buffer.compare(sent, digest) !== 0)
+    throw new CallError(
+      grpc.status.DATA_LOSS,
+      `expected the last key of a page of snapshot ${name} and the digest that came with it, found others; ` +
+        "what has arrived is of no use, begin again",
+    );
+  return { after: after.length === 0 ? undefined : after, digest };
+}
+
+function nameOf(key: Uint8Array): string {
+  return Buffer.from(key).toString("base64");
 }
 
 /** Lets the event loop do other things after each page, and waits for a slow reader. */

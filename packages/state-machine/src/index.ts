@@ -40,8 +40,10 @@ export {
   type Report,
   reportMethod,
   type ServiceVersion,
+  type SystemCommand,
   setQuotaMethod,
   switchVersionMethod,
+  systemCommandOf,
   systemService,
 } from "./system-command.js";
 export type { RangeOptions, ReadTransaction, Table, TableOptions, Transaction } from "./table.js";

@@ -60,8 +60,10 @@ export type SystemCommand =
   /** What no version of Synod known here proposes: it does nothing, on every replica alike. */
   | { readonly kind: "unknown"; readonly problem: string };
 
+type Said = Pick<Command, "service" | "method" | "request">;
+
 /** Undefined when the command is one of a replicated service. */
-export function systemCommandOf(command: Command): SystemCommand | undefined {
+export function systemCommandOf(command: Said): SystemCommand | undefined {
   if (command.service !== systemService) return undefined;
   switch (command.method) {
     case openSessionMethod:
@@ -96,10 +98,7 @@ export function encodeSaid(said: Report | ServiceVersion | Quota): Uint8Array {
   return Buffer.from(JSON.stringify(said));
 }
 
-function said(
-  { method, request }: Command,
-  read: (value: unknown) => SystemCommand | undefined,
-): SystemCommand {
+function said({ method, request }: Said, read: (value: unknown) => SystemCommand | undefined): SystemCommand {
   const unknown: SystemCommand = { kind: "unknown", problem: `${method} says nothing that can be read` };
   try {
     return read(JSON.parse(Buffer.from(request).toString())) ?? unknown;

@@ -67,6 +67,7 @@ export { FileIndex } from "./file-index.js";
 export type { Hello } from "./hello.js";
 export { metadataKeys } from "./metadata.js";
 export { reflectionServices } from "./reflection.js";
+export { describedBy } from "./reflection-client.js";
 export { acceptorService, clusterService, healthService, leaderService, replicaService } from "./services.js";
 export {
   type Idempotency,

@@ -4,7 +4,7 @@ import {
   status,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { type Incoming, methodOf, receive } from "./calls.js";
+import { type Incoming, type Method, methodOf, receive } from "./calls.js";
 import { codec } from "./codec.js";
 import { messageType, descriptorSet as ownDescriptorSet } from "./descriptors.js";
 import { FileIndex } from "./file-index.js";
@@ -50,16 +50,20 @@ export function reflectionServices(
     );
   const listed = [...new Set([...serviceNames, ...packages.map((name) => `${name}.${service}`)])].sort();
   return packages.map((name) => {
-    const definition = methodOf(
-      { path: `/${name}.${service}/${method}`, requestStream: true, responseStream: true },
-      codec(messageType<Request>(`${name}.ServerReflectionRequest`), asIs<Request>()),
-      codec(messageType<Response>(`${name}.ServerReflectionResponse`), asIs<Response>()),
-    );
     return [
-      { [method]: definition },
+      { [method]: reflectionMethod(name) },
       { [method]: (call: Call) => serve(call, (request) => answer(index, listed, request)) },
     ];
   });
+}
+
+/** The one method of a reflection service. */
+export function reflectionMethod(name: (typeof packages)[number]): Method<Request, Response> {
+  return methodOf(
+    { path: `/${name}.${service}/${method}`, requestStream: true, responseStream: true },
+    codec(messageType<Request>(`${name}.ServerReflectionRequest`), asIs<Request>()),
+    codec(messageType<Response>(`${name}.ServerReflectionResponse`), asIs<Response>()),
+  );
 }
 
 type Call = ServerDuplexStream<Incoming<Request>, Incoming<Response>>;

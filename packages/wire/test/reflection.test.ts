@@ -1,7 +1,7 @@
-import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { Client, credentials, Server, ServerCredentials } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { asBuffer } from "../src/bytes.js";
-import { descriptorSet, FileIndex, loadServices, reflectionServices } from "../src/index.js";
+import { describedBy, descriptorSet, FileIndex, loadServices, reflectionServices } from "../src/index.js";
 import { filesOf } from "../src/message-types.js";
 import { buf, fixtureDescriptorSet } from "./buf.js";
 
@@ -156,6 +156,24 @@ describe("the index of a descriptor set", () => {
 
   it("takes a file that several sets have once", () => {
     expect(new FileIndex(fixture, fixture).services).toEqual(["ledger.v1.Ledger"]);
+  });
+});
+
+describe("what a client is told of one service", () => {
+  it.each(["ledger.v1.Ledger", "synod.v1.Acceptor"])("is a set that %s is loaded from", async (name) => {
+    const client = new Client(base.slice("http://".length), credentials.createInsecure());
+    const { services } = loadServices(await describedBy(client, name));
+    expect([...services.keys()]).toContain(name);
+    client.close();
+  });
+
+  it("is the reason, where there is none", async () => {
+    const client = new Client(base.slice("http://".length), credentials.createInsecure());
+    await expect(describedBy(client, "nobody.v1.Knows")).rejects.toThrow("no symbol nobody.v1.Knows here");
+    client.close();
+    const nowhere = new Client("127.0.0.1:1", credentials.createInsecure());
+    await expect(describedBy(nowhere, "nobody.v1.Knows")).rejects.toThrow("ECONNREFUSED");
+    nowhere.close();
   });
 });
 

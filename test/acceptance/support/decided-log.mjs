@@ -1,18 +1,21 @@
 // The decided log as one replica tells it by Replica.Log, from slot 1 on: what was decided, and what each batch says of
 // the time.
 import * as grpc from "@grpc/grpc-js";
+import { systemService } from "@synod/state-machine";
 import { batch, callUnary, descriptorSet, loadServices, replicaService } from "@synod/wire";
 
 /**
  * @typedef {{ clientId: string, sequence: number, acknowledged: number, service: string, method: string,
  *   request: Record<string, any> }} DecidedCommand `request` is empty when the service is not a built-in one
- * @typedef {{ slot: number, logTimeMs: number, commands: DecidedCommand[] }} DecidedBatch
+ * @typedef {{ slot: number, replica: string, logTimeMs: number, commands: DecidedCommand[] }} DecidedBatch
  */
 
 const { services } = loadServices(descriptorSet);
 
 /** The request of a command, decoded. @param {{ service: string, method: string, request: Uint8Array }} command */
 function decodedRequest({ service, method, request }) {
+  // What Synod's own commands say is JSON.
+  if (service === systemService && request.length > 0) return JSON.parse(Buffer.from(request).toString());
   return services.get(service)?.methods.get(method)?.decodeRequest(request) ?? {};
 }
 
@@ -34,7 +37,7 @@ export async function readDecidedLog(address) {
         if (value.kind !== "batch") continue;
         const { commands, logTimeMs } = batch.decode(value.commands);
         const decoded = commands.map((command) => ({ ...command, request: decodedRequest(command) }));
-        batches.push({ slot, logTimeMs, commands: decoded });
+        batches.push({ slot, replica: value.proposal.replica, logTimeMs, commands: decoded });
       }
       from = page.next;
     }

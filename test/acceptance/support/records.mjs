@@ -1,5 +1,5 @@
 // What a cluster holds, to compare before and after something that must change nothing.
-import { until } from "./processes.mjs";
+import { quiet } from "./quiet.mjs";
 
 /** What every replica and acceptor says it holds. @param {import("./processes.mjs").Processes} processes */
 async function records(processes) {
@@ -13,15 +13,8 @@ async function records(processes) {
   return lines;
 }
 
-/** The same, once two looks agree. @param {import("./processes.mjs").Processes} processes */
+/** The same, once nothing is decided any more that nobody asked for. @param {import("./processes.mjs").Processes} processes */
 export async function settledRecords(processes) {
-  let last = await records(processes);
-  await until("nothing to move any more", async () => {
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    const now = await records(processes);
-    const same = now.join() === last.join();
-    last = now;
-    return same;
-  });
-  return last;
+  await quiet(processes.replicas[0] ?? "");
+  return records(processes);
 }

@@ -79,7 +79,7 @@ const atLoad = [
   [
     "a table of a message that the proto does not have",
     () => ({ message: "synod.calculator.v1.Nothing" }),
-    /numbers: the descriptor set has no message synod\.calculator\.v1\.Nothing/,
+    /numbers: expected the full name of a message in the protos, found synod\.calculator\.v1\.Nothing/,
   ],
   [
     "a table with keys of another kind",
@@ -90,7 +90,7 @@ const atLoad = [
   [
     "an error whose detail is no message, and whose code is no status",
     () => ({ errors: { Wrong: { code: 99, detail: "synod.calculator.v1.Nothing" } } }),
-    /errors\.Wrong\.detail: the descriptor set has no message/,
+    /errors\.Wrong\.detail: expected the full name of a message in the protos/,
     /errors\.Wrong\.code: expected a gRPC status code from 1 to 16, found 99/,
   ],
 ];

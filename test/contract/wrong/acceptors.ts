@@ -64,3 +64,7 @@ export const answersBeforeItsWrite: StoreFault = (store, disk) => {
     close: () => Promise.resolve(),
   });
 };
+
+/** After a restart it knows nothing of what it had forgotten: neither the slots nor that they are decided. */
+export const forgetsItsTrimRecord: StoreFault = (store) =>
+  inFront(store, { state: { ...store.state, trim: { below: 1, configurations: [] } } });

@@ -36,3 +36,16 @@ export function answersStale(): readonly Rule[] {
     },
   ];
 }
+
+/** A snapshot of it lacks a key here and there. */
+export function skipsAKey(): readonly Rule[] {
+  return [
+    {
+      method: "synod.v1.Replica/Snapshot",
+      response: (page) => ({
+        ...page,
+        entries: (page.entries as unknown[]).filter((_, index, { length }) => index !== 1 || length < 3),
+      }),
+    },
+  ];
+}

@@ -2,6 +2,7 @@ import type { CommandModule } from "yargs";
 import { readLog } from "../calls.js";
 import { Failure, reasonOf } from "../failure.js";
 import { presentSlot, slotJson } from "../log/present.js";
+import { holdsCommands } from "../log/system-text.js";
 import { replicaAddresses } from "../targets.js";
 import { requireWhole, withReplicas } from "./options.js";
 
@@ -9,6 +10,7 @@ interface LogArguments {
   from: number;
   limit: number | undefined;
   replica: string[];
+  commands: boolean;
   json: boolean;
 }
 
@@ -19,17 +21,24 @@ export const logCommand: CommandModule<object, LogArguments> = {
     withReplicas(yargs)
       .option("from", { type: "number", default: 1, describe: "first slot" })
       .option("limit", { type: "number", describe: "at most this many slots" })
+      .option("commands", {
+        type: "boolean",
+        default: false,
+        describe: "only slots with commands of replicated services",
+      })
       .option("json", { type: "boolean", default: false, describe: "print one JSON object a slot" }),
-  handler: async ({ from, limit, replica, json }) => {
+  handler: async ({ from, limit, replica, commands, json }) => {
     const first = requireWhole("from", from, 1);
     const most = limit === undefined ? Number.POSITIVE_INFINITY : requireWhole("limit", limit, 1);
     const troubles: string[] = [];
     for (const address of replicaAddresses(replica)) {
       let printed = 0;
       try {
-        for await (const decided of readLog(address, first, most)) {
+        for await (const decided of readLog(address, first, commands ? Number.POSITIVE_INFINITY : most)) {
+          if (commands && !holdsCommands(decided)) continue;
           process.stdout.write(`${json ? slotJson(decided) : presentSlot(decided)}\n`);
           printed += 1;
+          if (printed === most) break;
         }
         return;
       } catch (error) {

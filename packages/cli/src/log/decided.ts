@@ -7,7 +7,12 @@ export interface DecidedSlot {
 }
 
 export type DecidedContent =
-  | { readonly kind: "batch"; readonly commands: readonly DecidedCommand[] }
+  | {
+      readonly kind: "batch";
+      readonly commands: readonly DecidedCommand[];
+      /** Log time as the proposer saw it, in milliseconds; 0 when it said none. */
+      readonly logTimeMs: number;
+    }
   | { readonly kind: "configuration"; readonly number: number; readonly members: string }
   | { readonly kind: "no-op" };
 
@@ -17,6 +22,6 @@ export interface DecidedCommand {
   readonly service: string;
   readonly method: string;
   readonly request: Uint8Array;
-  /** The request as JSON when its service is known here. */
+  /** The request as JSON when its service is known here or described by the replica. */
   readonly requestJson: unknown;
 }

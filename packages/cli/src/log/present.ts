@@ -1,4 +1,5 @@
 import type { DecidedCommand, DecidedSlot } from "./decided.js";
+import { systemText } from "./system-text.js";
 
 const maxRequestCharacters = 80;
 
@@ -11,12 +12,14 @@ export function presentSlot(decided: DecidedSlot): string {
     case "configuration":
       return `${slot}  ${proposal}  configuration ${content.number}: ${content.members}`;
     case "batch":
-      return `${slot}  ${proposal}  ${content.commands.map(presentCommand).join(" | ")}`;
+      return `${slot}  ${proposal}  ${content.commands.map((command) => presentCommand(command, content.logTimeMs)).join(" | ")}`;
   }
 }
 
-/** `synod.kv.v1.KeyValue/Put {"key":"a"} (4.0 #2)`: method, request, session and sequence. */
-function presentCommand(command: DecidedCommand): string {
+/** `synod.kv.v1.KeyValue/Put {"key":"a"} (4.0 #2)`: method, request, session and sequence. Of Synod's own, what it says. */
+function presentCommand(command: DecidedCommand, logTimeMs: number): string {
+  const own = systemText(command, logTimeMs);
+  if (own !== undefined) return own;
   const session = command.clientId === "" ? "" : ` (${command.clientId} #${command.sequence})`;
   return `${command.service}/${command.method} ${presentRequest(command)}${session}`;
 }
@@ -36,5 +39,5 @@ export function slotJson(decided: DecidedSlot): string {
     request: Buffer.from(request).toString("base64"),
     ...(requestJson === undefined ? {} : { requestJson }),
   }));
-  return JSON.stringify({ slot, proposal, kind: content.kind, commands });
+  return JSON.stringify({ slot, proposal, kind: content.kind, logTimeMs: content.logTimeMs, commands });
 }

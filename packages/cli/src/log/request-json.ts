@@ -15,18 +15,43 @@ export function builtInMethod(service: string, method: string): ServiceMethod {
   return found;
 }
 
+/** Finds the method of a command; undefined when nobody here knows it. */
+export type MethodFinder = (service: string, method: string) => Promise<ServiceMethod | undefined>;
+
 /**
- * The request of a command as it looks in JSON (bytes in base64, 64-bit integers as text); undefined when the service is
- * not one of those that come with Synod, or the bytes are no such message.
+ * Knows the services that come with Synod, and asks for a descriptor set of each other one, once. What cannot be had is as
+ * if it were not described.
  */
-export function requestJson(command: { service: string; method: string; request: Uint8Array }): unknown {
-  const method = findMethod(command.service, command.method);
+export function methodFinder(describe: (service: string) => Promise<Uint8Array>): MethodFinder {
+  const described = new Map<string, Promise<LoadedServices | undefined>>();
+  return async (service, method) => {
+    const own = findMethod(service, method);
+    if (own !== undefined || service === systemService) return own;
+    let loaded = described.get(service);
+    if (loaded === undefined) {
+      loaded = describe(service).then(loadServices, () => undefined);
+      // A set that cannot be loaded describes nothing.
+      loaded = loaded.catch(() => undefined);
+      described.set(service, loaded);
+    }
+    return (await loaded)?.services.get(service)?.methods.get(method);
+  };
+}
+
+/**
+ * The request of a command as it looks in JSON (bytes in base64, 64-bit integers as text); undefined when its method is not
+ * known, or the bytes are no such message.
+ */
+export async function requestJson(
+  command: { service: string; method: string; request: Uint8Array },
+  find: MethodFinder,
+): Promise<unknown> {
   try {
     // What Synod's own commands say is JSON already.
     if (command.service === systemService && command.request.length > 0)
       return JSON.parse(Buffer.from(command.request).toString());
-    if (method === undefined) return undefined;
-    return plain(method.decodeRequest(command.request));
+    const method = await find(command.service, command.method);
+    return method && plain(method.decodeRequest(command.request));
   } catch {
     return undefined;
   }
