@@ -44,3 +44,6 @@ export {
 export { type Condition, Health } from "./health.js";
 export { countedBut } from "./hello.js";
 export { stopWithParent, stopWithParentVariable } from "./parent.js";
+
+// For whoever keeps what a replica's Snapshot gives.
+export { nextDigest, noDigest } from "./snapshot-digest.js";
