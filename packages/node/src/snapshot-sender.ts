@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import * as grpc from "@grpc/grpc-js";
-import type { ReplicaStore, StateSnapshot } from "@synod/storage";
+import { maxOpenSnapshots, type ReplicaStore, type StateSnapshot } from "@synod/storage";
 import { type Incoming, Invalid, type SnapshotPage, type SnapshotRequest } from "@synod/wire";
 import { CallError, statusOf } from "./server.js";
 import { nextDigest, noDigest } from "./snapshot-digest.js";
@@ -10,6 +10,8 @@ import { nextDigest, noDigest } from "./snapshot-digest.js";
 export type SnapshotCall = grpc.ServerWritableStream<Incoming<SnapshotRequest>, Incoming<SnapshotPage>>;
 
 const pageBytes = 512 << 10;
+/** Between two pages, so that commands find the event loops and disks of both replicas free most of the time. */
+const restMs = 10;
 /** A snapshot that nobody reads any more is kept for so long, for whoever wants to go on with it. */
 const keptMs = 30_000;
 /** lmdb's file grows while one is open, so none is for longer. */
@@ -72,6 +74,7 @@ export class SnapshotSender {
       );
     const kept = await this.#find(request);
     this.#use(kept);
+    let told = false;
     try {
       let { after, digest } = request.resume ?? { after: undefined, digest: noDigest };
       if (after?.length === 0) after = undefined;
@@ -83,9 +86,10 @@ export class SnapshotSender {
         last = done;
         const { slot } = kept.snapshot;
         await written(call, { snapshot: kept.name, slot, clusterId, entries, digest, last });
+        told = last && !call.cancelled;
       }
     } finally {
-      this.#leave(kept);
+      this.#leave(kept, told);
     }
   }
 
@@ -118,6 +122,7 @@ export class SnapshotSender {
   }
 
   async #open(): Promise<StateSnapshot> {
+    this.#makeRoom();
     try {
       return await this.#options.store.snapshot();
     } catch (error) {
@@ -140,10 +145,25 @@ export class SnapshotSender {
     clearTimeout(kept.idle);
   }
 
-  #leave(kept: Kept): void {
+  /** Nobody goes on with one that was told to its end. */
+  #leave(kept: Kept, told: boolean): void {
     if (--kept.readers > 0) return;
+    if (told) {
+      this.#drop(kept);
+      return;
+    }
     kept.idle = setTimeout(() => this.#drop(kept), keptMs);
     kept.idle.unref();
+  }
+
+  /** The oldest that nobody reads gives way: whoever wanted to go on with it begins again. */
+  #makeRoom(): void {
+    if (this.#kept.size < maxOpenSnapshots) return;
+    for (const kept of this.#kept.values()) {
+      if (kept.readers > 0) continue;
+      this.#drop(kept);
+      return;
+    }
   }
 
   #drop(kept: Kept): void {
@@ -154,12 +174,12 @@ export class SnapshotSender {
   }
 }
 
-/** Lets the event loop do other things after each page, and waits for a slow reader. */
+/** Commands go first: rests after each page, and waits for a slow reader. */
 async function written(call: SnapshotCall, page: SnapshotPage): Promise<void> {
-  if (call.write(page)) await nextTurn();
-  else
+  if (!call.write(page))
     await Promise.race([
       once(call, "drain", { signal: AbortSignal.timeout(drainMs) }),
       once(call, "cancelled"),
     ]);
+  if (!page.last) await delay(restMs, undefined, { ref: false });
 }
