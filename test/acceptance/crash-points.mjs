@@ -25,7 +25,7 @@ const scenarios = {
   },
 };
 
-/** @param {import("./run.mjs").Options} options `--every N` takes each Nth point only, `--only NAME` one scenario */
+/** @param {import("./run.mjs").Options} options `--every N` takes each Nth point only, `--only NAME` one scenario; `--no-plant` plants no fault */
 export async function run({ parameters, progress }) {
   const lacks = missing("strace");
   if (lacks) return { holds: true, figures: { leftOut: lacks } };
@@ -39,6 +39,7 @@ export async function run({ parameters, progress }) {
     const { calls, ...found } = await points(() => make(), every, progress);
     holds &&= found.problems.length === 0 && found.killed > 0;
     figures[what] = { calls, ...found };
+    if (parameters.includes("--no-plant")) continue;
     const copy = copyWithFault(faults[fault]);
     try {
       const planted = await points(() => make(copy.folder), Math.min(every, 2), progress, at);

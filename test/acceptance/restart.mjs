@@ -74,7 +74,7 @@ async function readsAfterStart(processes, keys) {
         const { code, response } = await callRaw(processes.address(id), get, { key: rowKey(row) }, options);
         if (code !== "OK" && code !== "NOT_FOUND") return false;
         if (!rowValue(row).equals(response?.value ?? Buffer.alloc(0))) wrong++;
-        return code === "OK";
+        return true;
       },
       60_000,
       10,

@@ -8,6 +8,8 @@ import { callRaw } from "./raw.mjs";
  */
 
 const everyMs = 100;
+/** Before the loss: its last report there names its old disk. */
+const slotsBefore = 1_000;
 
 /**
  * Looks at all replicas again and again, and reads the log from here on.
@@ -25,13 +27,12 @@ export function followReplicas(processes, victim) {
       await new Promise((resolve) => setTimeout(resolve, everyMs));
     }
   })();
-  const from = others.map((id) => progressOf(processes, id));
+  const begun = Promise.all(others.map((id) => progressOf(processes, id)));
   return {
     /** Every report that tells of its new disk, up to the first that says there is something on it. @param {number} withinMs */
     reportOf: async (withinMs) => {
-      const slots = await Promise.all(from);
-      const first = Math.min(...slots.map((one) => one?.slotOut ?? 1));
-      return reportsIn(processes.address(others[0] ?? ""), victim, first, withinMs);
+      const slots = (await begun).map((one) => one?.slotOut ?? 1);
+      return reportsIn(processes.address(others[0] ?? ""), victim, Math.min(...slots), withinMs);
     },
     stop: async () => {
       over = true;
@@ -49,12 +50,12 @@ async function progressOf(processes, id) {
   return { slotOut, durableSlot, trimPoint };
 }
 
-/** @param {string} address @param {string} victim @param {number} from @param {number} withinMs */
-async function reportsIn(address, victim, from, withinMs) {
+/** @param {string} address @param {string} victim @param {number} since @param {number} withinMs */
+async function reportsIn(address, victim, since, withinMs) {
   /** @type {Reported[]} */
   const reports = [];
   const giveUpAt = performance.now() + withinMs;
-  for (let slot = from; performance.now() < giveUpAt; ) {
+  for (let slot = Math.max(1, since - slotsBefore); performance.now() < giveUpAt; ) {
     const { code, response } = await callRaw(address, "synod.v1.Replica/Log", {
       from: String(slot),
       limit: 0,
@@ -69,8 +70,8 @@ async function reportsIn(address, victim, from, withinMs) {
           reports.push({ decidedIn: slot - 1, slot: said.slot, store: said.store });
       }
     }
-    const introduced = reports.findIndex((report) => report.slot === 0);
-    const own = introduced === -1 ? [] : reports.slice(introduced);
+    const before = reports.findLast(({ decidedIn }) => decidedIn < since)?.store;
+    const own = reports.filter(({ store, decidedIn }) => decidedIn >= since && store !== before);
     if (own.some((report) => report.slot > 0)) return own;
     if (decisions.length === 0) await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
