@@ -52,6 +52,7 @@ export const simulatedLimits: Limits = {
   maxQueuedProposals: 16,
   maxPageSlots: 2,
   maxKeptDecisions: 8,
+  maxKeptBytes: 640,
   maxAnswerSlots: 6,
 };
 

@@ -106,9 +106,14 @@ export class System {
       }));
   }
 
+  /** Whether `objectionTo` wants to see the row of a snapshot that has this key. They are few, and small. */
+  examines(key: Uint8Array): boolean {
+    return Reports.reads(key);
+  }
+
   /**
-   * What speaks against going on with a snapshot whose own rows (all but sessions and what services stored) are these:
-   * the reports in it or those known here (rule 27). Undefined when nothing does.
+   * What speaks against going on with a snapshot that has these rows, of those it examines: the reports in it or those known
+   * here (rule 27). Undefined when nothing does.
    */
   objectionTo(rows: Iterable<readonly [key: Uint8Array, value: Uint8Array]>): string | undefined {
     const map = new MemoryMap();
