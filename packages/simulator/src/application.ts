@@ -159,6 +159,7 @@ export class ReplicatedList {
   }
 
   #take(report: DiskReport): void {
+    if (report.number !== (this.#reports.get(report.replica)?.number ?? 0) + 1) return;
     this.#reports = new Map([...this.#reports, [report.replica, report]]);
     const slots = this.#replicas.map((id) => this.#reports.get(id)?.slot ?? 0).sort((a, b) => b - a);
     this.#trimPoint = Math.max(this.#trimPoint, slots[majorityOf(slots.length) - 1] ?? 0);

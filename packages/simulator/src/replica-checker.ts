@@ -16,6 +16,8 @@ interface Directories {
   introduced: boolean;
   /** What the one before had when it was lost. */
   lost: number;
+  /** Of the last report that counts. */
+  number: number;
 }
 
 /** Slots as the checker of votes sees them. */
@@ -48,7 +50,7 @@ export class ReplicaChecker {
   constructor(replicas: readonly string[], chosen: Chosen) {
     this.#chosen = chosen;
     for (const id of replicas) {
-      this.#directories.set(id, { store: `store-${id}`, introduced: false, lost: 0 });
+      this.#directories.set(id, { store: `store-${id}`, introduced: false, lost: 0, number: 0 });
       this.#durable.set(`store-${id}`, 0);
     }
   }
@@ -76,9 +78,13 @@ export class ReplicaChecker {
         throw new Violation(
           `${report.replica} reported slot ${report.slot} of ${report.store}, which has slot ${durable}`,
         );
-      const directories = this.#directories.get(report.replica);
-      if (directories?.store === report.store) directories.introduced = true;
-      else if (directories?.introduced) this.#lateReports++;
+      const directories = this.#directories.get(report.replica) as Directories;
+      if (report.number !== directories.number + 1) {
+        if (directories.introduced && report.store !== directories.store) this.#lateReports++;
+        continue;
+      }
+      directories.number++;
+      directories.introduced = report.store === directories.store;
     }
   }
 

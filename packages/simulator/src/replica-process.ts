@@ -27,7 +27,8 @@ export class ReplicaProcess {
   /** A snapshot took the state's place, and the role has not heard of it yet. */
   #installed: Installed | undefined;
   #trimPointTold = 0;
-  #reportTicks = 0;
+  #reported = 0;
+  #ticksSinceReport = 0;
 
   constructor(id: string, genesis: Genesis, options: WorldOptions, random: Random, watcher: ReplicaWatcher) {
     this.#id = id;
@@ -43,7 +44,8 @@ export class ReplicaProcess {
   start(): StateImage {
     this.state = this.#stateOf(this.disk.durable);
     this.#trimPointTold = 0;
-    this.#reportTicks = 0;
+    this.#reported = 0;
+    this.#ticksSinceReport = 0;
     return this.disk.durable;
   }
 
@@ -71,7 +73,7 @@ export class ReplicaProcess {
   /** What the process has to say to its role in this tick. */
   inputs(): ReplicaInput[] {
     const inputs: ReplicaInput[] = [];
-    if (this.#installed && this.#random() < 0.5) {
+    if (this.#installed && this.#random() < 0.15) {
       inputs.push(this.#installed);
       this.#installed = undefined;
     }
@@ -87,13 +89,15 @@ export class ReplicaProcess {
 
   /** Rule 18: what is on disk, not what was applied; and again until it is decided. */
   #report(): Command | undefined {
-    if (this.#reportTicks-- > 0) return undefined;
     const { store, durable } = this.disk;
     const said = this.state.reports.get(this.#id);
     const slot = durable.lastExecuted;
-    if (said?.store === store && said.slot >= slot) return undefined;
-    this.#reportTicks = Math.max(this.#options.reportTicks, reportAgainTicks);
-    return reportCommand({ replica: this.#id, store, slot, number: (said?.number ?? 0) + 1 });
+    const number = (said?.number ?? 0) + 1;
+    const wait = number === this.#reported ? reportAgainTicks : this.#options.reportTicks;
+    if (this.#ticksSinceReport++ < wait || (said?.store === store && said.slot >= slot)) return undefined;
+    this.#reported = number;
+    this.#ticksSinceReport = 0;
+    return reportCommand({ replica: this.#id, store, slot, number });
   }
 
   /** A flush that is under way ends; otherwise one begins with what is applied. */
