@@ -125,11 +125,18 @@ export class Reports {
       this.#state.delete(checkpointKey((this.#checkpoints.shift() as Checkpoint).slot));
   }
 
+  /** The number of the next report of a replica. */
+  nextNumber(replica: string): number {
+    return (this.#latest.get(replica)?.number ?? 0) + 1;
+  }
+
   /**
-   * A report was decided.
+   * A report was decided. One that does not follow the replica's last says nothing: it was under way while a later one was
+   * decided, and might speak of a store that is lost since (rule 18).
    * @param configurations those not retired, the one in force last
    */
   take(report: Report, configurations: readonly Configuration[]): void {
+    if (report.number !== this.nextNumber(report.replica)) return;
     this.#latest.set(report.replica, report);
     this.#state.put(reportKey(report.replica), Buffer.from(JSON.stringify(report)));
     if (report.slot > 0) this.#keepHash(report);
