@@ -46,7 +46,7 @@ function mapOf(rows: readonly StateRow[]): TestMap {
 }
 
 function report(replica: string, slot: number, hash: string) {
-  const said = { replica, store: `store-of-${replica}`, slot, hash, offers: [] };
+  const said = { replica, store: `store-of-${replica}`, number: 1, slot, hash, offers: [] };
   return { ...openCommand(replica), service: systemService, method: reportMethod, request: encodeSaid(said) };
 }
 
