@@ -16,4 +16,6 @@ export {
   withPlantedDifference,
 } from "./demo/compare.js";
 export type { DecidedCommand, DecidedSlot } from "./log/decided.js";
+export { SnapshotFile } from "./snapshot/reader.js";
+export { SnapshotWriter } from "./snapshot/writer.js";
 export type { RoleReport } from "./status/report.js";
