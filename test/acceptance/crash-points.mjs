@@ -1,19 +1,31 @@
 // A process killed before each call by which it changes its disk, one run for each call, and what the next start finds.
 import { copyWithFault } from "./support/copy.mjs";
 import { acceptorScenario } from "./support/crash-acceptor.mjs";
+import { installScenario } from "./support/crash-install.mjs";
 import { killAtEach, recordedCalls } from "./support/crash-points.mjs";
 import { faults } from "./support/faults.mjs";
-import { flagNumber } from "./support/flags.mjs";
+import { flagNumber, flagValue } from "./support/flags.mjs";
 import { missing } from "./support/needs.mjs";
 
 export const name = "crash-points";
 export const promise =
-  "killed before any of its writes, syncs and renames, an acceptor has after a restart all it had answered";
+  "killed before any of its writes, syncs and renames, an acceptor has after a restart all it had answered, and a replica " +
+  "that installs a snapshot its old state or the new one";
 
-/** @type {Record<string, (copy?: string) => ReturnType<typeof acceptorScenario>>} */
-const scenarios = { acceptor: acceptorScenario };
+/**
+ * What is killed, and a fault that must be noticed, with the calls at which it is.
+ * @type {Record<string, { make: (copy?: string) => ReturnType<typeof acceptorScenario>, fault: keyof typeof faults, at: string[] }>}
+ */
+const scenarios = {
+  acceptor: { make: acceptorScenario, fault: "a P2b waits for no commit", at: ["fdatasync"] },
+  install: {
+    make: installScenario,
+    fault: "a snapshot is the state from its beginning on",
+    at: ["fdatasync"],
+  },
+};
 
-/** @param {import("./run.mjs").Options} options `--every N` takes each Nth point only */
+/** @param {import("./run.mjs").Options} options `--every N` takes each Nth point only, `--only NAME` one scenario; `--no-plant` plants no fault */
 export async function run({ parameters, progress }) {
   const lacks = missing("strace");
   if (lacks) return { holds: true, figures: { leftOut: lacks } };
@@ -21,20 +33,21 @@ export async function run({ parameters, progress }) {
   let holds = true;
   /** @type {Record<string, unknown>} */
   const figures = {};
-  for (const [what, makeScenario] of Object.entries(scenarios)) {
-    const { calls, ...found } = await points(() => makeScenario(), every, progress);
+  const only = flagValue(parameters, "--only");
+  for (const [what, { make, fault, at }] of Object.entries(scenarios)) {
+    if (only !== undefined && only !== what) continue;
+    const { calls, ...found } = await points(() => make(), every, progress);
     holds &&= found.problems.length === 0 && found.killed > 0;
     figures[what] = { calls, ...found };
-  }
-  const copy = copyWithFault(faults["a P2b waits for no commit"]);
-  try {
-    const found = await points(() => acceptorScenario(copy.folder), Math.min(every, 2), progress, [
-      "fdatasync",
-    ]);
-    holds &&= found.problems.length > 0;
-    figures.planted = `a P2b waits for no commit: ${found.problems[0] ?? "NOT NOTICED"}`;
-  } finally {
-    copy.remove();
+    if (parameters.includes("--no-plant")) continue;
+    const copy = copyWithFault(faults[fault]);
+    try {
+      const planted = await points(() => make(copy.folder), Math.min(every, 2), progress, at);
+      holds &&= planted.problems.length > 0;
+      figures[`planted in ${what}`] = `${fault}: ${planted.problems[0] ?? "NOT NOTICED"}`;
+    } finally {
+      copy.remove();
+    }
   }
   return { holds, figures };
 }

@@ -1,18 +1,24 @@
 // A user's service that goes wrong: every replica gives the same answer, nothing changes, and the cluster goes on.
 import { metadataKeys } from "@synod/wire";
-import { FaultyCluster } from "./support/faulty-cluster.mjs";
+import { anotherBuild } from "./support/another-build.mjs";
 import { equalReplicas } from "./support/load.mjs";
 import { until } from "./support/processes.mjs";
+import { ServiceCluster } from "./support/service-cluster.mjs";
 
 export const name = "errors";
 export const promise =
-  "a service that fails, throws, returns promises or goes beyond a limit answers alike everywhere, and changes nothing";
+  "a service that goes wrong answers alike everywhere and changes nothing; a replica whose build answers otherwise stops";
 
-/** @typedef {import("./support/faulty-cluster.mjs").FaultyAnswer} FaultyAnswer */
+/** @typedef {import("./support/service-cluster.mjs").ServiceAnswer} ServiceAnswer */
 /** @typedef {{ how: string, code: number, says: RegExp, logged?: boolean, commandsOnly?: boolean }} Fault `logged`: the
  *   replicas' logs say more than the answer, once each */
-/** @typedef {{ cluster: FaultyCluster, tally: Tally, progress: (line: string) => void }} Stage */
+/** @typedef {{ cluster: ServiceCluster, tally: Tally, progress: (line: string) => void }} Stage */
 
+/** @type {import("./support/service-cluster.mjs").OwnService} */
+const faultyService = { name: "faults.v1.Faults", folder: "faults", module: "service.mjs" };
+
+/** Rows of good commands begin here; what `fill` wrote lies below. */
+const firstGoodRow = 30_000;
 const failedPrecondition = 9;
 const resourceExhausted = 8;
 const internal = 13;
@@ -24,6 +30,7 @@ const aPromise = /^faults\.v1\.Faults\/\w+ returned a promise; expected a handle
 const faults = [
   { how: "declared", code: failedPrecondition, says: /^refused, as it was asked to be$/ },
   { how: "declared without words", code: failedPrecondition, says: /^Refused$/ },
+  { how: "declared, promises let go of", code: failedPrecondition, says: /^Refused$/ },
   { how: "detail too long", code: resourceExhausted, says: /detail of a failure has \d+ bytes/ },
   ...[
     ...["undeclared", "undeclared text", "error of no declared name", "clock of the process"],
@@ -61,12 +68,12 @@ class Tally {
   }
 }
 
-/** Each on the same cluster, one after the other; one that needs other replicas starts a cluster of its own. */
+/** Each on the same cluster, one after the other. */
 const stages = [everyReplicaAtOnce, queriesAlone, byItself, afterwards];
 
 /** @param {{ parameters: string[], progress: (line: string) => void }} options */
 export async function run({ progress }) {
-  const cluster = await FaultyCluster.start();
+  const cluster = await ServiceCluster.start(faultyService);
   const tally = new Tally();
   try {
     await fill(cluster);
@@ -74,18 +81,25 @@ export async function run({ progress }) {
       await stage({ cluster, tally, progress });
       progress(`${stage.name}: ${tally.answers} answers so far, ${tally.problems.length} problems`);
     }
+    progress("another build");
+    const otherwise = await anotherBuild(faultyService, progress);
+    tally.problems.push(...otherwise.problems);
     for (const problem of tally.problems) progress(problem);
     const { answers, logged, goodCommands, problems } = tally;
     return {
       holds: problems.length === 0 && answers > 0 && logged > 0 && goodCommands > 0,
-      figures: { faults: faults.length, answers, logged, goodCommands, problems: problems.slice(0, 5) },
+      figures: {
+        ...{ faults: faults.length, answers, logged, goodCommands },
+        anotherBuild: otherwise.figures,
+        problems: problems.slice(0, 5),
+      },
     };
   } finally {
     await cluster.end();
   }
 }
 
-/** More rows than a range without a limit may give. @param {FaultyCluster} cluster */
+/** More rows than a range without a limit may give. @param {ServiceCluster} cluster */
 async function fill(cluster) {
   const clientId = await cluster.openSession();
   for (const sequence of [1, 2]) {
@@ -123,8 +137,8 @@ async function everyReplicaAtOnce({ cluster, tally, progress }) {
 
 /**
  * One command at every replica: the answer that all of them gave.
- * @param {FaultyCluster} cluster @param {Tally} tally @param {Fault} fault @param {string} method
- * @param {import("./support/faulty-cluster.mjs").Numbered} numbered
+ * @param {ServiceCluster} cluster @param {Tally} tally @param {Fault} fault @param {string} method
+ * @param {import("./support/service-cluster.mjs").Numbered} numbered
  */
 async function same(cluster, tally, { how }, method, numbered) {
   const metadata = {
@@ -159,7 +173,7 @@ async function same(cluster, tally, { how }, method, numbered) {
 
 /**
  * Each replica's own log has the error once, with the stack, however often the command was sent.
- * @param {FaultyCluster} cluster @param {Tally} tally @param {string} what @param {number} slot @param {string[]} replicas
+ * @param {ServiceCluster} cluster @param {Tally} tally @param {string} what @param {number} slot @param {string[]} replicas
  */
 function inTheLogs(cluster, tally, what, slot, replicas) {
   for (const id of replicas) {
@@ -176,10 +190,10 @@ function inTheLogs(cluster, tally, what, slot, replicas) {
   }
 }
 
-/** A command that is right succeeds, and every replica says so. @param {FaultyCluster} cluster @param {Tally} tally
- *  @param {import("./support/faulty-cluster.mjs").Numbered} numbered */
+/** A command that is right succeeds, and every replica says so. @param {ServiceCluster} cluster @param {Tally} tally
+ *  @param {import("./support/service-cluster.mjs").Numbered} numbered */
 async function goesOn(cluster, tally, numbered) {
-  const request = { from: String(20_000 + numbered.sequence), rows: 1 };
+  const request = { from: String(firstGoodRow + numbered.sequence), rows: 1 };
   const answers = await Promise.all(
     cluster.replicas.map((id) => cluster.execute(id, "Fill", request, numbered)),
   );
@@ -187,14 +201,14 @@ async function goesOn(cluster, tally, numbered) {
   tally.goodCommands += 1;
 }
 
-/** A stale read at each replica; their answers are the same. @param {FaultyCluster} cluster @param {Tally} tally */
+/** A stale read at each replica; their answers are the same. @param {ServiceCluster} cluster @param {Tally} tally */
 async function counts(cluster, tally) {
-  const found = await Promise.all(cluster.replicas.map((id) => cluster.count(id)));
+  const found = await Promise.all(cluster.replicas.map((id) => cluster.count(id, firstGoodRow)));
   tally.expect(new Set(found).size === 1, () => `the replicas hold ${found.join(", ")}`);
   return found[0] ?? "";
 }
 
-/** @param {FaultyCluster} cluster @param {Tally} tally @param {string} when */
+/** @param {ServiceCluster} cluster @param {Tally} tally @param {string} when */
 async function equal(cluster, tally, when) {
   const { equal: same, states } = await equalReplicas(cluster.processes);
   tally.expect(same, () => `the replicas differ ${when}: ${states.join(", ")}`);
@@ -239,7 +253,7 @@ async function afterwards({ cluster, tally }) {
   const { processes } = cluster;
   const clientId = await cluster.openSession();
   await processes.kill("r3");
-  /** @type {{ fault: Fault, sequence: number, answer: FaultyAnswer }[]} */
+  /** @type {{ fault: Fault, sequence: number, answer: ServiceAnswer }[]} */
   const told = [];
   for (const [index, fault] of faults.entries()) {
     const sequence = index + 1;
@@ -263,7 +277,7 @@ async function afterwards({ cluster, tally }) {
   await goesOn(cluster, tally, { clientId, sequence: faults.length + 1 });
 }
 
-/** @param {FaultyAnswer} answer */
+/** @param {ServiceAnswer} answer */
 function text({ code, message, slot, details }) {
   return `${code} in slot ${slot}: ${message}${details === "" ? "" : ` with ${details}`}`;
 }

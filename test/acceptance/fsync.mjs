@@ -17,7 +17,10 @@ export const name = "fsync";
 export const promise =
   "no P1b or P2b leaves an acceptor before the records it rests on are written and synced; noSync and early votes are noticed";
 
-/** @param {import("./run.mjs").Options} options */
+/** How many ask for P1b while the load runs. */
+const askers = 3;
+
+/** @param {import("./run.mjs").Options} options `--commands N`, `--faults N` */
 export async function run({ parameters, progress }) {
   const lacks = missing("strace");
   if (lacks) return { holds: true, figures: { leftOut: lacks } };
@@ -25,8 +28,8 @@ export async function run({ parameters, progress }) {
   const wanted = flagNumber(parameters, "--faults", Object.keys(faults).length);
   const sound = await traced(commands, 3);
   progress(`as it is: ${JSON.stringify(sound)}`);
-  const { counts, violations, ...load } = sound;
-  const enough = load.acknowledged >= commands && counts.p2b >= commands / 4 && counts.p1b >= commands / 10;
+  const { counts, violations, first: _, ...load } = sound;
+  const enough = load.acknowledged >= commands && counts.p2b >= commands / 4 && counts.p1b >= commands / 20;
   let holds = violations === 0 && enough && load.lost === 0 && load.doubled === 0;
   /** @type {Record<string, string>} */
   const planted = {};
@@ -67,8 +70,9 @@ async function traced(commands, leaders, folder) {
   let load;
   try {
     await processes.ready();
-    load = new Load(processes.replicas);
-    const asking = ask(processes, load);
+    const started = new Load(processes.replicas);
+    load = started;
+    const asking = Promise.all(Array.from({ length: askers }, () => ask(processes, started)));
     for (let round = 0; round < leaders; round++) {
       await load.more(commands / (leaders + 1), 120_000);
       await until("an active leader", async () => {

@@ -7,7 +7,8 @@ import { copyWithFault } from "./support/copy.mjs";
 import { missing } from "./support/needs.mjs";
 
 export const name = "planted";
-export const promise = "disk, amnesia, blackout and storm each turn red on a fault planted in a copy";
+export const promise =
+  "disk, amnesia, blackout, storm, restart, rejoin and soak each turn red on a fault planted in a copy";
 
 /** @typedef {Record<string, any>} Figures */
 /** @typedef {{ fault: string, script: string, parameters: string[], changes: import("./support/copy.mjs").Change[], red: (figures: Figures) => unknown }} Plant */
@@ -71,14 +72,25 @@ const plants = [
         faulty:
           "setTimeout(() => this.#commits.commit().catch(() => {}), 333);\n        return Promise.resolve();",
       },
+      {
+        // Not wrong by itself: slow replicas, so that what was acknowledged last is at the acceptors alone.
+        file: "packages/storage/dist/replica-store.js",
+        sound: "const { flushEveryMs = 50 }",
+        faulty: "const { flushEveryMs = 5_000 }",
+      },
     ],
     red: (figures) => figures.lost > 0,
   },
   {
-    fault: "a command decided twice is executed twice",
+    fault: "a command that is sent again is executed again",
     script: "storm",
     parameters: ["--minutes", "0.5", "--seed", "1"],
     changes: [
+      {
+        file: "packages/state-machine/dist/engine.js",
+        sound: 'return verdict.kind === "repeat" ? answered',
+        faulty: 'return verdict.kind === "never" ? answered',
+      },
       {
         file: "packages/state-machine/dist/engine.js",
         sound: 'if (verdict.kind === "repeat")',
@@ -86,6 +98,45 @@ const plants = [
       },
     ],
     red: (figures) => figures.doubled > 0,
+  },
+  {
+    fault: "rows of services never reach the disk",
+    script: "restart",
+    parameters: ["--keys", "20000", "--rounds", "1"],
+    changes: [
+      {
+        file: "packages/storage/dist/lmdb-replica-disk.js",
+        sound: "else\n                    state.put(key, value);",
+        faulty: "else if (key[0] !== 0x74)\n                    state.put(key, value);",
+      },
+    ],
+    red: (figures) => figures.wrongAnswers > 0,
+  },
+  {
+    fault: "a replica reports a slot that is not on its disk",
+    script: "rejoin",
+    parameters: ["--keys", "20000", "--rounds", "1", "--rate", "200", "--steady", "1", "--no-latency"],
+    changes: [
+      {
+        file: "packages/node/dist/reporter.js",
+        sound: 'checkpoint ?? { slot: 0, hash: "" }',
+        faulty: 'checkpoint ?? { slot: 1, hash: "" }',
+      },
+    ],
+    red: (figures) => figures.premature?.length > 0,
+  },
+  {
+    fault: "the acceptors are never told what they may forget",
+    script: "soak",
+    parameters: ["--commands", "20000", "--value-bytes", "4000", "--most-stored", "45"],
+    changes: [
+      {
+        file: "packages/node/dist/replica-host.js",
+        sound: "if (trimPoint > this.#trimPointTold) {",
+        faulty: "if (trimPoint > this.#trimPointTold && trimPoint < 0) {",
+      },
+    ],
+    red: (figures) => figures.mostStoredByAcceptorMib > 45,
   },
 ];
 

@@ -8,6 +8,8 @@ import { run as locks } from "../acceptance/locks.mjs";
 import { run as storm } from "../acceptance/storm.mjs";
 import { run as wrong } from "../acceptance/wrong.mjs";
 
+/** Some take longer than other tests where much else runs. */
+const timeout = 180_000;
 const progress: string[] = [];
 const options = (...parameters: string[]) => ({
   parameters,
@@ -19,14 +21,16 @@ it("a killed leader, acceptor and replica under load lose nothing and double not
   expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
 });
 
-it("a lock has one holder at a time, in the order of asking, under kills and lapses", async () => {
+it("a lock has one holder at a time, in the order of asking, under kills and lapses", {
+  timeout,
+}, async () => {
   const { holds, figures } = await locks(
     options("--part", "contention", "--acquisitions", "150", "--kills", "3"),
   );
   expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
 });
 
-it("a service that goes wrong answers alike at every replica, and changes nothing", async () => {
+it("a service that goes wrong answers alike at every replica, and changes nothing", { timeout }, async () => {
   const { holds, figures } = await errors(options());
   expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
 });

@@ -2,7 +2,9 @@
 import { expect, it } from "vitest";
 import { run } from "../acceptance/locks.mjs";
 
-it("no lock ends early when clocks jump an hour and processes stand still, and a renewed one is kept", async () => {
+it("no lock ends early when clocks jump an hour and processes stand still, and a renewed one is kept", {
+  timeout: 180_000,
+}, async () => {
   const lines: string[] = [];
   const { holds, figures } = await run({
     parameters: ["--part", "clocks", "--rounds", "1"],

@@ -209,9 +209,9 @@ export class LeaderBench {
   readonly leader: Leader;
   readonly id: string;
 
-  constructor(id = "l1", incarnation = 7) {
+  constructor(id = "l1", incarnation = 7, bounds: Partial<Limits> = {}) {
     this.id = id;
-    this.leader = new Leader({ id, incarnation, genesis, limits, random: () => 0 });
+    this.leader = new Leader({ id, incarnation, genesis, limits: { ...limits, ...bounds }, random: () => 0 });
   }
 
   step(input: LeaderInput): Output[] {

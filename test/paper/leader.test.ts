@@ -113,6 +113,23 @@ describe("rule 7: adoption", () => {
     ]);
   });
 
+  it("holds no more than it may: acceptors that told more than is needed are asked on when slot_out has moved", () => {
+    const bench = new LeaderBench("l1", 7, { maxKeptBytes: 3 });
+    bench.attach();
+    const { p1a } = bench.stand();
+    const page = [1, 2, 3, 4, 5, 6].map((slot) => ({ ballot: ballot(1, "l0"), slot, value: value(slot) }));
+    const answers = (id: string) => bench.fromAcceptor(promise(p1a[0] as P1a, id, page, { next: 7 }));
+    expect(receivers(answers("a1"), "p1a")).toEqual([]);
+    expect(receivers(bench.tick(limits.resendTicks), "p1a").sort()).toEqual(["a2", "a3"]);
+    const adopted = answers("a2");
+    expect(receivers(adopted, "p1a")).toEqual([]);
+    expect(proposals(adopted).map(({ slot }) => slot)).toEqual([1, 2, 3, 4]);
+    const further = bench.decide(adopted);
+    expect(receivers(further, "p1a").sort()).toEqual(["a1", "a2"]);
+    expect(messagesOf(further, "p1a").map(({ from }) => from)).toEqual([7, 7]);
+    expect(proposals(further).map(({ slot }) => slot)).toEqual([5, 6]);
+  });
+
   it("a trim record in any one answer, at any ballot, is a fact at once", () => {
     const bench = new LeaderBench();
     bench.attach();

@@ -1,5 +1,5 @@
 // PMMC 2.2, figure 6a (scout), and 4.1; rule 6, rule 5 where answers are counted, and the maximum of rule 7.
-import { type P1b, Scout } from "@synod/core";
+import { type P1b, Scout, valueBytes } from "@synod/core";
 import { describe, expect, it } from "vitest";
 import { ballot, genesis, promise, value } from "./kit.js";
 
@@ -76,6 +76,18 @@ describe("rule 6: a scout counts distinct, bound acceptors that promised exactly
     expect(s.covered).toBe(5);
     s.receive(answer(s, "a2", [], { next: 120 }));
     expect(s.covered).toBe(100);
+  });
+
+  it("lets go of what was found in slots that are decided, and takes no more of them", () => {
+    const s = scout();
+    const found = [5, 6, 7, 8].map((slot) => ({ ballot: ballot(1), slot, value: value(slot) }));
+    s.receive(answer(s, "a1", found));
+    expect(s.bytes).toBe(4 * valueBytes(value(5)));
+    s.skipTo(7);
+    s.receive(answer(s, "a2", found, { next: 9 }));
+    expect([[...s.found.keys()], s.bytes, s.highest]).toEqual([[7, 8], 2 * valueBytes(value(5)), 9]);
+    s.skipTo(1_000_000_000);
+    expect([s.found.size, s.bytes]).toEqual([0, 0]);
   });
 
   it("knows below which slot a majority has told everything, before the last page", () => {

@@ -14,13 +14,18 @@ import type { DecidedContent, DecidedSlot } from "./log/decided.js";
 import { builtInMethod, type MethodFinder, methodFinder, requestJson } from "./log/request-json.js";
 import type { Answered } from "./status/report.js";
 
-/** One connection for one piece of work; an attempt to connect is not repeated behind its back. */
-async function withChannel<T>(address: string, work: (client: grpc.Client) => Promise<T>): Promise<T> {
-  const client = new grpc.Client(address, grpc.credentials.createInsecure(), {
+/** A connection of its own; an attempt to connect is not repeated behind its user's back. */
+export function openClient(address: string): grpc.Client {
+  return new grpc.Client(address, grpc.credentials.createInsecure(), {
     "grpc.use_local_subchannel_pool": 1,
     "grpc.service_config_disable_resolution": 1,
     "grpc.enable_retries": 0,
   });
+}
+
+/** One connection for one piece of work. */
+async function withChannel<T>(address: string, work: (client: grpc.Client) => Promise<T>): Promise<T> {
+  const client = openClient(address);
   try {
     return await work(client);
   } catch (error) {
@@ -30,7 +35,8 @@ async function withChannel<T>(address: string, work: (client: grpc.Client) => Pr
   }
 }
 
-function explain(error: unknown): string {
+/** What an error of a call says to people. */
+export function explain(error: unknown): string {
   const { code, details } = error as Partial<grpc.ServiceError>;
   if (code === grpc.status.DEADLINE_EXCEEDED) return "no answer in time";
   if (code === grpc.status.UNAVAILABLE && details?.includes("ECONNREFUSED")) return "connection refused";
@@ -68,6 +74,18 @@ export async function setQuota(address: string, bytes: number, withinMs: number)
     callUnary(client, replicaService.SetQuota, { bytes }, options),
   );
   return slot;
+}
+
+/**
+ * A slot such that everything acknowledged before this call was decided in it or below: that of a session that is opened,
+ * whose name begins with it.
+ */
+export async function currentSlot(address: string, withinMs: number): Promise<number> {
+  const options = { deadline: Date.now() + withinMs };
+  const { clientId } = await withChannel(address, (client) =>
+    callUnary(client, replicaService.OpenSession, {}, options),
+  );
+  return Number(clientId.split(".", 1)[0]);
 }
 
 /** A query of a built-in service on one replica's own state: a stale read, for which it asks nobody. */

@@ -10,6 +10,8 @@ export const exitCode = Object.freeze({
   usage: 2,
   /** A port is in use. */
   addressInUse: 3,
+  /** A backup is damaged, of another format, or no backup. */
+  damaged: 5,
   /** Another process owns the data directory. */
   owned: 6,
 });

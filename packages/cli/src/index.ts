@@ -1,6 +1,6 @@
 // For scripts and tests: a local cluster as `synod up` starts it, and the demo's comparison.
 
-export { askStatus, readLog } from "./calls.js";
+export { askStatus, readLog, switchVersion } from "./calls.js";
 export { Child, type Ending } from "./cluster/child.js";
 export { type ClusterEvents, LocalCluster } from "./cluster/local-cluster.js";
 export { type Counts, type Plan, type PlannedMember, planCluster, type RoleName } from "./cluster/plan.js";
@@ -16,4 +16,6 @@ export {
   withPlantedDifference,
 } from "./demo/compare.js";
 export type { DecidedCommand, DecidedSlot } from "./log/decided.js";
+export { SnapshotFile } from "./snapshot/reader.js";
+export { SnapshotWriter } from "./snapshot/writer.js";
 export type { RoleReport } from "./status/report.js";

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import yargs from "yargs";
 import { demoCommand } from "./commands/demo.js";
 import { generateCommand } from "./commands/generate.js";
@@ -6,9 +5,11 @@ import { kvCommand } from "./commands/kv.js";
 import { logCommand } from "./commands/log.js";
 import { quotaCommand } from "./commands/quota.js";
 import { serviceCommand } from "./commands/service.js";
+import { snapshotCommand } from "./commands/snapshot.js";
 import { statusCommand } from "./commands/status.js";
 import { upCommand } from "./commands/up.js";
 import { exitCode, Failure } from "./failure.js";
+import { version } from "./version.js";
 
 /** Runs the command line; the exit code is left in `process.exitCode`. */
 export async function runCommandLine(args: readonly string[]): Promise<void> {
@@ -27,6 +28,7 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
       .command(quotaCommand)
       .command(kvCommand)
       .command(logCommand)
+      .command(snapshotCommand)
       .command(demoCommand)
       .demandCommand(1, "expected a command")
       .strictCommands()
@@ -55,13 +57,16 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
   }
 }
 
-const commands = ["up", "generate", "status", "kv", "log", "demo"];
-const kvCommands = ["get", "put", "delete", "range"];
+const commands = ["up", "generate", "status", "kv", "log", "snapshot", "demo"];
+const commandsBelow: Readonly<Record<string, readonly string[]>> = {
+  kv: ["get", "put", "delete", "range"],
+  snapshot: ["save", "restore", "show"],
+};
 
 /** The command whose help tells what could have been meant; nothing when it is not known. */
 function commandOf([command = "", second = ""]: readonly string[]): string[] {
   if (!commands.includes(command)) return [];
-  return command === "kv" && kvCommands.includes(second) ? [command, second] : [command];
+  return commandsBelow[command]?.includes(second) ? [command, second] : [command];
 }
 
 /** What yargs says of a command line, as what was expected and what was found. */
@@ -76,9 +81,4 @@ function inPlainWords(message: string, args: readonly string[]): string {
     .replace(/^Did you mean (.*)\?$/, `no command "${typed}"; did you mean $1?`)
     .replace(/^Unknown arguments?: (.*)$/, "unknown flag, or a word too many: $1")
     .replace(/^Not enough arguments following: (.*)$/, "--$1: expected a value behind it, found none");
-}
-
-function version(): string {
-  const manifest = readFileSync(new URL("../package.json", import.meta.url), "utf8");
-  return (JSON.parse(manifest) as { version: string }).version;
 }

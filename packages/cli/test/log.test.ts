@@ -64,7 +64,14 @@ describe("Synod's own commands", () => {
     { service: "synod.kv.v1.KeyValue", oldest: 1, newest: 1 },
     { service: "a.v1.B", oldest: 1, newest: 3 },
   ];
-  const report = { replica: "r2", store: "s", slot: 7, hash: "0123456789abcdef".repeat(4), offers };
+  const report = {
+    replica: "r2",
+    store: "s",
+    number: 1,
+    slot: 7,
+    hash: "0123456789abcdef".repeat(4),
+    offers,
+  };
   const offered = "version 1 of synod.kv.v1.KeyValue, versions 1 to 3 of a.v1.B";
 
   it.each([

@@ -50,6 +50,7 @@ export class Decided {
       invariant(sameValue(known, value), () => `slot ${slot} was decided twice, with different values`);
       return;
     }
+    this.#oldest = this.#kept.size === 0 ? slot : Math.min(this.#oldest, slot);
     this.#kept.set(slot, value);
     const proposal = proposalOf(value);
     if (proposal) this.#slots.set(proposalKey(proposal), slot);
@@ -82,14 +83,26 @@ export class Decided {
   /** Lets go of the oldest decisions beyond the bounds, but of none that slot_out has not passed. */
   #prune(): void {
     const { maxKeptDecisions, maxKeptBytes } = this.#limits;
-    for (; this.#oldest < this.#slotOut; this.#oldest++) {
+    for (let holes = 0; this.#oldest < this.#slotOut; this.#oldest++) {
       if (this.#kept.size <= maxKeptDecisions && this.#bytes <= maxKeptBytes) return;
       const value = this.#kept.get(this.#oldest);
-      if (!value) continue;
+      if (!value) {
+        // Slot_out may have jumped by billions; what is kept is few beside that.
+        if (++holes <= this.#kept.size) continue;
+        this.#oldest = lowest(this.#kept.keys()) - 1;
+        holes = 0;
+        continue;
+      }
       this.#kept.delete(this.#oldest);
       this.#bytes -= valueBytes(value);
       const proposal = proposalOf(value);
       if (proposal) this.#slots.delete(proposalKey(proposal));
     }
   }
+}
+
+function lowest(slots: Iterable<number>): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (const slot of slots) least = Math.min(least, slot);
+  return least;
 }

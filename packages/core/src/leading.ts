@@ -25,6 +25,8 @@ export interface LeadingContext {
 interface RunningScout {
   readonly scout: Scout;
   readonly resend: Timeout;
+  /** Acceptors that have told so much more than is needed yet that their next page can wait. */
+  readonly ahead: Set<string>;
 }
 
 /** Old decisions read back from the acceptors for one asker. */
@@ -111,8 +113,9 @@ export class Leading {
 
   /** An acceptor can be talked to again: what it owes is asked for at once. */
   connected(acceptor: string, outputs: Output[]): void {
-    for (const { scout } of [...this.#scouts.values(), ...this.#recalls.values()]) {
-      if (scout.silent.includes(acceptor)) this.#send(acceptor, scout.ask(acceptor), outputs);
+    for (const { scout, ahead } of [...this.#scouts.values(), ...this.#recalls.values()]) {
+      if (scout.silent.includes(acceptor) && !ahead.has(acceptor))
+        this.#send(acceptor, scout.ask(acceptor), outputs);
     }
     for (const commander of this.#commanders.values()) {
       if (commander.silent.includes(acceptor)) this.#send(acceptor, commander.message, outputs);
@@ -188,8 +191,9 @@ export class Leading {
     const running = this.#scouts.get(answer.configuration);
     if (!running) return undefined;
     const progress = running.scout.receive(answer);
-    if (progress.kind === "page") this.#send(answer.acceptor, progress.ask, outputs);
+    if (progress.kind === "page") running.ahead.add(answer.acceptor);
     if (progress.kind === "adopted") this.#scouts.delete(answer.configuration);
+    this.#askOn(running, this.#windowEnd, outputs);
     if (running.scout.covered > running.scout.from) this.#adopt(running.scout, outputs);
     return undefined;
   }
@@ -225,7 +229,11 @@ export class Leading {
       this.#scouts.delete(number);
       this.#adopted.delete(number);
     }
-    for (const { scout } of this.#scouts.values()) scout.skipTo(slotOut);
+    for (const scout of this.#adopted.values()) scout.skipTo(slotOut);
+    for (const running of this.#scouts.values()) {
+      running.scout.skipTo(slotOut);
+      this.#askOn(running, this.#windowEnd, outputs);
+    }
     for (const configuration of serving) {
       if (this.#adopted.has(configuration.number) || this.#scouts.has(configuration.number)) continue;
       this.#scouts.set(
@@ -287,26 +295,48 @@ export class Leading {
 
   #newScout(configuration: Configuration, from: number, until: number, outputs: Output[]): RunningScout {
     const scout = new Scout(++this.#scoutNumber, this.ballot, configuration, from, until);
-    const running = { scout, resend: new Timeout(this.#context.limits.resendTicks) };
+    const running = {
+      scout,
+      resend: new Timeout(this.#context.limits.resendTicks),
+      ahead: new Set<string>(),
+    };
     this.#askAll(running, outputs);
     return running;
   }
 
-  #askAll({ scout, resend }: RunningScout, outputs: Output[]): void {
+  #askAll({ scout, resend, ahead }: RunningScout, outputs: Output[]): void {
     resend.start(this.#context.limits.resendTicks);
-    for (const acceptor of scout.silent) this.#send(acceptor, scout.ask(acceptor), outputs);
+    for (const acceptor of scout.silent)
+      if (!ahead.has(acceptor)) this.#send(acceptor, scout.ask(acceptor), outputs);
+  }
+
+  /**
+   * Asks for next pages, but not for those beyond `needed` while much is held: with slot_out they come into reach. Whoever
+   * keeps a majority from having told what is needed is always asked.
+   */
+  #askOn({ scout, ahead }: RunningScout, needed: number, outputs: Output[]): void {
+    for (const acceptor of ahead) {
+      const ask = scout.ask(acceptor);
+      if (scout.bytes > this.#context.limits.maxKeptBytes && ask.from > needed) continue;
+      ahead.delete(acceptor);
+      this.#send(acceptor, ask, outputs);
+    }
+  }
+
+  get #windowEnd(): number {
+    return this.#context.decided.slotOut + this.#context.configurations.window;
   }
 
   /** Tells each part as soon as a majority has told it, so that its asker gets on however large the values are. */
   #receiveRecalled(recall: Recall, answer: P1b, outputs: Output[]): void {
     const { scout, asker, patience } = recall;
     const progress = scout.receive(answer);
-    if (progress.kind === "page") this.#send(answer.acceptor, progress.ask, outputs);
+    if (progress.kind === "page") recall.ahead.add(answer.acceptor);
     if (progress.kind === "adopted") this.#recalls.delete(asker.id);
     const until = Math.min(scout.covered, scout.until);
     for (; recall.next < until; recall.next++) {
       const pvalue = scout.found.get(recall.next);
-      if (!pvalue) return;
+      if (!pvalue) break;
       patience.start(this.#context.limits.scoutTicks);
       outputs.push({
         kind: "send",
@@ -314,6 +344,8 @@ export class Leading {
         message: { kind: "decision", slot: recall.next, value: pvalue.value },
       });
     }
+    scout.skipTo(recall.next);
+    this.#askOn(recall, recall.next, outputs);
   }
 
   #send(acceptor: string, message: ToAcceptor, outputs: Output[]): void {

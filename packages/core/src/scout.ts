@@ -1,7 +1,7 @@
 import { type Ballot, compareBallots, sameBallot } from "./ballot.js";
 import type { Configuration } from "./configuration.js";
 import type { P1a, P1b } from "./message.js";
-import type { PValue } from "./pvalue.js";
+import { type PValue, valueBytes } from "./pvalue.js";
 import { majorityOf, Quorum } from "./quorum.js";
 
 /** What an answer meant to a scout. */
@@ -28,11 +28,12 @@ export class Scout {
   readonly configuration: Configuration;
   readonly from: number;
   readonly until: number;
-  /** Per slot the pvalue of the highest ballot seen; complete below `covered`. */
+  /** Per slot the pvalue of the highest ballot seen; complete from what is needed up to `covered`. */
   readonly found = new Map<number, PValue>();
+  #bytes = 0;
   #highest = 0;
-  /** Everything below is decided: pages that end below are left out. */
-  #needed = 0;
+  /** Nobody needs what is below: pages that end there are left out. */
+  #needed: number;
   readonly #quorum: Quorum;
   /** The page each acceptor is asked for. */
   readonly #page = new Map<string, number>();
@@ -48,6 +49,7 @@ export class Scout {
     this.ballot = ballot;
     this.configuration = configuration;
     this.from = from;
+    this.#needed = from;
     this.until = until;
     this.#quorum = new Quorum(configuration);
   }
@@ -72,8 +74,17 @@ export class Scout {
     return this.#highest;
   }
 
-  /** Everything below `slot` is decided; nobody needs to tell more about it. */
+  /** Bytes of the values found. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Nobody needs what is below `slot` any more: it is let go of, and need not be told. */
   skipTo(slot: number): void {
+    if (slot <= this.#needed) return;
+    if (slot - this.#needed > this.found.size) {
+      for (const found of this.found.keys()) if (found < slot) this.#drop(found);
+    } else for (let skipped = this.#needed; skipped < slot; skipped++) this.#drop(skipped);
     this.#needed = slot;
   }
 
@@ -114,9 +125,20 @@ export class Scout {
   }
 
   #keep(pvalue: PValue): void {
-    if (pvalue.slot < this.from || pvalue.slot >= this.until) return;
-    this.#highest = Math.max(this.#highest, pvalue.slot);
-    const known = this.found.get(pvalue.slot);
-    if (!known || compareBallots(pvalue.ballot, known.ballot) > 0) this.found.set(pvalue.slot, pvalue);
+    const { slot } = pvalue;
+    if (slot < this.from || slot >= this.until) return;
+    this.#highest = Math.max(this.#highest, slot);
+    if (slot < this.#needed) return;
+    const known = this.found.get(slot);
+    if (known && compareBallots(pvalue.ballot, known.ballot) <= 0) return;
+    this.#bytes += valueBytes(pvalue.value) - (known ? valueBytes(known.value) : 0);
+    this.found.set(slot, pvalue);
+  }
+
+  #drop(slot: number): void {
+    const pvalue = this.found.get(slot);
+    if (!pvalue) return;
+    this.found.delete(slot);
+    this.#bytes -= valueBytes(pvalue.value);
   }
 }

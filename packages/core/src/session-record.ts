@@ -50,7 +50,15 @@ function readNumber(bytes: Uint8Array, at: number): number {
   return readWord(bytes, at) * WORD + readWord(bytes, at + 4);
 }
 
-/** Keys: prefix, then 0 and the session for heads, or 1, the session and the sequence for answers. */
+/** A history of the log, from a backup on that a cluster was restored from. */
+export interface Era {
+  /** Its first slot is the one after this. */
+  readonly above: number;
+  /** Part of the names of sessions opened in it: letters and digits. */
+  readonly name: string;
+}
+
+/** Keys: prefix, then 0 and the session for heads, 1, the session and the sequence for answers, or 2 and a slot for eras. */
 export class SessionKeys {
   readonly #prefix: Uint8Array;
 
@@ -68,8 +76,12 @@ export class SessionKeys {
     return key;
   }
 
-  /** Where heads begin (0), answers begin (1), and answers end (2). */
-  bound(kind: 0 | 1 | 2): Uint8Array {
+  era(above: number): Uint8Array {
+    return this.#key(2, { slot: above, index: 0 }, positionBytes);
+  }
+
+  /** Where heads begin (0), answers begin (1), eras begin (2), and eras end (3). */
+  bound(kind: 0 | 1 | 2 | 3): Uint8Array {
     const key = new Uint8Array(this.#prefix.length + 1);
     key.set(this.#prefix);
     key[this.#prefix.length] = kind;
@@ -94,6 +106,16 @@ export class SessionKeys {
     writeWord(key, at + 8, session.index);
     return key;
   }
+}
+
+/** The row that begins an era. `prefix` is that of the table. */
+export function eraRow(prefix: Uint8Array, { above, name }: Era): readonly [Uint8Array, Uint8Array] {
+  const bytes = Uint8Array.from(name, (letter) => letter.charCodeAt(0));
+  return [new SessionKeys(prefix).era(above), bytes];
+}
+
+export function decodeEraName(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes);
 }
 
 export function encodeHead(head: SessionHead): Uint8Array {

@@ -4,7 +4,9 @@ import type { OrderedMap } from "./record.js";
 import {
   answersCommand,
   decodeAnswer,
+  decodeEraName,
   decodeHead,
+  type Era,
   encodeAnswer,
   encodeHead,
   type LogPosition,
@@ -25,7 +27,8 @@ import { Status } from "./status.js";
  *
  * Why names come from the log. A client that chose its own name could come back after its session was let go, with its
  * sequences at 1 again, and an old copy of a command would find no answer that stops it. The slot and index of the
- * command that opened a session occur once.
+ * command that opened a session occur once. A cluster restored from a backup goes on with slots that the old one may
+ * have used as well, for other sessions: there the names also carry which history they are of.
  */
 
 /** The command's field, and what calls by name have in its place. */
@@ -72,8 +75,9 @@ interface Session {
   bytes: number;
 }
 
-export function sessionName(opened: LogPosition): string {
-  return `${opened.slot}.${opened.index}`;
+/** @param era of the slot; empty in a cluster that was never restored */
+export function sessionName({ slot, index }: LogPosition, era = ""): string {
+  return era === "" ? `${slot}.${index}` : `${slot}.${index}.${era}`;
 }
 
 /**
@@ -88,6 +92,8 @@ export class SessionTable {
   /** In order of last use, the least recent first: a Map iterates in the order of insertion. */
   readonly #sessions = new Map<string, Session>();
   readonly #unsettled = new Set<Session>();
+  /** The newest first. */
+  readonly #eras: Era[] = [];
   #latest: Session | undefined;
   #bytes = 0;
 
@@ -110,7 +116,7 @@ export class SessionTable {
 
   /** Opens the session that the command at this position asks for, and returns its name. */
   open(at: LogPosition): string {
-    const name = sessionName(at);
+    const name = this.#nameOf(at);
     invariant(!this.#sessions.has(name), () => `session ${name} was opened twice`);
     const session: Session = { name, opened: at, used: at, acknowledged: 0, answers: new Map(), bytes: 0 };
     this.#sessions.set(name, session);
@@ -243,18 +249,24 @@ export class SessionTable {
     }
   }
 
+  #nameOf(opened: LogPosition): string {
+    return sessionName(opened, this.#eras.find(({ above }) => above < opened.slot)?.name);
+  }
+
   #load(): void {
     const keys = this.#keys;
+    for (const [key, value] of this.#map.range({ from: keys.bound(2), until: keys.bound(3) }))
+      this.#eras.unshift({ above: keys.sessionOf(key).slot, name: decodeEraName(value) });
     const loaded: Session[] = [];
     for (const [key, value] of this.#map.range({ from: keys.bound(0), until: keys.bound(1) })) {
       const opened = keys.sessionOf(key);
-      loaded.push({ name: sessionName(opened), opened, ...decodeHead(value), answers: new Map(), bytes: 0 });
+      loaded.push({ name: this.#nameOf(opened), opened, ...decodeHead(value), answers: new Map(), bytes: 0 });
     }
     loaded.sort((a, b) => a.used.slot - b.used.slot || a.used.index - b.used.index);
     for (const session of loaded) this.#sessions.set(session.name, session);
     this.#latest = loaded.at(-1);
     for (const [key, value] of this.#map.range({ from: keys.bound(1), until: keys.bound(2) })) {
-      const name = sessionName(keys.sessionOf(key));
+      const name = this.#nameOf(keys.sessionOf(key));
       const session = this.#sessions.get(name);
       invariant(session !== undefined, () => `an answer of session ${name} is stored, but not the session`);
       const bytes = value.length + answerOverheadBytes;

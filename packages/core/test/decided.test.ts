@@ -38,4 +38,19 @@ describe("the decisions a leader keeps (rules 8 and 9)", () => {
     known.skip(3, []);
     expect(known.slotOut).toBe(7);
   });
+
+  it.each([
+    ["before the first is kept", [2_000_000_000]],
+    ["and again while some are kept", [2_000_000_000, 4_000_000_000]],
+  ])("slot_out may jump by billions %s: letting go costs no more for it", (_, jumps) => {
+    const known = decided();
+    for (const jump of jumps) {
+      known.skip(jump, []);
+      for (let slot = jump; slot < jump + 5; slot++) known.learn(slot, noOperation);
+    }
+    const last = jumps.at(-1) as number;
+    const kept = [0, 1, 2, 3, 4].filter((index) => known.get(last + index));
+    expect(kept).toEqual([2, 3, 4]);
+    expect(known.get((jumps[0] as number) + 2) === undefined).toBe(jumps.length > 1);
+  });
 });

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Command } from "../src/command.js";
 import type { KeyRange, OrderedMap } from "../src/record.js";
 import { type SessionLimits, SessionTable, sessionLimits } from "../src/session.js";
-import type { StoredAnswer } from "../src/session-record.js";
+import { eraRow, type StoredAnswer } from "../src/session-record.js";
 import { Status } from "../src/status.js";
 
 const prefix = Uint8Array.of(115);
@@ -76,6 +76,43 @@ class World {
     return `executed ${response}`;
   }
 }
+
+describe("a state that was restored from a backup", () => {
+  /** The table as it was after slot 2, in a cluster that goes on from there by itself. */
+  function restored(names: readonly string[]): World {
+    const world = new World();
+    expect([world.open(), world.decide(command("1.0", 1))]).toEqual(["1.0", "executed 1.0/1"]);
+    for (const [index, name] of names.entries()) world.map.put(...eraRow(prefix, { above: 2 + index, name }));
+    world.restart();
+    return world;
+  }
+
+  it("gives no session a name that the old cluster may have given to another", () => {
+    const old = restored([]);
+    const fresh = restored(["abc"]);
+    expect([old.open(), fresh.open()]).toEqual(["3.0", "3.0.abc"]);
+    expect(fresh.decide(command("3.0", 1))).toBe(`refused ${Status.aborted}`);
+    fresh.restart();
+    expect(fresh.decide(command("3.0.abc", 1))).toBe("executed 3.0.abc/1");
+    fresh.restart();
+    expect(fresh.decide(command("3.0.abc", 1))).toBe("repeated 3.0.abc/1");
+  });
+
+  it("keeps the sessions of before, and what they were answered", () => {
+    const world = restored(["abc"]);
+    expect(world.decide(command("1.0", 1))).toBe("repeated 1.0/1");
+    expect(world.decide(command("1.0", 2))).toBe("executed 1.0/2");
+  });
+
+  it("names a session by the backup it came after, when there were several", () => {
+    const world = restored(["abc", "def"]);
+    expect(world.open()).toBe("3.0.abc");
+    expect(world.open()).toBe("4.0.def");
+    world.restart();
+    expect(world.decide(command("3.0.abc", 1))).toBe("executed 3.0.abc/1");
+    expect(world.decide(command("4.0.def", 1))).toBe("executed 4.0.def/1");
+  });
+});
 
 describe("a session (rule 16)", () => {
   it("answers a repeat from the stored answer and executes it once, with several outstanding in any order", () => {

@@ -16,7 +16,7 @@ export { type RunningService, runService, type ServiceContext } from "./lifecycl
 export { createLogger, type Logger, type LogOptions } from "./log.js";
 export { ConfigurationError } from "./problem.js";
 export { ReplicaHost, type ReplicaHostOptions } from "./replica-host.js";
-export { loadServiceModules, type ServiceModule } from "./service-modules.js";
+export { loadServiceModules, type ServiceModule, thrownByService } from "./service-modules.js";
 export {
   type CommandLine,
   type Given,
@@ -44,3 +44,6 @@ export {
 export { type Condition, Health } from "./health.js";
 export { countedBut } from "./hello.js";
 export { stopWithParent, stopWithParentVariable } from "./parent.js";
+
+// For whoever keeps what a replica's Snapshot gives.
+export { nextDigest, noDigest } from "./snapshot-digest.js";

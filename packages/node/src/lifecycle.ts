@@ -20,6 +20,11 @@ export interface ServiceContext {
   logger: Logger;
   /** Ends the process now, with this exit code: what is in memory is not to be trusted, or no use. */
   readonly fatal: (exitCode: number, error: unknown) => void;
+  /**
+   * Whether a rejection that nobody handled is that of a user's service: it is logged then, and the process goes on. Every
+   * replica runs the same handlers, so ending would end them all. Nobody's, until there are services.
+   */
+  isOfService: (reason: unknown) => boolean;
   /** A line for a person, on standard error. */
   readonly say: (line: string) => void;
 }
@@ -48,12 +53,19 @@ export function runService(
     say(lastWords(exitCode, error));
     process.exit(exitCode);
   };
-  const context: ServiceContext = { name, logger: createLogger({ level: "silent" }), fatal, say };
+  const context: ServiceContext = {
+    ...{ name, fatal, say },
+    logger: createLogger({ level: "silent" }),
+    isOfService: () => false,
+  };
   logGrpc(context);
 
   const fail = (error: unknown) => fatal(exitCodeOf(error), error);
   process.on("uncaughtException", fail);
-  process.on("unhandledRejection", fail);
+  process.on("unhandledRejection", (reason) => {
+    if (!context.isOfService(reason)) fail(reason);
+    else context.logger.error({ err: reason }, "a service let go of a promise, which was rejected");
+  });
 
   // Before `main` begins: a signal must find its handler from the first moment on.
   const asked = stopAsked(context);

@@ -32,7 +32,7 @@ export interface ReporterOptions {
  */
 export class Reporter {
   readonly #options: ReporterOptions;
-  #reportedAt: number | undefined;
+  #reported: { readonly number: number; readonly atMs: number } | undefined;
   #checkpointAskedAt: number | undefined;
   #beyond: { readonly checkpoint: number; readonly sinceMs: number } | undefined;
 
@@ -54,21 +54,22 @@ export class Reporter {
   }
 
   #report(): void {
-    const { replica, engine, propose } = this.#options;
+    const { replica, engine, propose, nowMs } = this.#options;
     const report = this.#due;
-    if (sameReport(engine.system.reports.latest.get(replica), report)) this.#reportedAt = undefined;
-    else if (this.#lost(this.#reportedAt)) {
-      this.#reportedAt = this.#options.nowMs();
-      propose(systemCommand(reportMethod, report));
-    }
+    if (sameReport(engine.system.reports.latest.get(replica), report)) return;
+    // One of another number was decided, or can no longer count.
+    if (this.#reported?.number === report.number && !this.#lost(this.#reported.atMs)) return;
+    this.#reported = { number: report.number, atMs: nowMs() };
+    propose(systemCommand(reportMethod, report));
   }
 
   get #due(): Report {
     const { replica, store, engine, durableSlot } = this.#options;
     const durable = durableSlot();
-    const checkpoint = engine.system.reports.checkpoints.findLast(({ slot }) => slot <= durable);
+    const { reports, offers } = engine.system;
+    const checkpoint = reports.checkpoints.findLast(({ slot }) => slot <= durable);
     const { slot, hash } = checkpoint ?? { slot: 0, hash: "" };
-    return { replica, store, slot, hash, offers: engine.system.offers };
+    return { replica, store, number: reports.nextNumber(replica), slot, hash, offers };
   }
 
   /** The first replica comes first; the others only step in where it does not. */

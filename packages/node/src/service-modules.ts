@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
-import type { ReplicatedService } from "@synod/state-machine";
+import { NotDeterministic, type ReplicatedService } from "@synod/state-machine";
 import { loadServices } from "@synod/wire";
 import { ConfigurationError } from "./problem.js";
 
@@ -43,6 +43,21 @@ export async function loadServiceModules(paths: readonly string[]): Promise<read
   }
   if (problems.length > 0) throw new ConfigurationError(problems);
   return modules;
+}
+
+/**
+ * Whether what was thrown comes from one of these modules or what stands beside it: a handler that makes a promise and
+ * lets go of it is a defect that replicas survive. Synod's own code throws errors, and none from there.
+ */
+export function thrownByService(modules: readonly ServiceModule[], reason: unknown): boolean {
+  if (reason instanceof NotDeterministic) return true;
+  if (!(reason instanceof Error)) return modules.length > 0;
+  const folders = modules.flatMap(({ path: file }) => {
+    const folder = path.dirname(file);
+    return [`${pathToFileURL(folder).href}/`, `${folder}${path.sep}`];
+  });
+  const frames = (reason.stack ?? "").split("\n").filter((line) => !line.includes("/node_modules/"));
+  return folders.some((folder) => frames.some((frame) => frame.includes(folder)));
 }
 
 function reasonOf(error: unknown): string {

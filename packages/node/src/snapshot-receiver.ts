@@ -12,9 +12,8 @@ import { nextDigest, noDigest } from "./snapshot-digest.js";
 
 /** A sender that gives no page for so long is given up. */
 const silentMs = 20_000;
-/** Where sessions and users' tables begin among the keys; what comes before is the engine's own, and small. */
+/** Where sessions begin among the keys; users' tables come after them. */
 const sessionsKey = 0x73;
-const tablesKey = 0x74;
 
 type Row = readonly [key: Uint8Array, value: Uint8Array];
 
@@ -65,12 +64,13 @@ export class SnapshotReceiver {
     }
   }
 
-  /** The engine's own rows at the start of a snapshot, which an interrupted transfer brought and nobody looked at. */
+  /** The rows to be examined at the start of a snapshot, which an interrupted transfer brought and nobody looked at. */
   async #ownRows(client: grpc.Client, snapshot: string): Promise<Row[]> {
+    const { system } = this.#options.engine;
     const rows: Row[] = [];
     const resume = { snapshot, after: new Uint8Array(), digest: noDigest };
     for await (const page of this.#pages(client, resume)) {
-      rows.push(...page.entries.filter(([key]) => isOwn(key)));
+      rows.push(...page.entries.filter(([key]) => system.examines(key)));
       if (page.entries.some(([key]) => (key[0] ?? 0) >= sessionsKey)) break;
     }
     return rows;
@@ -86,6 +86,7 @@ export class SnapshotReceiver {
     const { store, engine, mayApply, replaced } = this.#options;
     let install = begun;
     let digest = resume?.digest ?? noDigest;
+    let putting: Promise<void> = Promise.resolve();
     for await (const page of this.#pages(client, resume)) {
       install ??= await store.beginInstall({
         id: `${peer}/${page.snapshot}`,
@@ -97,9 +98,13 @@ export class SnapshotReceiver {
         await install.abandon();
         throw new Error(`the digest of a page of snapshot ${page.snapshot} is wrong; it was thrown away`);
       }
-      await install.put(page.entries, digest);
-      rows.push(...page.entries.filter(([key]) => isOwn(key)));
+      // The next page travels while this one goes to disk.
+      await putting;
+      putting = install.put(page.entries, digest);
+      putting.catch(() => {});
+      rows.push(...page.entries.filter(([key]) => engine.system.examines(key)));
       if (!page.last) continue;
+      await putting;
       const objection = engine.system.objectionTo(rows);
       if (objection !== undefined) {
         await install.abandon();
@@ -137,8 +142,4 @@ export class SnapshotReceiver {
       call.cancel();
     }
   }
-}
-
-function isOwn(key: Uint8Array): boolean {
-  return key[0] !== sessionsKey && key[0] !== tablesKey;
 }

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import * as grpc from "@grpc/grpc-js";
-import type { ReplicaStore, StateSnapshot } from "@synod/storage";
+import { maxOpenSnapshots, type ReplicaStore, type StateSnapshot } from "@synod/storage";
 import {
   type Incoming,
   Invalid,
@@ -16,10 +16,12 @@ import { nextDigest, noDigest } from "./snapshot-digest.js";
 export type SnapshotCall = grpc.ServerWritableStream<Incoming<SnapshotRequest>, Incoming<SnapshotPage>>;
 
 const pageBytes = 512 << 10;
+/** Between two pages, so that commands find the event loops and disks of both replicas free most of the time. */
+const restMs = 10;
 /** A snapshot that nobody reads any more is kept for so long, for whoever wants to go on with it. */
 const keptMs = 30_000;
 /** lmdb's file grows while one is open, so none is for longer. */
-const longestMs = 10 * 60_000;
+const longestMs = 60 * 60_000;
 /** A reader that takes nothing for so long is given up. */
 const drainMs = 20_000;
 
@@ -79,6 +81,7 @@ export class SnapshotSender {
         `expected a request from cluster ${clusterId}, found one from ${request.clusterId}`,
       );
     const kept = await this.#find(request);
+    let told = false;
     try {
       let { after, digest } = positionIn(kept, request.resume);
       for (let last = false; !last && !call.cancelled; ) {
@@ -91,9 +94,10 @@ export class SnapshotSender {
         last = done;
         const { slot } = kept.snapshot;
         await written(call, { snapshot: kept.name, slot, clusterId, entries, digest, last });
+        told = last && !call.cancelled;
       }
     } finally {
-      this.#leave(kept);
+      this.#leave(kept, told);
     }
   }
 
@@ -128,15 +132,12 @@ export class SnapshotSender {
   }
 
   async #open(): Promise<StateSnapshot> {
+    this.#makeRoom();
     try {
       return await this.#options.store.snapshot();
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      // Those that nobody reads any more, the oldest first, make room for one that is asked for now.
-      const idle = [...this.#kept.values()].find(({ readers }) => readers === 0);
-      if (idle === undefined) throw new CallError(grpc.status.RESOURCE_EXHAUSTED, error.message);
-      this.#drop(idle);
-      return this.#open();
+      throw new CallError(grpc.status.RESOURCE_EXHAUSTED, error.message);
     }
   }
 
@@ -155,10 +156,25 @@ export class SnapshotSender {
     return kept;
   }
 
-  #leave(kept: Kept): void {
+  /** Nobody goes on with one that was told to its end. */
+  #leave(kept: Kept, told: boolean): void {
     if (--kept.readers > 0) return;
+    if (told) {
+      this.#drop(kept);
+      return;
+    }
     kept.idle = setTimeout(() => this.#drop(kept), keptMs);
     kept.idle.unref();
+  }
+
+  /** The oldest that nobody reads gives way: whoever wanted to go on with it begins again. */
+  #makeRoom(): void {
+    if (this.#kept.size < maxOpenSnapshots) return;
+    for (const kept of this.#kept.values()) {
+      if (kept.readers > 0) continue;
+      this.#drop(kept);
+      return;
+    }
   }
 
   #drop(kept: Kept): void {
@@ -193,12 +209,20 @@ function nameOf(key: Uint8Array): string {
   return Buffer.from(key).toString("base64");
 }
 
-/** Lets the event loop do other things after each page, and waits for a slow reader. */
+/** Commands go first: rests after each page, and waits for a slow reader. */
 async function written(call: SnapshotCall, page: SnapshotPage): Promise<void> {
-  if (call.write(page)) await nextTurn();
-  else
-    await Promise.race([
-      once(call, "drain", { signal: AbortSignal.timeout(drainMs) }),
-      once(call, "cancelled"),
-    ]);
+  if (!call.write(page)) await drained(call);
+  if (!page.last) await delay(restMs, undefined, { ref: false });
+}
+
+async function drained(call: SnapshotCall): Promise<void> {
+  const waited = new AbortController();
+  const signal = AbortSignal.any([waited.signal, AbortSignal.timeout(drainMs)]);
+  try {
+    await Promise.race([once(call, "drain", { signal }), once(call, "cancelled", { signal })]);
+  } catch {
+    throw new CallError(grpc.status.DEADLINE_EXCEEDED, `the reader took nothing for ${drainMs} ms`);
+  } finally {
+    waited.abort();
+  }
 }

@@ -199,6 +199,18 @@ describe("stepping", () => {
     await vi.waitFor(() => expect(stepped).toBe(100_000), { timeout: 5000 });
   });
 
+  test("paused, it steps nothing; inputs wait until it goes on, in their order (rule 19)", async () => {
+    const { driver, sent } = start();
+    driver.pause();
+    for (const number of [1, 2]) driver.post({ kind: "script", outputs: [send(number)] });
+    await turn();
+    await turn();
+    expect(sent).toEqual([]);
+    driver.resume();
+    await turn();
+    expect(sent).toEqual([1, 2]);
+  });
+
   test("what gathers in one event-loop turn is one input", async () => {
     const gathered: Output[][] = [];
     let waiting: Output[] = [];

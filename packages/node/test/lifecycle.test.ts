@@ -127,6 +127,15 @@ describe.concurrent("a service's process", { timeout: 20_000 }, () => {
     },
   );
 
+  test("survives a promise that a user's service let go of, and logs it", async () => {
+    const { child, said, ended } = start(["of a service"]);
+    await said("ready");
+    child.kill("SIGTERM");
+    const { code, stdout } = await ended;
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/"level":"error".*a handler's.*let go of a promise/);
+  });
+
   test("a command that only answers exits with 0, its answer alone on standard output", async () => {
     const { code, stdout, stderr } = await start(["done"]).ended;
     expect([code, stdout, stderr]).toEqual([0, "answer\n", ""]);

@@ -98,6 +98,19 @@ test("a command executed earlier is answered at once", () => {
   expect(answers).toHaveLength(1);
 });
 
+test("a command that a snapshot jumped over is answered from its session, and others wait on (rule 19)", () => {
+  const executed = new Map<Command, Answer>();
+  const engine = { answerTo: (command: Command) => executed.get(command), validate: () => undefined };
+  const { requests, proposed, answers, submit } = make({ engine });
+  submit(sum(1));
+  submit(sum(2));
+  executed.set(proposed[0] as Command, answerTo(proposed[0] as Command, { repeated: true }));
+  requests.jumped();
+  expect(answers.map(({ sequence, slot }) => [sequence, slot])).toEqual([[1, 9]]);
+  requests.executed(proposed[1] as Command, answerTo(proposed[1] as Command));
+  expect(answers).toHaveLength(2);
+});
+
 test("what would never be executed is refused and not proposed", () => {
   const { proposed, answers, submit } = make({
     engine: { answerTo: () => undefined, validate: () => ({ status: 3, message: "key: expected some" }) },

@@ -1,9 +1,10 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { NotDeterministic, type ReplicatedService } from "@synod/state-machine";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ConfigurationError } from "../src/problem.js";
-import { loadServiceModules } from "../src/service-modules.js";
+import { loadServiceModules, thrownByService } from "../src/service-modules.js";
 
 let directory: string;
 
@@ -83,5 +84,19 @@ describe("service modules", () => {
       expect(found[index]).toContain(`service module ${file}: `);
       expect(found[index]).toContain(expected);
     });
+  });
+});
+
+describe("what nobody handled", () => {
+  it("is a service's when it comes from its module, or is what only handlers throw, and nobody else's", async () => {
+    const thrower = path.join(directory, "thrower.mjs");
+    writeFileSync(thrower, "export default () => new Error('by a handler');");
+    const { default: thrown } = (await import(thrower)) as { default: () => Error };
+    const modules = [{ path: path.join(directory, "ledger.mjs"), service: {} as ReplicatedService }];
+    expect(thrownByService(modules, thrown())).toBe(true);
+    expect(thrownByService(modules, new NotDeterministic("Date.now()", "context.time"))).toBe(true);
+    expect(thrownByService(modules, "words")).toBe(true);
+    expect(thrownByService(modules, new Error("by Synod"))).toBe(false);
+    expect(thrownByService([], "words")).toBe(false);
   });
 });

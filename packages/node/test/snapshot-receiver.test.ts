@@ -1,90 +1,105 @@
-import * as grpc from "@grpc/grpc-js";
-import { MemoryReplicaDisk } from "@synod/storage";
-import { type Incoming, replicaService, type SnapshotPage, type SnapshotRequest } from "@synod/wire";
-import { afterEach, expect, test } from "vitest";
+import type * as grpc from "@grpc/grpc-js";
+import { MemoryReplicaDisk, type ReplicaStore } from "@synod/storage";
+import type { SnapshotPage, SnapshotRequest } from "@synod/wire";
+import { expect, test } from "vitest";
 import { nextDigest, noDigest } from "../src/snapshot-digest.js";
 import { SnapshotReceiver } from "../src/snapshot-receiver.js";
 
-const key = (text: string) => Buffer.from(`a${text}`);
-const entries = [[key("1"), Buffer.from("one")] as const, [key("2"), Buffer.from("two")] as const];
-const page: SnapshotPage = {
-  snapshot: "9-new",
-  slot: 9,
-  clusterId: "c",
-  entries,
-  digest: nextDigest(noDigest, entries),
-  last: true,
-};
+const bytes = (text: string) => Buffer.from(text);
+const text = (value: Uint8Array | undefined) => value && Buffer.from(value).toString();
 
-let server: grpc.Server | undefined;
-let client: grpc.Client | undefined;
-
-afterEach(() => {
-  client?.close();
-  server?.forceShutdown();
-});
-
-/** A replica that has one page to give, and refuses to go on after a key. */
-async function sender(refusal: grpc.status): Promise<{ client: grpc.Client; asked: SnapshotRequest[] }> {
-  const asked: SnapshotRequest[] = [];
-  const { Snapshot } = replicaService;
-  server = new grpc.Server();
-  server.addService(
-    { Snapshot },
-    {
-      Snapshot: (call: grpc.ServerWritableStream<Incoming<SnapshotRequest>, Incoming<SnapshotPage>>) => {
-        const request = call.request as SnapshotRequest;
-        asked.push(request);
-        if (request.resume && request.resume.after.length > 0) {
-          call.emit("error", { code: refusal, details: "no" });
-          return;
-        }
-        call.write(page);
-        call.end();
-      },
-    },
-  );
-  const bound = server;
-  const port = await new Promise<number>((resolve, reject) => {
-    bound.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, found) =>
-      error ? reject(error) : resolve(found),
-    );
-  });
-  client = new grpc.Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure());
-  return { client, asked };
+/** Two pages of a snapshot of slot 9: a row of the engine's own, and two of a user's table. */
+function pages(): SnapshotPage[] {
+  const first = [[bytes("a"), bytes("own")]] as const;
+  const second = [
+    [bytes("t1"), bytes("new")],
+    [bytes("t2"), bytes("new")],
+  ] as const;
+  const digest = nextDigest(noDigest, first);
+  const shared = { snapshot: "s", slot: 9, clusterId: "c" };
+  return [
+    { ...shared, entries: first, digest, last: false },
+    { ...shared, entries: second, digest: nextDigest(digest, second), last: true },
+  ];
 }
 
-async function interrupted() {
-  const store = new MemoryReplicaDisk({ store: "s" }).open({
-    id: "r2",
-    clusterId: "c",
-    flushEveryMs: 5,
-    onFailure: (error) => {
-      throw error;
-    },
-  });
-  const install = await store.beginInstall({ id: "r1/9-new", slot: 9, progress: noDigest });
-  await install.put([[key("0"), Buffer.from("never sent")]], nextDigest(noDigest, []));
+/** A sender that gives these pages. */
+function sender(given: readonly SnapshotPage[], asked: SnapshotRequest[] = []): grpc.Client {
+  const makeServerStreamRequest = (...parameters: unknown[]) => {
+    asked.push(parameters[3] as SnapshotRequest);
+    return {
+      async *[Symbol.asyncIterator]() {
+        yield* given;
+      },
+      on: () => {},
+      cancel: () => {},
+    };
+  };
+  return { makeServerStreamRequest } as never;
+}
+
+/** A replica that has applied slot 3, and its receiver. */
+function bench(objection?: string) {
+  const disk = new MemoryReplicaDisk({ store: "store" });
+  const store: ReplicaStore = disk.open({ id: "r1", clusterId: "c", flushEveryMs: 0, onFailure: () => {} });
+  store.state.put(bytes("t1"), bytes("old"));
+  for (const slot of [1, 2, 3]) store.log.append(slot, bytes("value"));
+  const events: string[] = [];
+  const rows: string[] = [];
   const receiver = new SnapshotReceiver({
     store,
-    engine: { system: { objectionTo: () => undefined } } as never,
+    engine: {
+      system: {
+        examines: (key: Uint8Array) => text(key)?.startsWith("t") === false,
+        objectionTo: (own: Iterable<readonly [Uint8Array, Uint8Array]>) => {
+          for (const [key] of own) rows.push(text(key) ?? "");
+          return objection;
+        },
+      },
+    } as never,
     clusterId: "c",
-    appliedSlot: () => 0,
-    mayApply: () => {},
-    replaced: () => {},
+    appliedSlot: () => store.log.last,
+    mayApply: (may) => events.push(may ? "may apply" : "may not apply"),
+    replaced: () => events.push(`replaced by ${text(store.state.get(bytes("t1")))}`),
   });
-  return { store, receiver };
+  return { store, events, rows, receiver };
 }
 
-test.each([["NOT_FOUND"], ["DATA_LOSS"]] as const)(
-  "a snapshot that the sender will not go on with (%s) is begun again, without what had arrived",
-  async (status) => {
-    const { client, asked } = await sender(grpc.status[status]);
-    const { store, receiver } = await interrupted();
-    await receiver.receive(client, "r1");
-    expect(asked.map(({ resume }) => resume?.after.length)).toEqual([0, 2, undefined]);
-    const found = [...store.state.range({ from: new Uint8Array() })].map(([stored]) => String(stored));
-    expect(found).toEqual(["a1", "a2"]);
-    await store.close();
-  },
-);
+test("applies nothing from the moment a snapshot begins to take the state's place until it has (rule 19)", async () => {
+  const { store, events, rows, receiver } = bench();
+  const asked: SnapshotRequest[] = [];
+  await receiver.receive(sender(pages(), asked), "r2");
+  expect(events).toEqual(["may not apply", "replaced by new", "may apply"]);
+  expect(rows).toEqual(["a"]);
+  expect(asked).toEqual([{ clusterId: "c", above: 3, resume: undefined }]);
+  expect([store.log.last, store.durableSlot, text(store.state.get(bytes("t2")))]).toEqual([9, 9, "new"]);
+});
+
+test("throws away a snapshot of which a page came in damaged (rule 19)", async () => {
+  const { store, events, receiver } = bench();
+  const [first, second] = pages() as [SnapshotPage, SnapshotPage];
+  const damaged = { ...second, entries: [[bytes("t1"), bytes("nev")] as const] };
+  await expect(receiver.receive(sender([first, damaged]), "r2")).rejects.toThrow("thrown away");
+  expect([text(store.state.get(bytes("t1"))), store.unfinishedInstall, events]).toEqual([
+    "old",
+    undefined,
+    [],
+  ]);
+});
+
+test("throws away a snapshot that contradicts what a majority reported (rule 27)", async () => {
+  const { store, events, receiver } = bench("its hash is another");
+  await expect(receiver.receive(sender(pages()), "r2")).rejects.toThrow("not installed: its hash is another");
+  expect([text(store.state.get(bytes("t1"))), store.unfinishedInstall, events]).toEqual([
+    "old",
+    undefined,
+    [],
+  ]);
+});
+
+test("goes on applying when the snapshot turns out to be too old, and keeps its state (rule 19)", async () => {
+  const { store, events, receiver } = bench();
+  for (let slot = 4; slot <= 9; slot++) store.log.append(slot, bytes("value"));
+  await expect(receiver.receive(sender(pages()), "r2")).rejects.toThrow("above slot 9");
+  expect([text(store.state.get(bytes("t1"))), events]).toEqual(["old", ["may not apply", "may apply"]]);
+});

@@ -12,17 +12,16 @@ import {
   proposalOf,
   type RulingConfiguration,
   sameValue,
+  type TrimRecord,
   type Value,
 } from "@synod/core";
 import type { Disk } from "./disk.js";
-
-/** A broken promise of the protocol, found from outside the nodes. */
-export class Violation extends Error {
-  override readonly name = "Violation";
-}
+import { ReplicaChecker } from "./replica-checker.js";
+import { Violation } from "./violation.js";
 
 /** Watches every message and every write of a world, and knows nothing of what the roles believe. */
 export class Checker {
+  readonly replicas: ReplicaChecker;
   readonly #window: number;
   /** The configurations decided, and the first slot that each rules; found from the votes alone. */
   readonly #ruling: RulingConfiguration[];
@@ -41,6 +40,13 @@ export class Checker {
   constructor({ window, configuration }: Genesis) {
     this.#window = window;
     this.#ruling = [{ from: 1, configuration }];
+    this.replicas = new ReplicaChecker(
+      configuration.replicas.map(({ id }) => id),
+      {
+        value: (slot) => this.#chosen.get(slot)?.value,
+        configurationsBelow: (slot) => this.#ruling.slice(1).filter(({ from }) => from - window < slot),
+      },
+    );
   }
 
   /** The latest configuration decided. */
@@ -74,11 +80,14 @@ export class Checker {
   }
 
   /** A message leaves its sender; `disk` is the sender's, if it is an acceptor. */
-  sent(message: Message, disk: Disk | undefined): void {
+  sent(from: string, message: Message, disk: Disk | undefined): void {
+    const trim = trimIn(message);
+    if (trim) this.replicas.claims(from, trim);
     if (message.kind === "p2a") this.#proposing(message.pvalue);
     if (message.kind === "decision") this.#deciding(message.slot, message.value);
     if (disk && (message.kind === "p1b" || message.kind === "p2b")) {
       this.#answering(message.acceptor, message.promised, disk);
+      this.#answeringTrim(message.acceptor, message.trim, disk);
       if (message.kind === "p1b")
         for (const pvalue of message.accepted) this.#reporting(message.acceptor, pvalue, disk);
     }
@@ -130,6 +139,7 @@ export class Checker {
   /** Rule 22: a configuration chosen in slot s rules from s + WINDOW, unless another had the same predecessor before. */
   #advance(): void {
     for (let next = this.#chosen.get(this.#slotOut); next; next = this.#chosen.get(++this.#slotOut)) {
+      this.replicas.next(this.#slotOut, next.value);
       if (next.value.kind !== "configuration") continue;
       const { configuration } = next.value;
       if (configuration.predecessor === this.latest.configuration.number)
@@ -191,12 +201,37 @@ export class Checker {
     if (!before || compareBallots(promised, before) > 0) this.#highestAnswered.set(key, promised);
   }
 
+  /** A trim record is on disk before anybody hears of it, and never goes back (rules 3 and 18). */
+  #answeringTrim(acceptor: string, trim: TrimRecord | undefined, disk: Disk): void {
+    const { below } = disk.durable.trim;
+    if (trim && trim.below > below)
+      throw new Violation(`${acceptor} answers with trim mark ${trim.below}; on its disk is ${below}`);
+    this.replicas.acceptorTrimmed(disk.store, below);
+  }
+
+  /** What is told of a slot that was not trimmed when it was told is on disk, unless it was trimmed since. */
   #reporting(acceptor: string, pvalue: PValue, disk: Disk): void {
+    if (pvalue.slot < disk.durable.trim.below) return;
     const kept = disk.durable.accepted.get(pvalue.slot);
     if (!kept || compareBallots(kept.ballot, pvalue.ballot) < 0) {
       throw new Violation(
         `${acceptor} reports having accepted ${describeBallot(pvalue.ballot)} in slot ${pvalue.slot}, which is not on its disk`,
       );
     }
+  }
+}
+
+/** What a message says of slots that may be forgotten. */
+function trimIn(message: Message): TrimRecord | undefined {
+  switch (message.kind) {
+    case "trim":
+    case "trimmed":
+    case "p1b":
+    case "p2b":
+      return message.trim;
+    case "replica-status":
+      return { below: message.trimmedBelow, configurations: message.configurations };
+    default:
+      return undefined;
   }
 }

@@ -45,6 +45,7 @@ export class Disk implements AcceptedLog {
   /** What a crash would leave. */
   get durable(): {
     readonly promised: AcceptorState["promised"];
+    readonly trim: AcceptorState["trim"];
     readonly accepted: ReadonlyMap<number, PValue>;
   } {
     return this.#durable;

@@ -7,6 +7,8 @@ export interface Envelope {
   readonly message: Message;
   /** The connection it travels on; a later one does not deliver it. */
   readonly connection: number;
+  /** It waits in the buffers of this life of its receiver, and will be read even if its connection breaks meanwhile. */
+  readonly buffered?: number;
 }
 
 export interface NetworkOptions {
@@ -94,8 +96,8 @@ export class Network {
   }
 
   /** The receiver is paused: the message waits in its buffers. */
-  postpone(envelope: Envelope): void {
-    this.#queue.push({ ...envelope, at: envelope.at + 1 });
+  postpone(envelope: Envelope, life: number): void {
+    this.#queue.push({ ...envelope, at: envelope.at + 1, buffered: life });
   }
 
   /** Takes what arrives by now, in a random order. */

@@ -1,10 +1,10 @@
 import {
   Acceptor,
   type AcceptorInput,
+  type AcceptorRecord,
   type Genesis,
   Leader,
   type LeaderInput,
-  type Limits,
   type Message,
   type Output,
   type Peer,
@@ -12,19 +12,23 @@ import {
   Replica,
   type ReplicaInput,
   type RulingConfiguration,
+  type TrimRecord,
 } from "@synod/core";
-import { AppendedList, commandName, encodeBatch } from "./application.js";
+import { commandName, encodeBatch } from "./application.js";
 import { Disk } from "./disk.js";
+import type { WorldOptions } from "./options.js";
+import { ReplicaProcess, type ReplicaWatcher } from "./replica-process.js";
 
 /** What a node shares with the world around it. */
 export interface Surroundings {
   readonly genesis: Genesis;
-  readonly limits: Limits;
+  readonly options: WorldOptions;
   readonly random: Random;
   /** A number that grows with every start of any process. */
   readonly nextIncarnation: () => number;
   readonly send: (from: SimulatedNode, to: Peer, message: Message) => void;
-  readonly executed: (replica: string, index: number, command: string) => void;
+  readonly watcher: ReplicaWatcher;
+  readonly trims: (acceptor: string, trim: TrimRecord) => void;
   readonly refused: (command: string) => void;
 }
 
@@ -43,57 +47,46 @@ interface Held {
 export class SimulatedNode {
   readonly peer: Peer;
   readonly #world: Surroundings;
+  /** An acceptor's. */
   disk: Disk | undefined;
+  readonly replica: ReplicaProcess | undefined;
   up = false;
   paused = false;
+  /** Counts its starts: what was sent to an earlier life does not arrive. */
+  life = 0;
   role: AnyRole | undefined;
   #held: Held[] = [];
-  /** A replica's state: as applied, and as its last sync left it. */
-  #list = new AppendedList();
-  #flushed: { slotOut: number; names: readonly string[]; configurations: readonly RulingConfiguration[] } = {
-    slotOut: 1,
-    names: [],
-    configurations: [],
-  };
 
   constructor(peer: Peer, world: Surroundings) {
     this.peer = peer;
     this.#world = world;
     if (peer.role === "acceptor") this.disk = new Disk(`store-${peer.id}`);
+    if (peer.role === "replica")
+      this.replica = new ReplicaProcess(peer.id, world.genesis, world.options, world.random, world.watcher);
   }
 
   /** The commands a replica has executed, in order. */
   get names(): readonly string[] {
-    return this.#list.names;
+    return this.replica?.state.names ?? [];
   }
 
   start(): void {
-    const { genesis, limits, random } = this.#world;
+    const { genesis, random } = this.#world;
+    const { limits } = this.#world.options;
     const { id } = this.peer;
     const incarnation = this.#world.nextIncarnation();
     if (this.disk) {
-      this.role = new Acceptor({
-        id,
-        store: this.disk.store,
-        state: this.disk.state(),
-        log: this.disk,
-        limits,
-      }) as AnyRole;
-    } else if (this.peer.role === "leader") {
-      this.role = new Leader({ id, incarnation, genesis, limits, random }) as AnyRole;
+      const { store } = this.disk;
+      this.role = new Acceptor({ id, store, state: this.disk.state(), log: this.disk, limits }) as AnyRole;
+    } else if (this.replica) {
+      const { slot, configurations } = this.replica.start();
+      const slotOut = slot + 1;
+      const options = { id, incarnation, genesis, configurations, slotOut, encodeBatch, limits };
+      this.role = new Replica(options) as AnyRole;
     } else {
-      const { slotOut, names, configurations } = this.#flushed;
-      this.#list = new AppendedList(names);
-      this.role = new Replica({
-        id,
-        incarnation,
-        genesis,
-        configurations,
-        slotOut,
-        encodeBatch,
-        limits,
-      }) as AnyRole;
+      this.role = new Leader({ id, incarnation, genesis, limits, random }) as AnyRole;
     }
+    this.life++;
     this.up = true;
   }
 
@@ -103,11 +96,13 @@ export class SimulatedNode {
     this.role = undefined;
     this.#held = [];
     this.disk?.crash();
+    this.replica?.crash();
   }
 
   /** Loses its directory; what comes back is another store. */
   loseDisk(store: string): void {
-    this.disk = new Disk(store);
+    if (this.replica) this.replica.loseDisk(store);
+    else this.disk = new Disk(store);
   }
 
   /** What it says of itself in a hello. */
@@ -122,16 +117,18 @@ export class SimulatedNode {
     for (const output of this.role.step(input)) this.#carryOut(output);
   }
 
-  /** Makes what was written durable, and releases what waited for it. @returns the pvalues that became durable */
-  sync(): readonly { readonly kind: string }[] {
-    if (this.role instanceof Replica) {
-      this.#flushed = {
-        slotOut: this.role.slotOut,
-        names: [...this.names],
-        configurations: this.role.configurations,
-      };
-    }
+  tick(): void {
+    for (const input of this.replica?.inputs() ?? []) this.step(input);
+    this.step({ kind: "tick" });
+  }
+
+  /** Makes what an acceptor wrote durable, and releases what waited for it. @returns the records that became so */
+  sync(): readonly AcceptorRecord[] {
     return this.disk?.sync() ?? [];
+  }
+
+  flush(): void {
+    if (this.role instanceof Replica) this.replica?.flush(this.role);
   }
 
   release(): void {
@@ -145,6 +142,7 @@ export class SimulatedNode {
   #carryOut(output: Output): void {
     switch (output.kind) {
       case "persist":
+        if (output.record.kind === "trim") this.#world.trims(this.peer.id, output.record.trim);
         this.disk?.write(output.record);
         return;
       case "send":
@@ -157,13 +155,9 @@ export class SimulatedNode {
       case "refuse":
         this.#world.refused(commandName(output.command));
         return;
-      case "apply": {
-        if (output.value.kind !== "batch") return;
-        let index = this.names.length;
-        for (const name of this.#list.apply(output.value.commands))
-          this.#world.executed(this.peer.id, index++, name);
+      case "apply":
+        if (this.role instanceof Replica) this.replica?.apply(output.slot, output.value, this.role);
         return;
-      }
     }
   }
 }

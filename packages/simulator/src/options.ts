@@ -19,8 +19,20 @@ export interface WorldOptions {
   readonly partition: number;
   readonly pause: number;
   readonly request: number;
-  /** Probability per tick that an acceptor's disk, or a replica's store, is synced. */
+  /** Probability per tick that an acceptor's disk is synced. */
   readonly sync: number;
+  /** Probability per tick that a flush of a replica's state begins, or that the one under way ends. */
+  readonly flush: number;
+  /** Ticks between a replica's reports. */
+  readonly reportTicks: number;
+  /** Slots of the decided log that a replica keeps for others. */
+  readonly keptLog: number;
+  /** Probability per tick that a replica loses its directory; never a majority's at once. */
+  readonly replicaLoss: number;
+  /** Probability that a message which tells of trimming is lost, besides `loss`. */
+  readonly trimLoss: number;
+  /** One acceptor hears of no trimming while there are faults. */
+  readonly deafAcceptor: boolean;
   /** One acceptor loses its directory, and comes back with a new store under its old name. */
   readonly amnesia: boolean;
   /** Probability per tick that a paused process goes on. */
@@ -52,6 +64,7 @@ export const simulatedLimits: Limits = {
   maxQueuedProposals: 16,
   maxPageSlots: 2,
   maxKeptDecisions: 8,
+  maxKeptBytes: 640,
   maxAnswerSlots: 6,
 };
 
@@ -63,7 +76,7 @@ export function drawOptions(random: Random): WorldOptions {
     replicas: 2 + below(random, 2),
     window: random() < 0.5 ? 3 : 8,
     faultyTicks: 600 + below(random, 900),
-    calmTicks: 1200,
+    calmTicks: 3000,
     loss: chance(0.6, 0.2),
     duplication: chance(0.6, 0.2),
     maxDelay: 1 + below(random, 6),
@@ -73,12 +86,18 @@ export function drawOptions(random: Random): WorldOptions {
     pause: chance(0.5, 0.02),
     request: 0.1 + random() * 0.5,
     sync: 0.2 + random() * 0.8,
+    flush: random() < 0.5 ? 0.02 + random() * 0.1 : 0.2 + random() * 0.8,
+    reportTicks: 5 + below(random, 60),
+    keptLog: random() < 0.7 ? 2 + below(random, 8) : 500,
+    replicaLoss: random() < 0.4 ? 0.004 : 0,
+    trimLoss: chance(0.4, 0.9),
+    deafAcceptor: random() < 0.3,
     amnesia: random() < 0.3,
     resume: 0.03,
     slow: 0,
     spareAcceptors: 0,
     reconfigure: 0,
     star: false,
-    limits: simulatedLimits,
+    limits: { ...simulatedLimits, maxKeptDecisions: random() < 0.5 ? 4 : 8 },
   };
 }

@@ -1,5 +1,14 @@
 // For whoever writes a replicated service.
 
+// For whoever keeps backups of a state.
+export {
+  type Restoration,
+  RestoredRows,
+  type ServicePart,
+  StateContents,
+  type StateRow,
+  UnfitBackup,
+} from "./backup.js";
 // For the replica that runs them.
 export type {
   DescribedMethod,

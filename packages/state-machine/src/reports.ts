@@ -29,6 +29,13 @@ export interface Divergence {
   readonly majority: string;
 }
 
+/** What the keys of everything here begin with. */
+const firstBytes = new Set(
+  [checkpointRange.from, reportRange.from, reportedHashRange.from, trimPointKey, divergenceKey].map(
+    (key) => key[0],
+  ),
+);
+
 /** A replica keeps so many of its own checkpoints, to judge late reports by. */
 const keptCheckpoints = 64;
 /** Slots whose reported hashes are kept, to be compared. */
@@ -105,6 +112,11 @@ export class Reports {
     return undefined;
   }
 
+  /** Whether a row of the state is one of these. */
+  static reads(key: Uint8Array): boolean {
+    return firstBytes.has(key[0] as number);
+  }
+
   /** The state was hashed at the end of this slot. */
   note(slot: number, hash: Uint8Array): void {
     this.#checkpoints.push({ slot, hash: Buffer.from(hash).toString("hex") });
@@ -113,11 +125,18 @@ export class Reports {
       this.#state.delete(checkpointKey((this.#checkpoints.shift() as Checkpoint).slot));
   }
 
+  /** The number of the next report of a replica. */
+  nextNumber(replica: string): number {
+    return (this.#latest.get(replica)?.number ?? 0) + 1;
+  }
+
   /**
-   * A report was decided.
+   * A report was decided. One that does not follow the replica's last says nothing: it was under way while a later one was
+   * decided, and might speak of a store that is lost since (rule 18).
    * @param configurations those not retired, the one in force last
    */
   take(report: Report, configurations: readonly Configuration[]): void {
+    if (report.number !== this.nextNumber(report.replica)) return;
     this.#latest.set(report.replica, report);
     this.#state.put(reportKey(report.replica), Buffer.from(JSON.stringify(report)));
     if (report.slot > 0) this.#keepHash(report);

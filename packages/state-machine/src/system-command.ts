@@ -34,6 +34,8 @@ export interface Report {
   readonly replica: string;
   /** Id of the store that the report speaks of. */
   readonly store: string;
+  /** One more than that of the replica's report before, else it is a late one, and says nothing. */
+  readonly number: number;
   /** The last checkpoint that is on the replica's disk; 0 when none is. */
   readonly slot: number;
   /** The hash there, in hexadecimal; empty for slot 0. */
@@ -109,12 +111,16 @@ function said({ method, request }: Said, read: (value: unknown) => SystemCommand
 
 /** Field by field: what is kept of it must not depend on what else was said. */
 function reportOf(value: unknown): Report | undefined {
-  const { replica, store, slot, hash, offers } = (value ?? {}) as Partial<Record<keyof Report, unknown>>;
-  if (!isText(replica) || !isText(store) || !isWhole(slot) || typeof hash !== "string") return undefined;
+  const { replica, store, number, slot, hash, offers } = (value ?? {}) as Partial<
+    Record<keyof Report, unknown>
+  >;
+  if (!isText(replica) || !isText(store) || !isWhole(number)) return undefined;
+  if (!isWhole(slot) || typeof hash !== "string") return undefined;
   if (!/^([0-9a-f]{64})?$/.test(hash) || !Array.isArray(offers) || !offers.every(isOffer)) return undefined;
   return {
     replica,
     store,
+    number,
     slot,
     hash,
     offers: offers.map(({ service, oldest, newest }) => ({ service, oldest, newest })),

@@ -9,6 +9,7 @@ import {
   encodeSaid,
   installServiceMethod,
   type Offer,
+  type Report,
   type ServiceVersion,
   type SystemCommand,
   systemCommandOf,
@@ -61,11 +62,25 @@ export class System {
     return this.#options.offers;
   }
 
+  /** What the members have said. */
+  get #reported(): readonly Report[] {
+    return this.#replicas.flatMap((id) => this.reports.latest.get(id) ?? []);
+  }
+
+  get #replicas(): readonly string[] {
+    return (
+      this.#options
+        .configurations()
+        .at(-1)
+        ?.replicas.map(({ id }) => id) ?? []
+    );
+  }
+
   /** What applying a slot would need and this replica does not have (rule 26): it must not be applied then. */
   lackingFor(decided: Decided): Lacking | undefined {
     const commands = decided.kind === "batch" ? decided.commands : [];
     for (const said of installations(commands)) {
-      const lacking = this.versions.lackingAfter(said, this.reports.latest);
+      const lacking = this.versions.lackingAfter(said, this.#reported);
       if (lacking !== undefined) return lacking;
     }
     return this.versions.lacking;
@@ -91,9 +106,14 @@ export class System {
       }));
   }
 
+  /** Whether `objectionTo` wants to see the row of a snapshot that has this key. They are few, and small. */
+  examines(key: Uint8Array): boolean {
+    return Reports.reads(key);
+  }
+
   /**
-   * What speaks against going on with a snapshot whose own rows (all but sessions and what services stored) are these:
-   * the reports in it or those known here (rule 27). Undefined when nothing does.
+   * What speaks against going on with a snapshot that has these rows, of those it examines: the reports in it or those known
+   * here (rule 27). Undefined when nothing does.
    */
   objectionTo(rows: Iterable<readonly [key: Uint8Array, value: Uint8Array]>): string | undefined {
     const map = new MemoryMap();
@@ -113,7 +133,7 @@ export class System {
 
   /** Before the commands of a batch, wherever they stand in it: installs what it brings. */
   begin(commands: readonly Command[]): void {
-    for (const said of installations(commands)) this.versions.install(said, this.reports.latest);
+    for (const said of installations(commands)) this.versions.install(said, this.#reported);
   }
 
   execute(said: SystemCommand, at: { readonly slot: number; readonly index: number }): SystemAnswer {
@@ -130,13 +150,8 @@ export class System {
       case "report":
         this.reports.take(said.report, configurations());
         return done;
-      case "switch": {
-        const replicas =
-          configurations()
-            .at(-1)
-            ?.replicas.map(({ id }) => id) ?? [];
-        return { ...this.versions.switch(said, replicas, this.reports.latest), response: noBytes };
-      }
+      case "switch":
+        return { ...this.versions.switch(said, this.#replicas, this.reports.latest), response: noBytes };
       case "quota":
         this.#quotaBytes = said.bytes;
         this.#options.state.put(quotaKey, Buffer.from(String(said.bytes)));

@@ -51,7 +51,7 @@ export class Versions {
   }
 
   /** What an installation decided in the next slot would bring that this replica does not offer. */
-  lackingAfter(wanted: ServiceVersion, reports: ReadonlyMap<string, Report>): Lacking | undefined {
+  lackingAfter(wanted: ServiceVersion, reports: readonly Report[]): Lacking | undefined {
     const { service, version } = wanted;
     return this.#installs(wanted, reports) ? this.#lacks(service, version) : undefined;
   }
@@ -61,7 +61,7 @@ export class Versions {
    * one is already, or a replica is known not to offer it. (A replica that never said anything does not hold the
    * others up.)
    */
-  install(wanted: ServiceVersion, reports: ReadonlyMap<string, Report>): void {
+  install(wanted: ServiceVersion, reports: readonly Report[]): void {
     if (this.#installs(wanted, reports)) this.#set(wanted.service, wanted.version);
   }
 
@@ -97,9 +97,9 @@ export class Versions {
     this.#next.clear();
   }
 
-  #installs(wanted: ServiceVersion, reports: ReadonlyMap<string, Report>): boolean {
+  #installs(wanted: ServiceVersion, reports: readonly Report[]): boolean {
     if (this.#inForce.has(wanted.service) || wanted.version === 0) return false;
-    return [...reports].every(([id, report]) => missingAt(id, report, wanted).length === 0);
+    return reports.every((report) => missingAt(report.replica, report, wanted).length === 0);
   }
 
   #set(service: string, version: number): void {

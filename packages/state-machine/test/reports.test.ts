@@ -72,11 +72,16 @@ class Group {
   }
 
   /** What a replica says of its checkpoint at a slot. */
-  report(id: string, slot: number, { store = `store-${id}`, hash = "" } = {}): void {
-    const own =
-      this.engine(id).system.reports.checkpoints.find((checkpoint) => checkpoint.slot === slot)?.hash ?? "";
-    const said = { replica: id, store, slot, hash: slot === 0 ? "" : hash || own, offers: [] };
-    this.decide(system(reportMethod, encodeSaid(said)));
+  report(id: string, slot: number, { store = `store-${id}` } = {}): void {
+    this.decide(this.proposedReport(id, slot, store));
+  }
+
+  /** The same, not decided yet. */
+  proposedReport(id: string, slot: number, store = `store-${id}`): Command {
+    const { reports } = this.engine(id).system;
+    const { hash } = reports.checkpoints.find((checkpoint) => checkpoint.slot === slot) ?? { hash: "" };
+    const said = { replica: id, store, number: reports.nextNumber(id), slot, hash, offers: [] };
+    return system(reportMethod, encodeSaid(said));
   }
 
   get diverged(): string[] {
@@ -180,6 +185,30 @@ describe("a replica that differs (rule 27)", () => {
   });
 });
 
+describe("a snapshot (rule 27)", () => {
+  const everything = (map: TestMap) => map.range({ from: new Uint8Array(0) });
+
+  it("of a replica that agrees meets no objection, whoever is asked", () => {
+    const group = new Group(["r2"]);
+    const slot = group.checkpoint();
+    for (const id of ["r1", "r3"]) group.report(id, slot);
+    const rows = everything(group.maps.get("r1") as TestMap);
+    expect(group.engine("r3").system.objectionTo(rows)).toBeUndefined();
+    expect(new Group().engine("r1").system.objectionTo(rows)).toBeUndefined();
+  });
+
+  it("that contradicts what a majority reported is objected to, and so is one of a replica known to differ", () => {
+    const group = new Group(["r2"]);
+    const slot = group.checkpoint();
+    const differing = group.maps.get("r2") as TestMap;
+    const unknowing = differing.copy();
+    for (const id of ["r1", "r3"]) group.report(id, slot);
+    const { system } = group.engine("r3");
+    expect(system.objectionTo(everything(unknowing))).toContain(`its hash at slot ${slot} is`);
+    expect(system.objectionTo(everything(differing))).toContain(`differs from the others at slot ${slot}`);
+  });
+});
+
 describe("the trim point (rule 18)", () => {
   it("is what a majority has on disk, and never falls", () => {
     const group = new Group();
@@ -204,6 +233,20 @@ describe("the trim point (rule 18)", () => {
     expect(group.engine("r1").system.reports.trimPoint).toBe(0);
     group.report("r1", slot, { store: "another" });
     expect(group.engine("r1").system.reports.trimPoint).toBe(slot);
+  });
+
+  it("does not count what a store reported that is lost, however late it is decided", () => {
+    const group = new Group();
+    const [first, second] = [group.checkpoint(), group.checkpoint()];
+    group.report("r1", second);
+    const late = group.proposedReport("r2", second);
+    group.report("r2", first, { store: "another" });
+    group.decide(late);
+    expect(group.engine("r3").system.reports.trimPoint).toBe(first);
+    expect(group.engine("r3").system.reports.latest.get("r2")?.store).toBe("another");
+    group.start("r1");
+    group.decide(late);
+    expect(group.engine("r1").system.reports.trimPoint).toBe(first);
   });
 
   it("is the majority's slot, whatever is reported", () => {

@@ -66,6 +66,11 @@ class Replica {
     return status === 0 ? JSON.parse(Buffer.from(response).toString()) : { status, message };
   }
 
+  report(replica: string, offers: readonly Offer[]): Command {
+    const number = this.engine.system.reports.nextNumber(replica);
+    return system(reportMethod, { replica, store: "store", number, slot: 0, hash: "", offers });
+  }
+
   switch(version: number): { status: number; message: string } {
     const [answer] = this.apply([system(switchVersionMethod, { service: name, version })]);
     return answer as Answer;
@@ -75,10 +80,6 @@ class Replica {
 function system(method: string, said: Parameters<typeof encodeSaid>[0]): Command {
   const request = encodeSaid(said);
   return { clientId: "nonce", sequence: 1, acknowledged: 0, service: systemService, method, request };
-}
-
-function report(replica: string, offers: readonly Offer[]): Command {
-  return system(reportMethod, { replica, store: "store", slot: 0, hash: "", offers });
 }
 
 function offer(oldest: number, newest: number): Offer[] {
@@ -100,21 +101,21 @@ describe("the version of a service (rule 26)", () => {
 
   it("is not decided by a proposer alone where a replica is known not to offer it", () => {
     const replica = new Replica(build(1, 2));
-    replica.apply([report("r1", offer(1, 2)), report("r2", offer(1, 1))]);
+    replica.apply([replica.report("r1", offer(1, 2)), replica.report("r2", offer(1, 1))]);
     expect(replica.call("Do", first(2))).toMatchObject({ status: Status.failedPrecondition });
-    replica.apply([report("r2", offer(2, 2))]);
+    replica.apply([replica.report("r2", offer(2, 2))]);
     expect(replica.call("Do", first(2))).toEqual({ v: 2 });
   });
 
   it("is switched only when every replica has said that it offers the new one; who does not is named", () => {
     const replica = new Replica(build(1, 2));
     replica.call("Do", first(1));
-    replica.apply([report("r1", offer(1, 2)), report("r2", offer(1, 1))]);
+    replica.apply([replica.report("r1", offer(1, 2)), replica.report("r2", offer(1, 1))]);
     const { status, message } = replica.switch(2);
     expect(status).toBe(Status.failedPrecondition);
     expect(message).toContain("r2 offers version 1; r3 has not said what it offers");
     expect(replica.call()).toEqual({ v: 1 });
-    replica.apply([report("r2", offer(1, 2)), report("r3", offer(2, 3))]);
+    replica.apply([replica.report("r2", offer(1, 2)), replica.report("r3", offer(2, 3))]);
     expect(replica.switch(2).status).toBe(Status.ok);
     expect(replica.call()).toEqual({ v: 2 });
   });
@@ -122,7 +123,7 @@ describe("the version of a service (rule 26)", () => {
   it("changes between two slots: a slot runs under one version", () => {
     const replica = new Replica(build(1, 2));
     replica.call("Do", first(1));
-    const reports = ["r1", "r2", "r3"].map((id) => report(id, offer(1, 2)));
+    const reports = ["r1", "r2", "r3"].map((id) => replica.report(id, offer(1, 2)));
     replica.apply(reports);
     const switching = system(switchVersionMethod, { service: name, version: 2 });
     expect(replica.call("Do", [switching])).toEqual({ v: 1 });
@@ -135,7 +136,7 @@ describe("the version of a service (rule 26)", () => {
     expect(replica.engine.validate(name, "Fresh", Buffer.from("{}"))).toMatchObject({
       status: Status.unimplemented,
     });
-    replica.apply(["r1", "r2", "r3"].map((id) => report(id, offer(1, 2))));
+    replica.apply(["r1", "r2", "r3"].map((id) => replica.report(id, offer(1, 2))));
     replica.switch(2);
     expect(replica.call("Fresh")).toEqual({ fresh: true });
   });
@@ -143,7 +144,7 @@ describe("the version of a service (rule 26)", () => {
   it("is lacking in a replica that does not offer it: before the switched slots, and after a restart", () => {
     const replica = new Replica(build(1, 2));
     replica.call("Do", first(1));
-    replica.apply(["r1", "r2", "r3"].map((id) => report(id, offer(1, 2))));
+    replica.apply(["r1", "r2", "r3"].map((id) => replica.report(id, offer(1, 2))));
     const old = replica.start(build(1, 1));
     expect(old.system.lackingFor({ kind: "no-op" })).toBeUndefined();
     replica.switch(2);

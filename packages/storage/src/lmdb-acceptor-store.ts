@@ -46,13 +46,20 @@ const acceptedName = "accepted";
 const promiseKey = Buffer.from("promise", "latin1");
 const trimKey = Buffer.from("trim", "latin1");
 
+export interface NewAcceptorStore {
+  readonly id: string;
+  /** Of a cluster restored from a backup: what is below is decided, in the replicas' state, and never again here. */
+  readonly trim?: TrimRecord | undefined;
+}
+
 /**
- * `init`: makes an acceptor's store in a directory that is absent or empty, and returns its id, for the cluster file.
- * Nothing else ever makes one (rule 5). Throws StoreError `occupied`, `owned` or `failed`.
+ * `init`, and restoring a backup into a new cluster: makes an acceptor's store in a directory that is absent or empty, and
+ * returns its id, for the cluster file. Nothing else ever makes one (rule 5). Throws StoreError `occupied`, `owned` or
+ * `failed`.
  */
 export async function createAcceptorStore(
   directory: string,
-  { id }: { readonly id: string },
+  { id, trim }: NewAcceptorStore,
 ): Promise<{ readonly store: string }> {
   await refuseOccupied(directory);
   await makeDirectory(directory);
@@ -65,7 +72,10 @@ export async function createAcceptorStore(
       environment.database(acceptedName, true);
       const identity = { id, store: drawStoreId(), startCount: 0, clusterId: undefined };
       // Last of all: a store without an identity is one whose making was interrupted.
-      await environment.write(() => meta.put(identityKey, encodeIdentity("acceptor", identity)));
+      await environment.write(() => {
+        if (trim) meta.put(trimKey, encodeTrim(trimKey, trim));
+        meta.put(identityKey, encodeIdentity("acceptor", identity));
+      });
       await syncDirectory(directory).catch((error: unknown) => {
         throw storeFailure(directory, "syncing the data directory", error);
       });

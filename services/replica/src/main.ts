@@ -1,4 +1,11 @@
-import { exitCodeOf, loadServiceModules, ReplicaHost, runService, startHost } from "@synod/node";
+import {
+  exitCodeOf,
+  loadServiceModules,
+  ReplicaHost,
+  runService,
+  startHost,
+  thrownByService,
+} from "@synod/node";
 import { openReplicaStore } from "@synod/storage";
 import { name, replicaConfiguration, version } from "./config.js";
 import { builtInServices } from "./services.js";
@@ -11,6 +18,7 @@ runService(name, async (context) => {
   }
   const { configuration } = answer;
   const modules = await loadServiceModules(configuration.services);
+  context.isOfService = (reason) => thrownByService(modules, reason);
   const services = [...builtInServices, ...modules.map(({ service }) => service)];
   const descriptorSets = modules.map(({ service }) => service.descriptors);
   return startHost(context, configuration, {

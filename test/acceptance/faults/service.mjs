@@ -20,6 +20,12 @@ const reads = {
   declared: (_, context) =>
     context.fail("Refused", { why: "asked for it", rows: "-7" }, "refused, as it was asked to be"),
   "declared without words": (_, context) => context.fail("Refused", {}),
+  // Nobody handles what comes of these promises; the guard throws in the first.
+  "declared, promises let go of": (_, context) => {
+    void (async () => Date.now())();
+    void Promise.reject(new Error(`${here}: let go of`));
+    return context.fail("Refused", {});
+  },
   "detail too long": (_, context) => context.fail("Refused", { why: "x".repeat(5_000) }),
   undeclared: () => {
     throw new Error(`${here}: nobody declared this`);
@@ -94,9 +100,10 @@ export default faults.define({
   },
   queries: {
     Look: breaking(reads),
-    Count(/** @type {any} */ tx) {
-      const count = (/** @type {any} */ table) => [...tx.range(table, { limit: 50_000 })].length;
-      return { rows: count(rows), broken: count(broken) };
+    Count(/** @type {any} */ tx, /** @type {any} */ { from }) {
+      const count = (/** @type {any} */ table, /** @type {object} */ options) =>
+        [...tx.range(table, { ...options, limit: 50_000 })].length;
+      return { rows: count(rows, { from: [BigInt(from)] }), broken: count(broken, {}) };
     },
   },
 });

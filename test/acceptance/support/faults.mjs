@@ -22,4 +22,10 @@ export const faults = {
     sound: `kind: "send-durable",\n            to: leader,\n            message: {\n                kind: "p1b"`,
     faulty: `kind: "send",\n            to: leader,\n            message: {\n                kind: "p1b"`,
   },
+  "a snapshot is the state from its beginning on": {
+    file: "packages/storage/dist/lmdb-states.js",
+    sound: "this.#meta.put(installKey, encodeInstall(record));",
+    faulty:
+      "this.#meta.put(installKey, encodeInstall(record)); this.#meta.put(currentKey, encodeCurrent(this.#current === 0 ? 1 : 0));",
+  },
 };

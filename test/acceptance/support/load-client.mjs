@@ -1,15 +1,19 @@
 // One client process of a load: keeps commands outstanding, each of which appends its own id to one of many lists in the
 // replicated state. Talks to its parent by IPC: what was acknowledged, and when; what was not; why.
+import { readFileSync } from "node:fs";
 import { connect } from "@synod/client";
+import { loadServices } from "@synod/wire";
 
-/** @typedef {{ name: string, replicas: string[], outstanding: number, lists: number, deadlineMs: number }} LoadOptions */
+/**
+ * @typedef {{ name: string, replicas: string[], outstanding: number, lists: number, deadlineMs: number, tally?: string }} LoadOptions
+ *   `tally`: a file with the descriptors of tally.v1, whose Note is called instead of the key-value store's Append
+ */
 /** @typedef {{ kind: "acknowledged", ids: string[], at: number } | { kind: "failed", id: string, message: string } | { kind: "done", tried: number }} LoadReport */
 
 /** @type {LoadOptions} */
 const options = JSON.parse(process.argv[2] ?? "{}");
 const client = connect({ replicas: options.replicas, deadlineMs: options.deadlineMs });
-/** @type {{ Append(request: { key: string, value: Uint8Array }): Promise<unknown> }} */
-const store = client.service("synod.kv.v1.KeyValue");
+const append = options.tally === undefined ? toStore() : toTally(options.tally);
 let stopping = false;
 let number = 0;
 /** @type {string[]} */
@@ -25,12 +29,26 @@ const flush = setInterval(() => {
   acknowledged = [];
 }, 10);
 
+/** @returns {(list: string, id: string) => Promise<unknown>} */
+function toStore() {
+  /** @type {{ Append(request: { key: string, value: Uint8Array }): Promise<unknown> }} */
+  const store = client.service("synod.kv.v1.KeyValue");
+  return (key, id) => store.Append({ key, value: Buffer.from(id) });
+}
+
+/** @param {string} descriptors @returns {(list: string, id: string) => Promise<unknown>} */
+function toTally(descriptors) {
+  const service = "tally.v1.Tally";
+  const note = loadServices(readFileSync(descriptors)).services.get(service)?.methods.get("Note");
+  if (note === undefined) throw new Error(`${descriptors} has no ${service}/Note`);
+  return (list, id) => client.execute(service, "Note", note.encodeRequest({ list, id }));
+}
+
 async function worker() {
   while (!stopping) {
     const id = `${options.name}-${++number};`;
-    const key = `list-${number % options.lists}`;
     try {
-      await store.Append({ key, value: Buffer.from(id) });
+      await append(`list-${number % options.lists}`, id);
       acknowledged.push(id);
     } catch (error) {
       tell({ kind: "failed", id, message: error instanceof Error ? error.message : String(error) });

@@ -5,7 +5,7 @@ import { connect } from "@synod/client";
 
 /** @typedef {import("./load-client.mjs").LoadReport} LoadReport */
 
-const lists = 64;
+export const lists = 64;
 
 export class Load {
   #children;
@@ -19,16 +19,17 @@ export class Load {
 
   /**
    * @param {string[]} replicas
-   * @param {{ processes?: number, outstanding?: number, deadlineMs?: number }} [options] `outstanding` in each process
+   * @param {{ processes?: number, outstanding?: number, deadlineMs?: number, tally?: string }} [options] `outstanding` in
+   *   each process; `tally` as load-client.mjs has it
    */
-  constructor(replicas, { processes = 3, outstanding = 24, deadlineMs = 30_000 } = {}) {
+  constructor(replicas, { processes = 3, outstanding = 24, deadlineMs = 30_000, tally } = {}) {
     this.#children = Array.from({ length: processes }, (_, index) => {
       // Each begins with another replica.
       const rotated = [
         ...replicas.slice(index % replicas.length),
         ...replicas.slice(0, index % replicas.length),
       ];
-      const options = { name: `p${index + 1}`, replicas: rotated, outstanding, lists, deadlineMs };
+      const options = { name: `p${index + 1}`, replicas: rotated, outstanding, lists, deadlineMs, tally };
       return fork(path.join(import.meta.dirname, "load-client.mjs"), [JSON.stringify(options)], {
         execArgv: [],
       });

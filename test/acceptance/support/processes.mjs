@@ -91,6 +91,11 @@ export class Processes {
     this.plan = { ...this.plan, members };
   }
 
+  /** A member's disk is lost. @param {string} id */
+  loseData(id) {
+    rmSync(this.member(id).data, { recursive: true, force: true });
+  }
+
   /** Kills at once and waits until it is gone. @param {string} id */
   async kill(id) {
     this.child(id).signal("SIGKILL");

@@ -57,6 +57,31 @@ export function callRaw(address, method, request, { deadlineMs = 5_000, metadata
 }
 
 /**
+ * The messages of a stream that one request opens. Throws what it ends with, if not OK.
+ * @param {string} address @param {string} method @param {object} request
+ * @returns {AsyncGenerator<any>}
+ */
+export async function* streamOf(address, method, request, withinMs = 30_000) {
+  const [service = "", name = ""] = method.split("/");
+  const { requestSerialize, responseDeserialize } = /** @type {any} */ (definitions[service])[name];
+  const client = new grpc.Client(address, grpc.credentials.createInsecure(), {
+    "grpc.use_local_subchannel_pool": 1,
+  });
+  try {
+    const options = { deadline: Date.now() + withinMs };
+    yield* client.makeServerStreamRequest(
+      `/${method}`,
+      requestSerialize,
+      responseDeserialize,
+      request,
+      options,
+    );
+  } finally {
+    client.close();
+  }
+}
+
+/**
  * Opens a stream, sends messages, and waits for its end.
  * @param {string} address
  * @param {string} method

@@ -19,6 +19,7 @@ export async function prepareCluster(plan: Plan): Promise<boolean> {
     writeConfigs(plan, plan.cluster);
     return false;
   }
+  requireNoRestoring(plan);
   if (existsSync(plan.cluster)) {
     const advice = "if nothing in it is needed, delete that directory and start again";
     throw new Failure(`${plan.cluster} exists but holds no cluster.json: ${advice}`);
@@ -28,13 +29,30 @@ export async function prepareCluster(plan: Plan): Promise<boolean> {
   mkdirSync(making, { recursive: true });
   for (const { role, id } of plan.members) if (role !== "leader") mkdirSync(path.join(making, id));
   const stores = await makeStores(plan, making);
-  writeFileSync(
-    path.join(making, "cluster.json"),
-    `${JSON.stringify(clusterFile(plan, stores), undefined, 2)}\n`,
-  );
-  writeConfigs(plan, making);
+  writeClusterFiles(plan, making, clusterFile(plan, stores));
   renameSync(making, plan.cluster);
   return true;
+}
+
+/** Where a backup is made a cluster of, before it gets its place. */
+export function restoringPath({ directory }: Pick<Plan, "directory">): string {
+  return path.join(directory, "restoring");
+}
+
+function requireNoRestoring(plan: Plan): void {
+  if (!existsSync(restoringPath(plan))) return;
+  const advice = `run "synod snapshot restore" again, or delete the directory for a new cluster`;
+  throw new Failure(
+    `${plan.directory}: expected a cluster, or nothing, found a restore that was interrupted: ${advice}`,
+  );
+}
+
+/** The cluster file and everybody's configuration, in a folder that is renamed to its place later. */
+export function writeClusterFiles(plan: Plan, folder: string, file: ClusterFile): void {
+  writeFileSync(path.join(folder, "cluster.json"), `${JSON.stringify(file, undefined, 2)}\n`, {
+    flush: true,
+  });
+  writeConfigs(plan, folder);
 }
 
 /** An acceptor's store is made here, once, and never by starting a service (rule 5). */
@@ -57,7 +75,8 @@ function initialise(data: string, id: string): Promise<string> {
   });
 }
 
-function clusterFile(plan: Plan, stores: ReadonlyMap<string, string>): ClusterFile {
+/** @param stores the id of each acceptor's store */
+export function clusterFile(plan: Plan, stores: ReadonlyMap<string, string>): ClusterFile {
   const named = (role: PlannedMember["role"]) =>
     plan.members.filter((member) => member.role === role).map(({ id, address }) => ({ id, address }));
   return {
@@ -81,6 +100,7 @@ function writeConfigs(plan: Plan, folder: string): void {
     writeFileSync(
       path.join(folder, path.basename(member.config)),
       `${JSON.stringify(config, undefined, 2)}\n`,
+      { flush: true },
     );
   }
 }

@@ -22,6 +22,10 @@ runService("fixture", async (context) => {
   if (behaviour === "defect") setTimeout(() => JSON.parse("{"), 1);
   if (behaviour === "rejection")
     void Promise.reject(new ServiceFailure(ExitCode.writeFailed, "fsync failed"));
+  if (behaviour === "of a service") {
+    context.isOfService = (reason) => reason === "a handler's";
+    void Promise.reject("a handler's");
+  }
   if (behaviour === "fatal")
     setTimeout(() => context.fatal(ExitCode.invariantViolated, new Error("two values")), 1);
   if (behaviour === "slow-start") {

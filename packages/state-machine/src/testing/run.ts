@@ -159,11 +159,10 @@ export class ServiceRun<Calls = unknown> {
   }
 
   #report(): Command {
-    const offers = this.#engine.system.offers;
-    return systemCommand(
-      reportMethod,
-      encodeSaid({ replica: "run", store: "run", slot: 0, hash: "", offers }),
-    );
+    const { offers, reports } = this.#engine.system;
+    const number = reports.nextNumber("run");
+    const said = { replica: "run", store: "run", number, slot: 0, hash: "", offers };
+    return systemCommand(reportMethod, encodeSaid(said));
   }
 
   #system(command: Command): Answer {

@@ -1,33 +1,40 @@
-// A cluster of nine processes whose replicas run a user's service that goes wrong as asked, and ways to ask it.
+// A cluster of nine processes whose replicas run a user's service, and ways to call it.
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import * as grpc from "@grpc/grpc-js";
-import { callUnary, loadServices, metadataKeys, replicaService } from "@synod/wire";
+import { callUnary, healthService, loadServices, metadataKeys, replicaService } from "@synod/wire";
 import { root } from "./copy.mjs";
 import { Processes } from "./processes.mjs";
 
-/** @typedef {{ code: number, message: string, details: string, response: string, slot: number }} FaultyAnswer bytes in base64 */
+/** @typedef {{ code: number, message: string, details: string, response: string, slot: number }} ServiceAnswer bytes in base64 */
 /** @typedef {{ clientId: string, sequence: number }} Numbered */
 
-const faults = path.join(root, "test/acceptance/faults");
-export const faultyService = "faults.v1.Faults";
 const deadlineMs = 30_000;
 
-export class FaultyCluster {
+/**
+ * @typedef {object} OwnService
+ * @property {string} name full name
+ * @property {string} folder beside the scripts, with the protos below `proto` and modules to load
+ * @property {string} module what replicas load, unless it is said otherwise
+ */
+
+export class ServiceCluster {
   /** @type {Processes} */ processes;
+  #service;
+  #source;
   #methods;
   /** @type {Map<string, grpc.Client>} */ #clients = new Map();
 
   /**
-   * @param {{ modules?: Record<string, string> }} [options] `modules` names what single replicas load instead: a module
-   *   of `faults/`, by replica
+   * @param {OwnService} service
+   * @param {{ modules?: Record<string, string> }} [options] `modules` names what single replicas load instead
    */
-  static async start({ modules = {} } = {}) {
+  static async start(service, { modules = {} } = {}) {
     const processes = await Processes.prepare();
-    const cluster = new FaultyCluster(processes);
+    const cluster = new ServiceCluster(processes, service);
     try {
-      for (const id of processes.ids("replica")) cluster.load(id, modules[id] ?? "service.mjs");
+      for (const id of processes.ids("replica")) cluster.load(id, modules[id] ?? service.module);
       for (const { id } of processes.plan.members) processes.start(id);
       await processes.ready();
       return cluster;
@@ -37,31 +44,40 @@ export class FaultyCluster {
     }
   }
 
-  /** @param {Processes} processes */
-  constructor(processes) {
+  /** @param {Processes} processes @param {OwnService} service */
+  constructor(processes, service) {
     this.processes = processes;
+    this.#service = service.name;
+    this.#source = path.join(root, "test/acceptance", service.folder);
     mkdirSync(this.#folder);
     symlinkSync(path.join(root, "node_modules"), path.join(this.#folder, "node_modules"));
-    const descriptors = path.join(this.#folder, "descriptors.binpb");
-    execFileSync(path.join(root, "node_modules/.bin/buf"), [
-      ...["build", path.join(faults, "proto"), "--config", '{"version":"v2"}'],
-      ...["--as-file-descriptor-set", "--exclude-source-info", "-o", descriptors],
-    ]);
-    this.#methods = loadServices(readFileSync(descriptors)).services.get(faultyService)?.methods;
+    // "proto" gives descriptors.binpb, and "proto-first", for a build of its own, descriptors-first.binpb.
+    for (const protos of readdirSync(this.#source).filter((each) => each.startsWith("proto")))
+      execFileSync(path.join(root, "node_modules/.bin/buf"), [
+        ...["build", path.join(this.#source, protos), "--config", '{"version":"v2"}'],
+        ...["--as-file-descriptor-set", "--exclude-source-info"],
+        ...["-o", path.join(this.#folder, `${protos.replace("proto", "descriptors")}.binpb`)],
+      ]);
+    this.#methods = loadServices(readFileSync(this.descriptors)).services.get(service.name)?.methods;
   }
 
   get #folder() {
     return path.join(this.processes.plan.directory, "modules");
   }
 
+  /** A file with what the protos say. */
+  get descriptors() {
+    return path.join(this.#folder, "descriptors.binpb");
+  }
+
   get replicas() {
     return this.processes.ids("replica");
   }
 
-  /** What a replica loads from its next start on. @param {string} id @param {string} module of `faults/` */
+  /** What a replica loads from its next start on. @param {string} id @param {string} module of the service's folder */
   load(id, module) {
     const file = path.join(this.#folder, module);
-    copyFileSync(path.join(faults, module), file);
+    copyFileSync(path.join(this.#source, module), file);
     const { config } = this.processes.member(id);
     const settings = { ...JSON.parse(readFileSync(config, "utf8")), services: [file] };
     writeFileSync(config, JSON.stringify(settings));
@@ -76,7 +92,7 @@ export class FaultyCluster {
   /**
    * Calls the service by name, as any gRPC client would.
    * @param {string} replica @param {string} method @param {object} request @param {Record<string, string>} metadata
-   * @returns {Promise<FaultyAnswer>}
+   * @returns {Promise<ServiceAnswer>}
    */
   call(replica, method, request, metadata) {
     const { path: name, encodeRequest } = this.#method(method);
@@ -112,29 +128,40 @@ export class FaultyCluster {
   /**
    * The same command as the client library sends it.
    * @param {string} replica @param {string} method @param {object} request @param {Numbered} numbered
-   * @returns {Promise<FaultyAnswer>}
+   * @returns {Promise<ServiceAnswer>}
    */
   async execute(replica, method, request, { clientId, sequence }) {
     const bytes = this.#method(method).encodeRequest({ ...request });
-    const command = { clientId, sequence, acknowledged: 0, service: faultyService, method, request: bytes };
+    const command = { clientId, sequence, acknowledged: 0, service: this.#service, method, request: bytes };
     const answer = await callUnary(this.#client(replica), replicaService.Execute, command, deadline());
     const { status: code, message, response, slot, details = new Uint8Array(0) } = answer;
     const text = (/** @type {Uint8Array} */ found) => Buffer.from(found).toString("base64");
     return { code, message, details: text(details), response: text(response), slot };
   }
 
-  /** What a replica's tables hold, asking nobody else. @param {string} replica */
-  async count(replica) {
-    const { response } = await this.call(replica, "Count", {}, { [metadataKeys.read]: "stale" });
-    return JSON.stringify(this.#method("Count").decodeResponse(Buffer.from(response, "base64")));
+  /** What a replica's tables hold, rows from a key on, asking nobody else. @param {string} replica @param {number} from */
+  async count(replica, from) {
+    const stale = { [metadataKeys.read]: "stale" };
+    const answer = await this.call(replica, "Count", { from: String(from) }, stale);
+    return JSON.stringify(this.decoded("Count", answer));
   }
 
   /** What a replica's log tells of errors in handlers. @param {string} replica */
   handlerErrors(replica) {
     const lines = readFileSync(this.processes.member(replica).log, "utf8").split("\n");
     return lines
-      .filter((line) => line.includes(`"service":"${faultyService}"`))
+      .filter((line) => line.includes(`"service":"${this.#service}"`))
       .map((line) => JSON.parse(line));
+  }
+
+  /** The bytes of a request. @param {string} method @param {object} request */
+  encoded(method, request) {
+    return this.#method(method).encodeRequest({ ...request });
+  }
+
+  /** What an answer says, decoded. @param {string} method @param {ServiceAnswer} answer */
+  decoded(method, { response }) {
+    return this.#method(method).decodeResponse(Buffer.from(response, "base64"));
   }
 
   /** The process of a replica. @param {string} replica */
@@ -150,7 +177,7 @@ export class FaultyCluster {
   /** @param {string} name */
   #method(name) {
     const method = this.#methods?.get(name);
-    if (method === undefined) throw new Error(`${faultyService} has no ${name}`);
+    if (method === undefined) throw new Error(`${this.#service} has no ${name}`);
     return method;
   }
 
@@ -163,6 +190,19 @@ export class FaultyCluster {
     const client = new grpc.Client(address, grpc.credentials.createInsecure(), options);
     this.#clients.set(replica, client);
     return client;
+  }
+}
+
+/**
+ * What health says of a service at a replica: "SERVING" or "NOT_SERVING".
+ * @param {ServiceCluster} cluster @param {string} replica @param {string} service
+ */
+export async function healthOf(cluster, replica, service) {
+  const client = new grpc.Client(cluster.processes.address(replica), grpc.credentials.createInsecure());
+  try {
+    return (await callUnary(client, healthService.Check, { service }, deadline())).status;
+  } finally {
+    client.close();
   }
 }
 

@@ -1,0 +1,104 @@
+// What a replica says of its disk, in the log, beside what it really has on it, in its status.
+import { callRaw } from "./raw.mjs";
+
+/**
+ * @typedef {{ slotOut: number, durableSlot: number, trimPoint: number }} Progress
+ * @typedef {{ victim: Progress | undefined, others: Progress[] }} Seen
+ * @typedef {{ decidedIn: number, slot: number, store: string }} Reported
+ */
+
+const everyMs = 100;
+/** Before the loss: its last report there names its old disk. */
+const slotsBefore = 1_000;
+
+/**
+ * Looks at all replicas again and again, and reads the log from here on.
+ * @param {import("./processes.mjs").Processes} processes @param {string} victim
+ */
+export function followReplicas(processes, victim) {
+  /** @type {Seen[]} */
+  const seen = [];
+  const others = processes.ids("replica").filter((id) => id !== victim);
+  let over = false;
+  const following = (async () => {
+    while (!over) {
+      const [own, ...rest] = await Promise.all([victim, ...others].map((id) => progressOf(processes, id)));
+      seen.push({ victim: own, others: rest.filter((one) => one !== undefined) });
+      await new Promise((resolve) => setTimeout(resolve, everyMs));
+    }
+  })();
+  const begun = Promise.all(others.map((id) => progressOf(processes, id)));
+  return {
+    /** Every report that tells of its new disk, up to the first that says there is something on it. @param {number} withinMs */
+    reportOf: async (withinMs) => {
+      const slots = (await begun).map((one) => one?.slotOut ?? 1);
+      return reportsIn(processes.address(others[0] ?? ""), victim, Math.min(...slots), withinMs);
+    },
+    stop: async () => {
+      over = true;
+      await following;
+      return seen;
+    },
+  };
+}
+
+/** @param {import("./processes.mjs").Processes} processes @param {string} id @returns {Promise<Progress | undefined>} */
+async function progressOf(processes, id) {
+  const state = (await processes.status(id, 500))?.state;
+  if (state?.role !== "replica") return undefined;
+  const { slotOut, durableSlot, trimPoint } = state;
+  return { slotOut, durableSlot, trimPoint };
+}
+
+/** @param {string} address @param {string} victim @param {number} since @param {number} withinMs */
+async function reportsIn(address, victim, since, withinMs) {
+  /** @type {Reported[]} */
+  const reports = [];
+  const giveUpAt = performance.now() + withinMs;
+  for (let slot = Math.max(1, since - slotsBefore); performance.now() < giveUpAt; ) {
+    const { code, response } = await callRaw(address, "synod.v1.Replica/Log", {
+      from: String(slot),
+      limit: 0,
+    });
+    const decisions = code === "OK" ? response.decisions : [];
+    for (const { slot: decidedIn, value } of decisions) {
+      slot = Number(decidedIn) + 1;
+      for (const { service, method, request } of value.batch?.commands ?? []) {
+        if (service !== "synod.v1.Replica" || method !== "Report") continue;
+        const said = JSON.parse(String(request));
+        if (said.replica === victim)
+          reports.push({ decidedIn: slot - 1, slot: said.slot, store: said.store });
+      }
+    }
+    const before = reports.findLast(({ decidedIn }) => decidedIn < since)?.store;
+    const own = reports.filter(({ store, decidedIn }) => decidedIn >= since && store !== before);
+    if (own.some((report) => report.slot > 0)) return own;
+    if (decisions.length === 0) await new Promise((resolve) => setTimeout(resolve, everyMs));
+  }
+  throw new Error(`${victim} told nothing of its new disk within ${withinMs} ms`);
+}
+
+/**
+ * Where a replica told of more than it had, or the trim point was beyond what two replicas had on disk. What is looked at
+ * later can only be more than what was there at the time.
+ * @param {Seen[]} seen @param {Reported[]} reports
+ */
+export function prematureReports(seen, reports) {
+  const problems = [];
+  for (const { decidedIn, slot } of reports) {
+    const after = seen.find(({ others }) => others.some(({ slotOut }) => slotOut > decidedIn));
+    const had = after?.victim?.durableSlot ?? 0;
+    if (after && slot > had) problems.push(`slot ${decidedIn} reports slot ${slot}, and ${had} was on disk`);
+  }
+  for (const [index, { others, victim }] of seen.slice(0, -1).entries()) {
+    const next = seen[index + 1];
+    if (next === undefined || next.others.length < 2) continue;
+    const trimPoint = Math.max(0, ...others.map((one) => one.trimPoint), victim?.trimPoint ?? 0);
+    const durable = [next.victim, ...next.others].map((one) => one?.durableSlot ?? 0).sort((a, b) => b - a);
+    if (trimPoint > (durable[1] ?? 0))
+      problems.push(
+        `the trim point is ${trimPoint}, and the second of the replicas had ${durable[1]} on disk`,
+      );
+  }
+  return [...new Set(problems)].slice(0, 5);
+}

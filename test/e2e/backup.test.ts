@@ -1,0 +1,301 @@
+// Backups as a user makes them: a cluster, a file, and another cluster from it.
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { freePorts, SnapshotFile, SnapshotWriter } from "@synod/cli";
+import { connect } from "@synod/client";
+import { clusterIdOf, nextDigest, readClusterFile } from "@synod/node";
+import type { StateEntry } from "@synod/storage";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { callRaw } from "../acceptance/support/raw.mjs";
+import { ServiceProcess } from "./service-process.js";
+import { type Member, type ReadyLine, type SynodProcess, Workplace } from "./synod-command.js";
+
+const old = new Workplace();
+const fresh = new Workplace();
+const file = path.join(old.directory, "backup");
+const restored = path.join(fresh.directory, "restored");
+const calculator = "synod.calculator.v1.Calculator";
+const keyValue = "synod.kv.v1.KeyValue";
+
+let oldUp: SynodProcess;
+let freshUp: SynodProcess;
+let oldReady: ReadyLine;
+let freshReady: ReadyLine;
+let freshPort: number;
+/** Sessions of the old cluster, opened before the backup and after it. */
+let before: string;
+let after: string;
+/** Appended by the old cluster's clients, in order, and how many of them were acknowledged before the backup began. */
+let appended = 0;
+let appendedBefore = 0;
+let savedText: { slot: number; cluster: string };
+
+async function ready(up: SynodProcess): Promise<ReadyLine> {
+  const [line] = await up.printed(/^\{.*\}$/m);
+  return JSON.parse(line) as ReadyLine;
+}
+
+const addressOf = ({ replicas }: ReadyLine) => (replicas[0] as Member).address;
+const clusterFileOf = (directory: string) => path.join(directory, "cluster", "cluster.json");
+
+async function openSession(cluster: ReadyLine): Promise<string> {
+  const { response } = await callRaw(addressOf(cluster), "synod.v1.Replica/OpenSession", {});
+  expect(response.clientId).toMatch(/^\d/);
+  return response.clientId;
+}
+
+/** An addition as the first command of a session; the same each time, so that a second one is a repeat. */
+function addFive(cluster: ReadyLine, session: string) {
+  const metadata = { "synod-client-id": session, "synod-sequence": "1" };
+  return callRaw(addressOf(cluster), `${calculator}/Add`, { operand: "5" }, { metadata });
+}
+
+async function calculated(cluster: ReadyLine): Promise<string> {
+  return (await callRaw(addressOf(cluster), `${calculator}/Value`, {})).response.value;
+}
+
+async function listOf(cluster: ReadyLine): Promise<string[]> {
+  const { response } = await callRaw(addressOf(cluster), `${keyValue}/Get`, { key: "list" });
+  return response.value.toString().split(";").filter(Boolean);
+}
+
+/** Saves a backup while one client appends to a list, so that writes come before, meanwhile and afterwards. */
+async function saveWhileWriting(): Promise<void> {
+  const client = connect({ replicas: oldReady.replicas.map(({ address }) => address) });
+  const store = client.service<{ Append(request: object): Promise<unknown> }>(keyValue);
+  let over = false;
+  const append = async () => {
+    await store.Append({ key: "list", value: Buffer.from(`${appended + 1};`) });
+    appended++;
+  };
+  const writing = (async () => {
+    while (!over) await append();
+  })();
+  try {
+    await vi.waitFor(() => expect(appended).toBeGreaterThan(50), { timeout: 20_000 });
+    appendedBefore = appended;
+    const saving = await old.run("snapshot", "save", file, "--json");
+    expect(saving).toMatchObject({ code: 0 });
+    savedText = JSON.parse(saving.stdout);
+  } finally {
+    over = true;
+    await writing;
+    client.close();
+  }
+}
+
+beforeAll(async () => {
+  const oldPort = await freePorts(9);
+  oldUp = old.start("up", "--json", "--port", String(oldPort));
+  oldReady = await ready(oldUp);
+  before = await openSession(oldReady);
+  expect((await addFive(oldReady, before)).response).toEqual({ value: "5" });
+  expect(await old.run("kv", "put", "colour", "deep blue")).toMatchObject({ code: 0 });
+  await saveWhileWriting();
+  after = await openSession(oldReady);
+  expect((await addFive(oldReady, after)).response).toEqual({ value: "10" });
+  expect(await old.run("kv", "put", "later", "than the backup")).toMatchObject({ code: 0 });
+
+  freshPort = await freePorts(9);
+  const restoring = await fresh.run(
+    "snapshot",
+    "restore",
+    file,
+    "--data",
+    restored,
+    "--port",
+    `${freshPort}`,
+  );
+  expect(restoring).toMatchObject({ code: 0 });
+  expect(restoring.stdout).toContain(`npx synod up --data ${restored}`);
+  // A replica whose disk is lost finds out that what it lacks is nowhere in the log, and takes another's state.
+  rmSync(path.join(restored, "cluster", "r3"), { recursive: true });
+  freshUp = fresh.start("up", "--json", "--data", restored);
+  freshReady = await ready(freshUp);
+}, 120_000);
+
+afterAll(async () => {
+  await fresh.end();
+  await old.end();
+});
+
+describe("a cluster restored from a backup", () => {
+  it("has the keys as of the backup's slot: all from before it, and of the rest a beginning", async () => {
+    expect(await fresh.run("kv", "get", "colour")).toMatchObject({ code: 0, stdout: "deep blue\n" });
+    expect(await fresh.run("kv", "get", "later")).toMatchObject({ code: 1 });
+    const list = await listOf(freshReady);
+    expect(list).toEqual(list.map((_, index) => `${index + 1}`));
+    expect(list.length).toBeGreaterThanOrEqual(appendedBefore);
+    expect(list.length).toBeLessThan(appended);
+  });
+
+  it("executes no command again that was executed before the backup, and goes on counting", async () => {
+    expect((await addFive(freshReady, before)).response).toEqual({ value: "5" });
+    expect(await calculated(freshReady)).toBe("5");
+    const again = { "synod-client-id": before, "synod-sequence": "2" };
+    const add = await callRaw(
+      addressOf(freshReady),
+      `${calculator}/Add`,
+      { operand: "1" },
+      { metadata: again },
+    );
+    expect(add.response).toEqual({ value: "6" });
+  });
+
+  it("refuses the sessions that the old cluster opened after the backup, and gives none their names", async () => {
+    const slots = [after, await openSession(freshReady)].map((name) => name.split("."));
+    expect(slots[0]).toHaveLength(2);
+    expect(slots[1]).toEqual([expect.anything(), "0", clusterId(restored).slice(0, 12)]);
+    expect(await addFive(freshReady, after)).toMatchObject({ code: "ABORTED" });
+    expect(await calculated(freshReady)).toBe("6");
+  });
+
+  it("begins behind the backup's slot, and shows no slot below it", async () => {
+    const log = await fresh.run("log", "--limit", "1", "--json");
+    expect(JSON.parse(log.stdout).slot).toBe(savedText.slot + 1);
+  });
+
+  it("has a replica that lost its disk take the state from another", async () => {
+    const { address } = freshReady.replicas[2] as Member;
+    const get = await callRaw(
+      address,
+      `${keyValue}/Get`,
+      { key: "colour" },
+      { metadata: { "synod-read": "stale" } },
+    );
+    expect(get.response.value.toString()).toBe("deep blue");
+  });
+
+  it("is another cluster, which no member of the old one can join", async () => {
+    expect(clusterId(restored)).not.toBe(savedText.cluster);
+    expect(clusterId(path.join(old.directory, ".synod"))).toBe(savedText.cluster);
+    for (const role of ["replica", "acceptor"] as const) {
+      const [{ id }] = oldReady[`${role}s`] as [Member];
+      const data = path.join(old.directory, ".synod", "cluster", id);
+      // A copy: the old member runs.
+      const copy = path.join(fresh.directory, `copy-of-${id}`);
+      mkdirSync(copy);
+      writeFileSync(path.join(copy, "data.mdb"), readFileSync(path.join(data, "data.mdb")));
+      const port = await freePorts(1);
+      const joining = new ServiceProcess(role, [
+        ...["--id", id, "--cluster", clusterFileOf(restored), "--data", copy],
+        ...["--listen", `127.0.0.1:${port}`],
+      ]);
+      const ended = await joining.ended;
+      expect(ended.code).toBe(5);
+      expect(ended.stderr).toContain(`found one of cluster ${savedText.cluster}`);
+    }
+  });
+
+  it("leaves the old cluster as it was, and going on", async () => {
+    expect(await old.run("kv", "get", "later")).toMatchObject({ code: 0, stdout: "than the backup\n" });
+    expect(await calculated(oldReady)).toBe("10");
+    expect(await listOf(oldReady)).toHaveLength(appended);
+    expect((await addFive(oldReady, after)).response).toEqual({ value: "10" });
+    expect(await old.run("status")).toMatchObject({ code: 0 });
+  });
+
+  it("resumes like any other after a stop", async () => {
+    freshUp.child.kill("SIGINT");
+    expect(await freshUp.ended).toMatchObject({ code: 0 });
+    freshUp = fresh.start("up", "--json", "--data", restored);
+    freshReady = await ready(freshUp);
+    expect(freshReady.replicas[0]?.address).toBe(`127.0.0.1:${freshPort}`);
+    expect((await addFive(freshReady, before)).response).toEqual({ value: "5" });
+    expect(await calculated(freshReady)).toBe("6");
+  });
+});
+
+function clusterId(directory: string): string {
+  return clusterIdOf(readClusterFile(clusterFileOf(directory)));
+}
+
+/** The backup with so many pages more of keys that no service reads. */
+async function largerBackup(pages: number): Promise<string> {
+  const larger = path.join(fresh.directory, "larger");
+  const source = await SnapshotFile.open(file);
+  const writer = await SnapshotWriter.create(larger, true);
+  await writer.begin(source.header);
+  const add = (page: readonly StateEntry[]) => writer.page(page, nextDigest(writer.digest, page));
+  const rest: StateEntry[] = [];
+  for await (const page of source.pages()) {
+    await add(page.filter(([key]) => (key[0] as number) < 0x75));
+    rest.push(...page.filter(([key]) => (key[0] as number) >= 0x75));
+  }
+  await source.close();
+  for (let number = 0; number < pages; number++)
+    await add([[Buffer.from(`tzz\0${String(number).padStart(6, "0")}`), Buffer.alloc(10_000)]]);
+  await add(rest);
+  await writer.finish(true);
+  return larger;
+}
+
+describe("synod snapshot", () => {
+  it("shows what is in a backup: slot, cluster, services, keys, log time", async () => {
+    const shown = await old.run("snapshot", "show", file);
+    expect(shown.code).toBe(0);
+    expect(shown.stdout).toMatch(new RegExp(`slot +${savedText.slot}\\n +cluster +${savedText.cluster}\\n`));
+    expect(shown.stdout).toMatch(/synod\.calculator\.v1\.Calculator +1 +1 +\d+ B/);
+    expect(shown.stdout).toMatch(/log time +20\d\d-/);
+    const { keys, sessions, services } = JSON.parse(
+      (await old.run("snapshot", "show", file, "--json")).stdout,
+    );
+    expect(sessions).toBeGreaterThan(3);
+    expect(keys).toBeGreaterThan(sessions);
+    expect(services.map(({ name }: { name: string }) => name)).toContain(keyValue);
+  });
+
+  it("ends with 5 and makes nothing of a damaged file", async () => {
+    const bytes = readFileSync(file);
+    const at = bytes.indexOf("deep blue");
+    bytes.write("pale", at);
+    const changed = path.join(fresh.directory, "changed");
+    writeFileSync(changed, bytes);
+    const directory = path.join(fresh.directory, "from-damaged");
+    for (const args of [["show"], ["restore", "--data", directory]]) {
+      const [command = "", ...flags] = args;
+      const ended = await fresh.run("snapshot", command, changed, ...flags);
+      expect(ended).toMatchObject({ code: 5, stdout: "" });
+      expect(ended.stderr).toMatch(/expected a whole backup, found that the digest of page \d+ is wrong/);
+    }
+    expect(existsSync(directory)).toBe(false);
+  });
+
+  it("restores into no directory that holds anything", async () => {
+    const refused = await fresh.run("snapshot", "restore", file, "--data", restored);
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain("expected a directory that is empty or not there yet, found cluster");
+  });
+
+  it("leaves nothing when a restore is interrupted, and what up refuses when it is killed", async () => {
+    const larger = await largerBackup(1_500);
+    const directory = path.join(fresh.directory, "interrupted");
+    const begin = async () => {
+      const args = ["snapshot", "restore", larger, "--data", directory, "--port", `${freshPort}`];
+      const running = fresh.start(...args);
+      const store = path.join(directory, "restoring", "r3", "data.mdb");
+      await vi.waitFor(() => expect(existsSync(store)).toBe(true), { timeout: 20_000, interval: 5 });
+      return running;
+    };
+    const polite = await begin();
+    polite.child.kill("SIGINT");
+    const interrupted = await polite.ended;
+    expect(interrupted).toMatchObject({ code: 1, stdout: "" });
+    expect(interrupted.stderr).toContain("interrupted: nothing was restored");
+    expect(existsSync(directory)).toBe(false);
+
+    const killed = await begin();
+    killed.child.kill("SIGKILL");
+    await killed.ended;
+    expect(readdirSync(directory)).toContain("restoring");
+    const refused = await fresh.run("up", "--data", directory, "--port", `${await freePorts(9)}`);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain(
+      'found a restore that was interrupted: run "synod snapshot restore" again',
+    );
+    const again = await fresh.run("snapshot", "restore", larger, "--data", directory);
+    expect(again).toMatchObject({ code: 0 });
+    expect(again.stdout).toContain("It needs the modules (--service) of zz.");
+    expect(readdirSync(directory)).toEqual(["cluster"]);
+  });
+});

@@ -1,0 +1,33 @@
+// Short forms of the acceptance scripts about large states and long lives: the same code, fewer rows and commands.
+import { expect, it } from "vitest";
+import { run as rejoin } from "../acceptance/rejoin.mjs";
+import { run as restart } from "../acceptance/restart.mjs";
+import { run as soak } from "../acceptance/soak.mjs";
+
+const timeout = 120_000;
+const progress: string[] = [];
+const options = (...parameters: string[]) => ({
+  parameters,
+  progress: (line: string) => void progress.push(line),
+});
+
+it("a replica that was killed answers rightly from its first answer on", { timeout }, async () => {
+  const { holds, figures } = await restart(options("--keys", "20000", "--rounds", "1", "--within", "30000"));
+  expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
+});
+
+it("a replica that lost its disk under load comes back, and counts for trimming only then", {
+  timeout,
+}, async () => {
+  const short = ["--keys", "20000", "--rounds", "1", "--rate", "200", "--steady", "1", "--no-latency"];
+  const { holds, figures } = await rejoin(options(...short));
+  expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
+});
+
+it("however much is written, an acceptor keeps what replicas have not on disk, and no more", {
+  timeout,
+}, async () => {
+  const short = ["--commands", "20000", "--value-bytes", "4000", "--most-stored", "45"];
+  const { holds, figures } = await soak(options(...short));
+  expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
+});
