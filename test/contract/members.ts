@@ -4,7 +4,7 @@ import * as grpc from "@grpc/grpc-js";
 import { type Configuration, defaultLimits, type Genesis, type Limits } from "@synod/core";
 import { AcceptorHost, Health, type Host, type HostOptions, LeaderHost, ReplicaHost } from "@synod/node";
 import { calculatorService, keyValueService, lockService } from "@synod/state-machine";
-import { type AcceptorStore, MemoryAcceptorDisk, MemoryReplicaDisk } from "@synod/storage";
+import { type AcceptorStore, MemoryAcceptorDisk, MemoryReplicaDisk, type ReplicaStore } from "@synod/storage";
 
 async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => net.createServer().listen(0, "127.0.0.1"));
@@ -27,6 +27,7 @@ const limits: Limits = { ...defaultLimits, tickMs: 10 };
 
 /** What a disk does wrong, to show that the suite sees it. */
 export type StoreFault = (store: AcceptorStore, disk: MemoryAcceptorDisk) => AcceptorStore;
+export type ReplicaFault = (store: ReplicaStore) => ReplicaStore;
 
 /** Members of one cluster, each a host of its own in this process, on disks in memory that outlive a crash. */
 export class Members {
@@ -35,20 +36,22 @@ export class Members {
   readonly #hosts = new Map<string, { host: Host; health: Health }>();
   readonly #acceptorDisks = new Map<string, MemoryAcceptorDisk>();
   readonly #fault: StoreFault;
+  readonly #replicaFault: ReplicaFault;
 
   /** Starts members, all of them unless `ids` says which. */
   static async start(
     counts: Counts,
     ids?: readonly string[],
     fault: StoreFault = (store) => store,
+    replicaFault: ReplicaFault = (store) => store,
   ): Promise<Members> {
     const ports = await freePorts(counts.acceptors + counts.leaders + counts.replicas);
-    const members = new Members(counts, ports, fault);
+    const members = new Members(counts, ports, fault, replicaFault);
     await Promise.all((ids ?? members.#ids).map((id) => members.#start(id)));
     return members;
   }
 
-  private constructor(counts: Counts, ports: number[], fault: StoreFault) {
+  private constructor(counts: Counts, ports: number[], fault: StoreFault, replicaFault: ReplicaFault) {
     const named = (prefix: string, count: number) =>
       Array.from({ length: count }, (_, index) => ({
         id: `${prefix}${index + 1}`,
@@ -64,6 +67,7 @@ export class Members {
     this.#genesis = { window: 256, configuration };
     this.#clusterId = `contract-${ports.length}-${configuration.acceptors[0]?.address.split(":")[1]}`;
     this.#fault = fault;
+    this.#replicaFault = replicaFault;
     for (const { id, store } of configuration.acceptors)
       this.#acceptorDisks.set(id, new MemoryAcceptorDisk({ id, store }));
   }
@@ -159,7 +163,7 @@ export class Members {
     });
     return new ReplicaHost({
       ...options,
-      store,
+      store: this.#replicaFault(store),
       services: replicated,
     });
   }

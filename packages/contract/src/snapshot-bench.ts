@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Context } from "./context.js";
 import { equal, fail, holds } from "./expect.js";
+import { type HeldCall, heldCall } from "./held-call.js";
 import type { Message } from "./message.js";
 import { aKey, bytes, kv, replicaState } from "./replica-bench.js";
 import { pause, type Stream } from "./target.js";
@@ -85,7 +86,8 @@ export async function onDisk(context: Context, slot: number): Promise<void> {
 export const large = (context: Context) => context.shared(putLarge);
 
 const largeBytes = 512 << 10;
-const largeValues = 9;
+/** More than a service may have on its way to a reader that takes nothing: gRPC's own queues are long. */
+const largeValues = 24;
 
 async function putLarge(context: Context): Promise<{ slot: number; values: readonly Buffer[] }> {
   const values: Buffer[] = [];
@@ -99,10 +101,29 @@ async function putLarge(context: Context): Promise<{ slot: number; values: reado
   return { slot: slotOut - 1, values };
 }
 
-/** The pages of a snapshot that no single one holds. */
-export async function severalPages(context: Context): Promise<Message[]> {
+/** A snapshot that somebody is reading, so that the replica keeps it: of more than one page. */
+export async function withReader<T>(
+  context: Context,
+  use: (page: Message, reader: HeldCall) => Promise<T>,
+): Promise<T> {
   await large(context);
-  const pages = await pagesOf(openSnapshot(context));
-  holds(pages.length > 1, "pages of a state of more than 4 MiB", "more than one", pages.length);
-  return pages;
+  const { address, patienceMs } = context.target("replica");
+  const reader = await heldCall(address, snapshotRpc, {}, patienceMs);
+  try {
+    holds(!reader.first.last, "the first page of a state of more than 4 MiB", "not the last one", "the last");
+    return await use(reader.first, reader);
+  } finally {
+    await reader.cancel();
+  }
+}
+
+/** All pages of a snapshot that is kept, from its beginning. */
+export function wholeOf(context: Context, { snapshot }: Message): Promise<Message[]> {
+  return pagesOf(openSnapshot(context, { snapshot, after: Buffer.alloc(0), digest: noDigest }));
+}
+
+/** What comes after these pages. */
+export function restAfter(context: Context, pages: readonly Message[]): Promise<Message[]> {
+  const resume = resumeAfter(pages);
+  return pagesOf(openSnapshot(context, resume), resume);
 }

@@ -13,8 +13,10 @@ import {
   onDisk,
   openSnapshot,
   pagesOf,
+  restAfter,
   resumeAfter,
-  severalPages,
+  wholeOf,
+  withReader,
 } from "./snapshot-bench.js";
 import { wrongCluster } from "./streams.js";
 import { endsWith } from "./target.js";
@@ -86,37 +88,38 @@ const accepted: Check[] = [
       holds(all.includes(one), "the snapshot", "one with the values that were put", "one without");
   }),
   writing("replica.proto", "commands go on while it is read, and change nothing in it", async (context) => {
-    const before = await severalPages(context);
-    const [first, ...rest] = before;
-    const resume = resumeAfter([first as Message]);
-    await kv(context, "Put", { key: aKey(context), value: bytes() });
-    equal(await pagesOf(openSnapshot(context, resume), resume), rest, "the pages after a command");
+    await withReader(context, async (page) => {
+      const before = await wholeOf(context, page);
+      await kv(context, "Put", { key: aKey(context), value: bytes() });
+      equal(await wholeOf(context, page), before, "the pages after a command");
+    });
   }),
 ];
 
 const resumed: Check[] = [
-  check("replica.proto", "after the last page nothing comes", async (context) => {
-    const resume = resumeAfter(await pagesOf(openSnapshot(context)));
-    const pages = await pagesOf(openSnapshot(context, resume), resume);
-    equal(keysOf(pages), [], "keys after the last one");
-  }),
   writing(
     "replica.proto",
     "gone on with after a page it gives exactly the rest, whichever page was asked for before",
     async (context) => {
-      const pages = await severalPages(context);
-      for (let had = pages.length - 1; had > 0; had--) {
-        const resume = resumeAfter(pages.slice(0, had));
-        equal(
-          await pagesOf(openSnapshot(context, resume), resume),
-          pages.slice(had),
-          `the pages after ${had}`,
-        );
-      }
-      const beginning = { snapshot: pages[0]?.snapshot, after: Buffer.alloc(0), digest: noDigest };
-      equal(await pagesOf(openSnapshot(context, beginning)), pages, "the pages from its beginning");
+      await withReader(context, async (page) => {
+        const pages = await wholeOf(context, page);
+        equal(pages[0], page, "the first page, asked for again");
+        // Beginning with the last, from which nothing is left.
+        for (const had of [pages.length, pages.length - 1, 1, Math.ceil(pages.length / 2)]) {
+          const rest = await restAfter(context, pages.slice(0, had));
+          equal(keysOf(rest), keysOf(pages.slice(had)), `the keys after page ${had}`);
+          if (had < pages.length) equal(rest, pages.slice(had), `the pages after page ${had}`);
+        }
+      });
     },
   ),
+  writing("replica.proto", "a reader that went away after a page may go on with it", async (context) => {
+    await withReader(context, async (page, reader) => {
+      const [, ...rest] = await wholeOf(context, page);
+      await reader.cancel();
+      equal(await restAfter(context, [page]), rest, "the pages after the first");
+    });
+  }),
 ];
 
 const repeated: Check[] = [
@@ -135,13 +138,7 @@ const repeated: Check[] = [
     "replica.proto",
     `${readersGone} readers that go away after a page leave the service healthy, and the next one is served`,
     async (context) => {
-      await large(context);
-      for (let count = 0; count < readersGone; count++) {
-        const stream = openSnapshot(context);
-        await nextPage(stream);
-        stream.close();
-        await stream.ending();
-      }
+      for (let count = 0; count < readersGone; count++) await withReader(context, async () => {});
       await pagesOf(openSnapshot(context));
       await kv(context, "Put", { key: aKey(context), value: bytes() });
     },
@@ -169,12 +166,11 @@ const badRequests: Check[] = [
   refusal("a snapshot that is not kept", { snapshot: "contract-none", digest: noDigest }, ["NOT_FOUND"]),
   refusal("one above what the replica has", { above: 2 ** 52 }, ["FAILED_PRECONDITION"], [`${2 ** 52}`]),
   ...Object.entries(untrue).map(([what, spoil]) =>
-    check(
+    writing(
       "replica.proto",
       `gone on with after ${what}: DATA_LOSS, and no page: nothing is chained to what was never sent`,
       async (context) => {
-        const page = await nextPage(openSnapshot(context));
-        await refused(context, spoil(page), ["DATA_LOSS"], [], what);
+        await withReader(context, (page) => refused(context, spoil(page), ["DATA_LOSS"], [], what));
       },
     ),
   ),
@@ -200,7 +196,8 @@ export const snapshots: Row = {
         "gRPC",
         "a state of more than 4 MiB comes in pages that each fit a message",
         async (context) => {
-          for (const { entries } of await severalPages(context)) {
+          await large(context);
+          for (const { entries } of await pagesOf(openSnapshot(context))) {
             const size = entries.reduce(
               (sum: number, { key, value }: Message) => sum + key.length + value.length,
               0,

@@ -58,8 +58,8 @@ export class SnapshotReceiver {
       return true;
     } catch (error) {
       const { code } = error as Partial<grpc.ServiceError>;
-      if (code === grpc.status.DATA_LOSS) await install.abandon();
-      else if (code !== grpc.status.NOT_FOUND) throw error;
+      if (code !== grpc.status.NOT_FOUND && code !== grpc.status.DATA_LOSS) throw error;
+      await install.abandon();
       return false;
     }
   }

@@ -2,6 +2,7 @@ import type { AcceptedPage } from "@synod/core";
 import type { PlainMessage } from "@synod/wire";
 import type { StoreFault } from "../members.js";
 import type { Rule } from "./front.js";
+import { inFront } from "./in-front.js";
 
 /** An answer on a stream, or the whole of a unary one. */
 function inAnswer(kind: "p1b" | "p2b", change: (answer: PlainMessage) => PlainMessage) {
@@ -32,16 +33,6 @@ export const leavesTheSlotOut: readonly Rule[] = [
   { method: "synod.v1.Acceptor/Accept", response: withoutSlot },
   { method: "synod.v1.Acceptor/Vote", response: inAnswer("p2b", withoutSlot) },
 ];
-
-/** Methods of a store in front of it; the rest is the store's own. */
-function inFront<Store extends object>(store: Store, methods: Partial<Store>): Store {
-  return new Proxy(store, {
-    get(target, key) {
-      const found: unknown = Reflect.get(Object.hasOwn(methods, key) ? methods : target, key, target);
-      return typeof found === "function" ? found.bind(target) : found;
-    },
-  });
-}
 
 /** It loses every fifth of the pvalues that it accepted. */
 export const forgetsAPvalue: StoreFault = (store) =>

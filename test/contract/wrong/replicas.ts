@@ -1,5 +1,8 @@
+import type { StatePage } from "@synod/storage";
 import type { PlainMessage } from "@synod/wire";
+import type { ReplicaFault } from "../members.js";
 import type { Rule } from "./front.js";
+import { inFront } from "./in-front.js";
 
 /** Sequences that no check uses in the sessions it repeats in, but within their window. */
 const far = 128;
@@ -37,15 +40,17 @@ export function answersStale(): readonly Rule[] {
   ];
 }
 
-/** A snapshot of it lacks a key here and there. */
-export function skipsAKey(): readonly Rule[] {
-  return [
-    {
-      method: "synod.v1.Replica/Snapshot",
-      response: (page) => ({
-        ...page,
-        entries: (page.entries as unknown[]).filter((_, index, { length }) => index !== 1 || length < 3),
-      }),
+/** A snapshot of it lacks a key here and there; digests and all else of its pages are right. */
+export const skipsAKey: ReplicaFault = (store) =>
+  inFront(store, {
+    snapshot: async () => {
+      const snapshot = await store.snapshot();
+      const page = (after: Uint8Array | undefined, maxBytes: number): StatePage => {
+        const { entries, done } = snapshot.page(after, maxBytes);
+        const kept = entries.filter(([key]) => key.reduce((sum, byte) => sum + byte, 0) % 5 !== 0);
+        const last = entries.at(-1)?.[0];
+        return kept.length > 0 || done || !last ? { entries: kept, done } : page(last, maxBytes);
+      };
+      return { slot: snapshot.slot, page, close: () => snapshot.close() };
     },
-  ];
-}
+  });

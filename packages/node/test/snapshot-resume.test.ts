@@ -1,0 +1,90 @@
+import * as grpc from "@grpc/grpc-js";
+import { MemoryReplicaDisk } from "@synod/storage";
+import { type Incoming, replicaService, type SnapshotPage, type SnapshotRequest } from "@synod/wire";
+import { afterEach, expect, test } from "vitest";
+import { nextDigest, noDigest } from "../src/snapshot-digest.js";
+import { SnapshotReceiver } from "../src/snapshot-receiver.js";
+
+const key = (text: string) => Buffer.from(`a${text}`);
+const entries = [[key("1"), Buffer.from("one")] as const, [key("2"), Buffer.from("two")] as const];
+const page: SnapshotPage = {
+  snapshot: "9-new",
+  slot: 9,
+  clusterId: "c",
+  entries,
+  digest: nextDigest(noDigest, entries),
+  last: true,
+};
+
+let server: grpc.Server | undefined;
+let client: grpc.Client | undefined;
+
+afterEach(() => {
+  client?.close();
+  server?.forceShutdown();
+});
+
+/** A replica that has one page to give, and refuses to go on after a key. */
+async function sender(refusal: grpc.status): Promise<{ client: grpc.Client; asked: SnapshotRequest[] }> {
+  const asked: SnapshotRequest[] = [];
+  const { Snapshot } = replicaService;
+  server = new grpc.Server();
+  server.addService(
+    { Snapshot },
+    {
+      Snapshot: (call: grpc.ServerWritableStream<Incoming<SnapshotRequest>, Incoming<SnapshotPage>>) => {
+        const request = call.request as SnapshotRequest;
+        asked.push(request);
+        if (request.resume && request.resume.after.length > 0) {
+          call.emit("error", { code: refusal, details: "no" });
+          return;
+        }
+        call.write(page);
+        call.end();
+      },
+    },
+  );
+  const bound = server;
+  const port = await new Promise<number>((resolve, reject) => {
+    bound.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, found) =>
+      error ? reject(error) : resolve(found),
+    );
+  });
+  client = new grpc.Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure());
+  return { client, asked };
+}
+
+async function interrupted() {
+  const store = new MemoryReplicaDisk({ store: "s" }).open({
+    id: "r2",
+    clusterId: "c",
+    flushEveryMs: 5,
+    onFailure: (error) => {
+      throw error;
+    },
+  });
+  const install = await store.beginInstall({ id: "r1/9-new", slot: 9, progress: noDigest });
+  await install.put([[key("0"), Buffer.from("never sent")]], nextDigest(noDigest, []));
+  const receiver = new SnapshotReceiver({
+    store,
+    engine: { system: { examines: () => false, objectionTo: () => undefined } } as never,
+    clusterId: "c",
+    appliedSlot: () => 0,
+    mayApply: () => {},
+    replaced: () => {},
+  });
+  return { store, receiver };
+}
+
+test.each([["NOT_FOUND"], ["DATA_LOSS"]] as const)(
+  "a snapshot that the sender will not go on with (%s) is begun again, without what had arrived",
+  async (status) => {
+    const { client, asked } = await sender(grpc.status[status]);
+    const { store, receiver } = await interrupted();
+    await receiver.receive(client, "r1");
+    expect(asked.map(({ resume }) => resume?.after.length)).toEqual([0, 2, undefined]);
+    const found = [...store.state.range({ from: new Uint8Array() })].map(([stored]) => String(stored));
+    expect(found).toEqual(["a1", "a2"]);
+    await store.close();
+  },
+);
