@@ -1,6 +1,7 @@
 // Short forms of acceptance scripts: the same code, fewer rounds.
 import { expect, it } from "vitest";
 import { run as amnesia } from "../acceptance/amnesia.mjs";
+import { run as backup } from "../acceptance/backup.mjs";
 import { run as blackout } from "../acceptance/blackout.mjs";
 import { run as errors } from "../acceptance/errors.mjs";
 import { run as kills } from "../acceptance/kills.mjs";
@@ -44,6 +45,13 @@ it("all processes killed at once under load lose nothing and double nothing", {
 
 it("a few strikes of the storm lose nothing and double nothing", { timeout: 180_000 }, async () => {
   const { holds, figures } = await storm(options("--minutes", "0.1"));
+  expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
+});
+
+it("a backup taken under load and restored elsewhere has everything acknowledged before, once", {
+  timeout: 120_000,
+}, async () => {
+  const { holds, figures } = await backup(options("--megabytes", "4", "--commands", "500"));
   expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
 });
 

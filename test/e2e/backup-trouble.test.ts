@@ -51,7 +51,7 @@ async function largerBackup(pages: number): Promise<string> {
   await source.close();
   for (let number = 0; number < pages; number++)
     await add([[Buffer.from(`tzz\0${String(number).padStart(6, "0")}`), Buffer.alloc(10_000)]]);
-  await add(rest);
+  await add([...rest, [Buffer.from("vzz"), Buffer.from("1")]]);
   await writer.finish(true);
   return larger;
 }

@@ -115,11 +115,11 @@ export class Load {
 }
 
 /**
- * Reads the lists back and holds them against what was acknowledged.
+ * Reads the lists back: how often each command was executed.
  * @param {string[]} replicas
- * @param {Load} load
+ * @returns {Promise<Map<string, number>>}
  */
-export async function verify(replicas, load) {
+export async function executions(replicas) {
   const client = connect({ replicas, deadlineMs: 20_000 });
   try {
     /** @type {{ Get(request: { key: string }): Promise<{ value: Uint8Array }> }} */
@@ -131,18 +131,28 @@ export async function verify(replicas, load) {
       const ids = Buffer.from(value).toString("latin1").split(";").filter(Boolean);
       for (const id of ids) seen.set(`${id};`, (seen.get(`${id};`) ?? 0) + 1);
     }
-    const lost = [...load.acknowledged].filter((id) => !seen.has(id));
-    const doubled = [...seen].filter(([, count]) => count > 1).map(([id]) => id);
-    return {
-      acknowledged: load.acknowledged.size,
-      executed: seen.size,
-      lost: lost.length,
-      doubled: doubled.length,
-      failed: load.failed.size,
-    };
+    return seen;
   } finally {
     client.close();
   }
+}
+
+/**
+ * Reads the lists back and holds them against what was acknowledged.
+ * @param {string[]} replicas
+ * @param {Pick<Load, "acknowledged" | "failed">} load
+ */
+export async function verify(replicas, { acknowledged, failed }) {
+  const seen = await executions(replicas);
+  const lost = [...acknowledged].filter((id) => !seen.has(id));
+  const doubled = [...seen].filter(([, count]) => count > 1).map(([id]) => id);
+  return {
+    acknowledged: acknowledged.size,
+    executed: seen.size,
+    lost: lost.length,
+    doubled: doubled.length,
+    failed: failed.size,
+  };
 }
 
 /**

@@ -103,7 +103,7 @@ function requireEmpty(directory: string): void {
 
 interface Made {
   readonly clusterId: string;
-  /** Services in the backup that do not come with Synod. */
+  /** Services in use in the backup that do not come with Synod. */
   readonly services: readonly string[];
 }
 
@@ -179,7 +179,8 @@ async function fill(
   }
   signal.throwIfAborted();
   await Promise.all(installs.map((install) => install.finish()));
-  return contents.services.map(({ name }) => name).filter((name) => !name.startsWith("synod."));
+  const inUse = contents.services.filter(({ version }) => version !== undefined && version > 0);
+  return inUse.map(({ name }) => name).filter((name) => !name.startsWith("synod."));
 }
 
 /** In parts: a page has one row more where the one that names the era goes in. */
