@@ -137,6 +137,20 @@ export class ScenarioCluster {
     this.#step(replica, { kind: "requests", commands: names.map(command) });
   }
 
+  /** A majority of the replicas has everything below on disk, this one learns (rule 18). */
+  trimPoint(replica: string, below: number): void {
+    this.#step(replica, { kind: "trim-point", below });
+  }
+
+  /** The state of one replica takes the place of another's (rule 19). */
+  snapshot(from: string, to: string): void {
+    const { role } = this.#node(from);
+    if (!(role instanceof Replica)) throw new Error(`${from} is no replica that runs`);
+    const { slotOut, configurations } = role;
+    this.#note(`    ${to} takes in the state of ${from} before slot ${slotOut}`);
+    this.#step(to, { kind: "installed", slotOut, configurations });
+  }
+
   /** Delivers what waits on a link; at most `count`. */
   deliver(from: string, to: string, count = Number.POSITIVE_INFINITY): void {
     const link = this.#links.get(`${from}>${to}`) ?? [];
@@ -173,9 +187,10 @@ export class ScenarioCluster {
   status(id: string): void {
     const { role } = this.#node(id);
     if (role instanceof Acceptor) {
-      const { promised, highestSlot } = role.status();
+      const { promised, highestSlot, trimmedBelow } = role.status();
+      const trimmed = trimmedBelow > 1 ? ` trimmed below ${trimmedBelow}` : "";
       this.#note(
-        `${id} promised ${promised.round}.${promised.leader}.${promised.incarnation} highest slot ${highestSlot}`,
+        `${id} promised ${promised.round}.${promised.leader}.${promised.incarnation} highest slot ${highestSlot}${trimmed}`,
       );
     } else if (role instanceof Leader) this.#note(`${id} ${describeLeader(role.status())}`);
     else if (role instanceof Replica) this.#note(`${id} ${describeReplica(role.status())}`);

@@ -37,6 +37,8 @@ function run(cluster: ScenarioCluster | undefined, line: string): ScenarioCluste
     disconnect: () => cluster.disconnect(first, second),
     tick: () => cluster.tick(first, Number(second || 1)),
     request: () => cluster.request(first, words.slice(1)),
+    trim: () => cluster.trimPoint(first, Number(second)),
+    snapshot: () => cluster.snapshot(first, second),
     deliver: () => cluster.deliver(first, second, third === undefined ? undefined : Number(third)),
     drop: () => cluster.drop(first, second),
     settle: () => cluster.settle(),
