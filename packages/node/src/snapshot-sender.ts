@@ -121,6 +121,12 @@ export class SnapshotSender {
     try {
       return await this.#options.store.snapshot();
     } catch (error) {
+      // Most of those that nobody reads were read to the end: they make room for one that is wanted.
+      const idle = [...this.#kept.values()].find(({ readers }) => readers === 0);
+      if (error instanceof RangeError && idle !== undefined) {
+        this.#drop(idle);
+        return this.#open();
+      }
       if (error instanceof RangeError) throw new CallError(grpc.status.RESOURCE_EXHAUSTED, error.message);
       throw error;
     }
