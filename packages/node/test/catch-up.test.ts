@@ -1,4 +1,10 @@
-import type { AcceptorRoleStatus, ReplicaRoleStatus } from "@synod/wire";
+import { maxOpenSnapshots } from "@synod/storage";
+import {
+  type AcceptorRoleStatus,
+  type ReplicaRoleStatus,
+  replicaService,
+  type SnapshotPage,
+} from "@synod/wire";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { TestCluster } from "./test-cluster.js";
 
@@ -125,5 +131,24 @@ describe("a replica below the trim point (rule 19)", () => {
     await vi.waitFor(() => expect(replicaState("r1").trimPoint).toBeGreaterThan(trimPoint), {
       timeout: 10_000,
     });
+  });
+});
+
+describe("the state of a replica", () => {
+  test("is given as often as it is asked for, though each snapshot is kept for a while to be gone on with", async () => {
+    cluster = await TestCluster.make({ acceptors: 1, leaders: 1, replicas: 1 });
+    await cluster.start();
+    await cluster.ready();
+    const { path, requestSerialize, responseDeserialize } = replicaService.Snapshot;
+    const slots: number[] = [];
+    for (let number = 0; number < maxOpenSnapshots + 2; number++) {
+      await put("r1", "k", `v${number}`);
+      const request = { clusterId: "", above: 0, resume: undefined };
+      const client = cluster.client("r1");
+      const call = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request);
+      for await (const page of call as AsyncIterable<SnapshotPage>) if (page.last) slots.push(page.slot);
+    }
+    expect(slots).toHaveLength(maxOpenSnapshots + 2);
+    expect(slots).toEqual([...new Set(slots)].sort((a, b) => a - b));
   });
 });

@@ -18,11 +18,12 @@ export type StateRow = readonly [key: Uint8Array, value: Uint8Array];
  *      would keep services from being installed (18, 26)
  *   p  goes: a majority of the new replicas has to say for itself what it has on disk (18)
  *   r  goes: the old replicas' votes on the state's hash would be counted as those of the new with the same names (27)
+ *   q  stays: the quota
  *   s  stays: a command of before the backup is never executed again; sessions opened from now on have names of their own
  *   t  stays, v stays: what services stored, and the versions that wrote it
  *   x  refuses everything: a replica that differs from the others is no source
  */
-const stays = new Set("destv");
+const stays = new Set("deqstv");
 const goes = new Set("chopr");
 const appliedKind = "a";
 const divergedKind = "x";

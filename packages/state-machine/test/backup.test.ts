@@ -9,6 +9,7 @@ import {
   reportMethod,
   StateContents,
   type StateRow,
+  setQuotaMethod,
   systemService,
   UnfitBackup,
 } from "../src/index.js";
@@ -74,7 +75,8 @@ function oldState(): { map: TestMap; engine: Engine; session: string } {
   engine.apply(3, { kind: "configuration", configuration });
   const checkpoint = { ...openCommand(), method: "Checkpoint" };
   engine.apply(4, { kind: "batch", commands: [checkpoint] });
-  engine.apply(5, { kind: "batch", commands: [report("r1", 4, engine.hash)] });
+  const quota = { ...openCommand(), method: setQuotaMethod, request: encodeSaid({ bytes: 1 << 20 }) };
+  engine.apply(5, { kind: "batch", commands: [report("r1", 4, engine.hash), quota] });
   map.put(trimPointKey, Buffer.from("4"));
   return { map, engine: engineOf(map), session };
 }
@@ -82,12 +84,13 @@ function oldState(): { map: TestMap; engine: Engine; session: string } {
 describe("the state of a new cluster, made from a backup", () => {
   it("has nothing of the old cluster's members, disks and judgements", () => {
     const { map, engine } = oldState();
-    expect(kindsOf(rowsOf(map))).toEqual(new Set("acdehoprstv"));
+    expect(kindsOf(rowsOf(map))).toEqual(new Set("acdehopqrstv"));
     expect(engine.configurations).toHaveLength(2);
     const rows = restored(rowsOf(map), 5);
-    expect(kindsOf(rows)).toEqual(new Set("adestv"));
+    expect(kindsOf(rows)).toEqual(new Set("adeqstv"));
     const next = engineOf(mapOf(rows));
     expect(next.configurations.map(({ configuration }) => configuration.number)).toEqual([1]);
+    expect([next.system.quotaBytes, next.stateBytes]).toEqual([1 << 20, engine.stateBytes]);
     const { reports } = next.system;
     expect([reports.latest.size, reports.trimPoint, reports.checkpoints.length]).toEqual([0, 0, 0]);
     expect(next.beyondCheckpoint).toBe(true);
