@@ -21,7 +21,7 @@ type Call = grpc.ServerWritableStream<SnapshotRequest, Incoming<SnapshotPage>>;
 const slot = 9;
 /** The first row says of which slot the state is. */
 const rows: readonly StateEntry[] = [
-  [Buffer.from("a"), Buffer.concat([number(slot), Buffer.alloc(32), Buffer.alloc(32)])],
+  [Buffer.from("a"), Buffer.concat([number(slot), Buffer.alloc(40), Buffer.alloc(32)])],
   [Buffer.from("tkv\0one"), Buffer.from("1")],
   [Buffer.from("tkv\0two"), Buffer.from("2")],
   [Buffer.from("vkv"), Buffer.from("1")],

@@ -74,6 +74,7 @@ describe("the real core in a faulty world", () => {
       partition: 0,
       pause: 0,
       amnesia: false,
+      replicaLoss: 0,
       sync: 1,
       maxDelay: 1,
     };

@@ -263,3 +263,11 @@ describe("an acceptor's disk in memory", () => {
     expect(disk.open({ id: "a1" }).highestSlot()).toBe(0);
   });
 });
+
+test("an acceptor's store made for a cluster restored from a backup begins behind it", async () => {
+  const directory = temporaryDirectory();
+  await createAcceptorStore(directory, { id: "a1", trim: { below: 78, configurations: [] } });
+  const store = await closing(openAcceptorStore(directory, { id: "a1" }));
+  expect(store.state).toEqual({ promised: noBallot, trim: { below: 78, configurations: [] } });
+  expect(() => store.write(accept(77))).toThrow("expected a pvalue at or above the trim mark 78");
+});

@@ -86,7 +86,10 @@ async function reportsIn(address, victim, since, withinMs) {
 export function prematureReports(seen, reports) {
   const problems = [];
   for (const { decidedIn, slot } of reports) {
-    const after = seen.find(({ others }) => others.some(({ slotOut }) => slotOut > decidedIn));
+    // Not where the victim gave no answer: that says nothing of its disk.
+    const after = seen.find(
+      ({ victim, others }) => victim !== undefined && others.some(({ slotOut }) => slotOut > decidedIn),
+    );
     const had = after?.victim?.durableSlot ?? 0;
     if (after && slot > had) problems.push(`slot ${decidedIn} reports slot ${slot}, and ${had} was on disk`);
   }

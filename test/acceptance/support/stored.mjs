@@ -2,7 +2,7 @@
 import { openAcceptorStore } from "@synod/storage";
 
 /** @typedef {import("@synod/core").Ballot} Ballot */
-/** @typedef {{ promised: Ballot, accepted: Map<number, Ballot>, starts: number }} Stored */
+/** @typedef {{ promised: Ballot, accepted: Map<number, Ballot>, trimmedBelow: number, starts: number }} Stored */
 
 /** Counts as a start of the store. @param {import("@synod/cli").PlannedMember} member @returns {Promise<Stored>} */
 export async function storedBy({ data, id }) {
@@ -11,6 +11,7 @@ export async function storedBy({ data, id }) {
     const { accepted } = store.page(1, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
     return {
       promised: store.state.promised,
+      trimmedBelow: store.state.trim.below,
       accepted: new Map(accepted.map(({ slot, ballot }) => [slot, ballot])),
       starts: store.identity.startCount,
     };
@@ -20,13 +21,14 @@ export async function storedBy({ data, id }) {
 }
 
 /**
- * What an acceptor told others and its store does not hold; nothing may be here.
+ * What an acceptor told others and its store does not hold; nothing may be here. What is trimmed a majority of the replicas
+ * holds.
  * @param {Stored} stored
  * @param {{ voted: Map<number, Ballot>, promised: Ballot | undefined }} told
  */
 export function forgotten(stored, { voted, promised }) {
   const lost = [...voted]
-    .filter(([slot, ballot]) => !atLeast(stored.accepted.get(slot), ballot))
+    .filter(([slot, ballot]) => slot >= stored.trimmedBelow && !atLeast(stored.accepted.get(slot), ballot))
     .map(([slot]) => `the vote in slot ${slot}`);
   return promised && !atLeast(stored.promised, promised) ? ["its promise", ...lost] : lost;
 }
