@@ -127,3 +127,20 @@ export function restAfter(context: Context, pages: readonly Message[]): Promise<
   const resume = resumeAfter(pages);
   return pagesOf(openSnapshot(context, resume), resume);
 }
+
+const looks = 20;
+
+/**
+ * Until the replica has seen that a reader is gone: others are given a snapshot of their own then. One that does otherwise
+ * is not waited for long.
+ */
+export async function nobodyReads(context: Context, { snapshot }: Message): Promise<void> {
+  for (let look = 0; look < looks; look++) {
+    const stream = openSnapshot(context);
+    const page = await nextPage(stream);
+    stream.close();
+    await stream.ending();
+    if (page.snapshot !== snapshot) return;
+    await pause(50);
+  }
+}

@@ -9,6 +9,7 @@ import {
   keysOf,
   large,
   nextPage,
+  nobodyReads,
   noDigest,
   onDisk,
   openSnapshot,
@@ -117,6 +118,7 @@ const resumed: Check[] = [
     await withReader(context, async (page, reader) => {
       const [, ...rest] = await wholeOf(context, page);
       await reader.cancel();
+      await nobodyReads(context, page);
       equal(await restAfter(context, [page]), rest, "the pages after the first");
     });
   }),
