@@ -20,7 +20,7 @@ const mostSlower = 3;
 const longestStallMs = 50;
 const peakSeconds = 10;
 
-/** @typedef {{ seconds: number, installedAfterSeconds: number, p99Times: number, before: ReturnType<Pace["window"]>, during: ReturnType<Pace["window"]>, stallMs: Record<string, ReturnType<typeof longestStalls>>, stallMsBefore: Record<string, ReturnType<typeof longestStalls>>, premature: string[] }} Round */
+/** @typedef {{ lostAtSlot: number, seconds: number, installedAfterSeconds: number, p99Times: number, before: ReturnType<Pace["window"]>, during: ReturnType<Pace["window"]>, stallMs: Record<string, ReturnType<typeof longestStalls>>, stallMsBefore: Record<string, ReturnType<typeof longestStalls>>, premature: string[] }} Round */
 
 /**
  * @param {import("./run.mjs").Options} options `--keys N`, `--rounds N`, `--rate N` instead of half the peak, `--steady S`
@@ -105,7 +105,7 @@ async function peakOf(pace) {
 
 /** @param {Processes} processes @param {Pace} pace @param {(line: string) => void} progress @returns {Promise<Round>} */
 async function loseDisk(processes, pace, progress) {
-  const following = followReplicas(processes, victim);
+  const following = await followReplicas(processes, victim);
   const lostAt = Date.now();
   await processes.kill(victim);
   rmSync(processes.member(victim).data, { recursive: true });
@@ -138,6 +138,7 @@ async function loseDisk(processes, pace, progress) {
   const stalls = (when) =>
     Object.fromEntries(processes.ids("replica").map((id) => [id, longestStalls(processes, id, ...when(id))]));
   return {
+    lostAtSlot: following.since,
     seconds,
     installedAfterSeconds: (installedAt(processes.member(victim).log) - lostAt) / 1000,
     p99Times: Number((during.p99 / before.p99).toFixed(2)),

@@ -11,8 +11,6 @@ export const promise =
   "after ten million commands no process has more memory, and no directory more bytes, than 1.1 × those after three million";
 
 const mostGrowth = 1.1;
-/** A file keeps the size of the most it ever held at once: less than what lies between two checkpoints says nothing. */
-const smallDirectoryMib = 32;
 const sampleMs = 1_000;
 /** Parts of the run that are compared: around 30 %, and its end. */
 const early = { from: 0.25, until: 0.35 };
@@ -45,10 +43,7 @@ export async function run({ parameters, progress }) {
     samples.push(sample(processes, pace.acknowledged));
     const { equal } = await equalReplicas(processes);
     const growth = growthOf(samples, commands);
-    const judged = growth.filter(
-      ({ what, lateMib }) => !what.startsWith("disk") || lateMib > smallDirectoryMib,
-    );
-    const largest = Math.max(...judged.map(({ times }) => times));
+    const largest = Math.max(...growth.map(({ times }) => times));
     const acceptors = growth.filter(({ what }) => what.startsWith("disk a"));
     const mostStored = Math.max(...acceptors.map(({ lateMib }) => lateMib));
     const bounded = mostStoredMib > 0 ? mostStored <= mostStoredMib : largest <= mostGrowth;

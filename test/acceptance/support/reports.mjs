@@ -1,4 +1,5 @@
 // What a replica says of its disk, in the log, beside what it really has on it, in its status.
+import { until } from "./processes.mjs";
 import { callRaw } from "./raw.mjs";
 
 /**
@@ -15,10 +16,18 @@ const slotsBefore = 1_000;
  * Looks at all replicas again and again, and reads the log from here on.
  * @param {import("./processes.mjs").Processes} processes @param {string} victim
  */
-export function followReplicas(processes, victim) {
+export async function followReplicas(processes, victim) {
   /** @type {Seen[]} */
   const seen = [];
   const others = processes.ids("replica").filter((id) => id !== victim);
+  let since = 0;
+  await until("a replica to say where the log stands", async () => {
+    const slots = await Promise.all(
+      others.map(async (id) => (await progressOf(processes, id))?.slotOut ?? 0),
+    );
+    since = Math.max(...slots);
+    return since > 0;
+  });
   let over = false;
   const following = (async () => {
     while (!over) {
@@ -27,13 +36,11 @@ export function followReplicas(processes, victim) {
       await new Promise((resolve) => setTimeout(resolve, everyMs));
     }
   })();
-  const begun = Promise.all(others.map((id) => progressOf(processes, id)));
   return {
+    /** The lowest slot that no other had applied when this began. */
+    since,
     /** Every report that tells of its new disk, up to the first that says there is something on it. @param {number} withinMs */
-    reportOf: async (withinMs) => {
-      const slots = (await begun).map((one) => one?.slotOut ?? 1);
-      return reportsIn(processes.address(others[0] ?? ""), victim, Math.min(...slots), withinMs);
-    },
+    reportOf: (withinMs) => reportsIn(processes.address(others[0] ?? ""), victim, since, withinMs),
     stop: async () => {
       over = true;
       await following;
@@ -60,7 +67,7 @@ async function reportsIn(address, victim, since, withinMs) {
       from: String(slot),
       limit: 0,
     });
-    const decisions = code === "OK" ? response.decisions : [];
+    const decisions = code === "OK" ? (response.decisions ?? []) : [];
     for (const { slot: decidedIn, value } of decisions) {
       slot = Number(decidedIn) + 1;
       for (const { service, method, request } of value.batch?.commands ?? []) {
@@ -72,6 +79,8 @@ async function reportsIn(address, victim, since, withinMs) {
     }
     const before = reports.findLast(({ decidedIn }) => decidedIn < since)?.store;
     const own = reports.filter(({ store, decidedIn }) => decidedIn >= since && store !== before);
+    if (before === undefined && slot > since)
+      throw new Error(`${victim} reported nothing before slot ${since}`);
     if (own.some((report) => report.slot > 0)) return own;
     if (decisions.length === 0) await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
