@@ -1,9 +1,19 @@
 import { performance } from "node:perf_hooks";
 import { timeLimits } from "@synod/state-machine";
 
+/** What this clock proposed and has not seen applied: when that was, and how much of a step was left then. */
+interface Proposed {
+  readonly atMs: number;
+  readonly leftMs: number;
+}
+
 /**
  * What a proposer says of log time (rule 16): what it had applied last plus what its monotonic clock has counted since,
  * within a cap. Wall clocks are asked once in a cluster's life, for where log time begins; one that jumps moves nothing.
+ *
+ * What comes out of it, however late and in whatever order proposals are decided: after slot s, log time runs ahead of
+ * real time by at most one step (`timeLimits.maxStepMs`), once. A proposal made before s was known is at most a step above
+ * log time in s; one made later counts real time from what its proposer applied after s was decided.
  */
 export class LogClock {
   readonly #monotonicMs: () => number;
@@ -11,11 +21,12 @@ export class LogClock {
   #appliedMs: number;
   #sinceMs: number;
   /**
-   * When this clock proposed what is not applied yet, by log time. What it proposed was right then, not only when it comes
-   * back decided: without this, the way through the log would be lost again and again, and log time run at half speed. At
-   * most one entry a millisecond of the cap.
+   * By log time. What this clock proposed was right then, not only when it comes back decided, so that is where it counts
+   * on from; otherwise the way through the log would be lost again and again, and log time run at a fraction of its speed.
+   * But the proposal and the way back share one step: a proposal that was held up for long must not bring a second one,
+   * which would be a second step that a lock granted meanwhile loses. At most one entry a millisecond of the cap.
    */
-  readonly #proposedAt = new Map<number, number>();
+  readonly #proposed = new Map<number, Proposed>();
 
   /** @param appliedMs log time as the replica's state had it at start */
   constructor(appliedMs: number, monotonicMs = () => performance.now(), wallMs = () => Date.now()) {
@@ -29,9 +40,11 @@ export class LogClock {
   applied(logTimeMs: number): void {
     if (logTimeMs === this.#appliedMs) return;
     this.#appliedMs = logTimeMs;
-    this.#sinceMs = this.#proposedAt.get(logTimeMs) ?? this.#monotonicMs();
-    for (const proposedMs of this.#proposedAt.keys())
-      if (proposedMs <= logTimeMs) this.#proposedAt.delete(proposedMs);
+    const nowMs = this.#monotonicMs();
+    const own = this.#proposed.get(logTimeMs);
+    this.#sinceMs = own === undefined ? nowMs : Math.max(own.atMs, nowMs - own.leftMs);
+    for (const proposedMs of this.#proposed.keys())
+      if (proposedMs <= logTimeMs) this.#proposed.delete(proposedMs);
   }
 
   /** What this clock has counted since log time moved last, not capped, in milliseconds. */
@@ -43,9 +56,10 @@ export class LogClock {
   get proposedMs(): number {
     if (this.#appliedMs === 0) return Math.max(1, Math.floor(this.#wallMs()));
     const nowMs = this.#monotonicMs();
-    const elapsedMs = Math.max(0, nowMs - this.#sinceMs);
-    const proposedMs = this.#appliedMs + Math.floor(Math.min(elapsedMs, timeLimits.maxStepMs));
-    if (!this.#proposedAt.has(proposedMs)) this.#proposedAt.set(proposedMs, nowMs);
+    const stepMs = Math.floor(Math.min(Math.max(0, nowMs - this.#sinceMs), timeLimits.maxStepMs));
+    const proposedMs = this.#appliedMs + stepMs;
+    if (!this.#proposed.has(proposedMs))
+      this.#proposed.set(proposedMs, { atMs: nowMs, leftMs: timeLimits.maxStepMs - stepMs });
     return proposedMs;
   }
 }

@@ -86,4 +86,52 @@ describe("a proposer's log clock", () => {
     }
     expect(logTimeMs - 5_000).toBeGreaterThan((clocks.monotonic - startedMs) / 2);
   });
+
+  it("gives a proposal and its way back one step between them: one that was held up brings no second step", () => {
+    const clocks = new Clocks();
+    const clock = clocks.clock(5_000);
+    clocks.monotonic += 150;
+    expect(clock.proposedMs).toBe(5_150);
+    clocks.monotonic += 800;
+    clock.applied(5_150);
+    expect(clock.proposedMs).toBe(5_000 + timeLimits.maxStepMs);
+  });
+
+  it("takes at most one step from what begins at any slot, however late proposals are and replicas lag", () => {
+    for (let seed = 1; seed <= 300; seed++) {
+      const random = seededRandom(seed);
+      const clocks = new Clocks();
+      const group = Array.from({ length: 2 + below(random, 3) }, () => ({
+        clock: clocks.clock(5_000),
+        applied: 0,
+        lagMs: below(random, 3) === 0 ? 0 : below(random, 1_500),
+      }));
+      const mostLateMs = below(random, 1_500);
+      const decided: { readonly logTimeMs: number; readonly atMs: number }[] = [];
+      let proposals: { readonly proposedMs: number; readonly dueMs: number }[] = [];
+      let logTimeMs = 5_000;
+      // Of log time less real time in all slots so far: what a lock granted in that slot would compare with.
+      let leastLead = Number.POSITIVE_INFINITY;
+      for (let step = 0; step < 1_000; step++) {
+        clocks.monotonic += below(random, 20) * (random() < 0.01 ? 50 : 1);
+        const nowMs = clocks.monotonic;
+        for (const { proposedMs } of proposals.filter(({ dueMs }) => dueMs <= nowMs)) {
+          logTimeMs = Math.max(logTimeMs, Math.min(proposedMs, logTimeMs + timeLimits.maxStepMs));
+          const lead = logTimeMs - nowMs;
+          expect(lead - leastLead, `seed ${seed}, step ${step}`).toBeLessThanOrEqual(timeLimits.maxStepMs);
+          leastLead = Math.min(leastLead, lead);
+          decided.push({ logTimeMs, atMs: nowMs });
+        }
+        proposals = proposals.filter(({ dueMs }) => dueMs > nowMs);
+        for (const replica of group) {
+          for (let next = decided[replica.applied]; next && next.atMs + replica.lagMs <= nowMs; ) {
+            replica.clock.applied(next.logTimeMs);
+            next = decided[++replica.applied];
+          }
+          const lateMs = random() < 0.2 ? below(random, mostLateMs + 1) : below(random, 20);
+          if (random() < 0.3) proposals.push({ proposedMs: replica.clock.proposedMs, dueMs: nowMs + lateMs });
+        }
+      }
+    }
+  });
 });

@@ -69,17 +69,17 @@ describe("synod.lock.v1.Lock", () => {
     expect(BigInt(locks.acquire("e").fencingToken)).toBeGreaterThan(BigInt(tokens[3]));
   });
 
-  it("expires when log time has passed its time to live, not before, and goes to the next", () => {
+  it("expires when log time has passed its time to live and the step it may run ahead, not before, and goes to the next", () => {
     const locks = new Locks();
     const { fencingToken } = locks.acquire("a", { ttlMs: "10000" });
     locks.acquire("b", { ttlMs: "3000" });
-    locks.advance(9_999);
+    locks.advance(10_000 + timeLimits.maxStepMs - 1);
     expect(locks.holder).toBe("a");
     locks.advance(1);
     expect(locks.holder).toBe("b");
     expect(locks.renew(fencingToken)).toMatchObject({ status: Status.failedPrecondition });
     expect(locks.release(fencingToken)).toBe(false);
-    locks.advance(3_000);
+    locks.advance(3_000 + timeLimits.maxStepMs);
     expect(locks.get().held).toBe(false);
     expect(locks.engine.nextDueMs).toBeUndefined();
   });
@@ -87,12 +87,12 @@ describe("synod.lock.v1.Lock", () => {
   it("lives on when renewed, also by a batch whose own time would have ended it", () => {
     const locks = new Locks();
     const { fencingToken } = locks.acquire("a", { ttlMs: "2000" });
-    locks.advance(1_900);
+    locks.advance(2_000 + timeLimits.maxStepMs - 100);
     const renewal = locks.command(service, "Renew", { name: "l", fencingToken, ttlMs: "2000" });
     const [answer] = locks.batch([renewal], locks.engine.logTimeMs + 200);
     expect(answer?.status).toBe(Status.ok);
     expect(locks.holder).toBe("a");
-    locks.advance(1_999);
+    locks.advance(2_000 + timeLimits.maxStepMs - 1);
     expect(locks.holder).toBe("a");
     locks.advance(1);
     expect(locks.get().held).toBe(false);
@@ -114,7 +114,7 @@ describe("synod.lock.v1.Lock", () => {
       locks.batch([], Math.max(0, locks.engine.logTimeMs + jumpMs));
       expect(locks.holder).toBe("a");
     }
-    locks.advance(2_000 - timeLimits.maxStepMs - 1);
+    locks.advance(2_000 - 1);
     expect(locks.holder).toBe("a");
   });
 

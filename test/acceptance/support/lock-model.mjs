@@ -10,7 +10,7 @@ import { lockService, storeService } from "./lock-caller.mjs";
  * @typedef {{ command: DecidedCommand, place: Place, answer: Record<string, unknown> }} Executed
  */
 
-/** Most that one batch moves log time. */
+/** Most that one batch moves log time; a lock gets it on top of its time to live. */
 const maxStepMs = 200;
 const failedPrecondition = 9;
 
@@ -102,7 +102,7 @@ export class LockModel {
     const holder = this.#locks.get(name)?.holder;
     if (holder === undefined || holder.token !== Number(fencingToken)) return { code: failedPrecondition };
     holder.ttlMs = Number(ttlMs);
-    holder.expiresAtMs = this.timeMs + holder.ttlMs;
+    holder.expiresAtMs = this.timeMs + holder.ttlMs + maxStepMs;
     return { expiresAtMs: String(holder.expiresAtMs) };
   }
 
@@ -146,7 +146,7 @@ export class LockModel {
 
   /** @param {string} lock @param {Claim} claim */
   #grant(lock, claim) {
-    claim.expiresAtMs = this.timeMs + claim.ttlMs;
+    claim.expiresAtMs = this.timeMs + claim.ttlMs + maxStepMs;
     /** @type {Grant} */
     const grant = { lock, owner: claim.owner, token: claim.token, end: "held" };
     this.grants.push(grant);

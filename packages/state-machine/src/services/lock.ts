@@ -31,9 +31,12 @@ interface Clock {
   unschedule(id: string): void;
 }
 
-/** A lock's end is a release that comes by itself; renewing moves it. */
+/**
+ * A lock's end is a release that comes by itself; renewing moves it. Log time may run one step ahead of real time (rule
+ * 16), so a lock gets that step on top: who counts its time to live by a clock of its own never loses it early.
+ */
 function expireAt(context: Clock, name: string, fencingToken: string, ttlMs: string): string {
-  const at = context.time.getTime() + Number(ttlMs);
+  const at = context.time.getTime() + Number(ttlMs) + timeLimits.maxStepMs;
   context.schedule(new Date(at), "Release", { name, fencingToken }, name);
   return String(at);
 }
