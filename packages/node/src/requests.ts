@@ -115,12 +115,17 @@ export class Requests {
       if (sameCommand(waiter.proposed, command)) this.#settle(waiter, answer);
   }
 
-  /** Slots were jumped over by a snapshot: what they executed is answered from the sessions (rule 19). */
+  /**
+   * Slots were jumped over by a snapshot: what they executed is answered from the sessions (rule 19). No session keeps the
+   * answer to a system command, so nobody can tell what became of one; whoever waits for it asks again.
+   */
   jumped(): void {
-    for (const waiters of [...this.#waiting.values()]) {
-      const [{ proposed } = { proposed: undefined }] = waiters;
-      const answer = proposed && this.#options.engine.answerTo(proposed);
-      if (answer) this.executed(proposed, answer);
+    for (const waiter of [...this.#waiting.values()].flat()) {
+      const proposed = waiter.proposed as Command;
+      const answer = isOwnSystemCommand(proposed)
+        ? unavailable(proposed, "a snapshot was installed meanwhile; the outcome is unknown here, ask again")
+        : this.#options.engine.answerTo(proposed);
+      if (answer) this.#settle(waiter, answer);
     }
   }
 

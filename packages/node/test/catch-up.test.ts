@@ -90,14 +90,19 @@ describe("a replica below the trim point (rule 19)", () => {
     cluster.loseDisk("r3");
     await put("r1", "k0", "newer");
     await trimmed();
+    cluster.forgetLog("r1", "r2");
     await cluster.start("r3");
     await put("r2", "k1", "newest");
     await cluster.ready();
+    expect(cluster.logged.some(({ text }) => text.startsWith("the state is that of"))).toBe(true);
     expect(await get("r3", "k0")).toBe("newer");
     expect(await get("r3", "k1")).toBe("newest");
     expect(await get("r3", "k49")).toBe("v49");
     await put("r3", "k2", "by r3");
     expect(await get("r1", "k2")).toBe("by r3");
+    // r1's session is from before the snapshot: a replica that did not get it would answer otherwise, and stop (rule 27).
+    await put("r1", "k3", "by r1");
+    expect(await get("r3", "k3")).toBe("by r1");
     await vi.waitFor(() => expect(replicaState("r3").hash).toBe(replicaState("r1").hash), {
       timeout: 10_000,
     });

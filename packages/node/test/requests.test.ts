@@ -111,6 +111,22 @@ test("a command that a snapshot jumped over is answered from its session, and ot
   expect(answers).toHaveLength(2);
 });
 
+test("a session whose opening a snapshot jumped over is opened again, and requests without one go on", () => {
+  const { requests, proposed, answers, submit, open } = make();
+  requests.start();
+  const opening = proposed.pop() as Command;
+  submit(anonymous(1));
+  requests.jumped();
+  vi.advanceTimersByTime(200);
+  const again = proposed[0] as Command;
+  expect(again.method).toBe(opening.method);
+  expect(again.clientId).not.toBe(opening.clientId);
+  open("9.0");
+  expect(proposed).toMatchObject([{ clientId: "9.0", sequence: 1 }]);
+  requests.executed(proposed[0] as Command, answerTo(proposed[0] as Command));
+  expect(answers).toHaveLength(1);
+});
+
 test("what would never be executed is refused and not proposed", () => {
   const { proposed, answers, submit } = make({
     engine: { answerTo: () => undefined, validate: () => ({ status: 3, message: "key: expected some" }) },

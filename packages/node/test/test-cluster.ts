@@ -8,7 +8,7 @@ import {
   lockService,
   type ReplicatedService,
 } from "@synod/state-machine";
-import { MemoryAcceptorDisk, MemoryReplicaDisk } from "@synod/storage";
+import { MemoryAcceptorDisk, MemoryReplicaDisk, type ReplicaStore } from "@synod/storage";
 import { descriptorSet, loadServices, type PlainMessage } from "@synod/wire";
 import { vi } from "vitest";
 import { AcceptorHost } from "../src/acceptor-host.js";
@@ -38,6 +38,7 @@ export class TestCluster {
   readonly services = new Map<string, readonly ReplicatedService[]>();
   readonly #acceptorDisks = new Map<string, MemoryAcceptorDisk>();
   readonly #replicaDisks = new Map<string, MemoryReplicaDisk>();
+  readonly #replicaStores = new Map<string, ReplicaStore>();
   readonly #clients: grpc.Client[] = [];
   readonly #limits: Limits;
 
@@ -85,6 +86,11 @@ export class TestCluster {
   /** The replica comes with an empty store, as after its directory was lost. */
   loseDisk(id: string): void {
     this.#replicaDisks.set(id, new MemoryReplicaDisk({ store: `store-${id}-anew` }));
+  }
+
+  /** The replicas let go of the decided log, as they do of all but its newest part in a longer life. */
+  forgetLog(...ids: string[]): void {
+    for (const id of ids) this.#replicaStores.get(id)?.log.trim(Number.MAX_SAFE_INTEGER);
   }
 
   /** The acceptor's store is the one of the first day again. */
@@ -207,9 +213,11 @@ export class TestCluster {
     const replicaDisk = this.#replicaDisks.get(id);
     if (!replicaDisk) return new LeaderHost(options);
     const onFailure = (error: unknown) => options.onFatal(7, error);
+    const store = replicaDisk.open({ id, clusterId, flushEveryMs: 5, onFailure });
+    this.#replicaStores.set(id, store);
     return new ReplicaHost({
       ...options,
-      store: replicaDisk.open({ id, clusterId, flushEveryMs: 5, onFailure }),
+      store,
       services: this.services.get(id) ?? [keyValueService, calculatorService, lockService],
     });
   }
