@@ -48,7 +48,7 @@ export const defaultLimits: Limits = Object.freeze({
   delayTicks: 5,
   maxDelayTicks: 100,
   maxOutstandingProposals: 4,
-  maxBatchCommands: 4096,
+  maxBatchCommands: 1024,
   maxBatchBytes: 1 << 20,
   maxQueuedCommands: 65_536,
   maxQueuedBytes: 64 << 20,
