@@ -8,6 +8,7 @@ import { invariant } from "./invariant.js";
 import type { Limits } from "./limits.js";
 import type { P1b, P2b, ToAcceptor } from "./message.js";
 import type { Output } from "./output.js";
+import { ProposalQueue } from "./proposal-queue.js";
 import { noOperation, type ProposalId, proposalKey, proposalOf, type Value } from "./pvalue.js";
 import { Scout } from "./scout.js";
 import { Timeout } from "./timeout.js";
@@ -51,7 +52,7 @@ export class Leading {
   readonly #commanders = new Map<number, Commander>();
   /** The slot each proposal was given under this ballot: one id never gets two (rule 10). */
   readonly #assigned = new Map<string, number>();
-  readonly #queue = new Map<string, Value>();
+  readonly #queue: ProposalQueue;
   /** The lowest slot not looked at under this ballot: everything below is decided or has a commander. */
   #cursor: number;
   /** No-ops fill every free slot up to here (rule 15). */
@@ -66,6 +67,7 @@ export class Leading {
     this.ballot = ballot;
     this.#context = context;
     this.#cursor = context.decided.slotOut;
+    this.#queue = new ProposalQueue(context.limits);
     this.#scoutNumber = scoutNumber;
     this.#patience = new Timeout(context.limits.scoutTicks);
     this.#advance(outputs);
@@ -122,10 +124,9 @@ export class Leading {
     }
   }
 
-  /** A value to decide (rule 10). Dropped when the queue is full: its replica will propose it again. */
+  /** A value to decide (rule 10). */
   propose(value: Value, proposal: ProposalId, outputs: Output[]): void {
-    if (this.#queue.size >= this.#context.limits.maxQueuedProposals) return;
-    this.#queue.set(proposalKey(proposal), value);
+    this.#queue.add(proposalKey(proposal), value);
     this.#fill(outputs);
   }
 
@@ -262,8 +263,8 @@ export class Leading {
   /** What a slot in which nothing was found gets: a no-op in a hole (rule 7), else the next proposal, else nothing. */
   #nextValue(slot: number, highestFound: number): Value | undefined {
     if (slot < highestFound) return noOperation;
-    for (const [key, value] of this.#queue) {
-      this.#queue.delete(key);
+    for (let next = this.#queue.take(); next; next = this.#queue.take()) {
+      const [key, value] = next;
       if (this.#assigned.has(key) || this.#context.decided.slotOf(key) !== undefined) continue;
       return value;
     }

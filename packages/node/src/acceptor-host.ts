@@ -15,6 +15,7 @@ import { Callers } from "./callers.js";
 import { Driver } from "./driver.js";
 import { unboundStore } from "./hello.js";
 import { connectedInput, type Host, type HostOptions, helloOf, hostServer, statusOf } from "./host.js";
+import { inputBytes } from "./message-bytes.js";
 import { type Server, type UnaryCall, unary } from "./server.js";
 
 export interface AcceptorHostOptions extends HostOptions {
@@ -54,6 +55,7 @@ export class AcceptorHost implements Host {
       role: this.#acceptor,
       tickMs: limits.tickMs,
       logger,
+      bytesOf: inputBytes,
       journal: store,
       send: (to, message) => this.#send(to, message as FromAcceptor),
       onFatal: options.onFatal,

@@ -47,8 +47,10 @@ export interface DriverOptions<Input> {
   /** Most inputs and milliseconds of one turn. */
   readonly maxTurnInputs?: number;
   readonly maxTurnMs?: number;
-  /** Inputs that may wait before `post` asks its caller to pause. */
+  /** Inputs, and bytes of them as `bytesOf` counts, that may wait before `post` asks its caller to pause. */
   readonly maxWaiting?: number;
+  readonly maxWaitingBytes?: number;
+  bytesOf?(input: Input | Tick): number;
 }
 
 interface Held {
@@ -71,9 +73,12 @@ export class Driver<Input> {
   readonly #maxTurnInputs: number;
   readonly #maxTurnMs: number;
   readonly #maxWaiting: number;
+  readonly #maxWaitingBytes: number;
+  readonly #bytesOf: (input: Input | Tick) => number;
   #waiting: (Input | Tick)[] = [];
   /** Index of the next input in `#waiting`. */
   #next = 0;
+  #waitingBytes = 0;
   #scheduled = false;
   #paused = false;
   #stopped = false;
@@ -96,6 +101,8 @@ export class Driver<Input> {
     this.#maxTurnInputs = options.maxTurnInputs ?? 1000;
     this.#maxTurnMs = options.maxTurnMs ?? 5;
     this.#maxWaiting = options.maxWaiting ?? 10_000;
+    this.#maxWaitingBytes = options.maxWaitingBytes ?? 64 << 20;
+    this.#bytesOf = options.bytesOf?.bind(options) ?? (() => 0);
   }
 
   /** Starts the ticks. Inputs posted before are stepped all the same. */
@@ -128,8 +135,9 @@ export class Driver<Input> {
   post(input: Input): boolean {
     if (this.#stopped) return true;
     this.#waiting.push(input);
+    this.#waitingBytes += this.#bytesOf(input);
     this.wake();
-    return this.#waiting.length - this.#next < this.#maxWaiting;
+    return this.#leaves(1);
   }
 
   /** Has a turn run soon, so that `gather` is asked. */
@@ -140,7 +148,7 @@ export class Driver<Input> {
     setImmediate(() => this.#turn());
   }
 
-  /** Calls back once when half the waiting inputs are gone. */
+  /** Calls back once when no more than half of what may wait does. */
   whenRoom(callback: () => void): void {
     this.#onRoom.push(callback);
     this.wake();
@@ -182,6 +190,7 @@ export class Driver<Input> {
     const startedAt = performance.now();
     for (let stepped = 0; this.#next < this.#waiting.length && stepped < this.#maxTurnInputs; stepped++) {
       const input = this.#waiting[this.#next++] as Input | Tick;
+      this.#waitingBytes -= this.#bytesOf(input);
       this.#step(input);
       if (this.#stopped) return;
       // After each: a decided slot of a thousand commands takes a replica more than a turn's time.
@@ -283,8 +292,14 @@ export class Driver<Input> {
     }
   }
 
+  /** What waits is less than this part of what may. */
+  #leaves(part: number): boolean {
+    const waiting = this.#waiting.length - this.#next;
+    return waiting < this.#maxWaiting * part && this.#waitingBytes < this.#maxWaitingBytes * part;
+  }
+
   #makeRoom(): void {
-    if (this.#onRoom.length === 0 || this.#waiting.length - this.#next > this.#maxWaiting / 2) return;
+    if (this.#onRoom.length === 0 || !this.#leaves(0.5)) return;
     for (const callback of this.#onRoom.splice(0)) callback();
   }
 
@@ -293,6 +308,7 @@ export class Driver<Input> {
     clearInterval(this.#timer);
     this.#waiting = [];
     this.#next = 0;
+    this.#waitingBytes = 0;
     this.#held.length = 0;
     this.#heldNext = 0;
     for (const callback of this.#onRoom.splice(0)) callback();

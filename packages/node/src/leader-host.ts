@@ -29,6 +29,7 @@ import {
   statusOf,
 } from "./host.js";
 import { Link } from "./link.js";
+import { inputBytes } from "./message-bytes.js";
 import { quorumProblem } from "./quorum-text.js";
 import { CallError, type Server, type UnaryCall, unary } from "./server.js";
 
@@ -67,6 +68,7 @@ export class LeaderHost implements Host {
       role: this.#leader,
       tickMs: limits.tickMs,
       logger,
+      bytesOf: inputBytes,
       send: (to, message) => this.#send(to, message),
       onFatal: options.onFatal,
     });

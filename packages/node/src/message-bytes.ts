@@ -1,4 +1,4 @@
-import { type Message, valueBytes } from "@synod/core";
+import { type Message, type Tick, valueBytes } from "@synod/core";
 
 /** Rough size of a message on the wire, in bytes; what queues count. */
 export function messageBytes(message: Message): number {
@@ -13,4 +13,9 @@ export function messageBytes(message: Message): number {
     default:
       return 128;
   }
+}
+
+/** Of an input that waits to be stepped. */
+export function inputBytes(input: { readonly kind: string; readonly message?: Message } | Tick): number {
+  return "message" in input && input.message !== undefined ? messageBytes(input.message) : 64;
 }

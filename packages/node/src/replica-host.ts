@@ -35,6 +35,7 @@ import { Link } from "./link.js";
 import { LogClock } from "./log-clock.js";
 import { trimLog } from "./log-keeper.js";
 import { advanceCheckMs, LogTimeMover } from "./log-time-mover.js";
+import { inputBytes } from "./message-bytes.js";
 import { haltedAnswer, ReplicaServices } from "./replica-services.js";
 import { lagOf, obstacleOf, servicesOf } from "./replica-view.js";
 import { addReplicatedServices } from "./replicated-services.js";
@@ -122,6 +123,7 @@ export class ReplicaHost implements Host {
       role: this.#replica,
       tickMs: limits.tickMs,
       logger,
+      bytesOf: inputBytes,
       gather: () => this.#gather(),
       send: (to, message) => this.#leaders.get(to.id)?.send(message as ToLeader),
       apply: (slot, value) => this.#apply(slot, value),

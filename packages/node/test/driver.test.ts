@@ -245,6 +245,16 @@ describe("stepping", () => {
     expect(room).toHaveBeenCalledTimes(1);
   });
 
+  test("a mailbox with too many bytes does so too", async () => {
+    const { driver, post } = start({ maxWaitingBytes: 300, bytesOf: () => 100 });
+    expect([post(), post(), post()]).toEqual([true, true, false]);
+    const room = vi.fn();
+    driver.whenRoom(room);
+    await turn();
+    expect(room).toHaveBeenCalledTimes(1);
+    expect(post()).toBe(true);
+  });
+
   test("however long the process stalls, it is one tick", async () => {
     let ticks = 0;
     const stalls: object[] = [];
