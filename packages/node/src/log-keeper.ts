@@ -6,7 +6,7 @@ const keptBytes = 64 << 20;
 /** More than that is not kept for whoever reads a snapshot either. */
 const keptBytesForReaders = 256 << 20;
 /** Part of the log that goes at a time when it has too many bytes. */
-const share = 16;
+const share = 64;
 
 /**
  * Lets go of the oldest part of the log, which nothing rests on: this replica's state is on its disk, and what is not on

@@ -63,7 +63,7 @@ const maxPendingBytes = 256 << 20;
 const pendingCheckMs = 20;
 
 /** Between looks at whether the log has grown too long and the trim point moved. */
-const trimCheckMs = 200;
+const trimCheckMs = 50;
 
 /** A replica as a service: the role and its driver, the replicated services on its store, and clients' requests. */
 export class ReplicaHost implements Host {

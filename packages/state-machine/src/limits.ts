@@ -39,6 +39,9 @@ export const defaultQuotaBytes = 8 * 2 ** 30;
 export const checkpointLimits = Object.freeze({
   /** Slots from one checkpoint to the next, at most, while commands are executed. */
   maxSlots: 256,
-  /** Bytes of decided commands from one checkpoint to the next, at most. */
-  maxBytes: 16 << 20,
+  /**
+   * Bytes of decided commands from one checkpoint to the next, at most. It is what acceptors have to keep besides what is
+   * on its way to the replicas' disks, so with it they hold about the same at any load.
+   */
+  maxBytes: 2 << 20,
 });

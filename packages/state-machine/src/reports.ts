@@ -37,9 +37,9 @@ const firstBytes = new Set(
 );
 
 /** A replica keeps so many of its own checkpoints, to judge late reports by. */
-const keptCheckpoints = 64;
+const keptCheckpoints = 256;
 /** Slots whose reported hashes are kept, to be compared. */
-const keptReportedSlots = 16;
+const keptReportedSlots = 32;
 
 /**
  * What the replicas say of themselves, side by side in the replicated state: how far each is on disk (rule 18), and the
