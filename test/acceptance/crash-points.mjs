@@ -3,7 +3,7 @@ import { copyWithFault } from "./support/copy.mjs";
 import { acceptorScenario } from "./support/crash-acceptor.mjs";
 import { installScenario } from "./support/crash-install.mjs";
 import { killAtEach, recordedCalls } from "./support/crash-points.mjs";
-import { faults } from "./support/faults.mjs";
+import { earlyVotes, halfInstalls } from "./support/faults.mjs";
 import { flagNumber, flagValue } from "./support/flags.mjs";
 import { missing } from "./support/needs.mjs";
 
@@ -11,6 +11,8 @@ export const name = "crash-points";
 export const promise =
   "killed before any of its writes, syncs and renames, an acceptor has after a restart all it had answered, and a replica " +
   "that installs a snapshot its old state or the new one";
+
+const faults = { ...earlyVotes, ...halfInstalls };
 
 /**
  * What is killed, and a fault that must be noticed, with the calls at which it is.

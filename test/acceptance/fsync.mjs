@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { copyWithFault } from "./support/copy.mjs";
-import { faults } from "./support/faults.mjs";
+import { earlyVotes } from "./support/faults.mjs";
 import { flagNumber } from "./support/flags.mjs";
 import { Load, verify } from "./support/load.mjs";
 import { missing } from "./support/needs.mjs";
@@ -25,7 +25,7 @@ export async function run({ parameters, progress }) {
   const lacks = missing("strace");
   if (lacks) return { holds: true, figures: { leftOut: lacks } };
   const commands = flagNumber(parameters, "--commands", 5_000);
-  const wanted = flagNumber(parameters, "--faults", Object.keys(faults).length);
+  const wanted = flagNumber(parameters, "--faults", Object.keys(earlyVotes).length);
   const sound = await traced(commands, 3);
   progress(`as it is: ${JSON.stringify(sound)}`);
   const { counts, violations, first: _, ...load } = sound;
@@ -33,7 +33,7 @@ export async function run({ parameters, progress }) {
   let holds = violations === 0 && enough && load.lost === 0 && load.doubled === 0;
   /** @type {Record<string, string>} */
   const planted = {};
-  for (const [fault, change] of Object.entries(faults).slice(0, wanted)) {
+  for (const [fault, change] of Object.entries(earlyVotes).slice(0, wanted)) {
     const copy = copyWithFault(change);
     try {
       const faulty = await traced(Math.min(500, commands), 1, copy.folder);

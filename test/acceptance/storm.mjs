@@ -10,6 +10,8 @@ export const promise =
 
 /** How many of a role may be gone at once, so that a majority of acceptors, one leader and one replica live. */
 const mostOf = { acceptor: 1, leader: 2, replica: 2 };
+/** Slots that are on their way to every replica. */
+const nearSlots = 32;
 const roles = /** @type {(keyof typeof mostOf)[]} */ (Object.keys(mostOf));
 
 /** What must have happened in the whole time. */
@@ -114,6 +116,7 @@ class Storm {
     const first = /** @type {(typeof roles)[0]} */ (roles[this.#strikes % roles.length]);
     this.#strikes++;
     const victims = this.#victims(first, several);
+    await this.#survivorCaughtUp(victims);
     for (const id of victims) this.#processes.signal(id, "SIGKILL");
     await Promise.all(victims.map((id) => this.#processes.child(id).ended));
     for (const id of victims) this.#count(id);
@@ -128,6 +131,23 @@ class Storm {
     await this.#load.more(Math.ceil(this.#draw() * 100));
     const second = struckAgain ? `, ${struckAgain} again while recovering` : "";
     return `${this.#strikes}: ${victims.join(" ")} killed${second}; all back after ${backMs} ms`;
+  }
+
+  /**
+   * Slots that a majority of the replicas has on disk are forgotten by everybody else (rule 18). So two replicas may die
+   * only while the third has everything as well: that is what must live.
+   * @param {string[]} victims
+   */
+  async #survivorCaughtUp(victims) {
+    const replicas = this.#processes.ids("replica");
+    const survivors = replicas.filter((id) => !victims.includes(id));
+    if (survivors.length === replicas.length || survivors.length > replicas.length / 2) return;
+    await until(`${survivors} to have what the others have`, async () => {
+      const found = await Promise.all(replicas.map((id) => this.#processes.status(id)));
+      const slots = found.map((status) => (status?.state.role === "replica" ? status.state.slotOut : 0));
+      const own = Math.max(...survivors.map((id) => slots[replicas.indexOf(id)] ?? 0));
+      return Math.max(...slots) - own < nearSlots;
+    });
   }
 
   /** @param {(typeof roles)[0]} first @param {boolean} several */

@@ -21,8 +21,17 @@ export function obstacleOf(
   return `no active leader known: none of ${connected.join(", ")} leads yet`;
 }
 
-/** How a replica lags; empty when it does not. */
-export function lagOf({ highestKnown, slotOut }: Pick<ReplicaState, "highestKnown" | "slotOut">): string {
+/**
+ * How a replica lags; empty when it does not. Below the trim point nobody but another replica may know what it lacks, so
+ * until it has that it is not one to rely on: whoever restarts replicas one by one waits for it.
+ */
+export function lagOf({
+  highestKnown,
+  slotOut,
+  trimmedBelow,
+}: Pick<ReplicaState, "highestKnown" | "slotOut" | "trimmedBelow">): string {
+  if (slotOut < trimmedBelow)
+    return `${trimmedBelow - slotOut} slots below what acceptors keep: catching up from another replica`;
   const behind = highestKnown - slotOut + 1;
   return behind > maxSlotsBehind
     ? `${behind} slots behind: catching up from slot ${slotOut} to ${highestKnown}`

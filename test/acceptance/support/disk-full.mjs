@@ -15,7 +15,10 @@ import { lastLines } from "./words.mjs";
 const id = "a1";
 const writeFailed = 7;
 
-/** @param {Processes} processes @param {Load} load */
+/**
+ * Acceptors let go of nothing while a majority of the replicas is away (rule 18), so that is when a disk becomes full.
+ * @param {Processes} processes @param {Load} load
+ */
 export async function fullDisk(processes, load) {
   const scratch = mkdtempSync(path.join(tmpdir(), "synod-full-"));
   const volume = path.join(scratch, "volume");
@@ -41,9 +44,13 @@ async function onVolume(processes, load, volume, trace) {
   judge.foundAtStart(await storedBy(processes.member(id)));
   processes.start(id, { before: tracing(trace, judgedCalls) });
   await processes.ready([id]);
+  const away = processes.ids("replica").slice(1);
+  for (const replica of away) await processes.kill(replica);
   const filling = fill(processes, load);
   const { code } = await load.moreUntil(processes.child(id).ended);
   filling.stop();
+  for (const replica of away) processes.start(replica);
+  await processes.ready(away);
   for await (const each of callsIn(trace)) judge.take(each);
   const words = lastLines(processes.member(id).log, 3);
   const said = words.some((line) => line.includes(lastWords) && /ENOSPC|[Nn]o space/.test(line));
