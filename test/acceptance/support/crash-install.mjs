@@ -131,7 +131,8 @@ async function mixture(processes, folder, { id, data }) {
     const problems = [];
     if (found.other > 0 || Math.max(found.old, found.new) !== rows || Math.min(found.old, found.new) !== 0)
       problems.push(`a mixture is on disk: ${JSON.stringify(found)}`);
-    const applied = Number(Buffer.from(store.state.get(Buffer.from("a")) ?? []).readBigUInt64BE());
+    const row = store.state.get(Buffer.from("a"));
+    const applied = row === undefined ? 0 : Number(Buffer.from(row).readBigUInt64BE());
     if (applied !== store.durableSlot)
       problems.push(`the state is of slot ${applied}, and the log ends with ${store.durableSlot}`);
     return problems;
