@@ -10,8 +10,8 @@ export const promise =
 
 /** How many of a role may be gone at once, so that a majority of acceptors, one leader and one replica live. */
 const mostOf = { acceptor: 1, leader: 2, replica: 2 };
-/** Slots that are on their way to every replica. */
-const nearSlots = 32;
+/** Decisions take so long from one replica to another; less than a report of what is on disk. */
+const onTheirWayMs = 50;
 const roles = /** @type {(keyof typeof mostOf)[]} */ (Object.keys(mostOf));
 
 /** What must have happened in the whole time. */
@@ -142,11 +142,17 @@ class Storm {
     const replicas = this.#processes.ids("replica");
     const survivors = replicas.filter((id) => !victims.includes(id));
     if (survivors.length === replicas.length || survivors.length > replicas.length / 2) return;
-    await until(`${survivors} to have what the others have`, async () => {
-      const found = await Promise.all(replicas.map((id) => this.#processes.status(id)));
-      const slots = found.map((status) => (status?.state.role === "replica" ? status.state.slotOut : 0));
-      const own = Math.max(...survivors.map((id) => slots[replicas.indexOf(id)] ?? 0));
-      return Math.max(...slots) - own < nearSlots;
+    /** @param {string[]} ids */
+    const highest = async (ids) => {
+      const found = await Promise.all(ids.map((id) => this.#processes.status(id)));
+      return Math.max(
+        ...found.map((status) => (status?.state.role === "replica" ? status.state.slotOut : 0)),
+      );
+    };
+    await until(`${survivors} to have what the others had`, async () => {
+      const wanted = await highest(replicas.filter((id) => victims.includes(id)));
+      await new Promise((resolve) => setTimeout(resolve, onTheirWayMs));
+      return (await highest(survivors)) >= wanted;
     });
   }
 

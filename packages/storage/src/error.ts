@@ -1,3 +1,5 @@
+import { statfsSync } from "node:fs";
+
 /**
  * Why a store cannot be used:
  * - `missing`: there is no store in the directory.
@@ -23,6 +25,9 @@ export class StoreError extends Error {
   }
 }
 
+/** With less room than a commit of some slots takes, a disk counts as full. */
+const fullBytes = 128 << 10;
+
 /** What any caught value says, for the end of a message. */
 export function reasonOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
@@ -33,8 +38,18 @@ export function storeFailure(directory: string, action: string, cause: unknown):
   return new StoreError(
     "failed",
     directory,
-    `${action} failed (${reasonOf(cause)}); nothing that rests on it may be answered. ` +
+    `${action} failed (${reasonOf(cause)}${fullness(directory)}); nothing that rests on it may be answered. ` +
       "Check the disk (health, free space, permissions), then start the process again",
     cause,
   );
+}
+
+/** A write that a full disk took in part lmdb calls an input/output error; whoever reads that should not look elsewhere. */
+function fullness(directory: string): string {
+  try {
+    const { bavail, bsize } = statfsSync(directory);
+    return bavail * bsize < fullBytes ? "; no space is left on the disk" : "";
+  } catch {
+    return "";
+  }
 }
