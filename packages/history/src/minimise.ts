@@ -18,8 +18,9 @@ export interface Violation {
 
 /**
  * The smallest part of a violating partition that can be found in the time: the shortest prefix, without reads that it
- * does not take, and without further operations as long as what is left would make sense in some order if times did not
- * count. Without that last condition every read would be left alone, without what it reads.
+ * does not take, and without further operations as long as the same answer is the one that no order explains, and what is
+ * left would make sense in some order if times did not count. Without that last condition every read would be left alone,
+ * without what it reads.
  */
 export class Minimiser<State> {
   readonly #model: Model<State>;
@@ -41,7 +42,7 @@ export class Minimiser<State> {
     return this.#leaveOut(
       withoutReads,
       () => true,
-      (rest) => this.#violates(rest) && this.#makesSense(rest),
+      (rest) => this.#isStuckAt(stuck, rest) && this.#makesSense(rest),
     );
   }
 
@@ -73,6 +74,11 @@ export class Minimiser<State> {
       }
     }
     return left;
+  }
+
+  #isStuckAt(stuck: Operation, operations: readonly Operation[]): boolean {
+    const found = this.#found(operations);
+    return found.verdict === "violation" && found.stuck === stuck;
   }
 
   #violates(operations: readonly Operation[]): boolean {
