@@ -135,8 +135,9 @@ async function befall(world, chosen, seconds, clients, progress) {
       `${Math.round(elapsed())} s: ${clients.acknowledged} acknowledged, ${share} % of the seconds, ${total} faults`,
     );
   }, tellEveryMs);
+  let over = false;
   const lane = async () => {
-    while (elapsed() < seconds) {
+    while (!over && elapsed() < seconds) {
       if (next.length === 0) next = shuffled(chosen, world.draw);
       const name = /** @type {string} */ (next.pop());
       const kind = /** @type {import("./faults.mjs").Kind} */ (kinds[name]);
@@ -153,7 +154,14 @@ async function befall(world, chosen, seconds, clients, progress) {
     }
   };
   try {
-    await Promise.all(Array.from({ length: lanes }, lane));
+    const running = Array.from({ length: lanes }, () =>
+      lane().finally(() => {
+        over = true;
+      }),
+    );
+    // If one fails, nothing is started any more by the others when it is told.
+    await Promise.allSettled(running);
+    await Promise.all(running);
   } finally {
     clearInterval(telling);
   }

@@ -39,6 +39,8 @@ interface Configuration<State> {
 }
 
 const mostPossible = 5;
+/** Of the operations that could come next, by their answers. */
+const fewThatFit = 2;
 const lookAtClockEvery = 256;
 
 /**
@@ -108,7 +110,7 @@ export class Search<State> {
       if (fresh !== undefined) {
         this.#placesToGoOnFrom[fresh.front] ??= new Queue();
         this.#placesToGoOnFrom[fresh.front]?.add(fresh);
-        this.#place(fresh, this.#answered[fresh.front] as Answered);
+        this.#follow(fresh);
         continue;
       }
       const from = this.#nextToGoOnFrom();
@@ -135,28 +137,46 @@ export class Search<State> {
     return best?.take();
   }
 
-  /** Another operation goes before the one at the front. */
-  #goOn(from: Configuration<State>): void {
-    const alike = new Set<string>();
-    for (const other of this.#window(from.front)) {
-      if (other.rank === from.front || from.early.includes(other.rank) || alike.has(other.alike)) continue;
-      alike.add(other.alike);
-      this.#place(from, other);
+  /**
+   * The operation at the front comes next. Where its answer would be wrong, another one does if few can: that an answer
+   * fits says much when it tells of the state, as a counter's does, and little when any would, as after a plain write.
+   */
+  #follow(from: Configuration<State>): void {
+    const first = this.#answered[from.front] as Answered;
+    const next = this.#after(from, first);
+    if (next !== undefined) {
+      this.#keep(next);
+      return;
     }
+    const others = this.#othersThatFit(from);
+    if (others.length <= fewThatFit) for (const other of others) this.#keep(other);
+  }
+
+  /** Anything else goes before the operation at the front. */
+  #goOn(from: Configuration<State>): void {
+    for (const other of this.#othersThatFit(from)) this.#keep(other);
     this.#useUnanswered(from);
     for (const state of this.#model.byItself?.(from.state) ?? [])
       this.#keep({ ...from, state, text: this.#model.text(state) });
   }
 
-  /** The operation comes next, if its answer is then the right one. */
-  #place(from: Configuration<State>, { operation, rank, told }: Answered): void {
+  #othersThatFit(from: Configuration<State>): Configuration<State>[] {
+    const alike = new Set<string>();
+    return this.#window(from.front).flatMap((other) => {
+      if (other.rank === from.front || from.early.includes(other.rank) || alike.has(other.alike)) return [];
+      alike.add(other.alike);
+      return this.#after(from, other) ?? [];
+    });
+  }
+
+  /** With the operation in the next place; undefined if its answer would not be the right one. */
+  #after(from: Configuration<State>, { operation, rank, told }: Answered): Configuration<State> | undefined {
     const { state, outcome } = this.#model.step(from.state, operation);
     const text = outcomeText(outcome);
-    if (text !== told) {
-      if (rank === this.#furthest && this.#possible.size < mostPossible) this.#possible.set(text, outcome);
-      return;
-    }
-    this.#keep({ ...from, early: including(from.early, rank), state, text: this.#model.text(state) });
+    if (text === told)
+      return { ...from, early: including(from.early, rank), state, text: this.#model.text(state) };
+    if (rank === this.#furthest && this.#possible.size < mostPossible) this.#possible.set(text, outcome);
+    return undefined;
   }
 
   /** One of those without an answer comes next, each that changes something. */
