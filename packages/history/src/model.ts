@@ -17,6 +17,11 @@ export interface Model<State> {
   keys?(operation: Operation): readonly string[] | undefined;
   /** Whether a call that ended as this one did changes nothing, whatever the state was. */
   readsOnly(operation: Operation): boolean;
+  /**
+   * A number in the answer that shows the call's place among others that have one, the lower ones first, as revisions do.
+   * `step` must refuse them in any other order; to know it beforehand spares the search to try.
+   */
+  place?(operation: Operation): number | undefined;
   /** What may happen at any time without a call, as when a lock expires. */
   byItself?(state: State): readonly State[];
 }

@@ -24,6 +24,8 @@ interface Answered {
   /** The same for operations that cannot be told apart. */
   readonly alike: string;
   readonly readsOnly: boolean;
+  /** As the model's `place` says; those without one may stand anywhere. */
+  readonly place: number | undefined;
 }
 
 /**
@@ -84,7 +86,8 @@ export class Search<State> {
         const { returned, outcome } = operation.result;
         const told = outcomeText(outcome);
         const alike = `${operation.method} ${canonical(operation.request)} ${told}`;
-        return { operation, returned, rank, told, alike, readsOnly: model.readsOnly(operation) };
+        const readsOnly = model.readsOnly(operation);
+        return { operation, returned, rank, told, alike, readsOnly, place: model.place?.(operation) };
       });
     this.#byInvocation = this.#answered.toSorted((a, b) => a.operation.invoked - b.operation.invoked);
     this.#unanswered = operations
@@ -170,13 +173,24 @@ export class Search<State> {
   }
 
   /** With the operation in the next place; undefined if its answer would not be the right one. */
-  #after(from: Configuration<State>, { operation, rank, told }: Answered): Configuration<State> | undefined {
+  #after(
+    from: Configuration<State>,
+    { operation, rank, told, place }: Answered,
+  ): Configuration<State> | undefined {
+    if (place !== undefined && this.#hasPlaceBefore(place, from)) return undefined;
     const { state, outcome } = this.#model.step(from.state, operation);
     const text = outcomeText(outcome);
     if (text === told)
       return { ...from, early: including(from.early, rank), state, text: this.#model.text(state) };
     if (rank === this.#furthest && this.#possible.size < mostPossible) this.#possible.set(text, outcome);
     return undefined;
+  }
+
+  /** Whether another one that is still to come must stand before this place. */
+  #hasPlaceBefore(place: number, { front, early }: Configuration<State>): boolean {
+    return this.#window(front).some(
+      (other) => other.place !== undefined && other.place < place && !early.includes(other.rank),
+    );
   }
 
   /** One of those without an answer comes next, each that changes something. */

@@ -66,9 +66,10 @@ function drawCall(service, draw) {
  * What clients see when each call takes effect at some moment between its two times.
  * @param {string} service
  * @param {(Call & { invoked: number, returned: number })[]} begun
- * @param {Draw} draw @param {{ unanswered: number }} chances of no answer; half of those calls take no effect either
+ * @param {Draw} draw @param {{ unanswered: number, revisions?: boolean }} options `unanswered`: the chance of no answer;
+ *   half of those calls take no effect either. `revisions`: writes are told theirs
  */
-export function executed(service, begun, draw, { unanswered }) {
+export function executed(service, begun, draw, { unanswered, revisions = false }) {
   const model = builtInModels[service];
   if (!model) throw new Error(`no model of ${service}`);
   let state = model.initial;
@@ -84,8 +85,11 @@ export function executed(service, begun, draw, { unanswered }) {
     .map(({ one, lost }) => {
       const { method, request, invoked, returned } = one;
       if (lost && draw() < 0.5) return call(service, method, request, invoked, undefined, { answer: {} });
-      // Tokens are the only numbers that the service must choose.
-      const told = service === lock ? { answer: { fencingToken: String(++revision) } } : { answer: {} };
+      // Tokens and revisions are the only numbers that the service must choose.
+      const number = String(++revision);
+      const told = {
+        answer: service === lock ? { fencingToken: number } : revisions ? { revision: number } : {},
+      };
       const asked = call(service, method, request, invoked, returned, told);
       const first = model.step(state, asked);
       const outcome = service === lock ? learnt(first.outcome, revision) : first.outcome;
@@ -128,9 +132,9 @@ function isAnother(right, wrong) {
 
 /**
  * Many operations, with so many outstanding all the time, over some keys.
- * @param {Draw} draw @param {{ operations: number, outstanding: number, keys: number }} size
+ * @param {Draw} draw @param {{ operations: number, outstanding: number, keys: number, revisions?: boolean }} size
  */
-export function largeHistory(draw, { operations, outstanding, keys }) {
+export function largeHistory(draw, { operations, outstanding, keys, revisions = false }) {
   /** @type {number[]} */
   const freeAt = Array.from({ length: outstanding }, () => draw());
   const begun = Array.from({ length: operations }, (_, index) => {
@@ -153,7 +157,7 @@ export function largeHistory(draw, { operations, outstanding, keys }) {
           : { method: "CompareAndSet", request: swap }),
     };
   });
-  return executed(keyValue, begun, draw, { unanswered: 0.03 });
+  return executed(keyValue, begun, draw, { unanswered: 0.03, revisions });
 }
 
 /**

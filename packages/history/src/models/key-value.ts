@@ -47,6 +47,12 @@ export const keyValueModel: Model<Store> = {
     if (method !== "CompareAndSet") return [textOf(request.key)];
     return [...listOf(request.conditions), ...listOf(request.writes)].map(({ key }) => textOf(key));
   },
+  place(operation) {
+    // Of a read, the revision is that of a write before it.
+    if (operation.method === "Get") return undefined;
+    const revision = Number(answerOf(operation)?.revision ?? 0);
+    return revision === 0 ? undefined : revision;
+  },
   readsOnly(operation) {
     const { method, request, result } = operation;
     if (method === "Get" || method === "Range") return true;
@@ -155,10 +161,10 @@ function range(store: Store, operation: Operation): Step<Store> {
 
 type Write = readonly [key: string, value: string | undefined];
 
-/** Writes under one new revision, which must be above those of the keys' last writes. */
+/** Writes under one new revision, which must be above all that were seen before. */
 function written(store: Store, writes: readonly Write[], operation: Operation, answer: Message): Step<Store> {
   let above = 0n;
-  for (const [key] of writes) above = higher(above, lowestOf(entryOf(store, key).revision));
+  for (const { revision } of store.values()) above = higher(above, lowestOf(revision));
   const unknown: Learned = { known: false, above };
   const told = answerOf(operation)?.revision;
   const learned = told === undefined ? unknown : learn(unknown, told);
