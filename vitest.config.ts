@@ -24,7 +24,7 @@ export default defineConfig({
         ...shared,
         test: {
           name: "cross",
-          include: ["test/{paper,scenarios,contract,architecture}/**/*.test.ts"],
+          include: ["test/{paper,scenarios,contract,architecture,history}/**/*.test.ts"],
           exclude: withoutForeign,
         },
       },

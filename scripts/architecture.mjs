@@ -32,6 +32,7 @@ const direction = {
     tests: libraries("node", "state-machine", "storage"),
   },
   "packages/contract": { sources: libraries("core", "wire") },
+  "packages/history": { sources: [], tests: libraries("core", "state-machine", "wire") },
   "packages/simulator": { sources: libraries("core"), tests: libraries("storage", "wire", "state-machine") },
   "packages/testing": { sources: libraries("core", "wire", "storage", "state-machine", "node", "client") },
   "packages/bench": { sources: libraries("core", "wire", "client") },
