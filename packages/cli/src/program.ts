@@ -5,6 +5,7 @@ import { kvCommand } from "./commands/kv.js";
 import { logCommand } from "./commands/log.js";
 import { quotaCommand } from "./commands/quota.js";
 import { serviceCommand } from "./commands/service.js";
+import { simulateCommand } from "./commands/simulate.js";
 import { snapshotCommand } from "./commands/snapshot.js";
 import { statusCommand } from "./commands/status.js";
 import { upCommand } from "./commands/up.js";
@@ -30,6 +31,7 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
       .command(logCommand)
       .command(snapshotCommand)
       .command(demoCommand)
+      .command(simulateCommand)
       .demandCommand(1, "expected a command")
       .strictCommands()
       .strict()
@@ -57,7 +59,7 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
   }
 }
 
-const commands = ["up", "generate", "status", "kv", "log", "snapshot", "demo"];
+const commands = ["up", "generate", "status", "kv", "log", "snapshot", "demo", "simulate"];
 const commandsBelow: Readonly<Record<string, readonly string[]>> = {
   kv: ["get", "put", "delete", "range"],
   snapshot: ["save", "restore", "show"],

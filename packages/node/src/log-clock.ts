@@ -52,6 +52,11 @@ export class LogClock {
     return Math.max(0, this.#monotonicMs() - this.#sinceMs);
   }
 
+  /** It knows of no log time yet: what it proposes is where log time begins, and nothing where it has begun. */
+  get begins(): boolean {
+    return this.#appliedMs === 0;
+  }
+
   /** For a batch proposed now. */
   get proposedMs(): number {
     if (this.#appliedMs === 0) return Math.max(1, Math.floor(this.#wallMs()));

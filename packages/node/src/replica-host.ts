@@ -331,7 +331,8 @@ export class ReplicaHost implements Host {
 
   #encodeBatch(commands: readonly Command[]): Uint8Array {
     const all = [...this.#engine.system.installationsFor(commands), ...commands];
-    return batch.encode({ commands: all, logTimeMs: this.#clock.proposedMs });
+    const { proposedMs: logTimeMs, begins: beginsLogTime } = this.#clock;
+    return batch.encode({ commands: all, logTimeMs, beginsLogTime });
   }
 
   /** All commands of one turn are one input, so that they share a batch (rule 13). */

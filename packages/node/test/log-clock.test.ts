@@ -21,7 +21,9 @@ describe("a proposer's log clock", () => {
     const clocks = new Clocks();
     const clock = clocks.clock(0);
     expect(clock.proposedMs).toBe(clocks.wall);
+    expect(clock.begins).toBe(true);
     clock.applied(5_000);
+    expect(clock.begins).toBe(false);
     clocks.wall += 3_600_000;
     expect(clock.proposedMs).toBe(5_000);
     clocks.wall -= 7_200_000;

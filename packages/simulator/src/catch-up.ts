@@ -1,13 +1,17 @@
-import { below, Replica, type Value } from "@synod/core";
-import type { StateImage } from "./application.js";
+import { below, type Random, Replica, type Value } from "@synod/core";
+import { nextDigest, noDigest } from "@synod/node/parts";
+import { fromLeader, replicaService, type SnapshotPage } from "@synod/wire";
 import type { Cluster } from "./cluster.js";
 import type { SimulatedNode } from "./node.js";
 import type { ReplicaProcess } from "./replica-process.js";
+import type { Row } from "./state-map.js";
+import { Violation } from "./violation.js";
 
-/** What one replica gives to another: a part of its log, or its state. */
-type Help =
-  | { readonly kind: "log"; readonly slots: readonly (readonly [slot: number, value: Value])[] }
-  | { readonly kind: "snapshot"; readonly image: StateImage };
+/** What one replica gives to another, as it travels: decisions of its log, or the pages of its state. */
+interface Help {
+  readonly kind: "log" | "snapshot";
+  readonly messages: readonly Uint8Array[];
+}
 
 interface Transfer {
   readonly at: number;
@@ -17,57 +21,59 @@ interface Transfer {
 }
 
 const slotsAtOnce = 6;
+const rowsAtOnce = 200;
 const longestTicks = 30;
 
 /** Replicas below the trim point get from another one what leaders need not know any more (rule 19; PMMC 4.2). */
 export class CatchUp {
   readonly #cluster: Cluster;
+  readonly #random: Random;
   #transfers: Transfer[] = [];
 
-  constructor(cluster: Cluster) {
+  constructor(cluster: Cluster, random: Random) {
     this.#cluster = cluster;
+    this.#random = random;
   }
 
   tick(): void {
-    for (const node of this.#cluster.replicas) this.#ask(node);
+    for (const node of this.#cluster.replicas) if (this.#behind(node) && this.#random() < 0.2) this.ask(node);
+    if (this.#transfers.length === 0) return;
     const due = this.#transfers.filter(({ at }) => at <= this.#cluster.now);
     this.#transfers = this.#transfers.filter(({ at }) => at > this.#cluster.now);
     for (const transfer of due) this.#arrive(transfer);
   }
 
-  #ask(node: SimulatedNode): void {
-    const { random, faulty, replicas, now, trace } = this.#cluster;
-    const { role, replica, life, up, paused } = node;
-    if (!up || paused || !(role instanceof Replica) || !replica) return;
+  #behind({ up, paused, role, replica }: SimulatedNode): boolean {
+    return (
+      up &&
+      !paused &&
+      role instanceof Replica &&
+      replica !== undefined &&
+      replica.engine.appliedSlot + 1 < role.status().trimmedBelow
+    );
+  }
+
+  /** Also without need: what is applied meanwhile may be more than the snapshot has. */
+  ask(node: SimulatedNode): void {
+    const { faulty, replicas, now, trace } = this.#cluster;
+    const { replica, life, up, paused } = node;
+    if (!up || paused || !replica) return;
     if (this.#transfers.some((transfer) => transfer.to === node && transfer.life === life)) return;
-    const behind = replica.state.slot + 1 < role.status().trimmedBelow;
-    // Now and again without need: what is applied meanwhile may be more than the snapshot has.
-    if (random() >= (behind ? 0.2 : faulty ? 0.002 : 0)) return;
     const others = replicas.filter((other) => other !== node && other.up && !other.paused);
-    const donor = others[below(random, others.length)]?.replica;
-    if (!donor) return;
-    if (faulty && random() < 0.2) {
+    const donor = others[below(this.#random, others.length)]?.replica;
+    if (!donor || donor.disk.durableSlot === 0) return;
+    if (faulty && this.#random() < 0.2) {
       trace.count("catch-up lost");
       return;
     }
-    const at = now + 1 + below(random, longestTicks);
-    this.#transfers.push({ at, to: node, life, help: this.#help(replica, donor) });
-  }
-
-  #help({ state }: ReplicaProcess, { disk }: ReplicaProcess): Help {
-    const slots: (readonly [number, Value])[] = [];
-    for (let slot = state.slot + 1; slots.length < slotsAtOnce; slot++) {
-      const value = disk.log.get(slot);
-      if (!value) break;
-      slots.push([slot, value]);
-    }
-    return slots.length > 0 ? { kind: "log", slots } : { kind: "snapshot", image: disk.durable };
+    const at = now + 1 + below(this.#random, longestTicks);
+    this.#transfers.push({ at, to: node, life, help: help(replica, donor) });
   }
 
   #arrive(transfer: Transfer): void {
     const { trace, now } = this.#cluster;
     const { to, life, help } = transfer;
-    if (!to.up || to.life !== life) return;
+    if (!to.up || to.life !== life || !to.replica) return;
     if (to.paused) {
       this.#transfers.push({ ...transfer, at: now + 1 });
       return;
@@ -75,13 +81,61 @@ export class CatchUp {
     if (help.kind === "log") {
       trace.count("caught up from a log");
       const from = { role: "replica", id: to.peer.id } as const;
-      for (const [slot, value] of help.slots) {
-        this.#cluster.note(`${to.peer.id} reads slot ${slot} in another's log`);
-        to.step({ kind: "message", from, message: { kind: "decision", slot, value } } as never);
+      for (const bytes of help.messages) {
+        this.#cluster.noteMessage("another's log", to.peer.id, bytes, fromLeader.decode(bytes) as never);
+        to.step({ kind: "message", from, message: fromLeader.decode(bytes) } as never);
       }
-    } else if (to.replica?.install(help.image)) {
-      trace.count("snapshot installed");
-      this.#cluster.note(`${to.peer.id} takes in a snapshot of slot ${help.image.slot}`);
-    } else trace.count("snapshot too old");
+      return;
+    }
+    const pages = help.messages.map((bytes) =>
+      replicaService.Snapshot.responseDeserialize(Buffer.from(bytes)),
+    );
+    const snapshot = whole(pages as readonly SnapshotPage[]);
+    this.#cluster.note(`${to.peer.id} gets a snapshot of slot ${snapshot.slot}`);
+    trace.count(to.replica.install(snapshot) ? "snapshot" : "snapshot too old");
   }
+}
+
+function help({ engine }: ReplicaProcess, { disk }: ReplicaProcess): Help {
+  const slots: (readonly [number, Value])[] = [];
+  for (let slot = engine.appliedSlot + 1; slots.length < slotsAtOnce; slot++) {
+    const value = disk.log.get(slot);
+    if (!value) break;
+    slots.push([slot, value]);
+  }
+  const messages = slots.map(([slot, value]) => fromLeader.encode({ kind: "decision", slot, value }));
+  return messages.length > 0 ? { kind: "log", messages } : { kind: "snapshot", messages: pagesOf(disk) };
+}
+
+function pagesOf(disk: ReplicaProcess["disk"]): Uint8Array[] {
+  const { slot, rows } = disk.snapshot();
+  const pages: Uint8Array[] = [];
+  let digest = noDigest;
+  for (let from = 0; from === 0 || from < rows.length; from += rowsAtOnce) {
+    const entries = rows.slice(from, from + rowsAtOnce);
+    digest = nextDigest(digest, entries);
+    const last = from + rowsAtOnce >= rows.length;
+    const snapshot = `${disk.store}-${slot}`;
+    pages.push(
+      replicaService.Snapshot.responseSerialize({
+        snapshot,
+        slot,
+        clusterId: "simulated",
+        entries,
+        digest,
+        last,
+      }),
+    );
+  }
+  return pages;
+}
+
+function whole(pages: readonly SnapshotPage[]): { slot: number; rows: readonly Row[] } {
+  let digest = noDigest;
+  for (const { entries, digest: said } of pages) {
+    digest = nextDigest(digest, entries);
+    if (Buffer.compare(digest, said) !== 0)
+      throw new Violation("the digest of a page of a snapshot is wrong");
+  }
+  return { slot: pages[0]?.slot ?? 0, rows: pages.flatMap(({ entries }) => entries) };
 }

@@ -16,12 +16,16 @@ import {
   type Value,
 } from "@synod/core";
 import type { Disk } from "./disk.js";
+import { LogChecker } from "./log-checker.js";
+import type { SimulatedNode } from "./node.js";
+import type { WorldOptions } from "./options.js";
 import { ReplicaChecker } from "./replica-checker.js";
 import { Violation } from "./violation.js";
 
 /** Watches every message and every write of a world, and knows nothing of what the roles believe. */
 export class Checker {
   readonly replicas: ReplicaChecker;
+  readonly log: LogChecker;
   readonly #window: number;
   /** The configurations decided, and the first slot that each rules; found from the votes alone. */
   readonly #ruling: RulingConfiguration[];
@@ -29,21 +33,31 @@ export class Checker {
   #slotOut = 1;
   /** What each ballot proposed in each slot. */
   readonly #proposed = new Map<string, Value>();
+  /** What each proposal says. */
+  readonly #contents = new Map<string, Value>();
   readonly #votes = new Map<string, Set<string>>();
   readonly #chosen = new Map<number, PValue>();
   readonly #decided = new Map<number, Value>();
-  /** The agreed order of executed commands: every replica's is a prefix of it. */
-  readonly #order: string[] = [];
-  readonly #position = new Map<string, number>();
   readonly #highestAnswered = new Map<string, Ballot>();
+  /** The life of a leader's process that each ballot is of. */
+  readonly #ballots = new Map<string, string>();
+  /** The leader, and its incarnation, under which a slot was chosen last. */
+  #reign = "";
+  #reigns = 0;
 
-  constructor({ window, configuration }: Genesis) {
+  constructor({ window, configuration }: Genesis, options: WorldOptions, nowMs: () => number) {
     this.#window = window;
     this.#ruling = [{ from: 1, configuration }];
+    this.log = new LogChecker(
+      { window, configuration },
+      options,
+      (slot) => this.#chosen.get(slot)?.value,
+      nowMs,
+    );
     this.replicas = new ReplicaChecker(
       configuration.replicas.map(({ id }) => id),
       {
-        value: (slot) => this.#chosen.get(slot)?.value,
+        hashAt: (slot) => this.log.hashAt(slot),
         configurationsBelow: (slot) => this.#ruling.slice(1).filter(({ from }) => from - window < slot),
       },
     );
@@ -54,11 +68,14 @@ export class Checker {
     return this.#ruling.at(-1) as RulingConfiguration;
   }
 
-  /** How many slots each configuration but the last ruled. */
-  get reigns(): number[] {
-    return this.#ruling
-      .slice(1)
-      .map(({ from }, index) => from - (this.#ruling[index] as RulingConfiguration).from);
+  /** How often slots began to be chosen under another leader, or another life of the same. */
+  get leaderChanges(): number {
+    return Math.max(0, this.#reigns - 1);
+  }
+
+  /** Every slot below is chosen. */
+  get slotOut(): number {
+    return this.#slotOut;
   }
 
   get slots(): number {
@@ -71,20 +88,18 @@ export class Checker {
     return { slots: ids.length, distinct: new Set(ids.map(proposalKey)).size };
   }
 
-  get executed(): number {
-    return this.#order.length;
-  }
-
-  wasExecuted(command: string): boolean {
-    return this.#position.has(command);
-  }
-
-  /** A message leaves its sender; `disk` is the sender's, if it is an acceptor. */
-  sent(from: string, message: Message, disk: Disk | undefined): void {
+  /** A message leaves its sender. */
+  sent({ peer, life, disk }: SimulatedNode, message: Message): void {
     const trim = trimIn(message);
-    if (trim) this.replicas.claims(from, trim);
-    if (message.kind === "p2a") this.#proposing(message.pvalue);
+    if (trim) this.replicas.claims(peer.id, trim);
+    if (message.kind === "p1a" || message.kind === "heartbeat") this.#using(peer.id, life, message.ballot);
+    if (message.kind === "p2a") {
+      this.#using(peer.id, life, message.pvalue.ballot);
+      this.#proposing(message.pvalue);
+    }
     if (message.kind === "decision") this.#deciding(message.slot, message.value);
+    if (message.kind === "leader-status" || message.kind === "replica-status" || message.kind === "pong")
+      this.#claiming(peer.id, message.slotOut);
     if (disk && (message.kind === "p1b" || message.kind === "p2b")) {
       this.#answering(message.acceptor, message.promised, disk);
       this.#answeringTrim(message.acceptor, message.trim, disk);
@@ -105,28 +120,13 @@ export class Checker {
     const chosen = this.#chosen.get(pvalue.slot);
     if (!chosen) {
       this.#chosen.set(pvalue.slot, pvalue);
+      const reign = `${pvalue.ballot.leader}.${pvalue.ballot.incarnation}`;
+      if (reign !== this.#reign) this.#reigns++;
+      this.#reign = reign;
       this.#advance();
     } else if (!sameValue(chosen.value, pvalue.value)) {
       throw new Violation(
         `slot ${pvalue.slot}: majorities accepted ${describeValue(chosen.value)} and ${describeValue(pvalue.value)}`,
-      );
-    }
-  }
-
-  /** A replica executed a command as its `index`-th, counted from 0. */
-  executedBy(replica: string, index: number, command: string): void {
-    const agreed = this.#order[index];
-    if (agreed === undefined) {
-      const before = this.#position.get(command);
-      if (before !== undefined)
-        throw new Violation(
-          `${replica} executed ${command} as number ${index}; it was number ${before} already`,
-        );
-      this.#order.push(command);
-      this.#position.set(command, index);
-    } else if (agreed !== command) {
-      throw new Violation(
-        `${replica} executed ${command} as number ${index}; others executed ${agreed} there`,
       );
     }
   }
@@ -139,6 +139,7 @@ export class Checker {
   /** Rule 22: a configuration chosen in slot s rules from s + WINDOW, unless another had the same predecessor before. */
   #advance(): void {
     for (let next = this.#chosen.get(this.#slotOut); next; next = this.#chosen.get(++this.#slotOut)) {
+      this.log.next(this.#slotOut, next.value);
       this.replicas.next(this.#slotOut, next.value);
       if (next.value.kind !== "configuration") continue;
       const { configuration } = next.value;
@@ -147,7 +148,39 @@ export class Checker {
     }
   }
 
+  /** Ballots carry an incarnation, so that no life of a leader uses a ballot of another. */
+  #using(leader: string, life: number, ballot: Ballot): void {
+    const key = describeBallot(ballot);
+    const user = `${leader}, life ${life}`;
+    const before = this.#ballots.get(key);
+    if (before !== undefined && before !== user)
+      throw new Violation(`ballot ${key} is used by ${user}, and was used by ${before}`);
+    this.#ballots.set(key, user);
+  }
+
+  /** Somebody says that everything below a slot is decided. */
+  #claiming(who: string, slotOut: number): void {
+    if (slotOut > this.#slotOut)
+      throw new Violation(`${who} has slot_out ${slotOut}; slot ${this.#slotOut} is not chosen`);
+  }
+
+  /** Proposal ids are unique: they stand for what they say. */
+  #saying(value: Value): void {
+    const proposal = proposalOf(value);
+    if (!proposal) return;
+    const key = proposalKey(proposal);
+    const before = this.#contents.get(key);
+    if (!before) this.#contents.set(key, value);
+    else if (
+      before.kind === "batch" &&
+      value.kind === "batch" &&
+      Buffer.compare(before.commands, value.commands) !== 0
+    )
+      throw new Violation(`proposal ${key} names two batches`);
+  }
+
   #proposing(pvalue: PValue): void {
+    this.#saying(pvalue.value);
     if (pvalue.slot >= this.#slotOut + this.#window) {
       throw new Violation(
         `ballot ${describeBallot(pvalue.ballot)} proposes in slot ${pvalue.slot}; the window above slot ${this.#slotOut} ends before it`,

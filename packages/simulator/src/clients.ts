@@ -1,51 +1,89 @@
-import { below, Leader, type Value } from "@synod/core";
-import { commandName, simulatedCommand } from "./application.js";
+import { below, type Command } from "@synod/core";
+import { systemService } from "@synod/state-machine";
+import { request, response } from "@synod/wire";
+import { Client } from "./client.js";
 import type { Cluster } from "./cluster.js";
-import { drawChange } from "./membership.js";
+import type { Told } from "./front.js";
 import type { SimulatedNode } from "./node.js";
 
-/** Those who ask for something: clients, and an operator who changes the acceptors. */
+/** All clients, and the way between them and the replicas: late, lossy, and in bytes. */
 export class Clients {
   readonly #cluster: Cluster;
-  #command = 0;
-  #changes: (Value & { readonly kind: "configuration" })[] = [];
+  readonly all: readonly Client[];
+  /** What arrives, by tick. */
+  readonly #arrivals = new Map<number, (() => void)[]>();
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
+    const { options, streams, replicas } = cluster;
+    let nonces = 0;
+    this.all = Array.from({ length: options.clients }, (_, index) => {
+      const client: Client = new Client(`c${index + 1}`, {
+        random: streams.clients,
+        now: () => cluster.now,
+        nonce: () => `client-${++nonces}`,
+        outstanding: options.outstanding,
+        send: (replica, command) => this.#send(client, replicas[replica] as SimulatedNode, command),
+        replicas: replicas.length,
+      });
+      return client;
+    });
   }
 
-  /** Commands at some replica. */
-  request(): void {
-    const { random, replicas } = this.#cluster;
-    const running = replicas.filter((node) => node.up && !node.paused);
-    const replica = running[below(random, running.length)];
-    if (replica) this.submit(replica, 1 + below(random, 3));
+  /** What clients still wait for. */
+  get waiting(): number {
+    return this.all.reduce((sum, client) => sum + client.waiting, 0);
   }
 
-  /** @returns the name of the last one */
-  submit(replica: SimulatedNode, count = 1): string {
-    const commands = Array.from({ length: count }, () => simulatedCommand(++this.#command));
-    const names = commands.map(commandName);
-    for (const name of names) this.#cluster.submitted.add(name);
-    replica.step({ kind: "requests", commands });
-    return names.at(-1) ?? "";
+  /** Some of them want something. */
+  ask(): void {
+    const { streams, options } = this.#cluster;
+    for (const client of this.all) if (streams.clients() < options.request) client.want();
   }
 
-  /** Proposes other acceptors, now and again two choices that exclude each other, and repeats it until one is decided. */
-  reconfigure(): void {
-    const { checker, random, faulty, options, acceptors, nodes, now } = this.#cluster;
-    const latest = checker.latest.configuration;
-    if (faulty && random() < options.reconfigure) {
-      const proposal = { replica: "operator", incarnation: 1, number: ++this.#command };
-      this.#changes.push(drawChange(random, latest, acceptors, proposal));
-    }
-    if (now % 16 !== 0) return;
-    this.#changes = this.#changes.filter(({ configuration }) => configuration.predecessor === latest.number);
-    const from = nodes.find((node) => node.peer.role === "replica" && node.up);
-    const leaders = nodes.filter((node) => node.role instanceof Leader && !node.paused);
-    for (const value of this.#changes) {
-      const message = { kind: "propose", slot: 1, value, forwarded: false } as const;
-      if (from) for (const leader of leaders) leader.step({ kind: "message", from: from.peer, message });
-    }
+  tick(): void {
+    const { now } = this.#cluster;
+    for (const arrive of this.#arrivals.get(now) ?? []) arrive();
+    this.#arrivals.delete(now);
+    for (const client of this.all) client.tick();
   }
+
+  #send(client: Client, node: SimulatedNode, command: Command): void {
+    const bytes = request.encode(command);
+    this.#travel(() => {
+      if (!node.up || node.paused || !node.replica) return;
+      this.#note(client.id, node.peer.id, bytes, () => `asks ${command.method} ${nameOf(command)}`);
+      node.replica.submit(request.decode(bytes), (told) => this.#answer(client, node, command, told));
+    });
+  }
+
+  #answer(client: Client, node: SimulatedNode, { clientId, sequence, service }: Command, told: Told): void {
+    const { status, message, slot } = told;
+    const bytes = response.encode({ clientId, sequence, status, message, response: told.response, slot });
+    this.#travel(() => {
+      const read = response.decode(bytes);
+      this.#note(node.peer.id, client.id, bytes, () => `answers ${clientId}#${sequence} with ${status}`);
+      if (!client.told(clientId, sequence, read)) return;
+      this.#cluster.checker.log.told(client.id, clientId, sequence, read);
+      this.#cluster.trace.count(service === systemService ? "session" : "acknowledged");
+    });
+  }
+
+  #note(from: string, to: string, bytes: Uint8Array, text: () => string): void {
+    const { trace, now } = this.#cluster;
+    trace.message(now, `${from}>${to}`, bytes, () => `${from} → ${to} ${text()}`);
+  }
+
+  #travel(arrive: () => void): void {
+    const { faulty, options, streams, now } = this.#cluster;
+    if (faulty && streams.clients() < options.loss) return;
+    const at = now + 1 + below(streams.clients, options.maxDelay);
+    const arrivals = this.#arrivals.get(at);
+    if (arrivals) arrivals.push(arrive);
+    else this.#arrivals.set(at, [arrive]);
+  }
+}
+
+function nameOf({ clientId, sequence }: Command): string {
+  return `${clientId}#${sequence}`;
 }

@@ -1,10 +1,22 @@
-import { below, describeMessage, Leader, type Message, type Peer, type Random, type Role } from "@synod/core";
+import {
+  type AcceptorRecord,
+  below,
+  compareBallots,
+  describeMessage,
+  Leader,
+  type Message,
+  type Peer,
+  type Random,
+  type Role,
+} from "@synod/core";
 import { Checker } from "./checker.js";
 import { genesisOf } from "./membership.js";
+import { decodeMessage, encodeMessage, isAnswer } from "./message-codec.js";
 import { Network } from "./network.js";
 import { SimulatedNode } from "./node.js";
 import type { WorldOptions } from "./options.js";
-import { Trace } from "./trace.js";
+import type { Streams } from "./streams.js";
+import type { Trace } from "./trace.js";
 
 /** Messages without which nobody hears of trimming. */
 const trimKinds: ReadonlySet<Message["kind"]> = new Set(["trim", "trimmed", "replica-status"]);
@@ -12,16 +24,19 @@ const trimKinds: ReadonlySet<Message["kind"]> = new Set(["trim", "trimmed", "rep
 /** The nodes, the connections between them, the network below, and the checker that watches all of it. */
 export class Cluster {
   readonly options: WorldOptions;
-  readonly random: Random;
+  readonly streams: Streams;
   readonly checker: Checker;
   readonly network: Network;
-  readonly trace = new Trace();
+  readonly trace: Trace;
   readonly nodes: readonly SimulatedNode[];
-  /** Commands handed to replicas that may still be executed. */
-  readonly submitted = new Set<string>();
+  readonly acceptors: readonly SimulatedNode[];
+  readonly leaders: readonly SimulatedNode[];
+  readonly replicas: readonly SimulatedNode[];
   now = 0;
   /** While faults may happen. */
   faulty = true;
+  /** Told of a connection to an acceptor, before anything is said on it. */
+  greeted: (acceptor: SimulatedNode) => void = () => {};
   /** Open connections, by dialer and dialed; a number each. */
   readonly #connections = new Map<string, number>();
   #connectionNumber = 0;
@@ -29,32 +44,41 @@ export class Cluster {
   /** The acceptor that hears of no trimming. */
   readonly #deaf: string | undefined;
 
-  constructor(random: Random, options: WorldOptions) {
-    this.random = random;
+  constructor(streams: Streams, options: WorldOptions, trace: Trace) {
+    this.streams = streams;
     this.options = options;
+    this.trace = trace;
     const genesis = genesisOf(options);
-    this.checker = new Checker(genesis);
-    this.network = new Network(random, options);
+    const nowMs = () => this.now * options.limits.tickMs;
+    this.checker = new Checker(genesis, options, nowMs);
+    this.network = new Network(streams.network, options);
     let incarnation = 0;
+    let nonces = 0;
     const { checker } = this;
+    const { replicas: disks, log } = checker;
     const surroundings = {
       genesis,
       options,
-      random,
+      streams,
+      nowMs,
       nextIncarnation: () => ++incarnation,
+      nonce: () => `nonce-${++nonces}`,
       send: (from: SimulatedNode, to: Peer, message: Message) => this.#send(from, to, message),
       watcher: {
-        applies: checker.replicas.applies.bind(checker.replicas),
-        executed: checker.executedBy.bind(checker),
-        trimPointMoved: checker.replicas.trimPointMoved.bind(checker.replicas),
-        durable: checker.replicas.durable.bind(checker.replicas),
-        installs: checker.replicas.installs.bind(checker.replicas),
+        applied: (...[replica, slot, value, engine, answers]: Parameters<typeof log.applied>) => {
+          trace.note(this.now, `${replica} applied ${slot} hash ${engine.hash}`);
+          log.applied(replica, slot, value, engine, answers);
+        },
+        trimPointMoved: disks.trimPointMoved.bind(disks),
+        durable: disks.durable.bind(disks),
+        installs: disks.installs.bind(disks),
+        installed: log.installed.bind(log),
       },
-      trims: (acceptor: string, trim: Parameters<typeof checker.replicas.claims>[1]) => {
-        checker.replicas.claims(acceptor, trim);
-        this.trace.count("trimmed by an acceptor");
+      persisted: (node: SimulatedNode, records: readonly AcceptorRecord[]) => this.#persisted(node, records),
+      trims: (acceptor: string, trim: Parameters<typeof disks.claims>[1]) => {
+        disks.claims(acceptor, trim);
+        trace.count("trim");
       },
-      refused: (command: string) => void this.submitted.delete(command),
     };
     const { acceptors, leaders, replicas } = genesis.configuration;
     const spares = Array.from({ length: options.spareAcceptors }, (_, index) => ({
@@ -68,40 +92,35 @@ export class Cluster {
         ["acceptor", spares],
       ] as const
     ).flatMap(([role, members]) => members.map(({ id }) => new SimulatedNode({ role, id }, surroundings)));
+    const of = (role: Role) => this.nodes.filter((node) => node.peer.role === role);
+    this.acceptors = of("acceptor");
+    this.leaders = of("leader");
+    this.replicas = of("replica");
     this.#byId = new Map(this.nodes.map((node) => [node.peer.id, node]));
-    this.#deaf = options.deafAcceptor ? this.pick("acceptor").peer.id : undefined;
-  }
-
-  node(id: string): SimulatedNode | undefined {
-    return this.#byId.get(id);
-  }
-
-  /** One of them, at random. */
-  pick(role?: Role): SimulatedNode {
-    const nodes = role ? this.nodes.filter((node) => node.peer.role === role) : this.nodes;
-    return nodes[below(this.random, nodes.length)] as SimulatedNode;
-  }
-
-  get acceptors(): SimulatedNode[] {
-    return this.nodes.filter((node) => node.peer.role === "acceptor");
-  }
-
-  get replicas(): SimulatedNode[] {
-    return this.nodes.filter((node) => node.peer.role === "replica");
+    this.#deaf = options.deafAcceptor ? pick(streams.network, this.acceptors).peer.id : undefined;
   }
 
   note(line: string): void {
     this.trace.note(this.now, line);
   }
 
+  noteMessage(from: string, to: string, bytes: Uint8Array, message: Message): void {
+    this.trace.message(this.now, `${from}>${to}`, bytes, () => `${from} → ${to} ${describeMessage(message)}`);
+  }
+
   start(node: SimulatedNode): void {
+    if (node.gone) return;
+    if (node.life > 0) this.trace.count("restart");
     this.note(`${node.peer.id} starts`);
     node.start();
   }
 
   crash(node: SimulatedNode): void {
     if (!node.up) return;
+    this.trace.count("crash");
     this.trace.count(`crash ${node.peer.role}`);
+    if (node.disk && node.disk.synced < node.disk.written) this.trace.count("torn write");
+    if (node.replica?.disk.flushing) this.trace.count("torn write");
     this.note(`${node.peer.id} crashes`);
     node.crash();
     for (const other of this.nodes) this.disconnect(node.peer.id, other.peer.id);
@@ -111,15 +130,15 @@ export class Cluster {
   connect(): void {
     for (const dialer of this.nodes) {
       if (!dialer.up || dialer.paused || dialer.peer.role === "acceptor") continue;
-      for (const dialed of this.nodes) {
-        const wanted =
-          dialer.peer.role === "replica"
-            ? dialed.peer.role === "leader"
-            : dialed.peer.role !== "replica" && dialed !== dialer;
-        if (!wanted || !dialed.up || dialed.paused) continue;
-        if (this.#connections.has(`${dialer.peer.id}>${dialed.peer.id}`)) continue;
+      for (const dialed of dialer.peer.role === "replica" ? this.leaders : this.nodes) {
+        if (dialed === dialer || dialed.peer.role === "replica") continue;
+        if (!dialed.up || dialed.paused) continue;
+        const connection = `${dialer.peer.id}>${dialed.peer.id}`;
+        if (this.#connections.has(connection)) continue;
         if (!this.network.linked(dialer.peer.id, dialed.peer.id)) continue;
-        this.#connections.set(`${dialer.peer.id}>${dialed.peer.id}`, ++this.#connectionNumber);
+        if (dialed.peer.role === "acceptor") this.greeted(dialed);
+        if (!dialed.up) continue;
+        this.#connections.set(connection, ++this.#connectionNumber);
         this.note(`${dialer.peer.id} connects to ${dialed.peer.id}`);
         dialer.step({ kind: "connected", peer: dialed.peer, ...dialed.hello() });
         dialed.step({ kind: "connected", peer: dialer.peer, ...dialer.hello() });
@@ -134,7 +153,7 @@ export class Cluster {
     ] as const) {
       if (!this.#connections.delete(`${dialer}>${dialed}`)) continue;
       this.note(`${dialer} loses ${dialed}`);
-      const [left, right] = [this.node(dialer), this.node(dialed)];
+      const [left, right] = [this.#byId.get(dialer), this.#byId.get(dialed)];
       if (left?.up && right) left.step({ kind: "disconnected", peer: right.peer });
       if (right?.up && left) right.step({ kind: "disconnected", peer: left.peer });
     }
@@ -151,36 +170,61 @@ export class Cluster {
   /** Delivers what arrives now. */
   deliver(): void {
     for (const envelope of this.network.arrivals(this.now)) {
-      const { from, to, message, connection, buffered } = envelope;
-      const node = this.node(to.id);
+      const { from, to, bytes, answers, connection, buffered } = envelope;
+      const node = this.#byId.get(to.id);
       if (!node?.up) continue;
       if (buffered !== node.life && this.#connection(from, to) !== connection) continue;
       if (node.paused) {
         this.network.postpone(envelope, node.life);
         continue;
       }
-      this.note(`${from.id} → ${to.id} ${describeMessage(message)}`);
+      const message = decodeMessage(from, to, answers, bytes);
+      this.noteMessage(from.id, to.id, bytes, message);
+      const leading = preempting(message) && phaseOf(node) !== "passive";
       node.step({ kind: "message", from, message } as never);
+      if (leading && phaseOf(node) === "passive") this.trace.count("preemption");
+    }
+  }
+
+  #persisted(node: SimulatedNode, records: readonly AcceptorRecord[]): void {
+    for (const record of records) {
+      if (record.kind === "accept" && node.disk)
+        this.checker.voted(node.peer.id, node.disk.store, record.pvalue);
     }
   }
 
   #send(from: SimulatedNode, to: Peer, message: Message): void {
-    this.checker.sent(from.peer.id, message, from.disk);
+    this.checker.sent(from, message);
     if (message.kind === "trimmed") this.trace.count("told that it is trimmed");
-    if (message.kind === "p1a" && from.role instanceof Leader && from.role.status().phase === "active")
-      this.trace.count("p1a of an active leader");
     const connection = this.#connection(from.peer, to);
     if (connection === undefined || this.#unheard(to, message)) return;
-    this.network.send(this.now, from.peer, to, message, connection);
+    const bytes = encodeMessage(from.peer, to, message);
+    const answers = isAnswer(from.peer, message);
+    this.network.send(this.now, { from: from.peer, to, bytes, answers, connection });
   }
 
   #unheard(to: Peer, { kind }: Message): boolean {
     if (!this.faulty || !trimKinds.has(kind)) return false;
-    return this.random() < this.options.trimLoss || (kind === "trim" && to.id === this.#deaf);
+    return this.streams.network() < this.options.trimLoss || (kind === "trim" && to.id === this.#deaf);
   }
 
   #connection(from: Peer, to: Peer): number | undefined {
     // Leaders dial each other both ways: what one asks and the other answers travels on the asker's connection.
     return this.#connections.get(`${from.id}>${to.id}`) ?? this.#connections.get(`${to.id}>${from.id}`);
   }
+}
+
+/** One of them, at random. */
+export function pick(random: Random, nodes: readonly SimulatedNode[]): SimulatedNode {
+  return nodes[below(random, nodes.length)] as SimulatedNode;
+}
+
+function preempting(message: Message): boolean {
+  return (
+    (message.kind === "p1b" || message.kind === "p2b") && compareBallots(message.promised, message.asked) > 0
+  );
+}
+
+function phaseOf({ role }: SimulatedNode): string | undefined {
+  return role instanceof Leader ? role.status().phase : undefined;
 }

@@ -18,9 +18,15 @@ function emptyImage(): Image {
   return { promised: noBallot, trim: { below: 1, configurations: [] }, accepted: new Map() };
 }
 
+/** What somebody kept of a disk. */
+export interface DiskCopy {
+  readonly store: string;
+  readonly image: Image;
+}
+
 /**
- * An acceptor's disk: reads see every write at once, a crash keeps only what was synced. Writes are numbered, so that
- * what rests on write n is known to be safe once `synced` has reached n.
+ * An acceptor's disk: reads see every write at once, a crash keeps only what was synced, or of what was being written a
+ * first part. Writes are numbered, so that what rests on write n is known to be safe once `synced` has reached n.
  */
 export class Disk implements AcceptedLog {
   readonly store: string;
@@ -34,6 +40,14 @@ export class Disk implements AcceptedLog {
     this.store = store;
   }
 
+  /** A disk as it was. */
+  static from({ store, image }: DiskCopy): Disk {
+    const disk = new Disk(store);
+    disk.#durable = copied(image);
+    disk.#visible = copied(image);
+    return disk;
+  }
+
   get written(): number {
     return this.#written;
   }
@@ -42,13 +56,17 @@ export class Disk implements AcceptedLog {
     return this.#synced;
   }
 
-  /** What a crash would leave. */
+  /** What a crash would leave at least. */
   get durable(): {
     readonly promised: AcceptorState["promised"];
     readonly trim: AcceptorState["trim"];
     readonly accepted: ReadonlyMap<number, PValue>;
   } {
     return this.#durable;
+  }
+
+  copy(): DiskCopy {
+    return { store: this.store, image: copied(this.#durable) };
   }
 
   state(): AcceptorState {
@@ -63,18 +81,20 @@ export class Disk implements AcceptedLog {
 
   /** Makes everything written so far durable. @returns the records that became so */
   sync(): readonly AcceptorRecord[] {
-    const records = this.#writes;
-    for (const record of records) write(this.#durable, record);
-    this.#writes = [];
-    this.#synced = this.#written;
-    return records;
+    return this.#keep(this.#writes.length);
   }
 
-  /** Loses what was not synced. */
-  crash(): void {
+  /**
+   * Loses what was not synced: all of it, or, of writes that were under way, those from the first torn one on.
+   * @param whole how many of those were written whole
+   * @returns the records that became durable
+   */
+  crash(whole = 0): readonly AcceptorRecord[] {
+    const records = this.#keep(whole);
     this.#writes = [];
     this.#written = this.#synced;
-    this.#visible = { ...this.#durable, accepted: new Map(this.#durable.accepted) };
+    this.#visible = copied(this.#durable);
+    return records;
   }
 
   page(from: number, maxSlots: number, _maxBytes: number): AcceptedPage {
@@ -86,6 +106,17 @@ export class Disk implements AcceptedLog {
   highestSlot(): number {
     return Math.max(0, ...this.#visible.accepted.keys());
   }
+
+  #keep(count: number): readonly AcceptorRecord[] {
+    const records = this.#writes.splice(0, count);
+    for (const record of records) write(this.#durable, record);
+    this.#synced += count;
+    return records;
+  }
+}
+
+function copied(image: Image): Image {
+  return { ...image, accepted: new Map(image.accepted) };
 }
 
 function write(image: Image, record: AcceptorRecord): void {

@@ -1,66 +1,252 @@
-import { below } from "@synod/core";
+import { Leader } from "@synod/core";
+import type { CatchUp } from "./catch-up.js";
 import type { Cluster } from "./cluster.js";
+import type { DiskCopy } from "./disk.js";
+import type { FaultEvent } from "./fault-event.js";
 import type { SimulatedNode } from "./node.js";
 
-/** Everything that goes wrong, tick by tick, as the options say. */
+const hourMs = 3_600_000;
+
+/** Everything that goes wrong, as the events of the run say. */
 export class Faults {
   readonly #cluster: Cluster;
-  /** The acceptor that lost its directory. */
-  amnesiac: string | undefined;
+  readonly #catchUp: CatchUp;
+  readonly #events: readonly FaultEvent[];
+  #next = 0;
+  /** What ends at a tick, or must be prepared there. */
+  readonly #later = new Map<number, (() => void)[]>();
+  readonly #copies = new Map<FaultEvent, DiskCopy>();
+  /** Acceptors whose store is lost, or that never return: fewer than a majority. */
+  readonly broken = new Set<SimulatedNode>();
+  readonly #rolledBack = new Set<SimulatedNode>();
+  readonly #failing = new Map<SimulatedNode, number>();
   #stores = 0;
 
-  constructor(cluster: Cluster) {
+  constructor(cluster: Cluster, catchUp: CatchUp, events: readonly FaultEvent[]) {
     this.#cluster = cluster;
+    this.#catchUp = catchUp;
+    this.#events = events;
+    cluster.greeted = (acceptor) => this.#cure(acceptor);
+    for (const event of events)
+      if (event.kind === "rolled-back copy")
+        this.#at(Math.max(1, event.at - event.ticks), () => this.#copy(event));
   }
 
   tick(): void {
-    const { random, nodes, network, trace } = this.#cluster;
-    const { crash, reset, partition, pause, resume, amnesia, replicaLoss } = this.#cluster.options;
-    if (random() < crash) this.#cluster.crash(this.#cluster.pick());
-    for (const node of nodes) if (!node.up && random() < 0.05) this.#cluster.start(node);
-    if (random() < reset) {
-      trace.count("reset");
-      this.#cluster.disconnect(this.#cluster.pick().peer.id, this.#cluster.pick().peer.id);
-    }
-    if (random() < partition) this.#partition();
-    if (random() < 0.03) network.heal();
-    if (random() < pause) {
-      const node = this.#cluster.pick();
-      if (node.up) node.paused = !node.paused;
-      trace.count("pause");
-    }
-    for (const node of nodes) if (node.paused && random() < resume) node.paused = false;
-    if (amnesia && this.amnesiac === undefined && random() < 0.004) this.#loseAcceptor();
-    if (random() < replicaLoss) this.#loseReplica(this.#cluster.pick("replica"));
+    const { now } = this.#cluster;
+    for (const work of this.#later.get(now) ?? []) work();
+    this.#later.delete(now);
+    for (let event = this.#events[this.#next]; event && event.at <= now; event = this.#events[++this.#next])
+      this.#carryOut(event);
   }
 
-  #loseAcceptor(): void {
-    const { acceptors, random, trace } = this.#cluster;
-    const node = acceptors[below(random, acceptors.length)] as SimulatedNode;
-    this.amnesiac = node.peer.id;
-    trace.count("lost directory");
+  /** True when the sync that is due now fails: the process has ended (rule 4). */
+  syncFails(node: SimulatedNode): boolean {
+    const ticks = this.#failing.get(node);
+    if (ticks === undefined) return false;
+    this.#failing.delete(node);
+    this.#count("failed sync", `a sync of ${node.peer.id} fails`);
+    this.#crash(node, ticks);
+    return true;
+  }
+
+  #at(tick: number, work: () => void): void {
+    const works = this.#later.get(tick);
+    if (works) works.push(work);
+    else this.#later.set(tick, [work]);
+  }
+
+  #after(ticks: number, work: () => void): void {
+    this.#at(this.#cluster.now + ticks, work);
+  }
+
+  #count(kind: string, line: string): void {
+    this.#cluster.trace.count(kind);
+    this.#cluster.note(line);
+  }
+
+  #carryOut(event: FaultEvent): void {
+    const { nodes, acceptors, replicas, leaders, network } = this.#cluster;
+    const at = (list: readonly SimulatedNode[], place = event.place) =>
+      list[place % list.length] as SimulatedNode;
+    const { ticks } = event;
+    const [a, b] = [at(nodes), at(nodes, event.other)];
+    switch (event.kind) {
+      case "crash":
+        this.#crash(a, ticks);
+        return;
+      case "crash leader": {
+        const active = leaders.find(({ role }) => role instanceof Leader && role.status().phase === "active");
+        this.#crash(active ?? at(leaders), ticks);
+        return;
+      }
+      case "reset":
+        this.#count("reset", `the connections of ${a.peer.id} and ${b.peer.id} are reset`);
+        this.#cluster.disconnect(a.peer.id, b.peer.id);
+        return;
+      case "partition":
+        this.#partition(event, a, b);
+        return;
+      case "one-way partition":
+        this.#count(
+          "one-way partition",
+          `nothing passes from ${a.peer.id} to ${b.peer.id} for ${ticks} ticks`,
+        );
+        network.cut(a.peer.id, b.peer.id);
+        this.#after(ticks, () => network.mend(a.peer.id, b.peer.id));
+        return;
+      case "slow link":
+        this.#count("slow link", `the link of ${a.peer.id} and ${b.peer.id} is slow for ${ticks} ticks`);
+        network.slow(a.peer.id, b.peer.id, 1);
+        this.#after(ticks, () => network.slow(a.peer.id, b.peer.id, -1));
+        return;
+      case "pause":
+        this.#pause(a, ticks);
+        return;
+      case "slow sync": {
+        const node = at(acceptors);
+        this.#count("slow sync", `the disk of ${node.peer.id} is slow for ${ticks} ticks`);
+        node.slowSync = true;
+        this.#after(ticks, () => {
+          node.slowSync = false;
+        });
+        return;
+      }
+      case "failed sync":
+        this.#failing.set(at([...acceptors, ...replicas]), ticks);
+        return;
+      case "lost directory":
+        this.#loseAcceptor(at(acceptors), ticks);
+        return;
+      case "lost directory of a replica":
+        this.#loseReplica(at(replicas), ticks);
+        return;
+      case "rolled-back copy":
+        this.#rollBack(at(acceptors), event);
+        return;
+      case "never returns":
+        this.#leave(a);
+        return;
+      case "wall-clock jump": {
+        const hours = (event.other % 200) - 100;
+        this.#count("wall-clock jump", `the wall clock of ${a.peer.id} jumps by ${hours} hours`);
+        a.clock.jump(hours * hourMs);
+        return;
+      }
+      case "snapshot without need":
+        this.#catchUp.ask(at(replicas));
+    }
+  }
+
+  #crash(node: SimulatedNode, ticks: number): void {
     this.#cluster.crash(node);
-    node.loseDisk(`new-store-${node.peer.id}`);
+    this.#after(ticks, () => {
+      if (!node.up) this.#cluster.start(node);
+    });
   }
 
-  #loseReplica(node: SimulatedNode): void {
-    const { checker, trace } = this.#cluster;
+  #pause(node: SimulatedNode, ticks: number): void {
+    if (!node.up || node.paused) return;
+    this.#count("pause", `${node.peer.id} pauses for ${ticks} ticks`);
+    node.paused = true;
+    const { life } = node;
+    this.#after(ticks, () => {
+      if (node.life === life) node.paused = false;
+    });
+  }
+
+  /** Between two, or between some and the rest. */
+  #partition({ ticks, other }: FaultEvent, a: SimulatedNode, b: SimulatedNode): void {
+    const { nodes, network } = this.#cluster;
+    const ids = nodes.map(({ peer }) => peer.id);
+    const side = other % 2 === 0 ? [a.peer.id] : ids.filter((_, index) => (other >> (index % 16)) & 1);
+    const rest = other % 2 === 0 ? [b.peer.id] : ids.filter((id) => !side.includes(id));
+    this.#count("partition", `${side.join(" ")} apart from ${rest.join(" ")} for ${ticks} ticks`);
+    for (const [from, to] of side.flatMap((x) => rest.map((y) => [x, y] as const))) {
+      if (from === to) continue;
+      for (const [one, another] of [
+        [from, to],
+        [to, from],
+      ] as const) {
+        network.cut(one, another);
+        this.#after(ticks, () => network.mend(one, another));
+      }
+    }
+  }
+
+  /** Acceptors keep their promise while a majority of every configuration keeps its stores (rule 5). */
+  #mayBreak(node: SimulatedNode): boolean {
+    if (this.broken.has(node)) return false;
+    return this.broken.size + 1 <= Math.floor((this.#cluster.options.acceptors - 1) / 2);
+  }
+
+  #loseAcceptor(node: SimulatedNode, ticks: number): void {
+    if (!this.#mayBreak(node)) return;
+    this.broken.add(node);
+    this.#crash(node, ticks);
+    this.#replaceStore(node);
+    this.#count("lost directory", `${node.peer.id} loses its directory; the next is ${node.disk?.store}`);
+  }
+
+  #replaceStore(node: SimulatedNode): void {
+    node.loseDisk(`store-${node.peer.id}-${++this.#stores}`);
+  }
+
+  #loseReplica(node: SimulatedNode, ticks: number): void {
+    const { replicas } = this.#cluster.checker;
     const { id } = node.peer;
-    if (!checker.replicas.mayLose(id)) return;
-    trace.count("lost directory of a replica");
-    this.#cluster.crash(node);
+    if (node.gone || !replicas.mayLose(id)) return;
+    this.#crash(node, ticks);
     const store = `store-${id}-${++this.#stores}`;
-    this.#cluster.note(`${id} loses its directory; the next is ${store}`);
+    this.#count("lost directory of a replica", `${id} loses its directory; the next is ${store}`);
     node.loseDisk(store);
-    checker.replicas.lost(id, store);
+    replicas.lost(id, store);
   }
 
-  #partition(): void {
-    const { random, network, trace } = this.#cluster;
-    trace.count("partition");
-    const oneWay = random() < 0.3;
-    const [a, b] = [this.#cluster.pick().peer.id, this.#cluster.pick().peer.id];
-    network.cut(a, b);
-    if (!oneWay) network.cut(b, a);
+  #copy(event: FaultEvent): void {
+    const { acceptors } = this.#cluster;
+    const { disk } = acceptors[event.place % acceptors.length] as SimulatedNode;
+    if (disk) this.#copies.set(event, disk.copy());
+  }
+
+  #rollBack(node: SimulatedNode, event: FaultEvent): void {
+    const copy = this.#copies.get(event);
+    if (!copy || copy.store !== node.disk?.store || !this.#mayBreak(node)) return;
+    this.broken.add(node);
+    this.#crash(node, 1 + (event.other % 40));
+    this.#count("rolled-back copy", `the store of ${node.peer.id} is as it was ${event.ticks} ticks ago`);
+    node.rollBack(copy);
+    if (!this.#cluster.options.rollBackUncured) this.#rolledBack.add(node);
+  }
+
+  /**
+   * What a rolled-back store forgot it might promise against, and a start count shows it only sometimes: so whoever puts
+   * a copy back replaces the member before it says anything (rule 5).
+   */
+  #cure(node: SimulatedNode): void {
+    if (!this.#rolledBack.delete(node)) return;
+    this.#cluster.crash(node);
+    this.#replaceStore(node);
+    this.#count("rolled-back store replaced", `the rolled-back ${node.peer.id} gets ${node.disk?.store}`);
+    this.#after(1, () => this.#cluster.start(node));
+  }
+
+  /** It crashes for good; what is left can go on. */
+  #leave(node: SimulatedNode): void {
+    const { leaders, checker } = this.#cluster;
+    const { id, role } = node.peer;
+    if (node.gone) return;
+    if (role === "acceptor") {
+      if (!this.#mayBreak(node)) return;
+      this.broken.add(node);
+    } else if (role === "leader") {
+      if (leaders.filter((leader) => !leader.gone).length === 1) return;
+    } else {
+      if (!checker.replicas.mayLose(id)) return;
+      checker.replicas.left(id);
+    }
+    this.#count("never returns", `${id} crashes and never returns`);
+    this.#cluster.crash(node);
+    node.gone = true;
   }
 }

@@ -1,6 +1,10 @@
-export { Checker } from "./checker.js";
+// For tests of single roles.
+
+// For whoever runs seeds.
+export { Campaign, type CampaignSummary } from "./campaign.js";
 export { Disk } from "./disk.js";
-export { Network, type NetworkOptions } from "./network.js";
-export { drawOptions, simulatedLimits, type WorldOptions } from "./options.js";
-export { Violation } from "./violation.js";
-export { type RunResult, simulate, World } from "./world.js";
+export type { FaultEvent, FaultKind, FaultRates } from "./fault-event.js";
+export { faultKinds } from "./fault-event.js";
+export type { DelayKind, WorldOptions } from "./options.js";
+export { kindOf, type ShrinkOptions, shrink } from "./shrink.js";
+export { type RunResult, type Schedule, simulate } from "./world.js";

@@ -1,10 +1,13 @@
-import { below, type Message, type Peer, type Random } from "@synod/core";
+import { below, type Peer, type Random } from "@synod/core";
+import type { DelayKind } from "./options.js";
 
 export interface Envelope {
   readonly at: number;
   readonly from: Peer;
   readonly to: Peer;
-  readonly message: Message;
+  readonly bytes: Uint8Array;
+  /** It travels on a connection that its receiver opened. */
+  readonly answers: boolean;
   /** The connection it travels on; a later one does not deliver it. */
   readonly connection: number;
   /** It waits in the buffers of this life of its receiver, and will be read even if its connection breaks meanwhile. */
@@ -15,21 +18,25 @@ export interface NetworkOptions {
   /** Probability that a message is lost, and that it is doubled. */
   readonly loss: number;
   readonly duplication: number;
-  /** Largest delay of a message, in ticks; order is not kept. */
+  readonly delay: DelayKind;
+  /** Largest usual delay of a message, in ticks; order is not kept. */
   readonly maxDelay: number;
 }
 
-export function nameOf(peer: Peer): string {
-  return peer.id;
-}
+/** Of messages over a slow link, in ticks, at most. */
+const slowLinkTicks = 40;
 
 /** Carries messages late, doubled, in any order or never, and cuts pairs apart, in one direction or both. */
 export class Network {
   readonly #random: Random;
-  readonly #cut = new Set<string>();
+  /** What is cut or slow, by direction; an event that ends before another on the same link does not undo that one. */
+  readonly #cut = new Map<string, number>();
+  readonly #slow = new Map<string, number>();
   #options: NetworkOptions;
-  #queue: Envelope[] = [];
-  readonly counts = { sent: 0, lost: 0, doubled: 0 };
+  /** By tick. */
+  readonly #queue = new Map<number, Envelope[]>();
+  readonly counts = { sent: 0, lost: 0, doubled: 0, reordered: 0 };
+  readonly #latest = new Map<string, number>();
 
   constructor(random: Random, options: NetworkOptions) {
     this.#random = random;
@@ -41,19 +48,29 @@ export class Network {
   }
 
   cut(from: string, to: string): void {
-    this.#cut.add(`${from}>${to}`);
+    add(this.#cut, `${from}>${to}`, 1);
+  }
+
+  mend(from: string, to: string): void {
+    add(this.#cut, `${from}>${to}`, -1);
+  }
+
+  slow(a: string, b: string, more: 1 | -1): void {
+    add(this.#slow, `${a}>${b}`, more);
+    add(this.#slow, `${b}>${a}`, more);
   }
 
   heal(): void {
     this.#cut.clear();
+    this.#slow.clear();
   }
 
   /** Cuts every link between the peers given with probability `cut`, in one direction at a time or in both at once. */
-  cutAtRandom(peers: readonly string[], cut: number, oneWay: boolean): void {
+  cutAtRandom(random: Random, peers: readonly string[], cut: number, oneWay: boolean): void {
     for (const [index, from] of peers.entries()) {
       for (const to of peers.slice(index + 1)) {
-        const there = this.#random() < cut;
-        const back = oneWay ? this.#random() < cut : there;
+        const there = random() < cut;
+        const back = oneWay ? random() < cut : there;
         if (there) this.cut(from, to);
         if (back) this.cut(to, from);
       }
@@ -71,43 +88,54 @@ export class Network {
     return !this.#cut.has(`${a}>${b}`) && !this.#cut.has(`${b}>${a}`);
   }
 
-  send(now: number, from: Peer, to: Peer, message: Message, connection: number): void {
+  send(now: number, envelope: Omit<Envelope, "at">): void {
     this.counts.sent++;
-    if (this.#cut.has(`${from.id}>${to.id}`) || this.#random() < this.#options.loss) {
+    const way = `${envelope.from.id}>${envelope.to.id}`;
+    if (this.#cut.has(way) || this.#random() < this.#options.loss) {
       this.counts.lost++;
       return;
     }
-    this.#queue.push({
-      at: now + 1 + below(this.#random, this.#options.maxDelay),
-      from,
-      to,
-      message,
-      connection,
-    });
+    const at = now + this.#delay() + (this.#slow.has(way) ? below(this.#random, slowLinkTicks) : 0);
+    const latest = this.#latest.get(way) ?? 0;
+    if (at < latest) this.counts.reordered++;
+    else this.#latest.set(way, at);
+    this.#put({ ...envelope, at });
     if (this.#random() >= this.#options.duplication) return;
     this.counts.doubled++;
-    this.#queue.push({
-      at: now + 1 + below(this.#random, this.#options.maxDelay * 8),
-      from,
-      to,
-      message,
-      connection,
-    });
+    this.#put({ ...envelope, at: now + 1 + below(this.#random, this.#options.maxDelay * 8) });
   }
 
   /** The receiver is paused: the message waits in its buffers. */
   postpone(envelope: Envelope, life: number): void {
-    this.#queue.push({ ...envelope, at: envelope.at + 1, buffered: life });
+    this.#put({ ...envelope, at: envelope.at + 1, buffered: life });
   }
 
-  /** Takes what arrives by now, in a random order. */
+  /** Takes what arrives now, in a random order. */
   arrivals(now: number): Envelope[] {
-    const due = this.#queue.filter((envelope) => envelope.at <= now);
-    this.#queue = this.#queue.filter((envelope) => envelope.at > now);
+    const due = this.#queue.get(now) ?? [];
+    this.#queue.delete(now);
     for (let index = due.length - 1; index > 0; index--) {
       const other = below(this.#random, index + 1);
       [due[index], due[other]] = [due[other] as Envelope, due[index] as Envelope];
     }
     return due;
   }
+
+  #delay(): number {
+    const { delay, maxDelay } = this.#options;
+    if (delay === "even") return 1 + below(this.#random, maxDelay);
+    return this.#random() < 0.95 ? 1 : 1 + below(this.#random, 10 * maxDelay);
+  }
+
+  #put(envelope: Envelope): void {
+    const queue = this.#queue.get(envelope.at);
+    if (queue) queue.push(envelope);
+    else this.#queue.set(envelope.at, [envelope]);
+  }
+}
+
+function add(counts: Map<string, number>, key: string, more: number): void {
+  const count = (counts.get(key) ?? 0) + more;
+  if (count > 0) counts.set(key, count);
+  else counts.delete(key);
 }

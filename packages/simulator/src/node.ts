@@ -2,6 +2,7 @@ import {
   Acceptor,
   type AcceptorInput,
   type AcceptorRecord,
+  below,
   type Genesis,
   Leader,
   type LeaderInput,
@@ -14,22 +15,27 @@ import {
   type RulingConfiguration,
   type TrimRecord,
 } from "@synod/core";
-import { commandName, encodeBatch } from "./application.js";
-import { Disk } from "./disk.js";
+import { Clock } from "./clock.js";
+import { Disk, type DiskCopy } from "./disk.js";
 import type { WorldOptions } from "./options.js";
 import { ReplicaProcess, type ReplicaWatcher } from "./replica-process.js";
+import type { Streams } from "./streams.js";
 
 /** What a node shares with the world around it. */
 export interface Surroundings {
   readonly genesis: Genesis;
   readonly options: WorldOptions;
-  readonly random: Random;
+  readonly streams: Streams;
+  /** True time since the world began. */
+  readonly nowMs: () => number;
   /** A number that grows with every start of any process. */
   readonly nextIncarnation: () => number;
+  readonly nonce: () => string;
   readonly send: (from: SimulatedNode, to: Peer, message: Message) => void;
   readonly watcher: ReplicaWatcher;
+  /** Records became durable on the disk of a node. */
+  readonly persisted: (node: SimulatedNode, records: readonly AcceptorRecord[]) => void;
   readonly trims: (acceptor: string, trim: TrimRecord) => void;
-  readonly refused: (command: string) => void;
 }
 
 type AnyInput = AcceptorInput | LeaderInput | ReplicaInput;
@@ -43,15 +49,21 @@ interface Held {
   readonly message: Message;
 }
 
-/** One process: a role of the real core, what it has on disk, and the driver's duties. */
+/** One process: a role of the real core, what it has on disk, its clock, and the driver's duties. */
 export class SimulatedNode {
   readonly peer: Peer;
+  readonly clock: Clock;
   readonly #world: Surroundings;
+  readonly #random: Random;
   /** An acceptor's. */
   disk: Disk | undefined;
   readonly replica: ReplicaProcess | undefined;
   up = false;
   paused = false;
+  /** Its disk takes long to sync. */
+  slowSync = false;
+  /** Nobody starts it again. */
+  gone = false;
   /** Counts its starts: what was sent to an earlier life does not arrive. */
   life = 0;
   role: AnyRole | undefined;
@@ -60,31 +72,35 @@ export class SimulatedNode {
   constructor(peer: Peer, world: Surroundings) {
     this.peer = peer;
     this.#world = world;
+    this.#random = world.streams.roles;
+    const { drift } = world.options;
+    this.clock = new Clock(world.nowMs, 1 + drift * (2 * this.#random() - 1));
     if (peer.role === "acceptor") this.disk = new Disk(`store-${peer.id}`);
-    if (peer.role === "replica")
-      this.replica = new ReplicaProcess(peer.id, world.genesis, world.options, world.random, world.watcher);
-  }
-
-  /** The commands a replica has executed, in order. */
-  get names(): readonly string[] {
-    return this.replica?.state.names ?? [];
+    if (peer.role === "replica") {
+      const { genesis, options, watcher, nonce } = world;
+      const { clock } = this;
+      const random = this.#random;
+      this.replica = new ReplicaProcess({ id: peer.id, genesis, options, random, clock, watcher, nonce });
+    }
   }
 
   start(): void {
-    const { genesis, random } = this.#world;
+    const { genesis, nextIncarnation } = this.#world;
     const { limits } = this.#world.options;
     const { id } = this.peer;
-    const incarnation = this.#world.nextIncarnation();
-    if (this.disk) {
-      const { store } = this.disk;
-      this.role = new Acceptor({ id, store, state: this.disk.state(), log: this.disk, limits }) as AnyRole;
-    } else if (this.replica) {
-      const { slot, configurations } = this.replica.start();
-      const slotOut = slot + 1;
+    const incarnation = nextIncarnation();
+    const { disk, replica } = this;
+    if (disk) {
+      this.role = new Acceptor({ id, store: disk.store, state: disk.state(), log: disk, limits }) as AnyRole;
+    } else if (replica) {
+      replica.start();
+      const { configurations, appliedSlot } = replica.engine;
+      const slotOut = appliedSlot + 1;
+      const encodeBatch = replica.encodeBatch.bind(replica);
       const options = { id, incarnation, genesis, configurations, slotOut, encodeBatch, limits };
       this.role = new Replica(options) as AnyRole;
     } else {
-      this.role = new Leader({ id, incarnation, genesis, limits, random }) as AnyRole;
+      this.role = new Leader({ id, incarnation, genesis, limits, random: this.#random }) as AnyRole;
     }
     this.life++;
     this.up = true;
@@ -95,7 +111,13 @@ export class SimulatedNode {
     this.paused = false;
     this.role = undefined;
     this.#held = [];
-    this.disk?.crash();
+    if (this.disk) {
+      const { written, synced } = this.disk;
+      const whole = below(this.#world.streams.disks, written - synced + 1);
+      this.#world.persisted(this, this.disk.crash(whole));
+    }
+    // A flush is one transaction: a torn one is thrown away whole, and a whole one counts, told or not.
+    if (this.replica?.disk.flushing && this.#world.streams.disks() < 0.5) this.replica.endFlush();
     this.replica?.crash();
   }
 
@@ -103,6 +125,11 @@ export class SimulatedNode {
   loseDisk(store: string): void {
     if (this.replica) this.replica.loseDisk(store);
     else this.disk = new Disk(store);
+  }
+
+  /** An acceptor's disk is as it was. */
+  rollBack(copy: DiskCopy): void {
+    this.disk = Disk.from(copy);
   }
 
   /** What it says of itself in a hello. */
@@ -122,16 +149,18 @@ export class SimulatedNode {
     this.step({ kind: "tick" });
   }
 
-  /** Makes what an acceptor wrote durable, and releases what waited for it. @returns the records that became so */
-  sync(): readonly AcceptorRecord[] {
-    return this.disk?.sync() ?? [];
+  /** Makes what an acceptor wrote durable, and releases what waited for it. */
+  sync(): void {
+    if (!this.disk) return;
+    if (this.disk.synced < this.disk.written) this.#world.persisted(this, this.disk.sync());
+    this.#release();
   }
 
   flush(): void {
-    if (this.role instanceof Replica) this.replica?.flush(this.role);
+    this.replica?.flush();
   }
 
-  release(): void {
+  #release(): void {
     const synced = this.disk?.synced ?? 0;
     while (this.#held[0] && this.#held[0].after <= synced) {
       const { to, message } = this.#held.shift() as Held;
@@ -150,13 +179,13 @@ export class SimulatedNode {
         return;
       case "send-durable":
         this.#held.push({ after: this.disk?.written ?? 0, to: output.to, message: output.message });
-        this.release();
+        this.#release();
         return;
       case "refuse":
-        this.#world.refused(commandName(output.command));
+        this.replica?.refused(output.command);
         return;
       case "apply":
-        if (this.role instanceof Replica) this.replica?.apply(output.slot, output.value, this.role);
+        this.replica?.apply(output.slot, output.value);
         return;
     }
   }

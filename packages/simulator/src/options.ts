@@ -1,4 +1,8 @@
 import { below, defaultLimits, type Limits, type Random } from "@synod/core";
+import { type FaultRates, faultKinds } from "./fault-event.js";
+
+/** How long messages take: all alike up to `maxDelay`, or mostly one tick and now and then ten times `maxDelay`. */
+export type DelayKind = "even" | "long-tailed";
 
 /** What one seed draws before a run. Printed with it. */
 export interface WorldOptions {
@@ -6,37 +10,38 @@ export interface WorldOptions {
   readonly leaders: number;
   readonly replicas: number;
   readonly window: number;
+  readonly clients: number;
   /** Ticks of the part with faults. */
   readonly faultyTicks: number;
   /** Ticks within which everything waiting must finish once faults stop. */
   readonly calmTicks: number;
   readonly loss: number;
   readonly duplication: number;
+  readonly delay: DelayKind;
+  /** Largest usual delay of a message, in ticks; order is not kept. */
   readonly maxDelay: number;
-  /** Probability per tick of each kind of event. */
-  readonly crash: number;
-  readonly reset: number;
-  readonly partition: number;
-  readonly pause: number;
+  /** Events of each kind per thousand ticks. */
+  readonly faults: FaultRates;
+  /** Probability per tick that a client asks for something more. */
   readonly request: number;
+  /** Commands that a client has outstanding at most. */
+  readonly outstanding: number;
   /** Probability per tick that an acceptor's disk is synced. */
   readonly sync: number;
   /** Probability per tick that a flush of a replica's state begins, or that the one under way ends. */
   readonly flush: number;
-  /** Ticks between a replica's reports. */
-  readonly reportTicks: number;
+  /** How much faster than its clock a replica reports what is on its disk. */
+  readonly reportHaste: number;
   /** Slots of the decided log that a replica keeps for others. */
   readonly keptLog: number;
-  /** Probability per tick that a replica loses its directory; never a majority's at once. */
-  readonly replicaLoss: number;
+  /** Sessions that the replicated state holds. */
+  readonly maxSessions: number;
   /** Probability that a message which tells of trimming is lost, besides `loss`. */
   readonly trimLoss: number;
   /** One acceptor hears of no trimming while there are faults. */
   readonly deafAcceptor: boolean;
-  /** One acceptor loses its directory, and comes back with a new store under its old name. */
-  readonly amnesia: boolean;
-  /** Probability per tick that a paused process goes on. */
-  readonly resume: number;
+  /** How much faster or slower clocks run than time does, at most. */
+  readonly drift: number;
   /** Probability that a process ticks ten times more slowly than the others. */
   readonly slow: number;
   /** Acceptors that run from the start and belong to no configuration at first. */
@@ -45,6 +50,8 @@ export interface WorldOptions {
   readonly reconfigure: number;
   /** When faults stop, most links stay cut for ever: see `Star`. */
   readonly star: boolean;
+  /** A store that was rolled back goes on voting though its start count shows it: nothing is promised then (rule 5). */
+  readonly rollBackUncured: boolean;
   readonly limits: Limits;
 }
 
@@ -64,40 +71,51 @@ export const simulatedLimits: Limits = {
   maxQueuedProposals: 16,
   maxPageSlots: 2,
   maxKeptDecisions: 8,
-  maxKeptBytes: 640,
+  maxKeptBytes: 2_560,
   maxAnswerSlots: 6,
 };
 
 export function drawOptions(random: Random): WorldOptions {
   const chance = (probability: number, high: number) => (random() < probability ? random() * high : 0);
+  const acceptors = random() < 0.75 ? 3 : 5;
+  const changing = acceptors === 3 && random() < 0.2;
   return {
-    acceptors: random() < 0.7 ? 3 : 5,
-    leaders: 1 + below(random, 3),
-    replicas: 2 + below(random, 2),
+    acceptors,
+    leaders: random() < 0.1 ? 1 : 2 + below(random, 2),
+    replicas: random() < 0.3 ? 2 : 3,
     window: random() < 0.5 ? 3 : 8,
-    faultyTicks: 600 + below(random, 900),
-    calmTicks: 3000,
-    loss: chance(0.6, 0.2),
+    clients: 2 + below(random, 4),
+    faultyTicks: 700 + below(random, 700),
+    calmTicks: 6000,
+    loss: chance(0.6, 0.15),
     duplication: chance(0.6, 0.2),
-    maxDelay: 1 + below(random, 6),
-    crash: chance(0.7, 0.02),
-    reset: chance(0.5, 0.02),
-    partition: chance(0.5, 0.02),
-    pause: chance(0.5, 0.02),
-    request: 0.1 + random() * 0.5,
-    sync: 0.2 + random() * 0.8,
+    delay: random() < 0.5 ? "even" : "long-tailed",
+    maxDelay: 1 + below(random, 4),
+    faults: drawRates(random),
+    request: 0.15 + random() * 0.35,
+    outstanding: 1 + below(random, 6),
+    sync: 0.3 + random() * 0.7,
     flush: random() < 0.5 ? 0.02 + random() * 0.1 : 0.2 + random() * 0.8,
-    reportTicks: 5 + below(random, 60),
+    reportHaste: 1 + below(random, 12),
     keptLog: random() < 0.7 ? 2 + below(random, 8) : 500,
-    replicaLoss: random() < 0.4 ? 0.004 : 0,
+    maxSessions: random() < 0.3 ? 3 + below(random, 4) : 100,
     trimLoss: chance(0.4, 0.9),
     deafAcceptor: random() < 0.3,
-    amnesia: random() < 0.3,
-    resume: 0.03,
-    slow: 0,
-    spareAcceptors: 0,
-    reconfigure: 0,
-    star: false,
+    drift: chance(0.5, 0.05),
+    slow: random() < 0.1 ? 0.3 : 0,
+    spareAcceptors: changing ? 2 : 0,
+    reconfigure: changing ? 0.02 : 0,
+    star: random() < 0.15,
+    rollBackUncured: false,
     limits: { ...simulatedLimits, maxKeptDecisions: random() < 0.5 ? 4 : 8 },
   };
+}
+
+/** Each kind in some of the runs, so that there are runs with few kinds and runs with nearly all. */
+function drawRates(random: Random): FaultRates {
+  const rates = Object.entries(faultKinds).map(([kind, { part, most }]) => [
+    kind,
+    random() < part ? (0.2 + 0.8 * random()) * most : 0,
+  ]);
+  return Object.fromEntries(rates) as FaultRates;
 }

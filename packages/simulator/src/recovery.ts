@@ -1,6 +1,7 @@
-import { Acceptor, below, Leader, majorityOf, Replica } from "@synod/core";
+import { Acceptor, below, Leader, majorityOf, type Random, Replica } from "@synod/core";
+import type { Client } from "./client.js";
 import type { Clients } from "./clients.js";
-import type { Cluster } from "./cluster.js";
+import { type Cluster, pick } from "./cluster.js";
 import type { Faults } from "./faults.js";
 import type { SimulatedNode } from "./node.js";
 import { Violation } from "./violation.js";
@@ -9,91 +10,102 @@ import { Violation } from "./violation.js";
 interface Star {
   readonly leader: SimulatedNode;
   readonly replica: SimulatedNode;
-  /** Submitted at the replica once all was cut; must be executed there. */
-  readonly command: string;
+  /** Asks that replica for one more command once all was cut; must be told everything it waits for. */
+  readonly client: Client;
   /** Connections over cut links break; otherwise what is sent on them just vanishes. */
   readonly cutsShow: boolean;
 }
 
-const calmNetwork = { loss: 0, duplication: 0, maxDelay: 2 };
+const calmNetwork = { loss: 0, duplication: 0, delay: "even", maxDelay: 2 } as const;
 
 /** The part of a run after the last fault: what stays as it is, and what must happen all the same. */
 export class Recovery {
   readonly #cluster: Cluster;
   readonly #clients: Clients;
   readonly #faults: Faults;
+  readonly #random: Random;
   #star: Star | undefined;
+  /** What was chosen when faults stopped. */
+  #chosenBefore = 0;
 
-  constructor(cluster: Cluster, clients: Clients, faults: Faults) {
+  constructor(cluster: Cluster, clients: Clients, faults: Faults, random: Random) {
     this.#cluster = cluster;
     this.#clients = clients;
     this.#faults = faults;
+    this.#random = random;
   }
 
   begin(): void {
+    const { checker, options, network, nodes } = this.#cluster;
     this.#cluster.faulty = false;
-    if (this.#cluster.options.star) this.#makeStar();
+    this.#chosenBefore = checker.slotOut - 1;
+    network.options = calmNetwork;
+    network.heal();
+    for (const node of nodes) {
+      node.paused = false;
+      node.slowSync = false;
+    }
+    if (options.star) this.#makeStar();
     else this.#heal();
   }
 
   tick(): void {
     if (!this.#star) return;
-    if (this.#cluster.random() < 0.05) this.#clients.request();
     if (this.#star.cutsShow && this.#cluster.now % 20 === 0) this.#cluster.breakCutConnections();
   }
 
   /** A minority of the acceptors may stay down, and one leader and one replica are enough. */
   #heal(): void {
-    const { network, acceptors, nodes, replicas, options, random } = this.#cluster;
-    const { amnesiac } = this.#faults;
-    network.heal();
-    network.options = calmNetwork;
-    const spare =
-      options.reconfigure > 0
-        ? 0
-        : acceptors.length - majorityOf(acceptors.length) - (amnesiac === undefined ? 0 : 1);
-    const able = acceptors.filter((node) => node.peer.id !== amnesiac);
-    const resting = new Set(able.slice(0, spare));
+    const { acceptors, nodes, options } = this.#cluster;
+    const { broken } = this.#faults;
+    const spare = options.reconfigure > 0 ? 0 : acceptors.length - majorityOf(acceptors.length) - broken.size;
+    const resting = acceptors.filter((node) => !broken.has(node)).slice(0, spare);
     for (const node of nodes) {
-      node.paused = false;
-      if (random() < 0.5 && resting.has(node)) this.#cluster.crash(node);
+      if (resting.includes(node) && this.#random() < 0.5) this.#cluster.crash(node);
       else if (!node.up) this.#cluster.start(node);
     }
-    for (const node of replicas) this.#clients.submit(node);
+    for (const client of this.#clients.all) client.want();
   }
 
   /** Faults stop, but most links stay cut for ever, some in one direction only; the members of the star can talk. */
   #makeStar(): void {
-    const { network, nodes, options, random, replicas } = this.#cluster;
-    const leader = this.#cluster.pick("leader");
+    const { network, nodes, options, replicas, leaders } = this.#cluster;
+    const random = this.#random;
+    const leader = pick(
+      random,
+      leaders.filter(({ gone }) => !gone),
+    );
     // The one that has most is never below the trim point.
-    const durable = (node: SimulatedNode) => node.replica?.disk.durable.slot ?? 0;
+    const durable = (node: SimulatedNode) => (node.gone ? -1 : (node.replica?.disk.durableSlot ?? 0));
     const [replica] = [...replicas].sort((a, b) => durable(b) - durable(a)) as [SimulatedNode];
-    const acceptors = this.#cluster.acceptors.filter((node) => node.peer.id !== this.#faults.amnesiac);
-    while (acceptors.length > majorityOf(options.acceptors) && random() < 0.7)
+    const acceptors = this.#cluster.acceptors.filter((node) => !this.#faults.broken.has(node));
+    // Whichever of them the last configuration has: with spare ones, all must stay.
+    while (options.reconfigure === 0 && acceptors.length > majorityOf(options.acceptors) && random() < 0.7)
       acceptors.splice(below(random, acceptors.length), 1);
     const members = [leader, replica, ...acceptors];
-    network.options = calmNetwork;
-    network.heal();
     for (const node of nodes) {
-      node.paused = false;
       if (!members.includes(node) && random() < 0.3) this.#cluster.crash(node);
       else if (!node.up) this.#cluster.start(node);
     }
     const ids = nodes.map((node) => node.peer.id);
-    network.cutAtRandom(ids, random(), random() < 0.5);
+    network.cutAtRandom(random, ids, random(), random() < 0.5);
     for (const node of [replica, ...acceptors]) network.join(leader.peer.id, node.peer.id);
     this.#cluster.note(`star of ${members.map((node) => node.peer.id).join(" ")}`);
-    this.#star = { leader, replica, command: this.#clients.submit(replica), cutsShow: random() < 0.5 };
+    const [client] = this.#clients.all as [Client];
+    client.pinned = replicas.indexOf(replica);
+    client.want();
+    this.#star = { leader, replica, client, cutsShow: random() < 0.5 };
   }
 
   /** What still waits, in words; undefined when nothing does. */
   get stuck(): string | undefined {
     if (this.#star) {
-      const { leader, replica, command } = this.#star;
-      const waits = `${replica.peer.id} still waits for ${command}, and ${leader.peer.id} can serve it`;
-      return replica.names.includes(command) ? undefined : waits;
+      const { leader, replica, client } = this.#star;
+      const waits = `${client.id} still waits for ${client.waiting} answers of ${replica.peer.id}, and ${leader.peer.id} can serve it`;
+      return client.waiting === 0 ? undefined : waits;
     }
+    for (const client of this.#clients.all)
+      if (client.waiting > 0) return `${client.id} still waits for ${client.waiting} answers`;
     for (const node of this.#cluster.replicas) {
       const waits = this.#waits(node);
       if (waits) return waits;
@@ -101,14 +113,14 @@ export class Recovery {
     return this.#untrimmed;
   }
 
-  #waits({ role, replica, peer, names }: SimulatedNode): string | undefined {
-    if (!(role instanceof Replica)) return undefined;
-    const { executed } = this.#cluster.checker;
+  #waits({ role, replica, peer }: SimulatedNode): string | undefined {
+    if (!(role instanceof Replica) || !replica) return undefined;
     const { queued, outstanding, slotOut, trimmedBelow } = role.status();
     if (queued + outstanding > 0)
       return `${peer.id} still waits for ${outstanding} proposals and ${queued} commands at slot ${slotOut}`;
-    if (names.length < executed)
-      return `${peer.id} has executed ${names.length} of ${executed} commands; it is at slot ${replica?.state.slot}, trimmed is below ${trimmedBelow}`;
+    const { appliedSlot } = replica.engine;
+    if (appliedSlot < this.#chosenBefore)
+      return `${peer.id} has applied slot ${appliedSlot} of ${this.#chosenBefore}; trimmed is below ${trimmedBelow}`;
     return undefined;
   }
 
@@ -128,7 +140,7 @@ export class Recovery {
   demandLiveness(): void {
     const { stuck } = this;
     if (!stuck) return;
-    const leaders = this.#cluster.nodes.flatMap(({ role, peer }) =>
+    const leaders = this.#cluster.leaders.flatMap(({ role, peer }) =>
       role instanceof Leader ? [`${peer.id} ${role.status().phase}`] : [],
     );
     const { calmTicks } = this.#cluster.options;

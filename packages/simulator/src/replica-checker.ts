@@ -1,12 +1,6 @@
-import {
-  describeValue,
-  majorityOf,
-  type RulingConfiguration,
-  sameValue,
-  type TrimRecord,
-  type Value,
-} from "@synod/core";
-import { reportsIn, type StateImage } from "./application.js";
+import { majorityOf, type RulingConfiguration, type TrimRecord, type Value } from "@synod/core";
+import { type Report, systemCommandOf } from "@synod/state-machine";
+import { batch } from "@synod/wire";
 import { Violation } from "./violation.js";
 
 /** What is known of one replica's directories. */
@@ -22,7 +16,8 @@ interface Directories {
 
 /** Slots as the checker of votes sees them. */
 export interface Chosen {
-  value(slot: number): Value | undefined;
+  /** Of the state after a slot. */
+  hashAt(slot: number): string | undefined;
   /** The configurations decided below a slot. */
   configurationsBelow(slot: number): readonly RulingConfiguration[];
 }
@@ -38,10 +33,7 @@ export class ReplicaChecker {
   readonly #durable = new Map<string, number>();
   /** What a majority of the replicas had on disk when each slot was chosen, and all below it. */
   readonly #heldAt = [0];
-  /** After each slot, by number: how many commands had been executed, and the last of them. */
-  readonly #after: { readonly executed: number; readonly last: string | undefined }[] = [
-    { executed: 0, last: undefined },
-  ];
+  readonly #gone = new Set<string>();
   readonly #trimmed = new Map<string, number>();
   #trimPoint = 0;
   #moves = 0;
@@ -78,6 +70,10 @@ export class ReplicaChecker {
         throw new Violation(
           `${report.replica} reported slot ${report.slot} of ${report.store}, which has slot ${durable}`,
         );
+      if (report.slot > 0 && report.hash !== this.#chosen.hashAt(report.slot))
+        throw new Violation(
+          `${report.replica} reported another hash of slot ${report.slot} than the log has`,
+        );
       const directories = this.#directories.get(report.replica) as Directories;
       if (report.number !== directories.number + 1) {
         if (directories.introduced && report.store !== directories.store) this.#lateReports++;
@@ -103,6 +99,11 @@ export class ReplicaChecker {
     this.#durable.set(store, 0);
   }
 
+  /** It never returns: what it has on disk helps nobody any more. */
+  left(replica: string): void {
+    this.#gone.add(replica);
+  }
+
   /**
    * The promise holds while no majority's directories are lost at once; a replica whose new store was reported, and has
    * what was trimmed, has got over its loss.
@@ -111,41 +112,16 @@ export class ReplicaChecker {
     const wanting = [...this.#directories].filter(
       ([id, { store, introduced }]) =>
         id !== replica &&
-        store !== `store-${id}` &&
-        !(introduced && (this.#durable.get(store) ?? 0) >= this.#trimPoint),
+        (this.#gone.has(id) || store !== `store-${id}`) &&
+        !(!this.#gone.has(id) && introduced && (this.#durable.get(store) ?? 0) >= this.#trimPoint),
     );
     return wanting.length + 1 < majorityOf(this.#directories.size);
   }
 
-  applies(replica: string, slot: number, value: Value, { slot: applied, executed, names }: StateImage): void {
-    if (applied !== slot)
-      throw new Violation(`${replica} applied slot ${slot} to a state that is at slot ${applied - 1}`);
-    const chosen = this.#chosen.value(slot);
-    if (!chosen || !sameValue(chosen, value))
-      throw new Violation(
-        `${replica} applied ${describeValue(value)} in slot ${slot}; chosen is ${chosen ? describeValue(chosen) : "nothing"}`,
-      );
-    const last = names[executed - 1];
-    this.#after[slot] ??= { executed, last };
-    this.#compare(`${replica} after slot ${slot}`, slot, executed, last);
-  }
-
-  /** Rule 19: a snapshot is of a slot above what was applied, and has everything that was executed up to there. */
-  installs(replica: string, appliedSlot: number, image: StateImage): void {
-    if (image.slot <= appliedSlot)
-      throw new Violation(
-        `${replica} is at slot ${appliedSlot}, and took in a snapshot of slot ${image.slot}`,
-      );
-    const last = image.names[image.executed - 1];
-    this.#compare(`the snapshot that ${replica} took in`, image.slot, image.executed, last);
-  }
-
-  #compare(what: string, slot: number, executed: number, last: string | undefined): void {
-    const after = this.#after[slot];
-    if (after?.executed !== executed || after.last !== last)
-      throw new Violation(
-        `${what} has ${executed} commands, the last of them ${last}; expected ${after?.executed} and ${after?.last}`,
-      );
+  /** Rule 19: a snapshot is of a slot above what was applied. */
+  installs(replica: string, appliedSlot: number, slot: number): void {
+    if (slot <= appliedSlot)
+      throw new Violation(`${replica} is at slot ${appliedSlot}, and took in a snapshot of slot ${slot}`);
   }
 
   /** By what was decided in `slot`, a replica takes everything up to `trimPoint` to be on disk at a majority. */
@@ -195,4 +171,13 @@ export class ReplicaChecker {
     });
     return slots.sort((a, b) => b - a)[majorityOf(slots.length) - 1] ?? 0;
   }
+}
+
+/** The reports that a slot decided. */
+function reportsIn(value: Value): Report[] {
+  if (value.kind !== "batch") return [];
+  return batch.decode(value.commands).commands.flatMap((command) => {
+    const said = systemCommandOf(command);
+    return said?.kind === "report" ? [said.report] : [];
+  });
 }

@@ -1,5 +1,11 @@
 import type { Value } from "@synod/core";
-import { emptyImage, type StateImage } from "./application.js";
+import { type Row, StateMap } from "./state-map.js";
+
+/** The state after a slot, as one replica gives it to another. */
+export interface Snapshot {
+  readonly slot: number;
+  readonly rows: readonly Row[];
+}
 
 /**
  * A replica's disk: a flush makes the state after a whole slot durable, some time after that slot was applied; a crash
@@ -7,9 +13,10 @@ import { emptyImage, type StateImage } from "./application.js";
  */
 export class ReplicaDisk {
   readonly store: string;
+  readonly state = new StateMap();
   readonly #keptLog: number;
-  #durable = emptyImage;
-  #flushing: StateImage | undefined;
+  #durableSlot = 0;
+  #flushingSlot = 0;
   /** The decided log, the newest slots of it; a crash takes back what is not durable. */
   readonly #log = new Map<number, Value>();
 
@@ -19,13 +26,12 @@ export class ReplicaDisk {
     this.#keptLog = keptLog;
   }
 
-  /** What a crash would leave. */
-  get durable(): StateImage {
-    return this.#durable;
+  get durableSlot(): number {
+    return this.#durableSlot;
   }
 
   get flushing(): boolean {
-    return this.#flushing !== undefined;
+    return this.state.flushing;
   }
 
   get log(): ReadonlyMap<number, Value> {
@@ -36,29 +42,34 @@ export class ReplicaDisk {
     this.#log.set(slot, value);
     // Only what is durable may go: nothing else has it here.
     for (const oldest of this.#log.keys()) {
-      if (this.#log.size <= this.#keptLog || oldest > this.#durable.slot) return;
+      if (this.#log.size <= this.#keptLog || oldest > this.#durableSlot) return;
       this.#log.delete(oldest);
     }
   }
 
-  beginFlush(image: StateImage): void {
-    this.#flushing = image;
+  beginFlush(appliedSlot: number): void {
+    this.#flushingSlot = appliedSlot;
+    this.state.beginFlush();
   }
 
   endFlush(): void {
-    this.#durable = this.#flushing ?? this.#durable;
-    this.#flushing = undefined;
+    this.state.endFlush();
+    this.#durableSlot = this.#flushingSlot;
+  }
+
+  snapshot(): Snapshot {
+    return { slot: this.#durableSlot, rows: this.state.durableRows() };
   }
 
   /** A snapshot becomes the state, at once and whole; a flush under way belongs to the old one (rule 19). */
-  install(image: StateImage): void {
-    this.#durable = image;
-    this.#flushing = undefined;
+  install({ slot, rows }: Snapshot): void {
+    this.state.replace(rows);
+    this.#durableSlot = slot;
     this.#log.clear();
   }
 
   crash(): void {
-    this.#flushing = undefined;
-    for (const slot of this.#log.keys()) if (slot > this.#durable.slot) this.#log.delete(slot);
+    this.state.crash();
+    for (const slot of this.#log.keys()) if (slot > this.#durableSlot) this.#log.delete(slot);
   }
 }

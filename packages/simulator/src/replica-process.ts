@@ -1,132 +1,199 @@
-import type { Command, Genesis, Installed, Random, Replica, ReplicaInput, Value } from "@synod/core";
-import { ReplicatedList, reportCommand, type StateImage } from "./application.js";
+import type { Command, Genesis, Installed, Random, ReplicaInput, Value } from "@synod/core";
+import { LogClock, LogTimeMover, Reporter } from "@synod/node/parts";
+import { type Answer, type Decided, Engine } from "@synod/state-machine";
+import { batch } from "@synod/wire";
+import type { Clock } from "./clock.js";
+import { Front, type Told } from "./front.js";
 import type { WorldOptions } from "./options.js";
-import { ReplicaDisk } from "./replica-disk.js";
+import { ReplicaDisk, type Snapshot } from "./replica-disk.js";
+import { services } from "./services.js";
+import { Violation } from "./violation.js";
 
 /** Told of everything that a replica's process does. */
 export interface ReplicaWatcher {
-  applies(replica: string, slot: number, value: Value, image: StateImage): void;
-  executed(replica: string, index: number, command: string): void;
+  /** A slot was applied, with these answers. */
+  applied(replica: string, slot: number, value: Value, engine: Engine, answers: readonly Answer[]): void;
   trimPointMoved(slot: number, trimPoint: number): void;
   durable(store: string, slot: number): void;
-  installs(replica: string, appliedSlot: number, image: StateImage): void;
+  installs(replica: string, appliedSlot: number, slot: number): void;
+  /** A snapshot has taken the state's place. */
+  installed(replica: string, engine: Engine): void;
 }
 
-/** Until a report that was not decided counts as lost, in ticks. */
-const reportAgainTicks = 24;
+export interface ReplicaProcessOptions {
+  readonly id: string;
+  readonly genesis: Genesis;
+  readonly options: WorldOptions;
+  readonly random: Random;
+  readonly clock: Clock;
+  readonly watcher: ReplicaWatcher;
+  /** A name that nothing else has. */
+  readonly nonce: () => string;
+}
 
-/** What a replica's process does besides hosting the role: the state, its disk, reports, snapshots. */
+/** What a replica's process does besides hosting the role: the state, its disk, log time, reports, snapshots. */
 export class ReplicaProcess {
-  readonly #id: string;
-  readonly #genesis: Genesis;
-  readonly #options: WorldOptions;
-  readonly #random: Random;
-  readonly #watcher: ReplicaWatcher;
+  readonly #options: ReplicaProcessOptions;
   disk: ReplicaDisk;
-  state: ReplicatedList;
+  #engine!: Engine;
+  #front!: Front;
+  #logClock!: LogClock;
+  #reporter!: Reporter;
+  #timeMover!: LogTimeMover;
+  /** Commands that go to the role in its next turn. */
+  #gathered: Command[] = [];
   /** A snapshot took the state's place, and the role has not heard of it yet. */
   #installed: Installed | undefined;
   #trimPointTold = 0;
-  #reported = 0;
-  #ticksSinceReport = 0;
 
-  constructor(id: string, genesis: Genesis, options: WorldOptions, random: Random, watcher: ReplicaWatcher) {
-    this.#id = id;
-    this.#genesis = genesis;
+  constructor(options: ReplicaProcessOptions) {
     this.#options = options;
-    this.#random = random;
-    this.#watcher = watcher;
-    this.disk = new ReplicaDisk(`store-${id}`, options.keptLog);
-    this.state = this.#stateOf(this.disk.durable);
+    this.disk = new ReplicaDisk(`store-${options.id}`, options.options.keptLog);
+    this.start();
+  }
+
+  get engine(): Engine {
+    return this.#engine;
   }
 
   /** Starts from what is on disk. */
-  start(): StateImage {
-    this.state = this.#stateOf(this.disk.durable);
+  start(): void {
+    const { id, genesis, options, clock, nonce } = this.#options;
+    const { disk } = this;
+    const { maxSessions } = options;
+    this.#engine = new Engine({
+      state: disk.state,
+      genesis,
+      services,
+      onHandlerError: ({ service, method, error }) => {
+        throw new Violation(`${service}/${method} failed at ${id}: ${error}`);
+      },
+      sessionLimits: { ...sessionBounds, maxSessions },
+    });
+    const engine = this.#engine;
+    this.#front = new Front(engine);
+    this.#logClock = new LogClock(
+      engine.logTimeMs,
+      () => clock.monotonicMs,
+      () => clock.wallMs,
+    );
+    const position = () =>
+      Math.max(
+        0,
+        genesis.configuration.replicas.findIndex((each) => each.id === id),
+      );
+    const propose = (command: Command) => this.#gathered.push({ ...command, clientId: nonce() });
+    this.#reporter = new Reporter({
+      replica: id,
+      store: disk.store,
+      engine,
+      durableSlot: () => disk.durableSlot,
+      position,
+      propose,
+      nowMs: () => clock.monotonicMs * options.reportHaste,
+    });
+    this.#timeMover = new LogTimeMover({ engine, clock: this.#logClock, position, propose });
     this.#trimPointTold = 0;
-    this.#reported = 0;
-    this.#ticksSinceReport = 0;
-    return this.disk.durable;
   }
 
   crash(): void {
     this.disk.crash();
     this.#installed = undefined;
+    this.#gathered = [];
   }
 
   loseDisk(store: string): void {
-    this.disk = new ReplicaDisk(store, this.#options.keptLog);
+    this.disk = new ReplicaDisk(store, this.#options.options.keptLog);
+  }
+
+  /** A client's command. `answer` is called once at most, and never after a crash. */
+  submit(command: Command, answer: (told: Told) => void): void {
+    if (this.#front.submit(command, answer)) this.#gathered.push(command);
+  }
+
+  refused(command: Command): void {
+    this.#front.refused(command);
+  }
+
+  encodeBatch(commands: readonly Command[]): Uint8Array {
+    const all = [...this.#engine.system.installationsFor(commands), ...commands];
+    const { proposedMs: logTimeMs, begins: beginsLogTime } = this.#logClock;
+    return batch.encode({ commands: all, logTimeMs, beginsLogTime });
   }
 
   /** As PMMC's perform(); what a snapshot holds already is not applied again, though the role may not know it yet. */
-  apply(slot: number, value: Value, role: Replica): void {
-    if (slot <= this.state.slot) return;
-    const { names, trimPoint } = this.state;
-    let index = names.length;
-    const executed = this.state.apply(value);
-    this.#watcher.applies(this.#id, slot, value, this.state.image(role.configurations));
-    for (const name of executed) this.#watcher.executed(this.#id, index++, name);
+  apply(slot: number, value: Value): void {
+    const { id, watcher } = this.#options;
+    const engine = this.#engine;
+    if (slot <= engine.appliedSlot) return;
+    const { trimPoint } = engine.system.reports;
+    const decided: Decided =
+      value.kind === "batch" ? { kind: "batch", ...batch.decode(value.commands) } : value;
+    const answers = engine.apply(slot, decided);
+    watcher.applied(id, slot, value, engine, answers);
+    this.#logClock.applied(engine.logTimeMs);
     this.disk.append(slot, value);
-    if (this.state.trimPoint > trimPoint) this.#watcher.trimPointMoved(slot, this.state.trimPoint);
+    if (engine.system.reports.trimPoint > trimPoint)
+      watcher.trimPointMoved(slot, engine.system.reports.trimPoint);
+    if (decided.kind !== "batch") return;
+    decided.commands.forEach((command, index) => {
+      this.#front.executed(command, answers[index] as Answer);
+    });
   }
 
   /** What the process has to say to its role in this tick. */
   inputs(): ReplicaInput[] {
+    const { random } = this.#options;
     const inputs: ReplicaInput[] = [];
-    if (this.#installed && this.#random() < 0.15) {
+    if (this.#installed && random() < 0.15) {
       inputs.push(this.#installed);
       this.#installed = undefined;
     }
-    const { trimPoint } = this.state;
-    if (trimPoint > this.#trimPointTold && this.#random() < 0.3) {
+    const { trimPoint } = this.#engine.system.reports;
+    if (trimPoint > this.#trimPointTold && random() < 0.3) {
       this.#trimPointTold = trimPoint;
       inputs.push({ kind: "trim-point", below: trimPoint + 1 });
     }
-    const report = this.#report();
-    if (report) inputs.push({ kind: "requests", commands: [report] });
+    this.#timeMover.tick();
+    if (random() < 0.3) this.#reporter.tick();
+    if (this.#gathered.length > 0) {
+      inputs.push({ kind: "requests", commands: this.#gathered });
+      this.#gathered = [];
+    }
     return inputs;
   }
 
-  /** Rule 18: what is on disk, not what was applied; and again until it is decided. */
-  #report(): Command | undefined {
-    const { store, durable } = this.disk;
-    const said = this.state.reports.get(this.#id);
-    const slot = durable.lastExecuted;
-    const number = (said?.number ?? 0) + 1;
-    const wait = number === this.#reported ? reportAgainTicks : this.#options.reportTicks;
-    if (this.#ticksSinceReport++ < wait || (said?.store === store && said.slot >= slot)) return undefined;
-    this.#reported = number;
-    this.#ticksSinceReport = 0;
-    return reportCommand({ replica: this.#id, store, slot, number });
-  }
-
   /** A flush that is under way ends; otherwise one begins with what is applied. */
-  flush(role: Replica): void {
+  flush(): void {
     if (this.#installed) return;
-    if (!this.disk.flushing) {
-      if (this.state.slot > this.disk.durable.slot)
-        this.disk.beginFlush(this.state.image(role.configurations));
-      return;
-    }
-    this.disk.endFlush();
-    this.#watcher.durable(this.disk.store, this.disk.durable.slot);
+    if (this.disk.flushing) this.endFlush();
+    else if (this.#engine.appliedSlot > this.disk.durableSlot) this.disk.beginFlush(this.#engine.appliedSlot);
   }
 
-  /** Rule 19: false, and nothing happens, when the snapshot is not above what is applied already. */
-  install(image: StateImage): boolean {
-    if (image.slot <= this.state.slot) return false;
-    this.#watcher.installs(this.#id, this.state.slot, image);
-    this.disk.install(image);
-    this.state = this.#stateOf(image);
-    this.#installed = { kind: "installed", slotOut: image.slot + 1, configurations: image.configurations };
-    this.#watcher.durable(this.disk.store, image.slot);
+  endFlush(): void {
+    this.disk.endFlush();
+    this.#options.watcher.durable(this.disk.store, this.disk.durableSlot);
+  }
+
+  /** Rules 19 and 27: false, and nothing happens, when the snapshot is not above what is applied already. */
+  install(snapshot: Snapshot): boolean {
+    const { id, watcher } = this.#options;
+    const engine = this.#engine;
+    if (snapshot.slot <= engine.appliedSlot) return false;
+    const objection = engine.system.objectionTo(snapshot.rows.filter(([key]) => engine.system.examines(key)));
+    if (objection !== undefined) throw new Violation(`${id} refuses a snapshot: ${objection}`);
+    watcher.installs(id, engine.appliedSlot, snapshot.slot);
+    this.disk.install(snapshot);
+    engine.reload();
+    watcher.installed(id, engine);
+    this.#logClock.applied(engine.logTimeMs);
+    this.#front.jumped();
+    const { configurations, appliedSlot } = engine;
+    this.#installed = { kind: "installed", slotOut: appliedSlot + 1, configurations };
+    watcher.durable(this.disk.store, snapshot.slot);
     return true;
   }
-
-  #stateOf(image: StateImage): ReplicatedList {
-    return new ReplicatedList(
-      this.#genesis.configuration.replicas.map(({ id }) => id),
-      image,
-    );
-  }
 }
+
+/** Room for all that a short run does. */
+export const sessionBounds = { maxWindow: 16, maxSessionBytes: 1 << 16, maxTableBytes: 1 << 20 } as const;

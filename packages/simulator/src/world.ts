@@ -1,112 +1,143 @@
-import { type Random, seededRandom } from "@synod/core";
 import { CatchUp } from "./catch-up.js";
 import { Clients } from "./clients.js";
 import { Cluster } from "./cluster.js";
+import { drawFaults, type FaultEvent } from "./fault-event.js";
 import { Faults } from "./faults.js";
 import type { SimulatedNode } from "./node.js";
-import { drawOptions, simulatedLimits, type WorldOptions } from "./options.js";
+import { Operator } from "./operator.js";
+import { drawOptions, type WorldOptions } from "./options.js";
 import { Recovery } from "./recovery.js";
+import { streamsOf } from "./streams.js";
+import { Trace } from "./trace.js";
+
+/** What a run is made from: equal ones give equal runs. */
+export interface Schedule {
+  readonly seed: number;
+  /** In place of what the seed draws. */
+  readonly overrides?: Partial<WorldOptions>;
+  /** What goes wrong, in place of what the seed draws. */
+  readonly events?: readonly FaultEvent[];
+}
 
 export interface RunResult {
   readonly seed: number;
   readonly options: WorldOptions;
+  /** What went wrong, as far as the run came to it. */
+  readonly events: readonly FaultEvent[];
   readonly failure: string | undefined;
+  /** Ticks that the run took. */
+  readonly ticks: number;
   /** How often each thing happened. */
   readonly counts: Readonly<Record<string, number>>;
-  /** The last lines of the trace, and a hash over all of it: equal for equal seeds. */
+  /** The last lines of the trace, or all. */
   readonly trace: readonly string[];
-  readonly traceHash: string;
+  /** Over the whole trace, with the bytes of every message and the hash of every state; hexadecimal. */
+  readonly sha256: string;
 }
 
 /**
- * A whole cluster of the real core in one thread. Everything random comes from one seed, so a run is replayed by its
- * number. First any fault may happen; then faults stop, and everything waiting must finish.
+ * A whole cluster of the real core, codec and services in one thread. Everything random comes from one seed, so a run is
+ * replayed by its number. First any fault may happen; then faults stop, and everything waiting must finish.
  */
-export class World {
+class World {
   readonly #seed: number;
-  readonly #random: Random;
   readonly #options: WorldOptions;
+  readonly #events: readonly FaultEvent[];
   readonly #cluster: Cluster;
   readonly #faults: Faults;
   readonly #clients: Clients;
   readonly #catchUp: CatchUp;
+  readonly #operator: Operator;
   readonly #recovery: Recovery;
-  readonly #slow = new Set<SimulatedNode>();
+  readonly #slow: ReadonlySet<SimulatedNode>;
 
-  constructor(seed: number, overrides: Partial<WorldOptions> = {}) {
+  constructor({ seed, overrides, events }: Schedule, wholeTrace: boolean) {
+    const streams = streamsOf(seed);
     this.#seed = seed;
-    this.#random = seededRandom(seed);
-    this.#options = { ...drawOptions(this.#random), ...overrides };
-    this.#cluster = new Cluster(this.#random, this.#options);
-    this.#faults = new Faults(this.#cluster);
+    this.#options = { ...drawOptions(streams.options), ...overrides };
+    const { faults, faultyTicks, slow } = this.#options;
+    this.#events = events ?? drawFaults(streams.faults, faults, faultyTicks);
+    this.#cluster = new Cluster(streams, this.#options, new Trace(wholeTrace));
+    this.#catchUp = new CatchUp(this.#cluster, streams.recovery);
+    this.#faults = new Faults(this.#cluster, this.#catchUp, this.#events);
     this.#clients = new Clients(this.#cluster);
-    this.#catchUp = new CatchUp(this.#cluster);
-    this.#recovery = new Recovery(this.#cluster, this.#clients, this.#faults);
-    if (this.#options.slow > 0)
-      for (const node of this.#cluster.nodes) if (this.#random() < this.#options.slow) this.#slow.add(node);
+    this.#operator = new Operator(this.#cluster, streams.operator);
+    this.#recovery = new Recovery(this.#cluster, this.#clients, this.#faults, streams.recovery);
+    this.#slow = new Set(this.#cluster.nodes.filter(() => streams.roles() < slow));
   }
 
   run(): RunResult {
-    const { nodes, checker, network, trace } = this.#cluster;
+    const { nodes, trace } = this.#cluster;
     let failure: string | undefined;
     try {
-      for (const node of nodes) node.start();
+      for (const node of nodes) this.#cluster.start(node);
       while (this.#cluster.now < this.#options.faultyTicks) this.#tick();
       this.#recovery.begin();
       const calm = this.#cluster.now;
       while (this.#cluster.now < calm + this.#options.calmTicks && this.#recovery.stuck) this.#tick();
       this.#recovery.demandLiveness();
-      const { slots, distinct } = checker.proposals;
-      trace.counts["slots with a repeated proposal"] = slots - distinct;
     } catch (error) {
-      failure = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
       if (!(error instanceof Error) || !["Violation", "InvariantViolation"].includes(error.name)) throw error;
+      failure = `${error.name}: ${error.message}`;
+      this.#cluster.note(failure);
     }
-    const counts = {
+    const { now } = this.#cluster;
+    return {
+      seed: this.#seed,
+      options: this.#options,
+      events: this.#events.filter(({ at }) => at <= now),
+      failure,
+      ticks: now,
+      counts: this.#counts(),
+      trace: trace.lines,
+      sha256: trace.sha256,
+    };
+  }
+
+  #counts(): Record<string, number> {
+    const { checker, network, trace } = this.#cluster;
+    const { slots, distinct } = checker.proposals;
+    return {
       ...trace.counts,
-      slots: checker.slots,
-      executed: checker.executed,
-      configurations: checker.latest.configuration.number - 1,
+      slots: checker.slotOut - 1,
+      executed: checker.log.executed,
+      "leader change": checker.leaderChanges,
+      "slots with a repeated proposal": slots - distinct,
+      reconfiguration: checker.latest.configuration.number - 1,
       "trim point moved": checker.replicas.moves,
       "late report": checker.replicas.lateReports,
       ...network.counts,
     };
-    const { lines, hash } = trace;
-    return { seed: this.#seed, options: this.#options, failure, counts, trace: lines, traceHash: hash };
   }
 
   #tick(): void {
-    const { faulty } = this.#cluster;
-    const { request, reconfigure, sync, flush } = this.#options;
-    this.#cluster.now++;
-    this.#cluster.connect();
-    if (faulty) this.#faults.tick();
-    if (faulty && this.#random() < request) this.#clients.request();
-    if (!faulty) this.#recovery.tick();
-    if (reconfigure > 0) this.#clients.reconfigure();
-    this.#cluster.deliver();
+    const cluster = this.#cluster;
+    const { faulty, streams } = cluster;
+    const { reconfigure, sync, flush } = this.#options;
+    cluster.now++;
+    cluster.connect();
+    if (faulty) {
+      this.#faults.tick();
+      this.#clients.ask();
+    } else this.#recovery.tick();
+    if (reconfigure > 0) this.#operator.tick();
+    this.#clients.tick();
+    cluster.deliver();
     this.#catchUp.tick();
-    for (const node of this.#cluster.nodes) {
+    for (const node of cluster.nodes) {
       if (!node.up || node.paused) continue;
-      const itsTurn = !this.#slow.has(node) || this.#cluster.now % 10 === 0;
-      if (itsTurn && (!faulty || this.#random() < 0.95)) node.tick();
-      if (!faulty || this.#random() < sync) this.#sync(node);
-      if (node.replica && (!faulty || this.#random() < flush)) node.flush();
+      const itsTurn = !this.#slow.has(node) || cluster.now % 10 === 0;
+      if (itsTurn && (!faulty || streams.roles() < 0.95)) node.tick();
+      if (node.disk && (!faulty || streams.disks() < (node.slowSync ? 0.02 : sync))) {
+        if (!faulty || node.disk.synced === node.disk.written || !this.#faults.syncFails(node)) node.sync();
+      } else if (node.replica && (!faulty || streams.disks() < flush)) {
+        if (!faulty || !node.replica.disk.flushing || !this.#faults.syncFails(node)) node.flush();
+      }
     }
-  }
-
-  #sync(node: SimulatedNode): void {
-    for (const record of node.sync()) {
-      if (record.kind === "accept" && node.disk)
-        this.#cluster.checker.voted(node.peer.id, node.disk.store, record.pvalue);
-    }
-    node.release();
   }
 }
 
-/** Runs one seed. @throws nothing but errors of the simulator itself; a broken promise is in `failure` */
-export function simulate(seed: number, overrides: Partial<WorldOptions> = {}): RunResult {
-  return new World(seed, overrides).run();
+/** Runs a schedule. Throws errors of the simulator itself only; a broken promise is in `failure`. */
+export function simulate(schedule: Schedule | number, { wholeTrace = false } = {}): RunResult {
+  return new World(typeof schedule === "number" ? { seed: schedule } : schedule, wholeTrace).run();
 }
-
-export { simulatedLimits };

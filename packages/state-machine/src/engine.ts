@@ -42,6 +42,8 @@ export type Decided =
       readonly commands: readonly Command[];
       /** Log time as the batch's proposer saw it (rule 16), in milliseconds; absent or 0 when it says none. */
       readonly logTimeMs?: number;
+      /** The proposer knew of no log time: what it says is where log time begins, and nothing where it has begun. */
+      readonly beginsLogTime?: boolean | undefined;
     }
   | { readonly kind: "configuration"; readonly configuration: Configuration }
   | { readonly kind: "no-op" };
@@ -256,7 +258,7 @@ export class Engine {
     this.#slotHash.tag(tags[decided.kind === "no-op" ? "noOp" : decided.kind]);
     let answers: readonly Answer[] = [];
     if (decided.kind === "batch") {
-      this.#advance(decided.logTimeMs ?? 0);
+      this.#advance(decided.logTimeMs ?? 0, decided.beginsLogTime ?? false);
       this.#system.begin(decided.commands);
       answers = decided.commands.map((command, index) => this.#perform(command, slot, index));
       this.#runDue(slot, decided.commands.length);
@@ -308,11 +310,13 @@ export class Engine {
 
   /**
    * Log time becomes the larger. An honest proposer is never more than a step ahead of what everybody has applied, so
-   * nothing else is taken from a dishonest one; only the very first word on time is taken as it is.
+   * nothing else is taken from a dishonest one; only the very first word on time is taken as it is. From a replica that
+   * knew of no log time (a new one, or one with a new disk) nothing else is taken at all: each of its proposals would
+   * bring a step that no time has passed for.
    */
-  #advance(proposedMs: number): void {
+  #advance(proposedMs: number, begins: boolean): void {
     if (this.#logTimeMs === 0) this.#logTimeMs = proposedMs;
-    else
+    else if (!begins)
       this.#logTimeMs = Math.max(
         this.#logTimeMs,
         Math.min(proposedMs, this.#logTimeMs + timeLimits.maxStepMs),

@@ -146,6 +146,24 @@ describe("a scheduled command", () => {
   });
 });
 
+it("a replica that knew of no log time says where log time begins, and nothing where it has begun", () => {
+  const world = ledgerWorld();
+  const apply = (logTimeMs: number, beginsLogTime: boolean) =>
+    world.engine.apply(world.engine.appliedSlot + 1, {
+      kind: "batch",
+      commands: [],
+      logTimeMs,
+      beginsLogTime,
+    });
+  apply(50_000, true);
+  const before = world.engine.logTimeMs;
+  // Several of a replica with a new disk, all proposed before it had applied anything.
+  for (const aheadMs of [3_600_000, 3_600_000, 150]) apply(before + aheadMs, true);
+  expect(world.engine.logTimeMs).toBe(before);
+  apply(before + 150, false);
+  expect(world.engine.logTimeMs).toBe(before + 150);
+});
+
 describe("a definition that does not fit its proto", () => {
   interface AnyBuilder {
     table(...parameters: readonly unknown[]): unknown;

@@ -27,6 +27,8 @@ const commandField = {
 const only = 1;
 /** Batch.log_time_ms. */
 const logTime = 2;
+/** Batch.begins_log_time. */
+const beginsLogTime = 3;
 const onlyTag = tagOf(only, wireType.bytes);
 const texts = new EncodedTexts();
 const clientIds = new KnownTexts(check.id);
@@ -152,6 +154,8 @@ export interface Batch {
   readonly commands: readonly Command[];
   /** Log time as its proposer saw it (rule 16), in milliseconds; 0 says nothing. */
   readonly logTimeMs: number;
+  /** The time is a wall clock's: it says where log time begins, and nothing where it has begun. */
+  readonly beginsLogTime?: boolean | undefined;
 }
 
 /** What tells the messages that list commands apart. */
@@ -163,10 +167,10 @@ interface ListShape {
   readonly wrapped: boolean;
 }
 
-function encodeList(shape: ListShape, { commands, logTimeMs }: Batch): Buffer {
+function encodeList(shape: ListShape, { commands, logTimeMs, beginsLogTime: begins }: Batch): Buffer {
   const wrapping = (size: number) => (shape.wrapped ? 1 + varintSize(size) + size : size);
   const sizes = commands.map(sizeOf);
-  let total = integerSize(check.checked(logTimeMs, "Batch.log_time_ms"));
+  let total = integerSize(check.checked(logTimeMs, "Batch.log_time_ms")) + integerSize(begins ? 1 : 0);
   for (const size of sizes) total += 1 + varintSize(wrapping(size)) + wrapping(size);
   const to = new Writing(total);
   for (let index = 0; index < commands.length; index++) {
@@ -176,6 +180,7 @@ function encodeList(shape: ListShape, { commands, logTimeMs }: Batch): Buffer {
     write(to, commands[index] as Command);
   }
   to.integer(logTime, logTimeMs);
+  to.integer(beginsLogTime, begins ? 1 : 0);
   return to.buffer;
 }
 
@@ -184,6 +189,7 @@ function decodeList({ what, field, wrapped }: ListShape, bytes: Uint8Array): Bat
   const reader = new CommandReader(from, field);
   const commands: Command[] = [];
   let logTimeMs = 0;
+  let begins = false;
   while (from.position < bytes.length) {
     const tag = from.varint();
     if (tag === onlyTag) {
@@ -195,12 +201,15 @@ function decodeList({ what, field, wrapped }: ListShape, bytes: Uint8Array): Bat
       );
     } else if (tag === tagOf(logTime, wireType.varint) && !wrapped) {
       logTimeMs = from.varint();
+    } else if (tag === tagOf(beginsLogTime, wireType.varint) && !wrapped) {
+      begins = from.varint() !== 0;
     } else {
       from.skip(tag, bytes.length);
     }
   }
   from.finish(bytes.length);
-  return { commands, logTimeMs: check.integer(logTimeMs, "Batch.log_time_ms") };
+  const decoded = { commands, logTimeMs: check.integer(logTimeMs, "Batch.log_time_ms") };
+  return begins ? { ...decoded, beginsLogTime: true } : decoded;
 }
 
 /** A synod.v1.Request that ends at `limit`. */

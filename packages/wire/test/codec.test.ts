@@ -5,6 +5,7 @@ import { logResponse, openSessionResponse } from "../src/codec-replica.js";
 import { statusResponse } from "../src/codec-status.js";
 import { carrierTypes, descriptorSet } from "../src/descriptors.js";
 import {
+  batch,
   type Codec,
   decodeBallot,
   decodeBatch,
@@ -178,6 +179,18 @@ describe("a carried batch is the batch", () => {
 
 describe("what is written by hand is what protobufjs reads and writes", () => {
   const type = (name: string) => plainTypes.lookupType(`synod.v1.${name}`);
+
+  it("a batch that says where log time begins", () => {
+    const begins = { commands: [], logTimeMs: 5, beginsLogTime: true };
+    expect(Buffer.from(batch.encode(begins)).toString("hex")).toBe(
+      Buffer.from(type("Batch").encode(begins).finish()).toString("hex"),
+    );
+    expect(batch.decode(batch.encode(begins))).toEqual(begins);
+    expect(batch.decode(batch.encode({ ...begins, beginsLogTime: false }))).toEqual({
+      commands: [],
+      logTimeMs: 5,
+    });
+  });
 
   it("batches and requests", () => {
     fc.assert(

@@ -35,9 +35,10 @@ export class LockModel {
   }
 
   /** @param {DecidedBatch} decided */
-  #apply({ slot, commands, logTimeMs }) {
-    this.timeMs =
-      this.timeMs === 0 ? logTimeMs : Math.max(this.timeMs, Math.min(logTimeMs, this.timeMs + maxStepMs));
+  #apply({ slot, commands, logTimeMs, beginsLogTime }) {
+    if (this.timeMs === 0) this.timeMs = logTimeMs;
+    else if (!beginsLogTime)
+      this.timeMs = Math.max(this.timeMs, Math.min(logTimeMs, this.timeMs + maxStepMs));
     this.firstTimeMs ||= this.timeMs;
     for (const [index, command] of commands.entries()) this.#command(command, { slot, index });
     // What ends now ends after the batch, so that a batch may still renew it.

@@ -7,9 +7,11 @@ import type { Long } from '@grpc/proto-loader';
 export interface Batch {
   'commands'?: (_synod_v1_Command)[];
   'logTimeMs'?: (number | string | Long);
+  'beginsLogTime'?: (boolean);
 }
 
 export interface Batch__Output {
   'commands': (_synod_v1_Command__Output)[];
   'logTimeMs': (string);
+  'beginsLogTime': (boolean);
 }

@@ -1,0 +1,5 @@
+// Parts of a replica's process that do no I/O, for whoever runs one elsewhere: the simulator.
+export { LogClock } from "./log-clock.js";
+export { LogTimeMover } from "./log-time-mover.js";
+export { Reporter } from "./reporter.js";
+export { nextDigest, noDigest } from "./snapshot-digest.js";

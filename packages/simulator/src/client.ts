@@ -1,0 +1,150 @@
+import { below, type Command, type Random, Status } from "@synod/core";
+import { openedSession, openSessionMethod, systemService } from "@synod/state-machine";
+import type { Told } from "./front.js";
+import { drawOperation, learnToken } from "./operation.js";
+
+/** What a client needs of the world. */
+export interface ClientWorld {
+  readonly random: Random;
+  readonly now: () => number;
+  readonly nonce: () => string;
+  readonly outstanding: number;
+  /** Has a command brought to a replica, some time, perhaps; by number. */
+  send(replica: number, command: Command): void;
+  readonly replicas: number;
+}
+
+interface Pending {
+  readonly command: Command;
+  again: number;
+}
+
+/** Sequences above the acknowledged mark; below the window that replicas keep. */
+const maxAhead = 12;
+const leastWaitTicks = 25;
+
+/**
+ * A client with a session (rule 16): a few commands outstanding, each sent again, unchanged, to any replica until it is
+ * answered. When the session is gone it opens another, and never sends a command of the old one again.
+ */
+export class Client {
+  readonly id: string;
+  readonly #world: ClientWorld;
+  readonly #outstanding = new Map<number, Pending>();
+  readonly #answered = new Set<number>();
+  readonly #tokens = new Map<string, string>();
+  /** The only replica it talks to. */
+  pinned: number | undefined;
+  #replica: number;
+  #session: string | undefined;
+  #opening: Pending | undefined;
+  #next = 1;
+  #acknowledged = 0;
+  #wanted = 0;
+
+  constructor(id: string, world: ClientWorld) {
+    this.id = id;
+    this.#world = world;
+    this.#replica = below(world.random, world.replicas);
+  }
+
+  /** Asks for one more command, when there is room for it. */
+  want(): void {
+    this.#wanted++;
+  }
+
+  /** What it still waits for; 0 when everything was answered. */
+  get waiting(): number {
+    return this.#outstanding.size + this.#wanted;
+  }
+
+  get session(): string | undefined {
+    return this.#session;
+  }
+
+  tick(): void {
+    const { random, now, outstanding } = this.#world;
+    if (this.#session === undefined) {
+      if (this.#wanted > 0) this.#open();
+      return;
+    }
+    for (const pending of this.#outstanding.values()) if (pending.again <= now()) this.#send(pending);
+    this.#wanted = Math.min(this.#wanted, outstanding);
+    while (
+      this.#wanted > 0 &&
+      this.#outstanding.size < outstanding &&
+      this.#next - this.#acknowledged <= maxAhead
+    ) {
+      this.#wanted--;
+      const sequence = this.#next++;
+      const name = `${this.#session}#${sequence}`;
+      const operation = drawOperation(random, this.id, name, this.#tokens);
+      const command = {
+        clientId: this.#session,
+        sequence,
+        acknowledged: this.#acknowledged,
+        ...operation,
+      };
+      const pending = { command, again: 0 };
+      this.#outstanding.set(sequence, pending);
+      this.#send(pending);
+    }
+  }
+
+  /** @returns whether it waited for this */
+  told(clientId: string, sequence: number, { status, response, slot }: Told): boolean {
+    const unknown = slot === 0;
+    if (this.#opening?.command.clientId === clientId) {
+      if (unknown) return false;
+      this.#opening = undefined;
+      this.#session = openedSession(response);
+      this.#next = 1;
+      this.#acknowledged = 0;
+      return true;
+    }
+    const pending = this.#outstanding.get(sequence);
+    if (unknown || clientId !== this.#session || !pending) return false;
+    if (status === Status.aborted) {
+      this.#forgetSession();
+      return true;
+    }
+    if (status === Status.ok) learnToken(pending.command, response, this.#tokens);
+    this.#outstanding.delete(sequence);
+    this.#answered.add(sequence);
+    while (this.#answered.delete(this.#acknowledged + 1)) this.#acknowledged++;
+    return true;
+  }
+
+  #forgetSession(): void {
+    this.#session = undefined;
+    this.#wanted += this.#outstanding.size;
+    this.#outstanding.clear();
+    this.#answered.clear();
+    this.#tokens.clear();
+  }
+
+  #open(): void {
+    const { nonce, now } = this.#world;
+    this.#opening ??= {
+      command: {
+        clientId: nonce(),
+        sequence: 1,
+        acknowledged: 0,
+        service: systemService,
+        method: openSessionMethod,
+        request: new Uint8Array(),
+      },
+      again: 0,
+    };
+    if (this.#opening.again <= now()) this.#send(this.#opening);
+  }
+
+  /** Again to another replica, and now and then to two at once. */
+  #send(pending: Pending): void {
+    const { random, now, replicas, send } = this.#world;
+    if (pending.again > 0) this.#replica = below(random, replicas);
+    send(this.pinned ?? this.#replica, pending.command);
+    if (this.pinned === undefined && random() < 0.05) send(below(random, replicas), pending.command);
+    pending.again = now() + leastWaitTicks + below(random, leastWaitTicks);
+  }
+}

@@ -1,0 +1,56 @@
+import { below, type Random } from "@synod/core";
+
+/** Kinds of faults: the part of the seeds that draws each, and how many per thousand ticks at most. */
+export const faultKinds = {
+  crash: { part: 0.7, most: 12 },
+  "crash leader": { part: 0.5, most: 5 },
+  reset: { part: 0.4, most: 15 },
+  partition: { part: 0.5, most: 10 },
+  "one-way partition": { part: 0.4, most: 8 },
+  "slow link": { part: 0.3, most: 5 },
+  pause: { part: 0.5, most: 12 },
+  "slow sync": { part: 0.3, most: 4 },
+  "failed sync": { part: 0.3, most: 3 },
+  "lost directory": { part: 0.2, most: 3 },
+  "lost directory of a replica": { part: 0.35, most: 5 },
+  "rolled-back copy": { part: 0.2, most: 3 },
+  "never returns": { part: 0.25, most: 4 },
+  "wall-clock jump": { part: 0.3, most: 4 },
+  "snapshot without need": { part: 0.3, most: 8 },
+} as const;
+
+export type FaultKind = keyof typeof faultKinds;
+export type FaultRates = Readonly<Record<FaultKind, number>>;
+
+/** Something that goes wrong at a tick, at one place or between two, and for how long; places are numbered. */
+export interface FaultEvent {
+  readonly at: number;
+  readonly kind: FaultKind;
+  readonly place: number;
+  readonly other: number;
+  /** Ticks until it is over; of a rolled-back copy, how long before it was taken. */
+  readonly ticks: number;
+}
+
+const places = 1 << 16;
+
+/** Everything that goes wrong in a run, in the order in which it does. */
+export function drawFaults(random: Random, rates: FaultRates, ticks: number): FaultEvent[] {
+  const events: FaultEvent[] = [];
+  for (const kind of Object.keys(faultKinds) as FaultKind[]) {
+    // A chance for each tick, as far as it goes to the next event at once.
+    const mean = 1000 / rates[kind];
+    for (let at = 0; ; ) {
+      at += 1 + Math.floor(-Math.log(1 - random()) * mean);
+      if (!(at <= ticks)) break;
+      const [place, other] = [below(random, places), below(random, places)];
+      const length = 1 + Math.floor(-Math.log(1 - random()) * usualTicks(kind));
+      events.push({ at, kind, place, other, ticks: Math.min(length, 600) });
+    }
+  }
+  return events.sort((a, b) => a.at - b.at);
+}
+
+function usualTicks(kind: FaultKind): number {
+  return kind === "rolled-back copy" || kind === "slow sync" || kind === "slow link" ? 100 : 25;
+}

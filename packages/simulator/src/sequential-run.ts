@@ -1,0 +1,114 @@
+import { type Command, type Genesis, Status, type Value } from "@synod/core";
+import {
+  type Answer,
+  type Decided,
+  Engine,
+  openedSession,
+  openSessionMethod,
+  systemService,
+} from "@synod/state-machine";
+import { batch } from "@synod/wire";
+import type { WorldOptions } from "./options.js";
+import { PlainServices } from "./plain-services.js";
+import { PlainSessions } from "./plain-sessions.js";
+import { sessionBounds } from "./replica-process.js";
+import { methodOf, services } from "./services.js";
+import { StateMap } from "./state-map.js";
+import { Violation } from "./violation.js";
+
+/** A slot as it was decided, and what came of it. */
+export interface SequentialSlot {
+  readonly commands: readonly Command[];
+  readonly answers: readonly Answer[];
+  readonly hash: string;
+  readonly logTimeMs: number;
+}
+
+/**
+ * The decided log, executed once, in order, by one engine that never crashes, beside plain sessions and plain services that
+ * say what each command should come to (rule 16). What replicas have is compared with this.
+ */
+export class SequentialRun {
+  readonly #engine: Engine;
+  readonly #sessions: PlainSessions;
+  readonly #services = new PlainServices();
+  readonly #slots: SequentialSlot[] = [];
+  #executed = 0;
+
+  constructor(genesis: Genesis, { maxSessions }: WorldOptions) {
+    this.#engine = new Engine({
+      state: new StateMap(),
+      genesis,
+      services,
+      onHandlerError: ({ service, method, error }) => {
+        throw new Violation(`${service}/${method} failed: ${error}`);
+      },
+      sessionLimits: { ...sessionBounds, maxSessions },
+    });
+    this.#sessions = new PlainSessions(maxSessions, sessionBounds.maxWindow);
+    this.#slots.push({ commands: [], answers: [], hash: this.#engine.hash, logTimeMs: 0 });
+  }
+
+  /** Commands of clients executed. */
+  get executed(): number {
+    return this.#executed;
+  }
+
+  at(slot: number): SequentialSlot | undefined {
+    return this.#slots[slot];
+  }
+
+  /** The next slot. */
+  next(slot: number, value: Value): SequentialSlot {
+    const decided: Decided =
+      value.kind === "batch" ? { kind: "batch", ...batch.decode(value.commands) } : value;
+    const answers = this.#engine.apply(slot, decided);
+    const commands = decided.kind === "batch" ? decided.commands : [];
+    commands.forEach((command, index) => {
+      this.#judge(`command ${index} of slot ${slot}`, command, answers[index] as Answer);
+    });
+    const { hash, logTimeMs } = this.#engine;
+    const done = { commands, answers, hash, logTimeMs };
+    this.#slots.push(done);
+    return done;
+  }
+
+  #judge(what: string, command: Command, answer: Answer): void {
+    if (command.service === systemService) {
+      if (command.method === openSessionMethod && !this.#sessions.open(openedSession(answer.response)))
+        throw new Violation(`${what} opened session ${openedSession(answer.response)} a second time`);
+      return;
+    }
+    const verdict = this.#sessions.judge(command);
+    if (verdict.kind === "refuse") {
+      expectEqual(`the status of ${what}, to be refused,`, verdict.status, answer.status);
+      return;
+    }
+    expectEqual(`whether ${what} is a repeat`, verdict.kind === "repeat", answer.repeated);
+    if (verdict.kind === "repeat") {
+      const { given } = verdict;
+      expectEqual(`the status of ${what}, a repeat,`, given.status, answer.status);
+      expectEqual(`the slot of ${what}, a repeat,`, given.slot, answer.slot);
+      if (Buffer.compare(given.response, answer.response) !== 0)
+        throw new Violation(`${what} is a repeat, and is answered otherwise than before`);
+    } else {
+      this.#executed++;
+      this.#expect(what, command, answer);
+    }
+    this.#sessions.used(command, answer);
+  }
+
+  #expect(what: string, command: Command, answer: Answer): void {
+    const expected = this.#services.execute(command);
+    if (!expected) return;
+    expectEqual(`the status of ${what}`, expected.status, answer.status);
+    if (!expected.field || answer.status !== Status.ok) return;
+    const [name, value] = expected.field;
+    const response = methodOf(command.service, command.method).decodeResponse(answer.response);
+    expectEqual(`${name} in the response to ${what}`, value, response[name] as string | boolean);
+  }
+}
+
+function expectEqual<T extends string | number | boolean>(what: string, expected: T, found: T): void {
+  if (expected !== found) throw new Violation(`${what}: expected ${expected}, found ${found}`);
+}

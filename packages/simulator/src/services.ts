@@ -1,0 +1,22 @@
+import { type BoundService, calculatorService, keyValueService, lockService } from "@synod/state-machine";
+import { descriptorSet, loadServices } from "@synod/wire";
+
+/** The real replicated services, as every replica runs them. */
+export const services: readonly BoundService[] = [keyValueService, calculatorService, lockService].map(
+  (service) => service.bind(loadServices),
+);
+
+export const serviceNames = {
+  kv: "synod.kv.v1.KeyValue",
+  calculator: "synod.calculator.v1.Calculator",
+  lock: "synod.lock.v1.Lock",
+} as const;
+
+const described = loadServices(descriptorSet);
+
+/** How the requests and responses of a method become bytes and back. */
+export function methodOf(service: string, name: string) {
+  const method = described.services.get(service)?.methods.get(name);
+  if (!method) throw new Error(`expected a method of a built-in service, found ${service}/${name}`);
+  return method;
+}
