@@ -129,7 +129,10 @@ async function loseDisk(processes, pace, progress) {
   const seconds = (backAt - lostAt) / 1000;
   progress(`${victim} is back after ${seconds} s`);
   await processes.ready([victim]);
-  const reported = await following.reportOf(60_000);
+  const reported = await following.reportOf().catch(async (error) => {
+    await following.stop();
+    throw error;
+  });
   const seen = await following.stop();
   const beforeFrom = lostAt - (backAt - lostAt);
   const before = pace.window(beforeFrom, lostAt);

@@ -385,7 +385,7 @@ export class ReplicaHost implements Host {
   #decided(slot: number, value: Value): Decided {
     if (value.kind !== "batch") return value;
     try {
-      return { kind: "batch", ...batch.decode(value.commands) };
+      return { kind: "batch", ...batch.decode(value.commands), bytes: value.commands.length };
     } catch (error) {
       this.#options.logger.error(
         { slot, err: error },

@@ -128,7 +128,9 @@ export class ReplicaProcess {
     if (slot <= engine.appliedSlot) return;
     const { trimPoint } = engine.system.reports;
     const decided: Decided =
-      value.kind === "batch" ? { kind: "batch", ...batch.decode(value.commands) } : value;
+      value.kind === "batch"
+        ? { kind: "batch", ...batch.decode(value.commands), bytes: value.commands.length }
+        : value;
     const answers = engine.apply(slot, decided);
     watcher.applied(id, slot, value, engine, answers);
     this.#logClock.applied(engine.logTimeMs);

@@ -61,7 +61,9 @@ export class SequentialRun {
   /** The next slot. */
   next(slot: number, value: Value): SequentialSlot {
     const decided: Decided =
-      value.kind === "batch" ? { kind: "batch", ...batch.decode(value.commands) } : value;
+      value.kind === "batch"
+        ? { kind: "batch", ...batch.decode(value.commands), bytes: value.commands.length }
+        : value;
     const answers = this.#engine.apply(slot, decided);
     const commands = decided.kind === "batch" ? decided.commands : [];
     commands.forEach((command, index) => {

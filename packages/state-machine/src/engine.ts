@@ -44,9 +44,14 @@ export type Decided =
       readonly logTimeMs?: number;
       /** The proposer knew of no log time: what it says is where log time begins, and nothing where it has begun. */
       readonly beginsLogTime?: boolean | undefined;
+      /** Of the commands, encoded as they were decided; without it, of their requests. */
+      readonly bytes?: number | undefined;
     }
   | { readonly kind: "configuration"; readonly configuration: Configuration }
   | { readonly kind: "no-op" };
+
+/** What a slot takes on an acceptor's disk is a multiple of this many bytes: checkpoints come by what is stored. */
+const storedUnit = 4096;
 
 /** The answer to one command of a slot. */
 export interface Answer {
@@ -259,7 +264,9 @@ export class Engine {
     let answers: readonly Answer[] = [];
     if (decided.kind === "batch") {
       this.#advance(decided.logTimeMs ?? 0, decided.beginsLogTime ?? false);
-      this.#system.begin(decided.commands);
+      const { commands, bytes = requestBytes(commands) } = decided;
+      this.#bytesSinceCheckpoint += Math.ceil(bytes / storedUnit) * storedUnit;
+      this.#system.begin(commands);
       answers = decided.commands.map((command, index) => this.#perform(command, slot, index));
       this.#runDue(slot, decided.commands.length);
       this.#sessions.settle();
@@ -368,7 +375,6 @@ export class Engine {
 
   #answer(command: Command, slot: number, index: number): Answer {
     const at = { slot, index };
-    this.#bytesSinceCheckpoint += command.request.length;
     const said = systemCommandOf(command);
     if (said !== undefined) return answered(command, { ...this.#system.execute(said, at), slot }, false);
     const verdict = this.#sessions.judge(command);
@@ -477,4 +483,8 @@ function answered(command: Command, answer: StoredAnswer, repeated: boolean): An
   const { clientId, sequence } = command;
   const plain = { clientId, sequence, status, message, response, slot, repeated };
   return details === undefined ? plain : { ...plain, details };
+}
+
+function requestBytes(commands: readonly Command[]): number {
+  return commands.reduce((bytes, { request }) => bytes + request.length, 0);
 }

@@ -1,6 +1,7 @@
 import { invariant } from "@synod/core";
 import type { LogEntry, LogRecord } from "./layer.js";
 import type { LayeredMap } from "./layered-map.js";
+import { storedBytes } from "./replica-record.js";
 
 /** The durable log beneath the layers. */
 export interface LogDisk {
@@ -24,7 +25,7 @@ export interface DecidedLog {
   readonly first: number;
   /** The last slot appended, or that of an installed snapshot; known even when it was trimmed. 0 before the first. */
   readonly last: number;
-  /** Bytes of the values kept. Values that an earlier version of Synod wrote are not counted. */
+  /** Bytes that the slots kept take on the disk, roughly. Slots that an earlier version of Synod wrote are not counted. */
   readonly bytes: number;
   /** Slots come in ascending order. Throws InvariantViolation otherwise. */
   append(slot: number, value: Uint8Array): void;
@@ -43,7 +44,7 @@ export class LayeredLog implements DecidedLog {
   readonly #map: LayeredMap;
   #first = 0;
   #last: number;
-  /** Bytes of all values before the first slot kept, and of all up to the last, counted from anywhere. */
+  /** Bytes of all slots before the first slot kept, and of all up to the last, counted from anywhere. */
   #bytesBefore = 0;
   #bytesThrough = 0;
 
@@ -53,7 +54,7 @@ export class LayeredLog implements DecidedLog {
     this.#last = disk.lastSlot;
     this.#startAt(disk.trimmedBelow);
     for (const { before, value } of disk.log(Math.max(disk.trimmedBelow, disk.lastSlot), disk.lastSlot))
-      this.#bytesThrough = before + value.length;
+      this.#bytesThrough = before + storedBytes(value);
   }
 
   get first(): number {
@@ -75,7 +76,7 @@ export class LayeredLog implements DecidedLog {
       this.#bytesBefore = this.#bytesThrough;
     }
     this.#map.writable().append({ slot, value, before: this.#bytesThrough });
-    this.#bytesThrough += value.length;
+    this.#bytesThrough += storedBytes(value);
     this.#last = slot;
   }
 

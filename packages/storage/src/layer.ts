@@ -20,7 +20,7 @@ export interface LogEntry {
 
 /** A slot as the log keeps it. */
 export interface LogRecord extends LogEntry {
-  /** The bytes of all values that came before it, so that the bytes between any two slots are one subtraction. */
+  /** The stored bytes of all slots that came before it, so that those between any two slots are one subtraction. */
   readonly before: number;
 }
 

@@ -11,10 +11,8 @@ import { storeFailure } from "./error.js";
 import { decodeIdentity, drawStoreId, encodeIdentity, identityKey, startedIdentity } from "./identity.js";
 import { LmdbReplicaDisk } from "./lmdb-replica-disk.js";
 import { type Ownership, ownDirectory } from "./ownership.js";
+import { pageBytes } from "./replica-record.js";
 import { ReplicaStore, type ReplicaStoreOptions } from "./replica-store.js";
-
-/** With lmdb's usual 4 KiB a key could have 1,978 bytes only. */
-const pageBytes = 8192;
 
 const metaName = "meta";
 const stateNames = ["state", "state-2"] as const;

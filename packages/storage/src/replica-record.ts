@@ -3,6 +3,20 @@ import type { InstallRecord } from "./install.js";
 import type { LogRecord } from "./layer.js";
 import { readRecord, sealRecord, startRecord } from "./seal.js";
 
+/** Of a replica's store. With lmdb's usual 4 KiB a key could have 1,978 bytes only. */
+export const pageBytes = 8192;
+/** Key, checksum, version and lengths of a slot's record, and lmdb's header of a page or an entry. */
+const recordBytes = 64;
+
+/**
+ * What a slot takes on the disk, roughly: lmdb gives a record of more than half a page pages of its own, so that what a
+ * log of large slots takes is more than the bytes of its values, by up to a page each.
+ */
+export function storedBytes(value: Uint8Array): number {
+  const bytes = value.length + recordBytes;
+  return bytes > pageBytes / 2 ? Math.ceil(bytes / pageBytes) * pageBytes : bytes;
+}
+
 /** What a trim leaves behind. */
 export interface TrimMark {
   /** Nothing below this slot is part of the log. */

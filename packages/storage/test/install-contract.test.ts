@@ -14,6 +14,8 @@ import { failureOf } from "./temporary.js";
 
 const entries = (...list: string[]): StateEntry[] =>
   list.map((entry) => entry.split("=")).map(([name = "", value = ""]) => [key(name), key(value)] as const);
+/** What so many small slots take, with values of so many bytes in all. */
+const stored = (slots: number, bytes: number) => bytes + slots * 64;
 const ends = ({ log, durableSlot }: ReplicaStore) => [log.first, log.last, log.bytes, durableSlot];
 const position = ({ after, progress }: Install) => [text(after), text(progress)];
 
@@ -40,7 +42,7 @@ describe.each(bothKinds)("a snapshot that is installed (%s)", (kind) => {
     const install = await store.beginInstall({ id: "x", slot: 10 });
     expect(store.unfinishedInstall).toEqual({ id: "x", slot: 10 });
     await install.put(entries("a=new", "b=new"), key("2"));
-    expect([names(store, {}), ends(store)]).toEqual([oldState, [1, 4, 24, 3]]);
+    expect([names(store, {}), ends(store)]).toEqual([oldState, [1, 4, stored(4, 24), 3]]);
     put(store, "a", "written meanwhile");
     await install.put(entries("c=new"), key("3"));
     put(store, "lost", "");
@@ -70,7 +72,7 @@ describe.each(bothKinds)("a snapshot that is installed (%s)", (kind) => {
     const last = await open();
     expect([names(last, {}), ends(last), slots(last, 1)]).toEqual([
       [...newState, "d=11"],
-      [11, 11, 6, 11],
+      [11, 11, stored(1, 6), 11],
       ["11:eleven", 0],
     ]);
   });
@@ -90,7 +92,7 @@ describe.each(bothKinds)("a snapshot that is installed (%s)", (kind) => {
         store = await open();
       }
     }
-    expect(ends(store)).toEqual([51, 51, 4, 50]);
+    expect(ends(store)).toEqual([51, 51, stored(1, 4), 50]);
     const empty = await store.beginInstall({ id: "empty", slot: 52 });
     await empty.finish();
     expect([names(store, {}), ends(store)]).toEqual([[], [0, 52, 0, 52]]);
@@ -312,7 +314,7 @@ describe("a snapshot installed in memory", () => {
         const store = await crashAt(crash, carriedOut);
         const finished = crash === 3 && carriedOut;
         expect(names(store, {})).toEqual(finished ? newState : oldState);
-        expect(ends(store)).toEqual(finished ? [0, 10, 0, 10] : [1, 4, 24, 4]);
+        expect(ends(store)).toEqual(finished ? [0, 10, 0, 10] : [1, 4, stored(4, 24), 4]);
         const found = store.unfinishedInstall && (await store.beginInstall({ id: "x", slot: 10 }));
         expect(found && position(found)).toEqual(finished ? undefined : expected[crash + Number(carriedOut)]);
       }
@@ -348,7 +350,7 @@ describe("a snapshot installed in memory", () => {
     expect(String(await failureOf(finishing))).toMatch(/above slot 6, the log's last, found one of slot 6/);
     expect(store.unfinishedInstall).toBeUndefined();
     await store.flush();
-    expect([names(store, {}), ends(store)]).toEqual([oldState, [1, 6, 27, 6]]);
+    expect([names(store, {}), ends(store)]).toEqual([oldState, [1, 6, stored(5, 27), 6]]);
   });
 
   test("fails with the store, once", async () => {

@@ -8,6 +8,7 @@ import {
   type ReplicaStore,
   type StateSnapshot,
 } from "../src/index.js";
+import { storedBytes } from "../src/replica-record.js";
 import { defaults, names } from "./replica-stores.js";
 import { key, text } from "./samples.js";
 import { failureOf, temporaryDirectory } from "./temporary.js";
@@ -163,7 +164,8 @@ class Run {
     expect(names(store, { reverse: true })).toEqual(model.shown.toReversed());
     expect(store.log.page(1, 1000, 1e9).entries.map(({ slot }) => `${slot}`)).toEqual(model.log);
     const { first, last, bytes } = store.log;
-    expect([first, last, bytes]).toEqual([Number(model.log[0] ?? 0), model.last, model.log.join("").length]);
+    const stored = model.log.reduce((sum, value) => sum + storedBytes(Buffer.from(value)), 0);
+    expect([first, last, bytes]).toEqual([Number(model.log[0] ?? 0), model.last, stored]);
     const shown = this.#snapshots.map((snapshot) => ({
       slot: snapshot.slot,
       shown: snapshot.page(undefined, 1e9).entries.map((entry) => entry.map(text).join("=")),

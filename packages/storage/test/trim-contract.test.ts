@@ -4,7 +4,7 @@ import { open as openRaw } from "lmdb";
 import { describe, expect, test } from "vitest";
 import { ByteWriter, slotKey } from "../src/bytes.js";
 import { MemoryReplicaDisk, openReplicaStore, type ReplicaStore } from "../src/index.js";
-import { encodeLogRecord } from "../src/replica-record.js";
+import { encodeLogRecord, storedBytes } from "../src/replica-record.js";
 import { sealRecord, startRecord } from "../src/seal.js";
 import { bothKinds, closing, defaults, kinds, slots } from "./replica-stores.js";
 import { key } from "./samples.js";
@@ -13,6 +13,8 @@ import { temporaryDirectory } from "./temporary.js";
 function append(store: ReplicaStore, from: number, through: number): void {
   for (let slot = from; slot <= through; slot++) store.log.append(slot, key(`value ${slot}`));
 }
+/** What so many small slots take, with values of so many bytes in all. */
+const stored = (slots: number, bytes: number) => bytes + slots * 64;
 const ends = ({ log, durableSlot }: ReplicaStore) => [log.first, log.last, log.bytes, durableSlot];
 
 describe.each(bothKinds)("trimming the decided log (%s)", (kind) => {
@@ -24,9 +26,9 @@ describe.each(bothKinds)("trimming the decided log (%s)", (kind) => {
     append(store, 1, 6);
     await store.flush();
     append(store, 7, 9);
-    expect(ends(store)).toEqual([1, 9, 63, 6]);
+    expect(ends(store)).toEqual([1, 9, stored(9, 63), 6]);
     store.log.trim(4);
-    expect(ends(store)).toEqual([4, 9, 42, 6]);
+    expect(ends(store)).toEqual([4, 9, stored(6, 42), 6]);
     expect(slots(store, 1, 2)).toEqual(["4:value 4", "5:value 5", 6]);
     store.log.trim(8);
     expect(slots(store, 1)).toEqual(["8:value 8", "9:value 9", 0]);
@@ -38,7 +40,7 @@ describe.each(bothKinds)("trimming the decided log (%s)", (kind) => {
     expect(slots(store, 1)).toEqual(["9:value 9", "10:value 10", 0]);
     await store.close();
     const after = await open();
-    expect(ends(after)).toEqual([9, 10, 15, 10]);
+    expect(ends(after)).toEqual([9, 10, stored(2, 15), 10]);
     expect(slots(after, 1)).toEqual(["9:value 9", "10:value 10", 0]);
   });
 
@@ -49,7 +51,7 @@ describe.each(bothKinds)("trimming the decided log (%s)", (kind) => {
     append(store, 3, 4);
     store.log.trim(3);
     store.log.trim(1);
-    expect(ends(store)).toEqual([3, 4, 14, 0]);
+    expect(ends(store)).toEqual([3, 4, stored(2, 14), 0]);
     store.log.trim(1000);
     append(store, 5, 5);
     expect(slots(store, 1)).toEqual(["5:value 5", 0]);
@@ -72,7 +74,7 @@ describe.each(bothKinds)("trimming the decided log (%s)", (kind) => {
       expect(() => after.log.append(5, key(""))).toThrow(/a slot above 5, the log's last, found 5/);
       append(after, 6, 6);
       await after.close();
-      expect(ends(await open())).toEqual([6, 6, 7, 6]);
+      expect(ends(await open())).toEqual([6, 6, stored(1, 7), 6]);
     },
   );
 
@@ -88,7 +90,7 @@ describe.each(bothKinds)("trimming the decided log (%s)", (kind) => {
     const store = await open({ flushEveryMs: 1, onFlushed: (slot) => told(slot) });
     store.log.trim(3);
     expect(await flushed).toBe(5);
-    expect(ends(store)).toEqual([3, 5, 21, 5]);
+    expect(ends(store)).toEqual([3, 5, stored(3, 21), 5]);
   });
 
   test("of many slots stays whole when it is half done, whatever follows", async () => {
@@ -99,7 +101,7 @@ describe.each(bothKinds)("trimming the decided log (%s)", (kind) => {
     store.log.trim(3400);
     await store.close();
     const after = await open();
-    expect(ends(after)).toEqual([3400, 3500, 101 * 10, 3500]);
+    expect(ends(after)).toEqual([3400, 3500, stored(101, 101 * 10), 3500]);
     expect(slots(after, 1, 1)).toEqual(["3400:value 3400", 3401]);
   });
 });
@@ -115,7 +117,7 @@ describe("a replica's log in memory", () => {
     store.log.trim(7);
     void store.flush();
     disk.crash();
-    expect(ends(disk.open(defaults))).toEqual([3, 9, 49, 9]);
+    expect(ends(disk.open(defaults))).toEqual([3, 9, stored(7, 49), 9]);
   });
 });
 
@@ -179,7 +181,7 @@ describe("a replica's log on disk", () => {
     append(store, 4, 5);
     expect(slots(store, 2, 2)).toEqual(["2:value 2", "3:value 3", 4]);
     store.log.trim(4);
-    expect(ends(store)).toEqual([4, 5, 14, 3]);
+    expect(ends(store)).toEqual([4, 5, stored(2, 14), 3]);
   });
 });
 
@@ -219,7 +221,7 @@ describe("a trimmed log is a list without its beginning", () => {
           store = await open();
           expect(store.durableSlot).toBe(last);
         }
-        const bytes = model.reduce((sum, { value }) => sum + value.length, 0);
+        const bytes = model.reduce((sum, { value }) => sum + storedBytes(value), 0);
         expect([store.log.first, store.log.last, store.log.bytes]).toEqual([
           model[0]?.slot ?? 0,
           last,
@@ -253,4 +255,9 @@ describe("a trimmed log is a list without its beginning", () => {
       { numRuns: 40 },
     );
   });
+});
+
+test("a slot of more than half a page takes whole pages", () => {
+  const taken = [10, 4_000, 8_000, 8_192, 40_000].map((bytes) => storedBytes(new Uint8Array(bytes)));
+  expect(taken).toEqual([74, 4_064, 8_192, 16_384, 40_960]);
 });

@@ -9,6 +9,10 @@ import { callRaw } from "./raw.mjs";
  */
 
 const everyMs = 100;
+/** Between looks at the log: often enough for what replicas keep of it, and seldom enough not to be a load. */
+const readEveryMs = 1_000;
+/** Until it has told of its new disk. */
+const toldWithinMs = 300_000;
 /** Before the loss: its last report there names its old disk. */
 const slotsBefore = 1_000;
 
@@ -36,11 +40,13 @@ export async function followReplicas(processes, victim) {
       await new Promise((resolve) => setTimeout(resolve, everyMs));
     }
   })();
+  const reports = reportsIn(processes.address(others[0] ?? ""), victim, since, () => over);
+  reports.catch(() => {}); // told by `reportOf`
   return {
     /** The lowest slot that no other had applied when this began. */
     since,
-    /** Every report that tells of its new disk, up to the first that says there is something on it. @param {number} withinMs */
-    reportOf: (withinMs) => reportsIn(processes.address(others[0] ?? ""), victim, since, withinMs),
+    /** Every report that tells of its new disk, up to the first that says there is something on it. */
+    reportOf: () => reports,
     stop: async () => {
       over = true;
       await following;
@@ -57,12 +63,12 @@ async function progressOf(processes, id) {
   return { slotOut, durableSlot, trimPoint };
 }
 
-/** @param {string} address @param {string} victim @param {number} since @param {number} withinMs */
-async function reportsIn(address, victim, since, withinMs) {
+/** @param {string} address @param {string} victim @param {number} since @param {() => boolean} over */
+async function reportsIn(address, victim, since, over) {
   /** @type {Reported[]} */
   const reports = [];
-  const giveUpAt = performance.now() + withinMs;
-  for (let slot = Math.max(1, since - slotsBefore); performance.now() < giveUpAt; ) {
+  const giveUpAt = performance.now() + toldWithinMs;
+  for (let slot = Math.max(1, since - slotsBefore); performance.now() < giveUpAt && !over(); ) {
     const { code, response } = await callRaw(address, "synod.v1.Replica/Log", {
       from: String(slot),
       limit: 0,
@@ -82,9 +88,9 @@ async function reportsIn(address, victim, since, withinMs) {
     if (before === undefined && slot > since)
       throw new Error(`${victim} reported nothing before slot ${since}`);
     if (own.some((report) => report.slot > 0)) return own;
-    if (decisions.length === 0) await new Promise((resolve) => setTimeout(resolve, everyMs));
+    if (decisions.length === 0) await new Promise((resolve) => setTimeout(resolve, readEveryMs));
   }
-  throw new Error(`${victim} told nothing of its new disk within ${withinMs} ms`);
+  throw new Error(`${victim} told nothing of its new disk within ${toldWithinMs} ms`);
 }
 
 /**
