@@ -8,7 +8,7 @@ import { missing } from "./support/needs.mjs";
 
 export const name = "planted";
 export const promise =
-  "disk, amnesia, blackout, storm, restart, rejoin and soak each turn red on a fault planted in a copy";
+  "disk, amnesia, blackout, storm, restart, rejoin, soak and fuzz each turn red on a fault planted in a copy";
 
 /** @typedef {Record<string, any>} Figures */
 /** @typedef {{ fault: string, script: string, parameters: string[], changes: import("./support/copy.mjs").Change[], red: (figures: Figures) => unknown }} Plant */
@@ -137,6 +137,48 @@ const plants = [
       },
     ],
     red: (figures) => figures.mostStoredByAcceptorMib > 45,
+  },
+  {
+    fault: "an acceptor listens to whoever has not said hello",
+    script: "fuzz",
+    parameters: ["--seed", "1", "--calls", "600", "--rounds", "0"],
+    changes: [
+      {
+        file: "packages/node/dist/attachments.js",
+        sound: "this.#refuse(attachment, grpc.status.FAILED_PRECONDITION, `expected a hello first",
+        faulty: 'this.#take(attachment, { role: "leader", id: "nobody" }, message) ?? (() => {})(`',
+      },
+    ],
+    red: (figures) =>
+      figures.problems.some((/** @type {string} */ problem) => /ballot of nobody/.test(problem)),
+  },
+  {
+    fault: "a batch that is none ends the replica",
+    script: "fuzz",
+    parameters: ["--seed", "1", "--calls", "600", "--rounds", "0"],
+    changes: [
+      {
+        file: "packages/node/dist/replica-host.js",
+        sound: 'this.#options.logger.error({ slot, err: error }, "a decided batch',
+        faulty: 'throw error;\n            this.#options.logger.error({ slot, err: error }, "a decided batch',
+      },
+    ],
+    red: (figures) => figures.problems.some((/** @type {string} */ problem) => /r1 has ended/.test(problem)),
+  },
+  {
+    fault: "messages of any size are taken",
+    script: "fuzz",
+    parameters: ["--seed", "1", "--calls", "600", "--rounds", "0"],
+    changes: [
+      {
+        file: "packages/node/dist/channel.js",
+        sound:
+          'export const serverOptions = {\n    ...keepalive,\n    "grpc.max_receive_message_length": maxMessageBytes',
+        faulty:
+          'export const serverOptions = {\n    ...keepalive,\n    "grpc.max_receive_message_length": -1',
+      },
+    ],
+    red: (figures) => figures.failures > 0,
   },
 ];
 
