@@ -9,8 +9,8 @@ export interface ClientWorld {
   readonly now: () => number;
   readonly nonce: () => string;
   readonly outstanding: number;
-  /** Has a command brought to a replica, some time, perhaps; by number. */
-  send(replica: number, command: Command): void;
+  /** Has commands brought to a replica, together, some time, perhaps; by number. */
+  send(replica: number, commands: readonly Command[]): void;
   readonly replicas: number;
 }
 
@@ -48,9 +48,9 @@ export class Client {
     this.#replica = below(world.random, world.replicas);
   }
 
-  /** Asks for one more command, when there is room for it. */
-  want(): void {
-    this.#wanted++;
+  /** Asks for more commands, as far as there is room for them. */
+  want(count: number): void {
+    this.#wanted = Math.min(this.#wanted + count, this.#world.outstanding);
   }
 
   /** What it still waits for; 0 when everything was answered. */
@@ -63,13 +63,19 @@ export class Client {
   }
 
   tick(): void {
-    const { random, now, outstanding } = this.#world;
+    const { now } = this.#world;
     if (this.#session === undefined) {
       if (this.#wanted > 0) this.#open();
       return;
     }
-    for (const pending of this.#outstanding.values()) if (pending.again <= now()) this.#send(pending);
-    this.#wanted = Math.min(this.#wanted, outstanding);
+    for (const pending of this.#outstanding.values()) if (pending.again <= now()) this.#sendAgain(pending);
+    this.#sendNew(this.#session);
+  }
+
+  /** What is new goes together. */
+  #sendNew(session: string): void {
+    const { random, now, outstanding, send } = this.#world;
+    const commands: Command[] = [];
     while (
       this.#wanted > 0 &&
       this.#outstanding.size < outstanding &&
@@ -77,18 +83,18 @@ export class Client {
     ) {
       this.#wanted--;
       const sequence = this.#next++;
-      const name = `${this.#session}#${sequence}`;
+      const name = `${session}#${sequence}`;
       const operation = drawOperation(random, this.id, name, this.#tokens);
       const command = {
-        clientId: this.#session,
+        clientId: session,
         sequence,
         acknowledged: this.#acknowledged,
         ...operation,
       };
-      const pending = { command, again: 0 };
-      this.#outstanding.set(sequence, pending);
-      this.#send(pending);
+      this.#outstanding.set(sequence, { command, again: now() + this.#waitTicks() });
+      commands.push(command);
     }
+    if (commands.length > 0) send(this.pinned ?? this.#replica, commands);
   }
 
   /** @returns whether it waited for this */
@@ -117,7 +123,7 @@ export class Client {
 
   #forgetSession(): void {
     this.#session = undefined;
-    this.#wanted += this.#outstanding.size;
+    this.want(this.#outstanding.size);
     this.#outstanding.clear();
     this.#answered.clear();
     this.#tokens.clear();
@@ -136,15 +142,19 @@ export class Client {
       },
       again: 0,
     };
-    if (this.#opening.again <= now()) this.#send(this.#opening);
+    if (this.#opening.again <= now()) this.#sendAgain(this.#opening);
   }
 
   /** Again to another replica, and now and then to two at once. */
-  #send(pending: Pending): void {
+  #sendAgain(pending: Pending): void {
     const { random, now, replicas, send } = this.#world;
-    if (pending.again > 0) this.#replica = below(random, replicas);
-    send(this.pinned ?? this.#replica, pending.command);
-    if (this.pinned === undefined && random() < 0.05) send(below(random, replicas), pending.command);
-    pending.again = now() + leastWaitTicks + below(random, leastWaitTicks);
+    this.#replica = below(random, replicas);
+    send(this.pinned ?? this.#replica, [pending.command]);
+    if (this.pinned === undefined && random() < 0.1) send(below(random, replicas), [pending.command]);
+    pending.again = now() + this.#waitTicks();
+  }
+
+  #waitTicks(): number {
+    return leastWaitTicks + below(this.#world.random, leastWaitTicks);
   }
 }

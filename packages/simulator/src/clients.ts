@@ -1,6 +1,6 @@
 import { below, type Command } from "@synod/core";
 import { systemService } from "@synod/state-machine";
-import { request, response } from "@synod/wire";
+import { requests, response } from "@synod/wire";
 import { Client } from "./client.js";
 import type { Cluster } from "./cluster.js";
 import type { Told } from "./front.js";
@@ -23,7 +23,7 @@ export class Clients {
         now: () => cluster.now,
         nonce: () => `client-${++nonces}`,
         outstanding: options.outstanding,
-        send: (replica, command) => this.#send(client, replicas[replica] as SimulatedNode, command),
+        send: (replica, commands) => this.#send(client, replicas[replica] as SimulatedNode, commands),
         replicas: replicas.length,
       });
       return client;
@@ -38,7 +38,8 @@ export class Clients {
   /** Some of them want something. */
   ask(): void {
     const { streams, options } = this.#cluster;
-    for (const client of this.all) if (streams.clients() < options.request) client.want();
+    for (const client of this.all)
+      if (streams.clients() < options.request) client.want(1 + below(streams.clients, 5));
   }
 
   tick(): void {
@@ -48,12 +49,13 @@ export class Clients {
     for (const client of this.all) client.tick();
   }
 
-  #send(client: Client, node: SimulatedNode, command: Command): void {
-    const bytes = request.encode(command);
+  #send(client: Client, node: SimulatedNode, commands: readonly Command[]): void {
+    const bytes = requests.encode(commands);
     this.#travel(() => {
       if (!node.up || node.paused || !node.replica) return;
-      this.#note(client.id, node.peer.id, bytes, () => `asks ${command.method} ${nameOf(command)}`);
-      node.replica.submit(request.decode(bytes), (told) => this.#answer(client, node, command, told));
+      this.#note(client.id, node.peer.id, bytes, () => `asks ${commands.map(describe).join(", ")}`);
+      for (const command of requests.decode(bytes))
+        node.replica.submit(command, (told) => this.#answer(client, node, command, told));
     });
   }
 
@@ -84,6 +86,6 @@ export class Clients {
   }
 }
 
-function nameOf({ clientId, sequence }: Command): string {
-  return `${clientId}#${sequence}`;
+function describe({ method, clientId, sequence }: Command): string {
+  return `${method} ${clientId}#${sequence}`;
 }

@@ -64,7 +64,7 @@ export class Recovery {
       if (resting.includes(node) && this.#random() < 0.5) this.#cluster.crash(node);
       else if (!node.up) this.#cluster.start(node);
     }
-    for (const client of this.#clients.all) client.want();
+    for (const client of this.#clients.all) client.want(1);
   }
 
   /** Faults stop, but most links stay cut for ever, some in one direction only; the members of the star can talk. */
@@ -93,7 +93,7 @@ export class Recovery {
     this.#cluster.note(`star of ${members.map((node) => node.peer.id).join(" ")}`);
     const [client] = this.#clients.all as [Client];
     client.pinned = replicas.indexOf(replica);
-    client.want();
+    client.want(1);
     this.#star = { leader, replica, client, cutsShow: random() < 0.5 };
   }
 

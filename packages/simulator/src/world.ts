@@ -14,9 +14,9 @@ import { Trace } from "./trace.js";
 export interface Schedule {
   readonly seed: number;
   /** In place of what the seed draws. */
-  readonly overrides?: Partial<WorldOptions>;
+  readonly overrides?: Partial<WorldOptions> | undefined;
   /** What goes wrong, in place of what the seed draws. */
-  readonly events?: readonly FaultEvent[];
+  readonly events?: readonly FaultEvent[] | undefined;
 }
 
 export interface RunResult {
