@@ -69,7 +69,7 @@ export const simulatedLimits: Limits = {
   maxOutstandingProposals: 2,
   maxBatchCommands: 4,
   maxQueuedProposals: 16,
-  maxPageSlots: 2,
+  maxPageSlots: 3,
   maxKeptDecisions: 8,
   maxKeptBytes: 2_560,
   maxAnswerSlots: 6,
@@ -81,11 +81,11 @@ export function drawOptions(random: Random): WorldOptions {
   const changing = acceptors === 3 && random() < 0.2;
   return {
     acceptors,
-    leaders: random() < 0.1 ? 1 : 2 + below(random, 2),
+    leaders: random() < 0.1 ? 1 : random() < 0.6 ? 2 : 3,
     replicas: random() < 0.3 ? 2 : 3,
     window: random() < 0.5 ? 3 : 8,
     clients: 3 + below(random, 3),
-    faultyTicks: 500 + below(random, 500),
+    faultyTicks: 450 + below(random, 400),
     calmTicks: 6000,
     loss: chance(0.6, 0.15),
     duplication: chance(0.6, 0.2),
