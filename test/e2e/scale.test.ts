@@ -27,7 +27,7 @@ it("a replica that lost its disk under load comes back, and counts for trimming 
 it("however much is written, an acceptor keeps what replicas have not on disk, and no more", {
   timeout,
 }, async () => {
-  const short = ["--commands", "20000", "--value-bytes", "4000", "--most-stored", "45"];
+  const short = ["--commands", "10000", "--value-bytes", "4000", "--most-stored", "20"];
   const { holds, figures } = await soak(options(...short));
   expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
 });

@@ -15,7 +15,7 @@ const options = (...parameters: string[]) => ({
 it("no P1b or P2b leaves before what it rests on is synced, and without syncs that is noticed", {
   timeout,
 }, async () => {
-  const { holds, figures } = await fsync(options("--commands", "300", "--faults", "1"));
+  const { holds, figures } = await fsync(options("--commands", "200", "--faults", "1"));
   expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
 });
 
@@ -29,13 +29,13 @@ it("a failed sync ends an acceptor, no vote leaves after it, and nothing that wa
 it("killed before some of its writes and syncs, an acceptor has all it had answered", {
   timeout,
 }, async () => {
-  const { holds, figures } = await crashPoints(options("--only", "acceptor", "--every", "9"));
+  const { holds, figures } = await crashPoints(options("--only", "acceptor", "--every", "12"));
   expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
 });
 
 it("killed before some of its writes and syncs, a replica that installs a snapshot has one state or the other", {
   timeout,
 }, async () => {
-  const { holds, figures } = await crashPoints(options("--only", "install", "--every", "24", "--no-plant"));
+  const { holds, figures } = await crashPoints(options("--only", "install", "--every", "32", "--no-plant"));
   expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
 });
