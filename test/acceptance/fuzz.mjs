@@ -36,7 +36,15 @@ export async function run({ parameters, progress }) {
   for (const failure of failures.slice(0, 20)) progress(JSON.stringify(failure));
   return {
     holds: failures.length === 0 && problems.length === 0,
-    figures: { seed, failures: failures.length, problems, parts: parts.map((part) => part.figures) },
+    figures: {
+      ...{
+        seed,
+        failures: failures.length,
+        wrong: [...new Set(failures.map(({ path, why }) => `${path}: ${why}`))],
+      },
+      problems,
+      parts: parts.map((part) => part.figures),
+    },
   };
 }
 
@@ -63,18 +71,21 @@ async function onCluster(seed, progress, enough) {
     const records = await Records.of(processes);
     await fuzzer.send("invalid", enough());
     progress(`${fuzzer.calls} calls that ask nothing, ${load.acknowledged.size} commands beside them`);
-    const changed = await records.changes();
+    const changed = await orItsError(() => records.changes());
     await fuzzer.send("harmless", enough(), fuzzer.calls);
     progress(`${fuzzer.calls} calls, ${load.acknowledged.size} commands beside them`);
     const startedAt = performance.now();
-    await load.more(50, recoveredWithinMs);
-    await processes.ready(undefined, recoveredWithinMs);
-    const recoveredMs = Math.round(performance.now() - startedAt);
-    await load.stop();
-    const { lost, doubled } = await verify(processes.replicas, load);
-    const kept = await records.broken();
-    const problems = [...changed, ...kept, ...(await seen(watch, before, load.failed, false))];
-    if (lost + doubled > 0) problems.push(`${lost} commands lost, ${doubled} executed twice`);
+    let recoveredMs = Number.NaN;
+    const wrong = await orItsError(async () => {
+      await load.more(50, recoveredWithinMs);
+      await processes.ready(undefined, recoveredWithinMs);
+      recoveredMs = Math.round(performance.now() - startedAt);
+      await load.stop();
+      const { lost, doubled } = await verify(processes.replicas, load);
+      const taken = lost + doubled > 0 ? [`${lost} commands lost, ${doubled} executed twice`] : [];
+      return [...taken, ...(await records.broken())];
+    });
+    const problems = [...changed, ...wrong, ...(await seen(watch, before, load.failed, false))];
     return {
       failures: fuzzer.failures,
       problems,
@@ -135,6 +146,15 @@ async function absent(processes, real) {
       const store = configuration?.acceptors.find((acceptor) => acceptor.id === id)?.store;
       return { id, role, address, store };
     });
+}
+
+/** Problems, or why nobody can tell. @param {() => Promise<string[]>} look */
+async function orItsError(look) {
+  try {
+    return await look();
+  } catch (error) {
+    return [error instanceof Error ? error.message : String(error)];
+  }
 }
 
 /**
