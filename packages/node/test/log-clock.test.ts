@@ -99,8 +99,10 @@ describe("a proposer's log clock", () => {
     expect(clock.proposedMs).toBe(5_000 + timeLimits.maxStepMs);
   });
 
-  it("takes at most one step from what begins at any slot, however late proposals are and replicas lag", () => {
-    for (let seed = 1; seed <= 300; seed++) {
+  it("takes at most one step from what begins at any slot, however late proposals are and replicas lag", {
+    timeout: 30_000,
+  }, () => {
+    for (let seed = 1; seed <= 200; seed++) {
       const random = seededRandom(seed);
       const clocks = new Clocks();
       const group = Array.from({ length: 2 + below(random, 3) }, () => ({
@@ -114,13 +116,14 @@ describe("a proposer's log clock", () => {
       let logTimeMs = 5_000;
       // Of log time less real time in all slots so far: what a lock granted in that slot would compare with.
       let leastLead = Number.POSITIVE_INFINITY;
+      let mostTaken = 0;
       for (let step = 0; step < 1_000; step++) {
         clocks.monotonic += below(random, 20) * (random() < 0.01 ? 50 : 1);
         const nowMs = clocks.monotonic;
         for (const { proposedMs } of proposals.filter(({ dueMs }) => dueMs <= nowMs)) {
           logTimeMs = Math.max(logTimeMs, Math.min(proposedMs, logTimeMs + timeLimits.maxStepMs));
           const lead = logTimeMs - nowMs;
-          expect(lead - leastLead, `seed ${seed}, step ${step}`).toBeLessThanOrEqual(timeLimits.maxStepMs);
+          mostTaken = Math.max(mostTaken, lead - leastLead);
           leastLead = Math.min(leastLead, lead);
           decided.push({ logTimeMs, atMs: nowMs });
         }
@@ -134,6 +137,7 @@ describe("a proposer's log clock", () => {
           if (random() < 0.3) proposals.push({ proposedMs: replica.clock.proposedMs, dueMs: nowMs + lateMs });
         }
       }
+      expect(mostTaken, `seed ${seed}`).toBeLessThanOrEqual(timeLimits.maxStepMs);
     }
   });
 });
