@@ -6,7 +6,7 @@ import { flagNumber, seedOf } from "./support/flags.mjs";
 import { Fuzzer } from "./support/fuzz/fuzzer.mjs";
 import { Records } from "./support/fuzz/records.mjs";
 import { Watch } from "./support/fuzz/watch.mjs";
-import { Load, verify } from "./support/load.mjs";
+import { equalReplicas, Load, verify } from "./support/load.mjs";
 import { Processes, until } from "./support/processes.mjs";
 
 export const name = "fuzz";
@@ -83,7 +83,9 @@ async function onCluster(seed, progress, enough) {
       await load.stop();
       const { lost, doubled } = await verify(processes.replicas, load);
       const taken = lost + doubled > 0 ? [`${lost} commands lost, ${doubled} executed twice`] : [];
-      return [...taken, ...(await records.broken())];
+      const { equal, states } = await equalReplicas(processes);
+      const apart = equal ? [] : [`the replicas differ: ${JSON.stringify(states)}`];
+      return [...taken, ...apart, ...(await records.broken())];
     });
     const problems = [...changed, ...wrong, ...(await seen(watch, before, load.failed, false))];
     return {
