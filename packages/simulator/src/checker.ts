@@ -7,6 +7,8 @@ import {
   type Genesis,
   type Message,
   majorityOf,
+  type P1b,
+  type P2b,
   type PValue,
   proposalKey,
   proposalOf,
@@ -78,10 +80,6 @@ export class Checker {
     return this.#slotOut;
   }
 
-  get slots(): number {
-    return this.#decided.size;
-  }
-
   /** Slots that carried a proposal, and how many different proposals they carried (rule 10: as many). */
   get proposals(): { readonly slots: number; readonly distinct: number } {
     const ids = [...this.#decided.values()].map(proposalOf).filter((proposal) => proposal !== undefined);
@@ -101,6 +99,7 @@ export class Checker {
     if (message.kind === "leader-status" || message.kind === "replica-status" || message.kind === "pong")
       this.#claiming(peer.id, message.slotOut);
     if (disk && (message.kind === "p1b" || message.kind === "p2b")) {
+      if (message.kind === "p1b" || !message.trim) this.#adopting(message);
       this.#answering(message.acceptor, message.promised, disk);
       this.#answeringTrim(message.acceptor, message.trim, disk);
       if (message.kind === "p1b")
@@ -218,6 +217,14 @@ export class Checker {
       );
     }
     this.#decided.set(slot, value);
+  }
+
+  /** An acceptor that answers has promised what it was asked, or more (rules 1 and 2). */
+  #adopting({ kind, acceptor, asked, promised }: P1b | P2b): void {
+    if (compareBallots(promised, asked) >= 0) return;
+    throw new Violation(
+      `${acceptor} answers ${describeBallot(asked)} by a ${kind} that promises ${describeBallot(promised)} only`,
+    );
   }
 
   /** What an acceptor answered survives a crash at this instant, and its promise never goes back (rules 1 and 3). */

@@ -58,10 +58,6 @@ export class Client {
     return this.#outstanding.size + this.#wanted;
   }
 
-  get session(): string | undefined {
-    return this.#session;
-  }
-
   tick(): void {
     const { now } = this.#world;
     if (this.#session === undefined) {

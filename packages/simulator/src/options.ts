@@ -56,7 +56,7 @@ export interface WorldOptions {
 }
 
 /** Small bounds, so that a short run meets all of them. */
-export const simulatedLimits: Limits = {
+const simulatedLimits: Limits = {
   ...defaultLimits,
   suspectAfterTicks: 20,
   heartbeatTicks: 8,

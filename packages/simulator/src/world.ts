@@ -22,7 +22,7 @@ export interface Schedule {
 export interface RunResult {
   readonly seed: number;
   readonly options: WorldOptions;
-  /** What went wrong, as far as the run came to it. */
+  /** What went wrong until the run ended. */
   readonly events: readonly FaultEvent[];
   readonly failure: string | undefined;
   /** Ticks that the run took. */

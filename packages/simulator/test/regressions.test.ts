@@ -26,7 +26,7 @@ it("a failing schedule is made smaller, and fails in the same way again and agai
   const schedule = { seed: 3, overrides: { calmTicks: 1, faultyTicks: 200, star: false } };
   const failed = simulate(schedule);
   expect(failed.failure).toMatch(/^Violation: 1 ticks after the last fault/);
-  const { overrides, events, failure } = shrink(schedule, failed, { attempts: 40 });
+  const { overrides, events, failure } = shrink(schedule, failed, { attempts: 16 });
   expect(events.length).toBeLessThan(failed.events.length);
   expect(simulate({ seed: 3, overrides, events }).failure).toBe(failure);
 });
