@@ -1,7 +1,7 @@
 // Every RPC of every role gets malformed bytes and well-formed nonsense, found from what each process says of itself. A
 // cluster that has to live on is sent all that is no request, then all that is one and no lie. Processes that need not
-// live on are sent anything, and answered with anything by members that only seem to be some; once they believe a lie, little more can happen to them, so there are several rounds.
-
+// live on are sent anything, and answered with anything by members that only seem to be some; once they believe a lie,
+// little more can happen to them, so there are several rounds.
 import { flagNumber, seedOf } from "./support/flags.mjs";
 import { Fuzzer } from "./support/fuzz/fuzzer.mjs";
 import { Records } from "./support/fuzz/records.mjs";
@@ -37,11 +37,9 @@ export async function run({ parameters, progress }) {
   return {
     holds: failures.length === 0 && problems.length === 0,
     figures: {
-      ...{
-        seed,
-        failures: failures.length,
-        wrong: [...new Set(failures.map(({ path, why }) => `${path}: ${why}`))],
-      },
+      seed,
+      failures: failures.length,
+      wrong: [...new Set(failures.map(({ path, why }) => `${path}: ${why}`))],
       problems,
       parts: parts.map((part) => part.figures),
     },
@@ -93,7 +91,9 @@ async function onCluster(seed, progress, enough) {
       problems,
       figures: {
         ...figuresOf(fuzzer),
-        ...{ commands: load.acknowledged.size, recoveredMs, memoryMiB: watch.peaks },
+        commands: load.acknowledged.size,
+        recoveredMs,
+        memoryMiB: watch.peaks,
       },
     };
   } finally {

@@ -4,6 +4,7 @@ import { run as amnesia } from "../acceptance/amnesia.mjs";
 import { run as backup } from "../acceptance/backup.mjs";
 import { run as blackout } from "../acceptance/blackout.mjs";
 import { run as errors } from "../acceptance/errors.mjs";
+import { run as fuzz } from "../acceptance/fuzz.mjs";
 import { run as kills } from "../acceptance/kills.mjs";
 import { run as locks } from "../acceptance/locks.mjs";
 import { run as storm } from "../acceptance/storm.mjs";
@@ -57,6 +58,13 @@ it("a backup taken under load and restored elsewhere has everything acknowledged
 
 it("a new store never votes and a rolled-back one is named", { timeout: 120_000 }, async () => {
   const { holds, figures } = await amnesia(options("--seconds", "1"));
+  expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
+});
+
+it("malformed bytes and well-formed nonsense end with a right status and change nothing they should not", {
+  timeout,
+}, async () => {
+  const { holds, figures } = await fuzz(options("--seed", "1", "--calls", "60", "--rounds", "1"));
   expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
 });
 

@@ -2,10 +2,12 @@ import * as grpc from "@grpc/grpc-js";
 import { proposalOf, type Value } from "@synod/core";
 import {
   batch,
+  type Channel,
   callUnary,
   clusterService,
   describedBy,
   metadataKeys,
+  openChannel,
   type PlainMessage,
   replicaService,
 } from "@synod/wire";
@@ -15,9 +17,8 @@ import { builtInMethod, type MethodFinder, methodFinder, requestJson } from "./l
 import type { Answered } from "./status/report.js";
 
 /** A connection of its own; an attempt to connect is not repeated behind its user's back. */
-export function openClient(address: string): grpc.Client {
-  return new grpc.Client(address, grpc.credentials.createInsecure(), {
-    "grpc.use_local_subchannel_pool": 1,
+export function openConnection(address: string): Channel {
+  return openChannel(address, grpc.credentials.createInsecure(), {
     "grpc.service_config_disable_resolution": 1,
     "grpc.enable_retries": 0,
   });
@@ -25,13 +26,13 @@ export function openClient(address: string): grpc.Client {
 
 /** One connection for one piece of work. */
 async function withChannel<T>(address: string, work: (client: grpc.Client) => Promise<T>): Promise<T> {
-  const client = openClient(address);
+  const channel = openConnection(address);
   try {
-    return await work(client);
+    return await work(channel.client);
   } catch (error) {
     throw new Failure(explain(error));
   } finally {
-    client.close();
+    channel.close(true);
   }
 }
 

@@ -1,5 +1,12 @@
 import * as grpc from "@grpc/grpc-js";
-import { callUnary, clusterService, openStream, replicaService } from "@synod/wire";
+import {
+  type Channel,
+  callUnary,
+  clusterService,
+  openChannel,
+  openStream,
+  replicaService,
+} from "@synod/wire";
 import type { CommandStream, ReplicaPort, StreamEvents } from "./port.js";
 
 /**
@@ -11,7 +18,6 @@ const channelOptions: grpc.ChannelOptions = {
   "grpc.max_reconnect_backoff_ms": 1_000,
   "grpc.keepalive_time_ms": 5_000,
   "grpc.keepalive_timeout_ms": 2_000,
-  "grpc.use_local_subchannel_pool": 1,
   "grpc.dns_min_time_between_resolutions_ms": 100,
   "grpc.service_config_disable_resolution": 1,
   "grpc.enable_retries": 0,
@@ -24,11 +30,13 @@ const connectWithinMs = 2_000;
 /** A replica over gRPC. */
 export class GrpcReplica implements ReplicaPort {
   readonly address: string;
+  readonly #channel: Channel;
   readonly #client: grpc.Client;
 
   constructor(address: string, credentials: grpc.ChannelCredentials) {
     this.address = address;
-    this.#client = new grpc.Client(address, credentials, channelOptions);
+    this.#channel = openChannel(address, credentials, channelOptions);
+    this.#client = this.#channel.client;
   }
 
   async openSession(deadlineMs: number): Promise<string> {
@@ -69,6 +77,6 @@ export class GrpcReplica implements ReplicaPort {
   }
 
   close(): void {
-    this.#client.close();
+    this.#channel.close(false);
   }
 }

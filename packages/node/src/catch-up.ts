@@ -1,8 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type * as grpc from "@grpc/grpc-js";
 import type { Decision, Member } from "@synod/core";
-import { callUnary, replicaService } from "@synod/wire";
-import { openChannel } from "./channel.js";
+import { callUnary, openChannel, replicaService } from "@synod/wire";
+import { channelOptions } from "./channel.js";
 import type { HostLogger } from "./host.js";
 import type { SnapshotReceiver } from "./snapshot-receiver.js";
 
@@ -80,7 +80,7 @@ export class CatchUp {
 
   async #from({ id, address }: Member): Promise<void> {
     const { credentials, receiver, slotOut, trimmedBelow, logger } = this.#options;
-    const channel = openChannel(address, credentials);
+    const channel = openChannel(address, credentials, channelOptions);
     this.#client = channel;
     try {
       logger.info({ peer: id, slotOut: slotOut(), trimmedBelow: trimmedBelow() }, `catching up from ${id}`);

@@ -1,5 +1,4 @@
-import type { Socket } from "node:net";
-import * as grpc from "@grpc/grpc-js";
+import type * as grpc from "@grpc/grpc-js";
 
 /** What one message may take on the wire: gRPC's own default, said aloud. Nothing Synod sends comes near it. */
 export const maxMessageBytes = 4 << 20;
@@ -7,13 +6,12 @@ export const maxMessageBytes = 4 << 20;
 /** A dead connection is noticed within keepalive time plus timeout, also when nothing is sent. */
 const keepalive = { "grpc.keepalive_time_ms": 5_000, "grpc.keepalive_timeout_ms": 2_000 } as const;
 
-/** Options of a channel between members. Each has its own connection, so that streams do not wait for each other. */
+/** Options of a channel between members. */
 export const channelOptions: grpc.ChannelOptions = {
   ...keepalive,
   "grpc.keepalive_permit_without_calls": 1,
   "grpc.max_receive_message_length": maxMessageBytes,
   "grpc.max_send_message_length": maxMessageBytes,
-  "grpc.use_local_subchannel_pool": 1,
   // Left alone, the back-off grows to two minutes and a moved name is found again after half a minute.
   "grpc.initial_reconnect_backoff_ms": 100,
   "grpc.max_reconnect_backoff_ms": 2_000,
@@ -33,49 +31,3 @@ export const serverOptions: grpc.ServerOptions = {
   "grpc.max_concurrent_streams": 4_096,
   "grpc.enable_channelz": 0,
 };
-
-export interface Channel {
-  readonly client: grpc.Client;
-  /** Closes the channel; `abruptly` also its connection, whatever state that is in. */
-  close(abruptly: boolean): void;
-}
-
-/** How long a connection may take to close by itself. */
-const closeMs = 1_000;
-
-/**
- * A channel that can really be closed: grpc-js leaves a connection open for ever when its peer accepted it but never
- * spoke HTTP/2 (grpc-node#2785), so the sockets are kept here and destroyed.
- */
-export function openChannel(address: string, credentials: grpc.ChannelCredentials): Channel {
-  const sockets = new Set<Socket>();
-  let closed = false;
-  const holding: grpc.ChannelCredentials = Object.create(credentials);
-  holding._createSecureConnector = (...parameters) => {
-    const connector = credentials._createSecureConnector(...parameters);
-    return {
-      waitForReady: () => connector.waitForReady(),
-      getCallCredentials: () => connector.getCallCredentials(),
-      destroy: () => connector.destroy(),
-      connect: (socket) => {
-        if (closed) socket.destroy();
-        sockets.add(socket);
-        socket.once("close", () => sockets.delete(socket));
-        return connector.connect(socket);
-      },
-    };
-  };
-  const client = new grpc.Client(`dns:${address}`, holding, channelOptions);
-  return {
-    client,
-    close: (abruptly) => {
-      closed = true;
-      client.close();
-      const destroy = () => {
-        for (const socket of sockets) socket.destroy();
-      };
-      if (abruptly) destroy();
-      else setTimeout(destroy, closeMs).unref();
-    },
-  };
-}

@@ -1,7 +1,7 @@
 import * as grpc from "@grpc/grpc-js";
 import type { Message, Role } from "@synod/core";
-import { type Hello, type Incoming, Invalid, type Method } from "@synod/wire";
-import { type Channel, openChannel } from "./channel.js";
+import { type Channel, type Hello, type Incoming, Invalid, type Method, openChannel } from "@synod/wire";
+import { channelOptions } from "./channel.js";
 import { type Expected, incompatibility, mistakenIdentity, unboundStore } from "./hello.js";
 import { messageBytes } from "./message-bytes.js";
 import { Outbox, type OutboxOptions } from "./outbox.js";
@@ -118,7 +118,7 @@ export class Link<Out extends Message, In extends Message> {
   #dial(): void {
     this.#retry = undefined;
     const { expected, method, credentials } = this.#options;
-    const channel = openChannel(expected.address, credentials);
+    const channel = openChannel(expected.address, credentials, channelOptions);
     const call = channel.client.makeBidiStreamRequest(
       method.path,
       method.requestSerialize,

@@ -10,6 +10,7 @@ export {
   receive,
   refuse,
 } from "./calls.js";
+export { type Channel, openChannel } from "./channel.js";
 // For whoever keeps messages elsewhere than on the wire, or simulates it.
 export { isName, maxBatchCommands, maxIdLength, maxMembers, maxRequestBytes } from "./check.js";
 export type { Codec } from "./codec.js";

@@ -8,7 +8,7 @@ import {
   type SnapshotPage,
   type SnapshotPosition,
 } from "@synod/wire";
-import { openClient } from "../calls.js";
+import { openConnection } from "../calls.js";
 import { Failure } from "../failure.js";
 
 /** A replica that gives no page for so long is asked again. */
@@ -92,9 +92,9 @@ async function* pages(
   resume: SnapshotPosition | undefined,
 ): AsyncGenerator<SnapshotPage> {
   const { path, requestSerialize, responseDeserialize } = replicaService.Snapshot;
-  const client = openClient(address);
+  const channel = openConnection(address);
   const request = { clusterId: "", above, resume };
-  const call = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request);
+  const call = channel.client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request);
   const cancel = () => call.cancel();
   const silent = setTimeout(cancel, silentMs);
   signal.addEventListener("abort", cancel);
@@ -109,6 +109,6 @@ async function* pages(
     signal.removeEventListener("abort", cancel);
     call.on("error", () => {});
     cancel();
-    client.close();
+    channel.close(true);
   }
 }

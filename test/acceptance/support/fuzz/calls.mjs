@@ -1,5 +1,6 @@
 // Calls that send bytes as they are and tell how they ended.
 import * as grpc from "@grpc/grpc-js";
+import { openChannel } from "@synod/wire";
 
 /**
  * @typedef {{ code: string, details: string, ms: number, unheard: boolean, cancelled: boolean }} Ending `unheard`: it ended
@@ -10,12 +11,11 @@ const asIs = (/** @type {Buffer} */ bytes) => bytes;
 
 /** One connection to a process. */
 export class Connection {
-  #client;
+  #channel;
 
   /** @param {string} address */
   constructor(address) {
-    this.#client = new grpc.Client(address, grpc.credentials.createInsecure(), {
-      "grpc.use_local_subchannel_pool": 1,
+    this.#channel = openChannel(address, grpc.credentials.createInsecure(), {
       "grpc.max_send_message_length": -1,
     });
   }
@@ -29,7 +29,7 @@ export class Connection {
     const headers = new grpc.Metadata();
     for (const [key, value] of metadata) headers.set(key, value);
     const startedAt = performance.now();
-    const call = this.#client.makeBidiStreamRequest(path, asIs, asIs, headers, {
+    const call = this.#channel.client.makeBidiStreamRequest(path, asIs, asIs, headers, {
       deadline: Date.now() + withinMs,
     });
     let cancelled = false;
@@ -63,6 +63,6 @@ export class Connection {
   }
 
   close() {
-    this.#client.close();
+    this.#channel.close(true);
   }
 }

@@ -1,0 +1,56 @@
+import type { Socket } from "node:net";
+import * as grpc from "@grpc/grpc-js";
+
+export interface Channel {
+  readonly client: grpc.Client;
+  /** Closes the channel; `abruptly` also its connection, whatever state that is in. */
+  close(abruptly: boolean): void;
+}
+
+/** How long a connection may take to close by itself. */
+const closeMs = 1_000;
+
+/**
+ * A channel that can really be closed: grpc-js leaves a connection open for ever when its peer accepted it but never
+ * spoke HTTP/2 (grpc-node#2785), and when the channel is closed while it connects, as to a busy process. So the sockets
+ * are kept here and destroyed. It has a connection of its own, which no other channel shares.
+ */
+export function openChannel(
+  address: string,
+  credentials: grpc.ChannelCredentials,
+  options: grpc.ChannelOptions,
+): Channel {
+  const sockets = new Set<Socket>();
+  let closed = false;
+  const holding: grpc.ChannelCredentials = Object.create(credentials);
+  holding._createSecureConnector = (...parameters) => {
+    const connector = credentials._createSecureConnector(...parameters);
+    return {
+      waitForReady: () => connector.waitForReady(),
+      getCallCredentials: () => connector.getCallCredentials(),
+      destroy: () => connector.destroy(),
+      connect: (socket) => {
+        if (closed) socket.destroy();
+        sockets.add(socket);
+        socket.once("close", () => sockets.delete(socket));
+        return connector.connect(socket);
+      },
+    };
+  };
+  const client = new grpc.Client(`dns:${address}`, holding, {
+    ...options,
+    "grpc.use_local_subchannel_pool": 1,
+  });
+  return {
+    client,
+    close: (abruptly) => {
+      closed = true;
+      client.close();
+      const destroy = () => {
+        for (const socket of sockets) socket.destroy();
+      };
+      if (abruptly) destroy();
+      else setTimeout(destroy, closeMs).unref();
+    },
+  };
+}
