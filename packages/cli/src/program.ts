@@ -1,4 +1,4 @@
-import yargs from "yargs";
+import yargs, { type CommandModule } from "yargs";
 import { demoCommand } from "./commands/demo.js";
 import { generateCommand } from "./commands/generate.js";
 import { kvCommand } from "./commands/kv.js";
@@ -12,6 +12,20 @@ import { upCommand } from "./commands/up.js";
 import { exitCode, Failure } from "./failure.js";
 import { version } from "./version.js";
 
+// Each has flags of its own, so what they have in common is that they are commands.
+const modules = [
+  upCommand,
+  generateCommand,
+  statusCommand,
+  serviceCommand,
+  quotaCommand,
+  kvCommand,
+  logCommand,
+  snapshotCommand,
+  demoCommand,
+  simulateCommand,
+] as readonly CommandModule[];
+
 /** Runs the command line; the exit code is left in `process.exitCode`. */
 export async function runCommandLine(args: readonly string[]): Promise<void> {
   // A reader that went away ("synod log | head") is no reason to fail, nor for a cluster to stop.
@@ -22,16 +36,7 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     await yargs([...args])
       .scriptName("synod")
       .usage("$0 <command>\n\nReplicated gRPC services: multi-Paxos, each role a service of its own.")
-      .command(upCommand)
-      .command(generateCommand)
-      .command(statusCommand)
-      .command(serviceCommand)
-      .command(quotaCommand)
-      .command(kvCommand)
-      .command(logCommand)
-      .command(snapshotCommand)
-      .command(demoCommand)
-      .command(simulateCommand)
+      .command([...modules])
       .demandCommand(1, "expected a command")
       .strictCommands()
       .strict()
@@ -59,9 +64,10 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
   }
 }
 
-const commands = ["up", "generate", "status", "kv", "log", "snapshot", "demo", "simulate"];
+const commands = modules.map(({ command }) => String(command).split(" ")[0] ?? "");
 const commandsBelow: Readonly<Record<string, readonly string[]>> = {
   kv: ["get", "put", "delete", "range"],
+  service: ["list", "switch", "retire"],
   snapshot: ["save", "restore", "show"],
 };
 

@@ -137,7 +137,7 @@ export class Driver<Input> {
     this.#waiting.push(input);
     this.#waitingBytes += this.#bytesOf(input);
     this.wake();
-    return this.#leaves(1);
+    return this.#waitsLessThan(1);
   }
 
   /** Has a turn run soon, so that `gather` is asked. */
@@ -148,7 +148,7 @@ export class Driver<Input> {
     setImmediate(() => this.#turn());
   }
 
-  /** Calls back once when no more than half of what may wait does. */
+  /** Calls back once, when less than half of what may wait is left. */
   whenRoom(callback: () => void): void {
     this.#onRoom.push(callback);
     this.wake();
@@ -292,14 +292,14 @@ export class Driver<Input> {
     }
   }
 
-  /** What waits is less than this part of what may. */
-  #leaves(part: number): boolean {
+  /** Than this part of what may wait. */
+  #waitsLessThan(part: number): boolean {
     const waiting = this.#waiting.length - this.#next;
     return waiting < this.#maxWaiting * part && this.#waitingBytes < this.#maxWaitingBytes * part;
   }
 
   #makeRoom(): void {
-    if (this.#onRoom.length === 0 || !this.#leaves(0.5)) return;
+    if (this.#onRoom.length === 0 || !this.#waitsLessThan(0.5)) return;
     for (const callback of this.#onRoom.splice(0)) callback();
   }
 

@@ -1,4 +1,5 @@
 // Parts of a replica's process that do no I/O, for whoever runs one elsewhere: the simulator.
+export { decidedOf } from "./decided.js";
 export { LogClock } from "./log-clock.js";
 export { LogTimeMover } from "./log-time-mover.js";
 export { Reporter } from "./reporter.js";

@@ -20,6 +20,7 @@ import {
 import type { ReplicaStore } from "@synod/storage";
 import { batch, encodeValue, leaderService, loadServices, type Status } from "@synod/wire";
 import { CatchUp, catchUpCheckMs } from "./catch-up.js";
+import { decidedOf } from "./decided.js";
 import { Driver } from "./driver.js";
 import { divergenceText, lackingText } from "./halt.js";
 import {
@@ -383,9 +384,8 @@ export class ReplicaHost implements Host {
 
   /** A batch that is no batch was decided all the same: it does nothing, on every replica alike. */
   #decided(slot: number, value: Value): Decided {
-    if (value.kind !== "batch") return value;
     try {
-      return { kind: "batch", ...batch.decode(value.commands), bytes: value.commands.length };
+      return decidedOf(value);
     } catch (error) {
       this.#options.logger.error(
         { slot, err: error },

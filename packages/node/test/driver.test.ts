@@ -245,6 +245,24 @@ describe("stepping", () => {
     expect(room).toHaveBeenCalledTimes(1);
   });
 
+  test("a turn ends with the step that used up its time, and sockets and timers get theirs before the next", async () => {
+    const steps: string[] = [];
+    const { post } = start({
+      maxTurnMs: 5,
+      role: {
+        step: () => {
+          steps.push("step");
+          for (const until = performance.now() + 6; performance.now() < until; );
+          return [];
+        },
+      },
+    });
+    for (let each = 0; each < 3; each++) post();
+    setImmediate(() => steps.push("another's turn"));
+    await vi.waitFor(() => expect(steps.filter((step) => step === "step")).toHaveLength(3));
+    expect(steps.slice(0, 2)).toEqual(["step", "another's turn"]);
+  });
+
   test("a mailbox with too many bytes does so too", async () => {
     const { driver, post } = start({ maxWaitingBytes: 300, bytesOf: () => 100 });
     expect([post(), post(), post()]).toEqual([true, true, false]);

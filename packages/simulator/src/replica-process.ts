@@ -1,6 +1,6 @@
 import type { Command, Genesis, Installed, Random, ReplicaInput, Value } from "@synod/core";
-import { LogClock, LogTimeMover, Reporter } from "@synod/node/parts";
-import { type Answer, type Decided, Engine } from "@synod/state-machine";
+import { decidedOf, LogClock, LogTimeMover, Reporter } from "@synod/node/parts";
+import { type Answer, Engine } from "@synod/state-machine";
 import { batch } from "@synod/wire";
 import type { Clock } from "./clock.js";
 import { Front, type Told } from "./front.js";
@@ -127,10 +127,7 @@ export class ReplicaProcess {
     const engine = this.#engine;
     if (slot <= engine.appliedSlot) return;
     const { trimPoint } = engine.system.reports;
-    const decided: Decided =
-      value.kind === "batch"
-        ? { kind: "batch", ...batch.decode(value.commands), bytes: value.commands.length }
-        : value;
+    const decided = decidedOf(value);
     const answers = engine.apply(slot, decided);
     watcher.applied(id, slot, value, engine, answers);
     this.#logClock.applied(engine.logTimeMs);

@@ -50,9 +50,6 @@ export type Decided =
   | { readonly kind: "configuration"; readonly configuration: Configuration }
   | { readonly kind: "no-op" };
 
-/** What a slot takes on an acceptor's disk is a multiple of this many bytes: checkpoints come by what is stored. */
-const storedUnit = 4096;
-
 /** The answer to one command of a slot. */
 export interface Answer {
   readonly clientId: string;
@@ -265,7 +262,8 @@ export class Engine {
     if (decided.kind === "batch") {
       this.#advance(decided.logTimeMs ?? 0, decided.beginsLogTime ?? false);
       const { commands, bytes = requestBytes(commands) } = decided;
-      this.#bytesSinceCheckpoint += Math.ceil(bytes / storedUnit) * storedUnit;
+      this.#bytesSinceCheckpoint +=
+        Math.ceil(bytes / checkpointLimits.unitBytes) * checkpointLimits.unitBytes;
       this.#system.begin(commands);
       answers = decided.commands.map((command, index) => this.#perform(command, slot, index));
       this.#runDue(slot, decided.commands.length);

@@ -40,8 +40,10 @@ export const checkpointLimits = Object.freeze({
   /** Slots from one checkpoint to the next, at most, while commands are executed. */
   maxSlots: 256,
   /**
-   * Bytes of decided commands, as acceptors store them, from one checkpoint to the next, at most. It is what these have to
-   * keep besides what is on its way to the replicas' disks, so with it they hold about the same at any load.
+   * Bytes of decided commands from one checkpoint to the next, at most. It is what acceptors have to keep besides what is
+   * on its way to the replicas' disks, so with it they hold about the same at any load.
    */
   maxBytes: 2 << 20,
+  /** A slot counts in multiples of so many bytes, because disks hold whole pages. */
+  unitBytes: 4096,
 });

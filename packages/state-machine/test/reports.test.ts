@@ -116,6 +116,26 @@ describe("checkpoints", () => {
     expect(group.engine("r1").system.reports.checkpoints).toHaveLength(2);
   });
 
+  it("come by what is stored: a slot takes whole pages, however few bytes it has", () => {
+    const engine = new Group().engine("r1");
+    const { unitBytes, maxBytes } = checkpointLimits;
+    // Of four units, the last one nearly empty.
+    const bytes = 3 * unitBytes + 1;
+    const last = 1 + maxBytes / (4 * unitBytes);
+    expect(last).toBeLessThan(checkpointLimits.maxSlots);
+    for (let slot = 2; slot <= last; slot++) {
+      expect(engine.system.reports.checkpoints).toEqual([]);
+      const command = commandOf("1.0", slot, name, "Do", {}, slot - 1);
+      engine.apply(slot, { kind: "batch", commands: [command], bytes });
+    }
+    engine.apply(last + 1, {
+      kind: "batch",
+      commands: [commandOf("1.0", last + 1, name, "Do", {}, last)],
+      bytes,
+    });
+    expect(engine.system.reports.checkpoints.map(({ slot }) => slot)).toEqual([last]);
+  });
+
   it("are the same after a restart at any slot", () => {
     const group = new Group();
     for (let round = 0; round < 300; round++) {
