@@ -30,12 +30,7 @@ describe("the real core, codec and services in a faulty world", () => {
     const { occurrence, medianAcknowledged, medianLeaderChanges } = campaign.summary;
     for (const [kind, part] of Object.entries(occurrence)) expect(part, kind).toBeGreaterThan(0);
     // Not so often, or not to be counted by seeds: that there was occasion to break a promise.
-    for (const kind of [
-      "late report",
-      "trim point moved",
-      "told that it is trimmed",
-      "slots with a repeated proposal",
-    ])
+    for (const kind of ["trim point moved", "told that it is trimmed", "slots with a repeated proposal"])
       expect(
         results.reduce((sum, { counts }) => sum + (counts[kind] ?? 0), 0),
         kind,
