@@ -5,6 +5,7 @@ const withoutForeign = [...configDefaults.exclude, ...leftOut().map(({ file }) =
 
 /** Workspace packages resolve to their sources, so that a test needs no build unless it starts a process. */
 const resolve = { conditions: ["source", "module", "node", "development|production"] };
+const processes = { exclude: withoutForeign, testTimeout: 60_000, hookTimeout: 60_000 };
 const shared = { resolve, ssr: { resolve: { conditions: resolve.conditions } } };
 
 export default defineConfig({
@@ -29,17 +30,25 @@ export default defineConfig({
         },
       },
       {
-        // These start processes and measure time: one file after the other, after everything else.
+        // What a user does, with processes: they take what processor there is, and need not wait for each other.
         ...shared,
         test: {
-          name: "processes",
-          include: ["test/{e2e,chaos}/**/*.test.ts"],
-          exclude: withoutForeign,
+          ...processes,
+          name: "commands",
+          include: ["test/e2e/**/*.test.ts"],
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        // These put load on nine processes and measure time: one file after the other, after everything else.
+        ...shared,
+        test: {
+          ...processes,
+          name: "load",
+          include: ["test/{short,chaos}/**/*.test.ts"],
           maxWorkers: 1,
           fileParallelism: false,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -33,10 +33,13 @@ export function leftOut() {
     missing.push({ file: page, why });
   }
   if (faketimeLibrary() === undefined)
-    missing.push({ file: "test/e2e/clocks.test.ts", why: "there is no faketime: apt-get install faketime" });
+    missing.push({
+      file: "test/short/clocks.test.ts",
+      why: "there is no faketime: apt-get install faketime",
+    });
   if (!canTrace()) {
     const why = "strace is not there or may not trace: apt-get install strace";
-    missing.push({ file: "test/e2e/traced.test.ts", why });
+    missing.push({ file: "test/short/traced.test.ts", why });
   }
   return missing;
 }

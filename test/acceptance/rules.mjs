@@ -1,38 +1,17 @@
-// npm run mutants [-- NAME…]: takes each protocol rule out by a small patch of test/mutants and shows the tests that
-// then turn red. A patch opens with "Rule:", "Fault:" and "Red:", the files of which each must have a failing test.
-import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+// npm run acceptance -- rules [NAME…]: takes each protocol rule out by a small patch of test/mutants and shows the tests
+// that then turn red.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { copyOfRepository, root } from "./support/copy.mjs";
+import { copyOfRepository } from "./support/copy.mjs";
+import { mutantsNamed, plant, remove } from "./support/mutants.mjs";
 
 export const name = "rules";
 export const promise = "each protocol rule taken out by a committed patch turns a test red";
 
 /** Rules that this version implements. */
 const rules = [...Array.from({ length: 19 }, (_, index) => index + 1), 26, 27].map(String);
-
-/**
- * @typedef {{ name: string, file: string, rule: string, fault: string, red: string[] }} Mutant
- * @returns {Mutant[]}
- */
-function mutants() {
-  const folder = path.join(root, "test/mutants");
-  return readdirSync(folder)
-    .filter((file) => file.endsWith(".patch"))
-    .sort()
-    .map((file) => {
-      const text = readFileSync(path.join(folder, file), "utf8");
-      const header = (/** @type {string} */ key) => new RegExp(`^${key}: (.+)$`, "m").exec(text)?.[1] ?? "";
-      return {
-        name: path.basename(file, ".patch"),
-        file: path.join(folder, file),
-        rule: header("Rule"),
-        fault: header("Fault"),
-        red: header("Red").split(" "),
-      };
-    });
-}
 
 /**
  * Runs test files in the copy.
@@ -75,8 +54,7 @@ function runTests(folder, files) {
 
 /** @param {{ parameters: string[], progress: (line: string) => void }} options */
 export async function run({ parameters, progress }) {
-  const wanted = mutants().filter((mutant) => parameters.length === 0 || parameters.includes(mutant.name));
-  if (wanted.length === 0) throw new Error(`no mutant named ${parameters.join(", ")} in test/mutants`);
+  const wanted = mutantsNamed(parameters);
   const copy = copyOfRepository();
   try {
     const files = [...new Set(wanted.flatMap((mutant) => mutant.red))];
@@ -84,9 +62,9 @@ export async function run({ parameters, progress }) {
     progress(`without a fault: ${unmutated.passed} passed, ${unmutated.failed.length} failed`);
     const survivors = [];
     for (const mutant of wanted) {
-      execFileSync("git", ["apply", "--unidiff-zero", mutant.file], { cwd: copy.folder });
+      plant(mutant, copy.folder);
       const { failed } = runTests(copy.folder, mutant.red);
-      execFileSync("git", ["apply", "--unidiff-zero", "--reverse", mutant.file], { cwd: copy.folder });
+      remove(mutant, copy.folder);
       const blind = mutant.red.filter((file) => !failed.some((failure) => failure.file === file));
       if (blind.length > 0) survivors.push(`${mutant.name} in ${blind.join(", ")}`);
       progress(

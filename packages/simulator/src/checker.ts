@@ -107,6 +107,15 @@ export class Checker {
     }
   }
 
+  /** An acceptor votes for nothing in a slot that it has trimmed (rule 2). */
+  accepting(acceptor: string, { slot, ballot }: PValue, disk: Disk): void {
+    const { below } = disk.state().trim;
+    if (slot < below)
+      throw new Violation(
+        `${acceptor} accepts ${describeBallot(ballot)} in slot ${slot}, and has trimmed what is below ${below}`,
+      );
+  }
+
   /** A vote became durable. */
   voted(acceptor: string, store: string, pvalue: PValue): void {
     const { acceptors } = this.#at(pvalue.slot);

@@ -74,11 +74,8 @@ export class Cluster {
         installs: disks.installs.bind(disks),
         installed: log.installed.bind(log),
       },
+      writes: (node: SimulatedNode, record: AcceptorRecord) => this.#writes(node, record),
       persisted: (node: SimulatedNode, records: readonly AcceptorRecord[]) => this.#persisted(node, records),
-      trims: (acceptor: string, trim: Parameters<typeof disks.claims>[1]) => {
-        disks.claims(acceptor, trim);
-        trace.count("trim");
-      },
     };
     const { acceptors, leaders, replicas } = genesis.configuration;
     const spares = Array.from({ length: options.spareAcceptors }, (_, index) => ({
@@ -183,6 +180,15 @@ export class Cluster {
       const leading = preempting(message) && phaseOf(node) !== "passive";
       node.step({ kind: "message", from, message } as never);
       if (leading && phaseOf(node) === "passive") this.trace.count("preemption");
+    }
+  }
+
+  #writes(node: SimulatedNode, record: AcceptorRecord): void {
+    if (record.kind === "trim") {
+      this.checker.replicas.claims(node.peer.id, record.trim);
+      this.trace.count("trim");
+    } else if (record.kind === "accept" && node.disk) {
+      this.checker.accepting(node.peer.id, record.pvalue, node.disk);
     }
   }
 

@@ -13,7 +13,6 @@ import {
   Replica,
   type ReplicaInput,
   type RulingConfiguration,
-  type TrimRecord,
 } from "@synod/core";
 import { Clock } from "./clock.js";
 import { Disk, type DiskCopy } from "./disk.js";
@@ -33,9 +32,10 @@ export interface Surroundings {
   readonly nonce: () => string;
   readonly send: (from: SimulatedNode, to: Peer, message: Message) => void;
   readonly watcher: ReplicaWatcher;
+  /** A node is about to write a record to its disk. */
+  readonly writes: (node: SimulatedNode, record: AcceptorRecord) => void;
   /** Records became durable on the disk of a node. */
   readonly persisted: (node: SimulatedNode, records: readonly AcceptorRecord[]) => void;
-  readonly trims: (acceptor: string, trim: TrimRecord) => void;
 }
 
 type AnyInput = AcceptorInput | LeaderInput | ReplicaInput;
@@ -171,7 +171,7 @@ export class SimulatedNode {
   #carryOut(output: Output): void {
     switch (output.kind) {
       case "persist":
-        if (output.record.kind === "trim") this.#world.trims(this.peer.id, output.record.trim);
+        this.#world.writes(this, output.record);
         this.disk?.write(output.record);
         return;
       case "send":

@@ -88,7 +88,7 @@ describe("the real core, codec and services in a faulty world", () => {
       expect(kept({ seed, overrides }).counts["slots with a repeated proposal"], `seed ${seed}`).toBe(0);
   });
 
-  it("a seed replays exactly", () => {
+  it("a seed replays exactly", { timeout }, () => {
     expect(simulate(11).sha256).toBe(simulate(11).sha256);
     expect(simulate(11).sha256).not.toBe(simulate(12).sha256);
   });
