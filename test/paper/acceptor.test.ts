@@ -173,6 +173,13 @@ describe("rule 11, the acceptor's part", () => {
     expect(only(messagesOf(bench.step(ask), "pre-vote-answer")).hears).toBe(true);
   });
 
+  it("a heartbeat, however high, promises nothing: that is on no disk", () => {
+    const bench = new AcceptorBench();
+    bench.p1a(ballot(3));
+    bench.step({ kind: "heartbeat", ballot: ballot(9, "l2"), beat: 1 }, leaderPeer("l2"));
+    expect(bench.p1a(ballot(5)).promised).toEqual(ballot(5));
+  });
+
   it("a leader whose connection broke is not heard any more", () => {
     const bench = new AcceptorBench();
     bench.p1a(ballot(3));

@@ -230,6 +230,15 @@ describe("rule 9: recalls", () => {
     expect(messagesOf(told, "decision").map(({ slot }) => slot)).toEqual([1]);
   });
 
+  it("it ends below slot_out: what acceptors tell of a slot that need not be decided is nobody's to hear", () => {
+    const { bench } = leading();
+    bench.attach("r2", 4);
+    const [p1a] = asks(bench, 2, "r1");
+    const accepted = [2, 3, 4].map((slot) => ({ ballot: ballot(1, "l0"), slot, value: value(slot) }));
+    const told = ["a1", "a2"].flatMap((id) => bench.fromAcceptor(promise(p1a as P1a, id, accepted)));
+    expect(messagesOf(told, "decision").map(({ slot }) => slot)).toEqual([2, 3]);
+  });
+
   it("one that gets no answer for the time of a scout is given up", () => {
     const { bench } = withOldSlots();
     expect(asks(bench, 1, "r1")).toHaveLength(3);
