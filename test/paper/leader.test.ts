@@ -1,5 +1,5 @@
 // PMMC 2.2, figure 7 (leader), 3 (no-ops, leases of leadership), 4.2; rules 7 to 11 of docs/protocol.md.
-import type { P1a } from "@synod/core";
+import type { P1a, RulingConfiguration } from "@synod/core";
 import { describe, expect, it } from "vitest";
 import {
   acceptorPeer,
@@ -14,6 +14,7 @@ import {
   promise,
   receivers,
   replicaPeer,
+  storeOf,
   value,
   vote,
 } from "./kit.js";
@@ -230,6 +231,15 @@ describe("rule 9: recalls", () => {
     expect(messagesOf(told, "decision").map(({ slot }) => slot)).toEqual([1]);
   });
 
+  it("tells nothing of slots from slot_out on, whatever the acceptors say of them", () => {
+    const { bench, ballot: own } = leading();
+    bench.attach("r2", 3);
+    const first = asks(bench, 1, "r1");
+    const accepted = [1, 2, 3].map((slot) => ({ ballot: own, slot, value: value(slot) }));
+    const told = ["a1", "a2"].flatMap((id) => bench.fromAcceptor(promise(first[0] as P1a, id, accepted)));
+    expect(messagesOf(told, "decision").map(({ slot }) => slot)).toEqual([1, 2]);
+  });
+
   it("one that gets no answer for the time of a scout is given up", () => {
     const { bench } = withOldSlots();
     expect(asks(bench, 1, "r1")).toHaveLength(3);
@@ -265,6 +275,13 @@ describe("rule 10: slots", () => {
     expect(proposals(outputs).map(({ slot }) => slot)).toEqual([1, 2, 3, 4]);
     expect(bench.leader.status()).toMatchObject({ commanders: genesis.window, queued: 1 });
     expect(proposals(bench.decide(outputs)).map(({ slot }) => slot)).toEqual([5]);
+  });
+
+  it("no further slot is used because a replica asks for one", () => {
+    const { bench } = leading();
+    const slots = proposals(bench.fromReplica({ kind: "question", from: 1, through: 4 }));
+    for (let number = 1; number <= 3; number++) slots.push(...proposals(bench.propose(value(number))));
+    expect(slots.map(({ slot }) => slot)).toEqual([1, 2, 3, 4]);
   });
 
   it("one id never gets two slots", () => {
@@ -547,5 +564,69 @@ describe("rule 15, the leader's part", () => {
       message: { kind: "decision", slot: 1, value: value(4) },
     });
     expect(receivers(told, "decision")).toEqual(["r1"]);
+  });
+});
+
+describe("rules 22 and 23: two configurations in one window", () => {
+  const other = ["a3", "a4", "a5"].map((id) => ({ id, address: `${id}:1`, store: storeOf(id) }));
+  const second: RulingConfiguration = {
+    from: 3,
+    configuration: { ...genesis.configuration, number: 2, predecessor: 1, acceptors: other },
+  };
+
+  function scouting() {
+    const bench = new LeaderBench();
+    bench.step({ kind: "connected", peer: replicaPeer(), slotOut: 1, configurations: [second] });
+    const { outputs, p1a } = bench.stand();
+    const asked = (number: number) => p1a.find(({ configuration }) => configuration === number) as P1a;
+    const tell = (number: number, ids: readonly string[], ...found: ReturnType<typeof pvalue>[]) =>
+      ids.flatMap((id) => bench.fromAcceptor(promise(asked(number), id, found)));
+    return { bench, outputs, p1a, tell };
+  }
+
+  const pvalue = (slot: number, number: number, round = 0) => ({
+    ballot: ballot(round, "l0"),
+    slot,
+    value: value(number),
+  });
+  const slotsAndValues = (outputs: Parameters<typeof messagesOf>[0]) =>
+    proposals(outputs).map(({ slot, value: proposed }) => [slot, proposed]);
+
+  it("a scout goes to the acceptors of each, with one ballot", () => {
+    const { outputs, p1a } = scouting();
+    expect(receivers(outputs, "p1a").sort()).toEqual(["a1", "a2", "a3", "a3", "a4", "a5"]);
+    expect(p1a.map(({ configuration }) => configuration).sort()).toEqual([1, 1, 1, 2, 2, 2]);
+    expect(new Set(p1a.map((each) => JSON.stringify(each.ballot))).size).toBe(1);
+  });
+
+  it("slots wait for a majority of the acceptors that rule them, and go to these", () => {
+    const { bench, tell } = scouting();
+    for (let number = 1; number <= 3; number++) bench.propose(value(number));
+    const first = tell(1, ["a1", "a2"]);
+    expect(slotsAndValues(first)).toEqual([
+      [1, value(1)],
+      [2, value(2)],
+    ]);
+    const then = tell(2, ["a4", "a5"], pvalue(3, 9));
+    expect(slotsAndValues(then)).toEqual([
+      [3, value(9)],
+      [4, value(3)],
+    ]);
+    expect(receivers(then, "p2a").sort()).toEqual(["a3", "a3", "a4", "a4", "a5", "a5"]);
+  });
+
+  it("what acceptors accepted in slots that others rule is not looked at", () => {
+    const { tell } = scouting();
+    tell(2, ["a4", "a5"], pvalue(1, 8, 5));
+    expect(slotsAndValues(tell(1, ["a1", "a2"], pvalue(1, 7)))).toContainEqual([1, value(7)]);
+  });
+
+  it("slots below the start of the second get no-ops when nothing else waits", () => {
+    const { tell } = scouting();
+    tell(2, ["a4", "a5"]);
+    expect(slotsAndValues(tell(1, ["a1", "a2"]))).toEqual([
+      [1, noOperation],
+      [2, noOperation],
+    ]);
   });
 });
