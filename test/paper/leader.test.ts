@@ -144,6 +144,15 @@ describe("rule 7: adoption", () => {
     expect(bench.leader.status().slotOut).toBe(50);
   });
 
+  it("so is one in a later page: acceptors may have forgotten between two", () => {
+    const bench = new LeaderBench();
+    bench.attach();
+    const { p1a } = bench.stand();
+    const asked = { ...(p1a[0] as P1a), from: 3 };
+    bench.fromAcceptor(promise(asked, "a1", [], { trim: { below: 50, configurations: [] } }));
+    expect(bench.leader.status().slotOut).toBe(50);
+  });
+
   it("everything below a replica's slot_out is decided: nothing is proposed there", () => {
     const bench = new LeaderBench();
     bench.attach("r1", 40);
@@ -581,11 +590,11 @@ describe("rules 22 and 23: two configurations in one window", () => {
     const asked = (number: number) => p1a.find(({ configuration }) => configuration === number) as P1a;
     const tell = (number: number, ids: readonly string[], ...found: ReturnType<typeof pvalue>[]) =>
       ids.flatMap((id) => bench.fromAcceptor(promise(asked(number), id, found)));
-    return { bench, outputs, p1a, tell };
+    return { bench, outputs, p1a, asked, tell };
   }
 
-  const pvalue = (slot: number, number: number, round = 0) => ({
-    ballot: ballot(round, "l0"),
+  const pvalue = (slot: number, number: number) => ({
+    ballot: ballot(0, "l0"),
     slot,
     value: value(number),
   });
@@ -616,9 +625,13 @@ describe("rules 22 and 23: two configurations in one window", () => {
   });
 
   it("what acceptors accepted in slots that others rule is not looked at", () => {
-    const { tell } = scouting();
-    tell(2, ["a4", "a5"], pvalue(1, 8, 5));
-    expect(slotsAndValues(tell(1, ["a1", "a2"], pvalue(1, 7)))).toContainEqual([1, value(7)]);
+    const { bench, asked, tell } = scouting();
+    const both = (asks: P1a, found: ReturnType<typeof pvalue>, more = {}) =>
+      ["a1", "a2"].flatMap((id) => bench.fromAcceptor(promise(asks, id, [found], more)));
+    const page = both(asked(1), pvalue(1, 6), { next: 2 });
+    tell(2, ["a4", "a5"], pvalue(2, 8));
+    const rest = both(messagesOf(page, "p1a")[0] as P1a, pvalue(2, 7));
+    expect(slotsAndValues(rest)).toEqual([[2, value(7)]]);
   });
 
   it("slots below the start of the second get no-ops when nothing else waits", () => {
