@@ -143,6 +143,15 @@ describe("rule 7: adoption", () => {
     expect(bench.leader.status().slotOut).toBe(50);
   });
 
+  it("so is one in a later page: acceptors may have forgotten between two", () => {
+    const bench = new LeaderBench();
+    bench.attach();
+    const { p1a } = bench.stand();
+    const asked = { ...(p1a[0] as P1a), from: 3 };
+    bench.fromAcceptor(promise(asked, "a1", [], { trim: { below: 50, configurations: [] } }));
+    expect(bench.leader.status().slotOut).toBe(50);
+  });
+
   it("everything below a replica's slot_out is decided: nothing is proposed there", () => {
     const bench = new LeaderBench();
     bench.attach("r1", 40);
@@ -274,6 +283,13 @@ describe("rule 10: slots", () => {
     expect(proposals(outputs).map(({ slot }) => slot)).toEqual([1, 2, 3, 4]);
     expect(bench.leader.status()).toMatchObject({ commanders: genesis.window, queued: 1 });
     expect(proposals(bench.decide(outputs)).map(({ slot }) => slot)).toEqual([5]);
+  });
+
+  it("no further slot is used because a replica asks for one", () => {
+    const { bench } = leading();
+    const slots = proposals(bench.fromReplica({ kind: "question", from: 1, through: 4 }));
+    for (let number = 1; number <= 3; number++) slots.push(...proposals(bench.propose(value(number))));
+    expect(slots.map(({ slot }) => slot)).toEqual([1, 2, 3, 4]);
   });
 
   it("one id never gets two slots", () => {

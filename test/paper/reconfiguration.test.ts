@@ -124,6 +124,12 @@ describe("rule 23: a scout for each configuration of the window", () => {
     expect(told("a4")).toBeGreaterThan(0);
   });
 
+  it("whoever stands while both rule slots of the window asks both, with one ballot", () => {
+    const { first, second: next } = standing();
+    expect(first).toMatchObject({ configuration: 1, from: window - 1 });
+    expect(next).toMatchObject({ configuration: 2, ballot: first.ballot });
+  });
+
   it("what acceptors of the next configuration tell of a slot of the old one counts for nothing", () => {
     const { bench, first, second: next } = standing();
     const early = ["a4", "a5"].flatMap((id) =>

@@ -184,6 +184,17 @@ describe("rules 18 and 19: a replica", () => {
     expect(appliedSlots(bench.decision(7, value(7, "r2")))).toEqual([7]);
   });
 
+  it("knows the configurations that the snapshot brought", () => {
+    const bench = attached();
+    const second = { from: 5, configuration: { ...genesis.configuration, number: 2, predecessor: 1 } };
+    const outputs = bench.replica.step({
+      kind: "installed",
+      slotOut: 6,
+      configurations: [...configurations, second],
+    });
+    expect(only(messagesOf(outputs, "replica-status")).configurations).toEqual([...configurations, second]);
+  });
+
   it("keeps proposing what was outstanding, until its id is decided, be it in a slot jumped over (rule 14)", () => {
     const bench = attached();
     const [proposed] = messagesOf(bench.request(1), "propose");

@@ -268,6 +268,16 @@ describe("the table of sessions (rule 16)", () => {
     expect(world.decide(command(first, 1))).toBe(`repeated ${first}/1`);
   });
 
+  it("remembers over a restart that a repeat was decided, as use of its session", () => {
+    const world = new World({ ...sessionLimits, maxSessions: 2 });
+    const [first, second] = [world.open(), world.open()];
+    for (const name of [first, second, first]) world.decide(command(name, 1));
+    world.restart();
+    world.open();
+    expect(world.decide(command(second, 1))).toBe(`refused ${Status.aborted}`);
+    expect(world.decide(command(first, 1))).toBe(`repeated ${first}/1`);
+  });
+
   it("keeps nothing of a session that was opened, used and let go within one slot", () => {
     const map = new TestMap();
     const limits = { ...sessionLimits, maxSessions: 1 };

@@ -133,6 +133,49 @@ describe("the engine", () => {
     expect([...map.range({ from: Buffer.from("c"), until: Buffer.from("d") })]).toHaveLength(2);
   });
 
+  it("goes on from a snapshot that took its state's place as whoever gave it does (rule 19)", () => {
+    const giver = new World();
+    const lock = "synod.lock.v1.Lock";
+    giver.call(lock, "Acquire", { name: "l", owner: "a", ttlMs: "2000", wait: false });
+    giver.advance(1_000);
+    const replaced = { map: inUse(new TestMap()) };
+    const state: OrderedMap = {
+      get: (each) => replaced.map.get(each),
+      put: (each, value) => replaced.map.put(each, value),
+      delete: (each) => replaced.map.delete(each),
+      range: (range) => replaced.map.range(range),
+    };
+    const engine = engineOver(state);
+    engine.apply(1, { kind: "batch", commands: [openCommand("another")], logTimeMs: 1 });
+    replaced.map = giver.map.copy();
+    engine.reload();
+    for (const field of ["appliedSlot", "logTimeMs", "nextDueMs", "hash", "sessions"] as const)
+      expect([field, engine[field]]).toEqual([field, giver.engine[field]]);
+    for (let batches = 0; batches < 30; batches++) {
+      const next: Decided = { kind: "batch", commands: [], logTimeMs: engine.logTimeMs + 200 };
+      for (const each of [engine, giver.engine]) each.apply(each.appliedSlot + 1, next);
+    }
+    expect(engine.nextDueMs).toBeUndefined();
+    expect(engine.hash).toBe(giver.engine.hash);
+  });
+
+  it("moves log time with batches alone (rule 16)", () => {
+    const engine = engineOver(new TestMap());
+    engine.apply(1, { kind: "batch", commands: [], logTimeMs: 50 });
+    engine.apply(2, { kind: "no-op" });
+    engine.apply(3, { kind: "configuration", configuration: configuration(2) });
+    expect(engine.logTimeMs).toBe(50);
+  });
+
+  it("executes the commands of a batch in their order, each one", () => {
+    const world = new World();
+    const commands = ["a", "b", "c"].map((letter) =>
+      world.command(kv, "Append", { key: "k", value: Buffer.from(letter) }),
+    );
+    world.batch(commands);
+    expect(Buffer.from(world.kv("Get", { key: "k" }).value).toString()).toBe("abc");
+  });
+
   it("refuses two services of one name", () => {
     const service = serviceOf({ kind: "command", execute: () => ({}) });
     expect(() => new World([service, service])).toThrow("test.v1.Test");
