@@ -22,7 +22,12 @@ const second: Configuration = {
   predecessor: 1,
   acceptors: ["a3", "a4", "a5"].map((id) => ({ id, address: `${id}:1`, store: storeOf(id) })),
 };
-const changes: Value = { kind: "configuration", configuration: second };
+const change = (number: number, configuration: Configuration): Value => ({
+  kind: "configuration",
+  proposal: { replica: "operator", incarnation: 1, number },
+  configuration,
+});
+const changes = change(1, second);
 const { window } = genesis;
 
 /** A leader that found the second configuration in slot 1, and has decided it. */
@@ -80,10 +85,7 @@ describe("rule 22: a configuration decided in slot s", () => {
   it("is void unless it follows the latest one: the start stays where it was", () => {
     const bench = new LeaderBench();
     bench.attach();
-    const other: Value = {
-      kind: "configuration",
-      configuration: { ...second, acceptors: genesis.configuration.acceptors },
-    };
+    const other = change(2, { ...second, acceptors: genesis.configuration.acceptors });
     const { outputs } = bench.lead(
       [[1, 2].map((slot) => ({ ...found(slot, 0), value: slot === 1 ? changes : other }))].concat([[]]),
     );
