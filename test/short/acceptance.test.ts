@@ -27,7 +27,7 @@ it("a lock has one holder at a time, in the order of asking, under kills and lap
   timeout,
 }, async () => {
   const { holds, figures } = await locks(
-    options("--part", "contention", "--acquisitions", "80", "--kills", "2"),
+    options("--part", "contention", "--acquisitions", "90", "--kills", "3"),
   );
   expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
 });
