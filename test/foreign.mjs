@@ -1,17 +1,32 @@
 // Tests that need something npm does not install. Where it is missing they are left out and named; where CI is set
 // they run all the same, and so fail.
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import path from "node:path";
 
 const python = "/usr/bin/python3";
 const generators = ["/usr/bin/protoc", "/usr/bin/grpc_python_plugin"];
 
 /** What to preload so that a process sees another wall clock, as libfaketime's own program does; undefined without it. */
 export function faketimeLibrary() {
+  forgetFakedDead();
   const { status, stdout } = spawnSync("faketime", ["-f", "+0s", "printenv", "LD_PRELOAD"], {
     encoding: "utf8",
   });
   return status === 0 ? stdout.trim() : undefined;
+}
+
+/**
+ * Removes what libfaketime shared for processes that are gone: one that is killed leaves it under its pid, and whoever gets
+ * that pid next with a clock of its own cannot start.
+ */
+export function forgetFakedDead() {
+  const shared = "/dev/shm";
+  if (!existsSync(shared)) return;
+  for (const file of readdirSync(shared)) {
+    const [, pid] = /^(?:sem\.)?faketime_(?:sem|shm)_(\d+)$/.exec(file) ?? [];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(path.join(shared, file), { force: true });
+  }
 }
 
 /** Whether strace is there, and may trace: in some containers it may not. */

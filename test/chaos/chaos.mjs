@@ -9,7 +9,7 @@ import { random } from "../acceptance/support/flags.mjs";
 import { equalReplicas } from "../acceptance/support/load.mjs";
 import { missing } from "../acceptance/support/needs.mjs";
 import { Processes } from "../acceptance/support/processes.mjs";
-import { faketimeLibrary } from "../foreign.mjs";
+import { faketimeLibrary, forgetFakedDead } from "../foreign.mjs";
 import { Clients } from "./clients.mjs";
 import { faking, kinds, tracing } from "./faults.mjs";
 import { Network } from "./network.mjs";
@@ -96,6 +96,7 @@ export async function chaos(options) {
   } finally {
     clients?.kill();
     await processes.end();
+    forgetFakedDead();
     await network.close();
     rmSync(scratch, { recursive: true, force: true });
   }

@@ -29,13 +29,13 @@ it("a failed sync ends an acceptor, no vote leaves after it, and nothing that wa
 it("killed before some of its writes and syncs, an acceptor has all it had answered", {
   timeout,
 }, async () => {
-  const { holds, figures } = await crashPoints(options("--only", "acceptor", "--every", "12"));
+  const { holds, figures } = await crashPoints(options("--only", "acceptor", "--every", "18"));
   expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
 });
 
 it("killed before some of its writes and syncs, a replica that installs a snapshot has one state or the other", {
   timeout,
 }, async () => {
-  const { holds, figures } = await crashPoints(options("--only", "install", "--every", "32", "--no-plant"));
+  const { holds, figures } = await crashPoints(options("--only", "install", "--every", "48", "--no-plant"));
   expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
 });

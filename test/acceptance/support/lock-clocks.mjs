@@ -1,6 +1,6 @@
 // Locks while wall clocks jump an hour either way and processes stand still for longer than a lock lives: a holder that
 // renews keeps its lock throughout, and one that does not loses it, but never early.
-import { faketimeLibrary } from "../../foreign.mjs";
+import { faketimeLibrary, forgetFakedDead } from "../../foreign.mjs";
 import { readDecidedLog } from "./decided-log.mjs";
 import { FakedClocks } from "./faked-clocks.mjs";
 import { equalReplicas } from "./load.mjs";
@@ -72,6 +72,7 @@ export async function clocks({ rounds, random, progress }) {
   } finally {
     keeper?.kill();
     await processes.end();
+    forgetFakedDead();
   }
 }
 
