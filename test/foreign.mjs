@@ -18,14 +18,18 @@ export function faketimeLibrary() {
 
 /**
  * Removes what libfaketime shared for processes that are gone: one that is killed leaves it under its pid, and whoever gets
- * that pid next with a clock of its own cannot start.
+ * that pid next with a clock of its own cannot start. What belongs to another user stays.
  */
-export function forgetFakedDead() {
-  const shared = "/dev/shm";
+export function forgetFakedDead(shared = "/dev/shm") {
   if (!existsSync(shared)) return;
   for (const file of readdirSync(shared)) {
     const [, pid] = /^(?:sem\.)?faketime_(?:sem|shm)_(\d+)$/.exec(file) ?? [];
-    if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(path.join(shared, file), { force: true });
+    if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
+    try {
+      rmSync(path.join(shared, file), { force: true });
+    } catch (error) {
+      if (/** @type {NodeJS.ErrnoException} */ (error).code !== "EPERM") throw error;
+    }
   }
 }
 

@@ -56,14 +56,6 @@ export async function run({ parameters, progress }) {
   const copy = copyWithFault(withoutAssertions);
   try {
     build(copy.folder, ["core"]);
-    /** @type {string[]} */
-    const sound = [];
-    for (const worlds of new Set(wanted.map(({ seeds, world }) => `${seeds} ${world}`))) {
-      const [seeds = "", world] = worlds.split(/ (.*)/);
-      const { seed, failure } = hunt(copy.folder, seeds, world ?? "{}");
-      progress(`sound code, seeds ${seeds} ${world}: ${failure ?? "every promise held"}`);
-      if (failure !== undefined) sound.push(`seed ${seed}: ${failure}`);
-    }
     const survivors = [];
     for (const mutant of wanted) {
       plant(mutant, copy.folder);
@@ -77,6 +69,15 @@ export async function run({ parameters, progress }) {
       progress(
         `rule ${mutant.rule}: ${mutant.fault} (${mutant.name}, seeds ${mutant.seeds})\n    ${verdict}`,
       );
+    }
+    // Last, so that it shows as well that every fault was taken out again: one left in would be found here.
+    /** @type {string[]} */
+    const sound = [];
+    for (const worlds of new Set(wanted.map(({ seeds, world }) => `${seeds} ${world}`))) {
+      const [seeds = "", world] = worlds.split(/ (.*)/);
+      const { seed, failure } = hunt(copy.folder, seeds, world ?? "{}");
+      progress(`sound code, seeds ${seeds} ${world}: ${failure ?? "every promise held"}`);
+      if (failure !== undefined) sound.push(`seed ${seed}: ${failure}`);
     }
     const found = wanted.length - survivors.length;
     return {
