@@ -336,3 +336,16 @@ export class ReplicaBench {
 export function appliedSlots(outputs: readonly Output[]): number[] {
   return outputs.flatMap((output) => (output.kind === "apply" ? [output.slot] : []));
 }
+
+/** A leader that leads, and what it did to get there. */
+export function leading(accepted?: Parameters<LeaderBench["lead"]>[0]) {
+  const bench = new LeaderBench();
+  bench.connectAcceptors();
+  bench.attach();
+  return { bench, ...bench.lead(accepted) };
+}
+
+/** What is proposed to acceptors, each once. */
+export const proposals = (outputs: Parameters<typeof messagesOf>[0]) => [
+  ...new Map(messagesOf(outputs, "p2a").map(({ pvalue }) => [pvalue.slot, pvalue])).values(),
+];

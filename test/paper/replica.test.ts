@@ -78,6 +78,32 @@ describe("rule 14: a proposal is outstanding until its id is decided, in whateve
     expect(messagesOf(again, "propose")[0]?.value).toEqual(messagesOf(first, "propose")[0]?.value);
   });
 
+  it("of a replica that lags it goes again once all is applied that was known to be decided when its time came", () => {
+    const bench = attached();
+    const mine = only(messagesOf(bench.request(1), "propose")).value;
+    bench.status("l1", true, 4);
+    const early = bench.tick(limits.reproposeTicks);
+    const first = bench.decision(1, value(1, "r2"));
+    bench.status("l1", true, 9); // What is decided later does not put it off further.
+    const second = bench.decision(2, value(2, "r2"));
+    const whileBehind = [...early, ...first, ...second, ...bench.tick(limits.reproposeTicks)];
+    expect(messagesOf(whileBehind, "propose")).toEqual([]);
+    bench.decision(3, value(3, "r2"));
+    const again = messagesOf(bench.tick(1), "propose");
+    expect(again.map((message) => message.value)).toEqual([mine, mine]); // To both leaders.
+    expect(messagesOf(bench.tick(limits.reproposeTicks - 1), "propose")).toEqual([]);
+  });
+
+  it("of a replica that lags it does not go again when it turns out to be decided", () => {
+    const bench = attached();
+    const mine = only(messagesOf(bench.request(1), "propose")).value;
+    bench.status("l1", true, 3);
+    bench.tick(limits.reproposeTicks);
+    bench.decision(1, value(1, "r2"));
+    bench.decision(2, mine);
+    expect(messagesOf(bench.tick(3 * limits.reproposeTicks), "propose")).toEqual([]);
+  });
+
   it("another value decided in any slot leaves it outstanding", () => {
     const bench = attached();
     const mine = only(messagesOf(bench.request(1), "propose")).value;

@@ -221,6 +221,8 @@ export class ScenarioCluster {
       this.#note(`    ${id} writes ${describeRecord(output.record)}`);
     } else if (output.kind === "apply")
       this.#note(`    ${id} applies ${output.slot} ${describeValue(output.value)}`);
+    else if (output.kind === "jumped-over")
+      this.#note(`    ${id} will not apply ${describeValue(output.value)}, which a snapshot brought`);
     else if (output.kind === "refuse")
       this.#note(`    ${id} refuses ${output.command.clientId}: ${output.reason}`);
     else if (output.kind === "send-durable") node.held.push(output);

@@ -16,12 +16,15 @@ import type { AcceptorRecord } from "./record.js";
  * 6. `apply`: the value is executed now; slots come in order, each once (rule 17).
  * 7. `refuse`: the client is told that its command was not taken, and why. A command not refused is answered after
  *    the `apply` that executes it.
+ * 8. `jumped-over`: a proposal of this replica was decided in a slot that a snapshot jumped over (rule 19). It is not
+ *    applied; whoever waits for its commands is answered from the sessions, or asked to try again.
  */
 export type Output =
   | { readonly kind: "persist"; readonly record: AcceptorRecord }
   | { readonly kind: "send"; readonly to: Peer; readonly message: Message }
   | { readonly kind: "send-durable"; readonly to: Peer; readonly message: Message }
   | { readonly kind: "apply"; readonly slot: number; readonly value: Value }
+  | { readonly kind: "jumped-over"; readonly value: Value }
   | { readonly kind: "refuse"; readonly command: Command; readonly reason: Refusal };
 
 /** Why a replica does not take a command. Nothing has happened; trying again later is safe. */

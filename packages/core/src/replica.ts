@@ -43,6 +43,8 @@ export interface ReplicaState {
 interface Outstanding {
   readonly value: Value;
   readonly again: Timeout;
+  /** Its time has come, and it goes again once this slot is applied: it may have been decided up to there. */
+  after: number | undefined;
 }
 
 /**
@@ -164,7 +166,8 @@ export class Replica {
     ) {
       const proposal = { replica: this.#id, incarnation: this.#incarnation, number: ++this.#proposalNumber };
       const value: Value = { kind: "batch", proposal, commands: this.#encodeBatch(this.#nextBatch()) };
-      this.#outstanding.set(proposal.number, { value, again: new Timeout(this.#limits.reproposeTicks) });
+      const again = new Timeout(this.#limits.reproposeTicks);
+      this.#outstanding.set(proposal.number, { value, again, after: undefined });
       this.#toLeaders(this.#proposeMessage(value), this.#activeLeader?.id, outputs);
     }
   }
@@ -196,17 +199,25 @@ export class Replica {
   }
 
   #tick(outputs: Output[]): void {
-    for (const { value, again } of this.#outstanding.values()) {
-      if (!again.tick()) continue;
-      again.start(this.#limits.reproposeTicks);
-      this.#toLeaders(this.#proposeMessage(value), undefined, outputs); // To every leader, unchanged (rule 14).
-    }
+    for (const proposal of this.#outstanding.values()) this.#proposeAgain(proposal, outputs);
     if (this.#heartbeat.tick()) {
       this.#heartbeat.start(this.#limits.heartbeatTicks);
       this.#tellStatus(outputs);
     }
     if (this.#highestKnown < this.#slotOut) this.#question.start(this.#limits.questionTicks);
     else if (this.#question.tick()) this.#ask(outputs);
+  }
+
+  /**
+   * Rule 14: to every leader, unchanged, once all that was known to be decided when its time came is applied. A replica
+   * that lags would have what is decided already decided once more, in new slots, and lag behind those.
+   */
+  #proposeAgain(proposal: Outstanding, outputs: Output[]): void {
+    if (proposal.after === undefined && proposal.again.tick()) proposal.after = this.#highestKnown;
+    if (proposal.after === undefined || this.#slotOut <= proposal.after) return;
+    proposal.after = undefined;
+    proposal.again.start(this.#limits.reproposeTicks);
+    this.#toLeaders(this.#proposeMessage(proposal.value), undefined, outputs);
   }
 
   /** Says of the trim point only what it has applied itself. */
@@ -290,7 +301,7 @@ export class Replica {
   #decide(slot: number, value: Value, outputs: Output[]): void {
     this.#highestKnown = Math.max(this.#highestKnown, slot);
     if (slot < this.#slotOut) {
-      this.#noLongerOutstanding(value); // A snapshot may have jumped over it.
+      if (this.#noLongerOutstanding(value)) outputs.push({ kind: "jumped-over", value });
       return;
     }
     const known = this.#decisions.get(slot);
@@ -315,10 +326,12 @@ export class Replica {
     this.#propose(outputs);
   }
 
-  #noLongerOutstanding(value: Value): void {
+  /** @returns whether it was outstanding */
+  #noLongerOutstanding(value: Value): boolean {
     const proposal = proposalOf(value);
-    if (proposal && proposal.replica === this.#id && proposal.incarnation === this.#incarnation)
-      this.#outstanding.delete(proposal.number);
+    if (!proposal || proposal.replica !== this.#id || proposal.incarnation !== this.#incarnation)
+      return false;
+    return this.#outstanding.delete(proposal.number);
   }
 
   #apply(value: Value, outputs: Output[]): void {

@@ -39,6 +39,7 @@ export interface DriverOptions<Input> {
   /** Hands a message to the transport, which may lose it. Must not throw. */
   send(to: Peer, message: Message): void;
   apply?(slot: number, value: Value): void;
+  jumpedOver?(value: Value): void;
   refuse?(command: Command, reason: Refusal): void;
   /** Asked once at the start of every turn: one input made of everything that gathered since the last. */
   gather?(): Input | undefined;
@@ -225,6 +226,9 @@ export class Driver<Input> {
         return;
       case "apply":
         this.#options.apply?.(output.slot, output.value);
+        return;
+      case "jumped-over":
+        this.#options.jumpedOver?.(output.value);
         return;
       case "refuse":
         this.#options.refuse?.(output.command, output.reason);

@@ -128,6 +128,7 @@ export class ReplicaHost implements Host {
       gather: () => this.#gather(),
       send: (to, message) => this.#leaders.get(to.id)?.send(message as ToLeader),
       apply: (slot, value) => this.#apply(slot, value),
+      jumpedOver: (value) => this.#jumpedOver(value),
       refuse: (command, reason) => this.#requests.refused(command, reason),
       onFatal: options.onFatal,
     });
@@ -346,9 +347,13 @@ export class ReplicaHost implements Host {
 
   /** PMMC's perform(): executes a slot, keeps it in the log, and answers whoever waits here (rule 17). */
   #apply(slot: number, value: Value): void {
+    if (this.#halted !== undefined) return;
     // Below what a snapshot brought: the role has not heard of it yet.
-    if (this.#halted !== undefined || slot <= this.#engine.appliedSlot) return;
-    const decided = this.#decided(slot, value);
+    if (slot <= this.#engine.appliedSlot) {
+      this.#jumpedOver(value);
+      return;
+    }
+    const decided = this.#decided(value);
     if (this.#haltIfUnfit(decided)) return;
     const answers = this.#engine.apply(slot, decided);
     this.#clock.applied(this.#engine.logTimeMs);
@@ -359,6 +364,12 @@ export class ReplicaHost implements Host {
       if (answer) this.#requests.executed(command, answer);
     });
     this.#haltIfUnfit({ kind: "no-op" });
+  }
+
+  /** What was decided in a slot that a snapshot has jumped over is executed already: only answers are left (rule 19). */
+  #jumpedOver(value: Value): void {
+    const decided = this.#decided(value);
+    if (decided.kind === "batch") for (const command of decided.commands) this.#requests.jumpedOver(command);
   }
 
   /**
@@ -383,12 +394,12 @@ export class ReplicaHost implements Host {
   }
 
   /** A batch that is no batch was decided all the same: it does nothing, on every replica alike. */
-  #decided(slot: number, value: Value): Decided {
+  #decided(value: Value): Decided {
     try {
       return decidedOf(value);
     } catch (error) {
       this.#options.logger.error(
-        { slot, err: error },
+        { err: error, appliedSlot: this.#engine.appliedSlot },
         "a decided batch cannot be decoded; it counts as a no-op",
       );
       return { kind: "no-op" };

@@ -123,10 +123,18 @@ export class Requests {
     for (const waiter of [...this.#waiting.values()].flat()) {
       const proposed = waiter.proposed as Command;
       const answer = isOwnSystemCommand(proposed)
-        ? unavailable(proposed, "a snapshot was installed meanwhile; the outcome is unknown here, ask again")
+        ? unavailable(proposed, jumpedText)
         : this.#options.engine.answerTo(proposed);
       if (answer) this.#settle(waiter, answer);
     }
+  }
+
+  /** A command was decided in a slot that a snapshot jumped over, and no session may tell any more what became of it. */
+  jumpedOver(command: Command): void {
+    const answer = isOwnSystemCommand(command) ? undefined : this.#options.engine.answerTo(command);
+    for (const waiter of [...(this.#waiting.get(keyOf(command)) ?? [])])
+      if (sameCommand(waiter.proposed, command))
+        this.#settle(waiter, answer ?? unavailable(command, jumpedText));
   }
 
   /** The role did not take a command. */
@@ -235,6 +243,8 @@ export class Requests {
       );
   }
 }
+
+const jumpedText = "a snapshot was installed meanwhile; the outcome is unknown here, ask again";
 
 const noBytes = new Uint8Array();
 

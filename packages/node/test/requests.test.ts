@@ -111,6 +111,24 @@ test("a command that a snapshot jumped over is answered from its session, and ot
   expect(answers).toHaveLength(2);
 });
 
+test("a command decided in a slot that a snapshot jumped over is answered, be it that nobody can tell how (rule 19)", () => {
+  const executed = new Map<Command, Answer>();
+  const engine = { answerTo: (command: Command) => executed.get(command), validate: () => undefined };
+  const { requests, proposed, answers, submit } = make({ engine });
+  submit(sum(1));
+  submit(sum(2));
+  submit(sum(3));
+  executed.set(proposed[0] as Command, answerTo(proposed[0] as Command, { repeated: true }));
+  requests.jumpedOver(proposed[0] as Command);
+  requests.jumpedOver(proposed[1] as Command);
+  requests.jumpedOver(proposed[1] as Command);
+  expect(answers).toMatchObject([
+    { sequence: 1, slot: 9 },
+    { sequence: 2, slot: 0, status: grpc.status.UNAVAILABLE },
+  ]);
+  expect(answers[1]?.message).toMatch(/unknown here, ask again/);
+});
+
 test("a session whose opening a snapshot jumped over is opened again, and requests without one go on", () => {
   const { requests, proposed, answers, submit, open } = make();
   requests.start();

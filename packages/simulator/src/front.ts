@@ -25,6 +25,11 @@ export class Front {
     this.#engine = engine;
   }
 
+  /** Commands that somebody waits for. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
   /** @returns whether the command must be proposed: it is neither answered already nor under way */
   submit(command: Command, answer: (answer: Told) => void): boolean {
     const known = command.service === systemService ? undefined : this.#engine.answerTo(command);
@@ -55,6 +60,12 @@ export class Front {
       const answer = command.service === systemService ? unknown : this.#engine.answerTo(command);
       if (answer) this.#settle(key, answer);
     }
+  }
+
+  /** A command was decided in a slot that a snapshot jumped over. */
+  jumpedOver(command: Command): void {
+    const answer = command.service === systemService ? undefined : this.#engine.answerTo(command);
+    this.#settle(keyOf(command), answer ?? unknown);
   }
 
   #settle(key: string, answer: Told): void {

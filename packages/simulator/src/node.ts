@@ -181,6 +181,9 @@ export class SimulatedNode {
         this.#held.push({ after: this.disk?.written ?? 0, to: output.to, message: output.message });
         this.#release();
         return;
+      case "jumped-over":
+        this.replica?.jumpedOver(output.value);
+        return;
       case "refuse":
         this.replica?.refused(output.command);
         return;

@@ -118,6 +118,9 @@ export class Recovery {
     const { queued, outstanding, slotOut, trimmedBelow } = role.status();
     if (queued + outstanding > 0)
       return `${peer.id} still waits for ${outstanding} proposals and ${queued} commands at slot ${slotOut}`;
+    // Whoever asked may have got the answer elsewhere, or wait for nothing any more: it is owed all the same (rule 14).
+    if (replica.waiting > 0)
+      return `${peer.id} proposes nothing more, and owes answers to ${replica.waiting} commands`;
     const { appliedSlot } = replica.engine;
     if (appliedSlot < this.#chosenBefore)
       return `${peer.id} has applied slot ${appliedSlot} of ${this.#chosenBefore}; trimmed is below ${trimmedBelow}`;

@@ -111,6 +111,11 @@ export class ReplicaProcess {
     if (this.#front.submit(command, answer)) this.#gathered.push(command);
   }
 
+  /** Commands that were taken in and not answered yet. */
+  get waiting(): number {
+    return this.#front.waiting;
+  }
+
   refused(command: Command): void {
     this.#front.refused(command);
   }
@@ -125,7 +130,10 @@ export class ReplicaProcess {
   apply(slot: number, value: Value): void {
     const { id, watcher } = this.#options;
     const engine = this.#engine;
-    if (slot <= engine.appliedSlot) return;
+    if (slot <= engine.appliedSlot) {
+      this.jumpedOver(value);
+      return;
+    }
     const { trimPoint } = engine.system.reports;
     const decided = decidedOf(value);
     const answers = engine.apply(slot, decided);
@@ -138,6 +146,12 @@ export class ReplicaProcess {
     decided.commands.forEach((command, index) => {
       this.#front.executed(command, answers[index] as Answer);
     });
+  }
+
+  /** Only answers are left of what a snapshot has jumped over. */
+  jumpedOver(value: Value): void {
+    const decided = decidedOf(value);
+    if (decided.kind === "batch") for (const command of decided.commands) this.#front.jumpedOver(command);
   }
 
   /** What the process has to say to its role in this tick. */
