@@ -157,7 +157,7 @@ const plants = [
     parameters: ["--seed", "1", "--calls", "1500", "--rounds", "0"],
     changes: [
       {
-        file: "packages/node/dist/replica-host.js",
+        file: "packages/node/dist/performer.js",
         sound: 'this.#options.logger.error({ slot, err: error }, "a decided batch',
         faulty: 'throw error;\n            this.#options.logger.error({ slot, err: error }, "a decided batch',
       },

@@ -8,21 +8,12 @@ import {
   Replica,
   type ReplicaInput,
   type ToLeader,
-  type Value,
 } from "@synod/core";
-import {
-  type BoundService,
-  type Decided,
-  Engine,
-  type HandlerError,
-  type ReplicatedService,
-} from "@synod/state-machine";
+import { type BoundService, Engine, type HandlerError, type ReplicatedService } from "@synod/state-machine";
 import type { ReplicaStore } from "@synod/storage";
-import { batch, encodeValue, leaderService, loadServices, type Status } from "@synod/wire";
+import { batch, leaderService, loadServices, type Status } from "@synod/wire";
 import { CatchUp, catchUpCheckMs } from "./catch-up.js";
-import { decidedOf } from "./decided.js";
 import { Driver } from "./driver.js";
-import { divergenceText, lackingText } from "./halt.js";
 import {
   connectedInput,
   type Host,
@@ -37,6 +28,7 @@ import { LogClock } from "./log-clock.js";
 import { trimLog } from "./log-keeper.js";
 import { advanceCheckMs, LogTimeMover } from "./log-time-mover.js";
 import { inputBytes } from "./message-bytes.js";
+import { Performer } from "./performer.js";
 import { haltedAnswer, ReplicaServices } from "./replica-services.js";
 import { lagOf, obstacleOf, servicesOf } from "./replica-view.js";
 import { addReplicatedServices } from "./replicated-services.js";
@@ -76,6 +68,7 @@ export class ReplicaHost implements Host {
   readonly #driver: Driver<ReplicaInput>;
   readonly #leaders = new Map<string, Link<ToLeader, FromLeader>>();
   readonly #requests: Requests;
+  readonly #performer: Performer;
   readonly #reporter: Reporter;
   readonly #timeMover: LogTimeMover;
   readonly #front: ReplicaServices;
@@ -86,8 +79,6 @@ export class ReplicaHost implements Host {
   #port = 0;
   #trimPointTold = 0;
   readonly #timers: NodeJS.Timeout[] = [];
-  /** Why it applies nothing more, though it runs: rules 26 and 27. */
-  #halted: string | undefined;
   #stopping: Promise<void> | undefined;
 
   constructor(options: ReplicaHostOptions) {
@@ -120,6 +111,14 @@ export class ReplicaHost implements Host {
       propose: (command) => this.#propose(command),
       obstacle: () => this.#obstacle,
     });
+    this.#performer = new Performer({
+      engine: this.#engine,
+      clock: this.#clock,
+      log: store.log,
+      requests: this.#requests,
+      logger,
+      onHalted: (reason) => this.#cutOff(reason),
+    });
     this.#driver = new Driver<ReplicaInput>({
       role: this.#replica,
       tickMs: limits.tickMs,
@@ -127,8 +126,8 @@ export class ReplicaHost implements Host {
       bytesOf: inputBytes,
       gather: () => this.#gather(),
       send: (to, message) => this.#leaders.get(to.id)?.send(message as ToLeader),
-      apply: (slot, value) => this.#apply(slot, value),
-      jumpedOver: (value) => this.#jumpedOver(value),
+      apply: (slot, value) => this.#performer.apply(slot, value),
+      jumpedOver: (value) => this.#performer.jumpedOver(value),
       refuse: (command, reason) => this.#requests.refused(command, reason),
       onFatal: options.onFatal,
     });
@@ -151,7 +150,7 @@ export class ReplicaHost implements Host {
     this.#sender = new SnapshotSender({
       store,
       clusterId: options.clusterId,
-      refusal: () => this.#halted,
+      refusal: () => this.#performer.halted,
     });
     this.#catchUp = this.#newCatchUp();
     this.#front = new ReplicaServices({
@@ -167,9 +166,11 @@ export class ReplicaHost implements Host {
     this.#server = hostServer(options, () => this.status(), names, options.descriptorSets);
     this.#front.addTo(this.#server.grpc);
     addReplicatedServices(this.#server.grpc, this.#services, this.#requests, (service, method, request) =>
-      this.#halted === undefined ? this.#engine.query(service, method, request) : haltedAnswer(this.#halted),
+      this.#performer.halted === undefined
+        ? this.#engine.query(service, method, request)
+        : haltedAnswer(this.#performer.halted),
     );
-    this.#haltIfUnfit({ kind: "no-op" });
+    this.#performer.haltIfUnfit();
   }
 
   get port(): number {
@@ -184,7 +185,7 @@ export class ReplicaHost implements Host {
   async start(): Promise<void> {
     this.#port = await this.#server.listen(this.#options.listen);
     this.#driver.start();
-    if (this.#halted !== undefined) return;
+    if (this.#performer.halted !== undefined) return;
     for (const link of this.#leaders.values()) link.start();
     this.#requests.start();
     const proposing = (work: () => void) => () => {
@@ -204,7 +205,7 @@ export class ReplicaHost implements Host {
 
   #every(ms: number, work: () => void): void {
     const timer = setInterval(() => {
-      if (!this.#stopping && this.#halted === undefined) work();
+      if (!this.#stopping && this.#performer.halted === undefined) work();
     }, ms);
     timer.unref();
     this.#timers.push(timer);
@@ -233,7 +234,7 @@ export class ReplicaHost implements Host {
   }
 
   get #problem(): string {
-    if (this.#halted !== undefined) return this.#halted;
+    if (this.#performer.halted !== undefined) return this.#performer.halted;
     const lag = lagOf(this.#replica.status());
     if (lag !== "") return lag;
     if (this.#obstacle === "" && !this.#reporter.introduced)
@@ -312,7 +313,7 @@ export class ReplicaHost implements Host {
     this.#clock.applied(logTimeMs);
     this.#requests.jumped();
     this.#driver.post({ kind: "installed", slotOut: appliedSlot + 1, configurations });
-    this.#haltIfUnfit({ kind: "no-op" });
+    this.#performer.haltIfUnfit();
   }
 
   /** Rule 18: what a majority has on disk the leaders and acceptors need not keep, and this replica not for ever. */
@@ -345,65 +346,12 @@ export class ReplicaHost implements Host {
     return { kind: "requests", commands };
   }
 
-  /** PMMC's perform(): executes a slot, keeps it in the log, and answers whoever waits here (rule 17). */
-  #apply(slot: number, value: Value): void {
-    if (this.#halted !== undefined) return;
-    // Below what a snapshot brought: the role has not heard of it yet.
-    if (slot <= this.#engine.appliedSlot) {
-      this.#jumpedOver(value);
-      return;
-    }
-    const decided = this.#decided(value);
-    if (this.#haltIfUnfit(decided)) return;
-    const answers = this.#engine.apply(slot, decided);
-    this.#clock.applied(this.#engine.logTimeMs);
-    this.#options.store.log.append(slot, encodeValue(value));
-    if (decided.kind !== "batch") return;
-    decided.commands.forEach((command, index) => {
-      const answer = answers[index];
-      if (answer) this.#requests.executed(command, answer);
-    });
-    this.#haltIfUnfit({ kind: "no-op" });
-  }
-
-  /** What was decided in a slot that a snapshot has jumped over is executed already: only answers are left (rule 19). */
-  #jumpedOver(value: Value): void {
-    const decided = this.#decided(value);
-    if (decided.kind === "batch") for (const command of decided.commands) this.#requests.jumpedOver(command);
-  }
-
-  /**
-   * Rules 26 and 27: what differs from the others, or would from this slot on, takes no further part. It goes on running,
-   * to say so; its files stay as they are.
-   */
-  #haltIfUnfit(decided: Decided): boolean {
-    const { appliedSlot, system } = this.#engine;
-    const { divergence } = system.reports;
-    const lacking = this.#engine.system.lackingFor(decided);
-    if (divergence === undefined && lacking === undefined) return false;
-    const reason = divergence
-      ? divergenceText(divergence)
-      : lackingText(lacking as NonNullable<typeof lacking>, appliedSlot + 1);
-    this.#halted = reason;
-    this.#options.logger.error({ slot: appliedSlot }, reason);
+  /** It takes no further part. */
+  #cutOff(reason: string): void {
     for (const link of this.#leaders.values()) link.close();
     this.#requests.close(`this replica ${reason}`);
     this.#front.end(`this replica ${reason}`);
     this.#catchUp.close();
-    return true;
-  }
-
-  /** A batch that is no batch was decided all the same: it does nothing, on every replica alike. */
-  #decided(value: Value): Decided {
-    try {
-      return decidedOf(value);
-    } catch (error) {
-      this.#options.logger.error(
-        { err: error, appliedSlot: this.#engine.appliedSlot },
-        "a decided batch cannot be decoded; it counts as a no-op",
-      );
-      return { kind: "no-op" };
-    }
   }
 
   async #end(): Promise<void> {
