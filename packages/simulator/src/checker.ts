@@ -37,6 +37,8 @@ export class Checker {
   readonly #proposed = new Map<string, Value>();
   /** What each proposal says. */
   readonly #contents = new Map<string, Value>();
+  /** The slots in which each proposal was ever proposed. */
+  readonly #slotsOf = new Map<string, Set<number>>();
   readonly #votes = new Map<string, Set<string>>();
   readonly #chosen = new Map<number, PValue>();
   readonly #decided = new Map<number, Value>();
@@ -201,6 +203,7 @@ export class Checker {
         `ballot ${describeBallot(pvalue.ballot)} proposed ${describeValue(before)} and ${describeValue(pvalue.value)} in slot ${pvalue.slot}`,
       );
     }
+    this.#placing(pvalue);
     this.#proposed.set(key, pvalue.value);
     const chosen = this.#chosen.get(pvalue.slot);
     if (
@@ -212,6 +215,24 @@ export class Checker {
         `slot ${pvalue.slot} was chosen with ${describeValue(chosen.value)}, and ballot ${describeBallot(pvalue.ballot)} proposes ${describeValue(pvalue.value)}`,
       );
     }
+  }
+
+  /** Rule 10: a ballot that has a proposal under way in a slot gives it no other one that it was not found in. */
+  #placing({ slot, ballot, value }: PValue): void {
+    const proposal = proposalOf(value);
+    if (!proposal) return;
+    const key = proposalKey(proposal);
+    const slots = this.#slotsOf.get(key) ?? new Set();
+    this.#slotsOf.set(key, slots);
+    if (slots.has(slot)) return;
+    for (const other of slots) {
+      const there = this.#proposed.get(`${other}/${describeBallot(ballot)}`);
+      if (there && sameValue(there, value) && !this.#chosen.has(other))
+        throw new Violation(
+          `ballot ${describeBallot(ballot)} has ${describeValue(value)} under way in slot ${other}, and proposes it in slot ${slot}`,
+        );
+    }
+    slots.add(slot);
   }
 
   #deciding(slot: number, value: Value): void {
