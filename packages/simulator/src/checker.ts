@@ -21,6 +21,7 @@ import type { Disk } from "./disk.js";
 import { LogChecker } from "./log-checker.js";
 import type { SimulatedNode } from "./node.js";
 import type { WorldOptions } from "./options.js";
+import { ProposalChecker } from "./proposal-checker.js";
 import { ReplicaChecker } from "./replica-checker.js";
 import { Violation } from "./violation.js";
 
@@ -28,6 +29,7 @@ import { Violation } from "./violation.js";
 export class Checker {
   readonly replicas: ReplicaChecker;
   readonly log: LogChecker;
+  readonly #proposals: ProposalChecker;
   readonly #window: number;
   /** The configurations decided, and the first slot that each rules; found from the votes alone. */
   readonly #ruling: RulingConfiguration[];
@@ -35,10 +37,6 @@ export class Checker {
   #slotOut = 1;
   /** What each ballot proposed in each slot. */
   readonly #proposed = new Map<string, Value>();
-  /** What each proposal says. */
-  readonly #contents = new Map<string, Value>();
-  /** The slots in which each proposal was ever proposed. */
-  readonly #slotsOf = new Map<string, Set<number>>();
   readonly #votes = new Map<string, Set<string>>();
   readonly #chosen = new Map<number, PValue>();
   readonly #decided = new Map<number, Value>();
@@ -51,6 +49,7 @@ export class Checker {
 
   constructor({ window, configuration }: Genesis, options: WorldOptions, nowMs: () => number) {
     this.#window = window;
+    this.#proposals = new ProposalChecker(options.limits.maxOutstandingProposals);
     this.#ruling = [{ from: 1, configuration }];
     this.log = new LogChecker(
       { window, configuration },
@@ -97,6 +96,7 @@ export class Checker {
       this.#using(peer.id, life, message.pvalue.ballot);
       this.#proposing(message.pvalue);
     }
+    if (message.kind === "propose" && peer.role === "replica") this.#proposals.asked(message.value);
     if (message.kind === "decision") this.#deciding(message.slot, message.value);
     if (message.kind === "leader-status" || message.kind === "replica-status" || message.kind === "pong")
       this.#claiming(peer.id, message.slotOut);
@@ -130,6 +130,7 @@ export class Checker {
     const chosen = this.#chosen.get(pvalue.slot);
     if (!chosen) {
       this.#chosen.set(pvalue.slot, pvalue);
+      this.#proposals.chosen(pvalue.value);
       const reign = `${pvalue.ballot.leader}.${pvalue.ballot.incarnation}`;
       if (reign !== this.#reign) this.#reigns++;
       this.#reign = reign;
@@ -174,23 +175,8 @@ export class Checker {
       throw new Violation(`${who} has slot_out ${slotOut}; slot ${this.#slotOut} is not chosen`);
   }
 
-  /** Proposal ids are unique: they stand for what they say. */
-  #saying(value: Value): void {
-    const proposal = proposalOf(value);
-    if (!proposal) return;
-    const key = proposalKey(proposal);
-    const before = this.#contents.get(key);
-    if (!before) this.#contents.set(key, value);
-    else if (
-      before.kind === "batch" &&
-      value.kind === "batch" &&
-      Buffer.compare(before.commands, value.commands) !== 0
-    )
-      throw new Violation(`proposal ${key} names two batches`);
-  }
-
   #proposing(pvalue: PValue): void {
-    this.#saying(pvalue.value);
+    this.#proposals.placed(pvalue, (slot) => this.#chosen.has(slot));
     if (pvalue.slot >= this.#slotOut + this.#window) {
       throw new Violation(
         `ballot ${describeBallot(pvalue.ballot)} proposes in slot ${pvalue.slot}; the window above slot ${this.#slotOut} ends before it`,
@@ -203,7 +189,6 @@ export class Checker {
         `ballot ${describeBallot(pvalue.ballot)} proposed ${describeValue(before)} and ${describeValue(pvalue.value)} in slot ${pvalue.slot}`,
       );
     }
-    this.#placing(pvalue);
     this.#proposed.set(key, pvalue.value);
     const chosen = this.#chosen.get(pvalue.slot);
     if (
@@ -215,24 +200,6 @@ export class Checker {
         `slot ${pvalue.slot} was chosen with ${describeValue(chosen.value)}, and ballot ${describeBallot(pvalue.ballot)} proposes ${describeValue(pvalue.value)}`,
       );
     }
-  }
-
-  /** Rule 10: a ballot that has a proposal under way in a slot gives it no other one that it was not found in. */
-  #placing({ slot, ballot, value }: PValue): void {
-    const proposal = proposalOf(value);
-    if (!proposal) return;
-    const key = proposalKey(proposal);
-    const slots = this.#slotsOf.get(key) ?? new Set();
-    this.#slotsOf.set(key, slots);
-    if (slots.has(slot)) return;
-    for (const other of slots) {
-      const there = this.#proposed.get(`${other}/${describeBallot(ballot)}`);
-      if (there && sameValue(there, value) && !this.#chosen.has(other))
-        throw new Violation(
-          `ballot ${describeBallot(ballot)} has ${describeValue(value)} under way in slot ${other}, and proposes it in slot ${slot}`,
-        );
-    }
-    slots.add(slot);
   }
 
   #deciding(slot: number, value: Value): void {

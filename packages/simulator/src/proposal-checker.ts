@@ -1,0 +1,81 @@
+import { describeBallot, describeValue, type PValue, proposalKey, proposalOf, type Value } from "@synod/core";
+import { Violation } from "./violation.js";
+
+/** Watches what replicas propose, and which slots it gets (rules 10 and 12). */
+export class ProposalChecker {
+  readonly #maxOutstanding: number;
+  /** What each proposal says. */
+  readonly #contents = new Map<string, Value>();
+  /** By proposal: the slots in which it was proposed to acceptors, and by which ballots. */
+  readonly #places = new Map<string, Map<number, Set<string>>>();
+  /** By the life of a replica: the numbers of its proposals that were chosen. */
+  readonly #chosen = new Map<string, Set<number>>();
+
+  constructor(maxOutstanding: number) {
+    this.#maxOutstanding = maxOutstanding;
+  }
+
+  /** A replica asks leaders to propose. Of what it proposed in this life, all but a few is chosen (rule 12). */
+  asked(value: Value): void {
+    const proposal = proposalOf(value);
+    if (!proposal) return;
+    const outstanding = proposal.number - (this.#chosen.get(lifeOf(proposal))?.size ?? 0);
+    if (outstanding > this.#maxOutstanding)
+      throw new Violation(
+        `${proposal.replica} has ${outstanding} proposals outstanding; expected at most ${this.#maxOutstanding}`,
+      );
+  }
+
+  /**
+   * A leader asks acceptors to accept. A proposal stands for what it says; and a ballot that has one under way gives it no
+   * other slot but those in which it was found (rule 10).
+   */
+  placed({ slot, ballot, value }: PValue, isChosen: (slot: number) => boolean): void {
+    const proposal = proposalOf(value);
+    if (!proposal) return;
+    const key = proposalKey(proposal);
+    this.#says(key, value);
+    const places = this.#places.get(key) ?? new Map<number, Set<string>>();
+    this.#places.set(key, places);
+    const by = describeBallot(ballot);
+    const known = places.get(slot);
+    if (!known) {
+      for (const [other, ballots] of places)
+        if (ballots.has(by) && !isChosen(other))
+          throw new Violation(
+            `ballot ${by} has ${describeValue(value)} under way in slot ${other}, and proposes it in slot ${slot}`,
+          );
+    }
+    places.set(slot, (known ?? new Set()).add(by));
+  }
+
+  /** A slot was chosen. */
+  chosen(value: Value): void {
+    const proposal = proposalOf(value);
+    if (!proposal) return;
+    const life = lifeOf(proposal);
+    const numbers = this.#chosen.get(life) ?? new Set();
+    this.#chosen.set(life, numbers.add(proposal.number));
+  }
+
+  #says(key: string, value: Value): void {
+    const before = this.#contents.get(key);
+    if (!before) this.#contents.set(key, value);
+    else if (
+      before.kind === "batch" &&
+      value.kind === "batch" &&
+      Buffer.compare(before.commands, value.commands) !== 0
+    )
+      throw new Violation(`proposal ${key} names two batches`);
+  }
+}
+
+function lifeOf({
+  replica,
+  incarnation,
+}: {
+  readonly replica: string;
+  readonly incarnation: number;
+}): string {
+  return `${replica}.${incarnation}`;
+}
