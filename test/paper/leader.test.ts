@@ -288,6 +288,16 @@ describe("rule 10: slots", () => {
     expect(proposals(outputs).map(({ slot }) => slot)).toEqual([1, 2]);
   });
 
+  it("an id that was found in two slots is under way until both are settled", () => {
+    const found = [1, 2].map((slot) => ({ ballot: ballot(1, "l0"), slot, value: value(7) }));
+    const { bench, outputs } = leading([found, []]);
+    bench.attach("r2");
+    const configurations = [{ from: 1, configuration: genesis.configuration }];
+    bench.fromReplica({ kind: "replica-status", slotOut: 2, trimmedBelow: 1, configurations }, "r2");
+    const repeated = bench.propose(value(7));
+    expect(proposals([...outputs, ...repeated]).map(({ slot }) => slot)).toEqual([1, 2]);
+  });
+
   it("an id that was found in phase 1 and waits for the window is not given another slot", () => {
     const found = [1, 2, 3, 4, 5, 6].map((slot) => ({ ballot: ballot(1, "l0"), slot, value: value(slot) }));
     const { bench, outputs } = leading([found, []]);

@@ -94,6 +94,17 @@ describe("rule 14: a proposal is outstanding until its id is decided, in whateve
     expect(messagesOf(bench.tick(limits.reproposeTicks - 1), "propose")).toEqual([]);
   });
 
+  it("nor does it go to a leader that becomes active before that: none remembers fewer decisions", () => {
+    const bench = attached();
+    bench.request(1);
+    bench.status("l1", true, 4);
+    bench.tick(limits.reproposeTicks);
+    bench.connect("l3");
+    expect(receivers(bench.status("l3", true, 4, 9), "propose")).toEqual([]);
+    for (const slot of [1, 2, 3]) bench.decision(slot, value(slot, "r2"));
+    expect(receivers(bench.tick(1), "propose")).toContain("l3");
+  });
+
   it("of a replica that lags it does not go again when it turns out to be decided", () => {
     const bench = attached();
     const mine = only(messagesOf(bench.request(1), "propose")).value;

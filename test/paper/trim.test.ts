@@ -1,4 +1,10 @@
-import { type FromAcceptor, noBallot, type RulingConfiguration, type TrimRecord } from "@synod/core";
+import {
+  type FromAcceptor,
+  noBallot,
+  type RulingConfiguration,
+  type TrimRecord,
+  type Value,
+} from "@synod/core";
 import { describe, expect, it } from "vitest";
 import {
   AcceptorBench,
@@ -209,6 +215,24 @@ describe("rules 18 and 19: a replica", () => {
     expect(bench.decision(4, proposed.value)).toEqual([]);
     expect(bench.replica.status().outstanding).toBe(1);
     expect(appliedSlots(bench.decision(20, second.value))).toEqual([20]);
+    expect(bench.replica.status().outstanding).toBe(0);
+  });
+
+  it("what waited for its proposals to be decided goes on when they turn out to be decided in slots jumped over (rule 12)", () => {
+    const bench = attached();
+    const proposed = [1, 2, 3].flatMap((sequence) => messagesOf(bench.request(sequence), "propose"));
+    expect(bench.replica.status()).toMatchObject({ outstanding: 2, queued: 1 });
+    bench.replica.step({ kind: "installed", slotOut: 20, configurations });
+    expect(messagesOf(bench.decision(4, proposed[0]?.value as Value), "propose")).not.toEqual([]);
+    expect(bench.replica.status()).toMatchObject({ outstanding: 2, queued: 0 });
+  });
+
+  it("a decision that it had heard of already, and could not apply for want of an earlier one, settles its proposal", () => {
+    const bench = attached();
+    const { value: mine } = only(messagesOf(bench.request(1), "propose"));
+    expect(appliedSlots(bench.decision(3, mine))).toEqual([]);
+    const outputs = bench.replica.step({ kind: "installed", slotOut: 20, configurations });
+    expect(outputs).toContainEqual({ kind: "jumped-over", value: mine });
     expect(bench.replica.status().outstanding).toBe(0);
   });
 

@@ -43,7 +43,9 @@ export const statusRules: Readonly<Record<number, StatusRule>> = Object.freeze({
   [Code.OUT_OF_RANGE]: final("An answer of the service."),
   [Code.UNIMPLEMENTED]: final("There is no such method; every replica serves the same ones."),
   [Code.INTERNAL]: final("The service failed while executing; a handler fails alike on every replica."),
-  [Code.UNAVAILABLE]: again("That replica cannot have commands decided now; another one may reach a leader."),
+  [Code.UNAVAILABLE]: again(
+    "That replica cannot have commands decided now, or lost track of this one; another may do better, and a session answers repeats.",
+  ),
   [Code.DATA_LOSS]: final("Something is damaged: a person should look before anything is sent again."),
   [Code.UNAUTHENTICATED]: final("The caller is not known; that is the same at every replica."),
 });

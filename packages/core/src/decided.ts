@@ -96,7 +96,8 @@ export class Decided {
       this.#kept.delete(this.#oldest);
       this.#bytes -= valueBytes(value);
       const proposal = proposalOf(value);
-      if (proposal) this.#slots.delete(proposalKey(proposal));
+      const key = proposal && proposalKey(proposal);
+      if (key !== undefined && this.#slots.get(key) === this.#oldest) this.#slots.delete(key);
     }
   }
 }

@@ -9,7 +9,7 @@ import type { Limits } from "./limits.js";
 import type { P1b, P2b, ToAcceptor } from "./message.js";
 import type { Output } from "./output.js";
 import { ProposalQueue } from "./proposal-queue.js";
-import { noOperation, type ProposalId, proposalKey, proposalOf, type Value } from "./pvalue.js";
+import { noOperation, type ProposalId, type PValue, proposalKey, proposalOf, type Value } from "./pvalue.js";
 import { Scout } from "./scout.js";
 import { Timeout } from "./timeout.js";
 
@@ -166,7 +166,7 @@ export class Leading {
     for (const [slot, commander] of this.#commanders) {
       if (slot >= slotOut) continue;
       this.#commanders.delete(slot);
-      this.#forget(commander.pvalue.value);
+      this.#forget(commander.pvalue);
     }
     this.#advance(outputs);
   }
@@ -213,7 +213,7 @@ export class Leading {
     if (commander?.receive(answer).kind !== "decided") return undefined;
     const { slot, value } = commander.pvalue;
     this.#commanders.delete(slot);
-    this.#forget(value);
+    this.#forget(commander.pvalue);
     this.#context.decided.learn(slot, value);
     this.#context.announce(slot, value, outputs);
     this.#advance(outputs);
@@ -288,10 +288,15 @@ export class Leading {
     for (const acceptor of commander.silent) this.#send(acceptor, commander.message, outputs);
   }
 
-  /** A commander ended. What it carried is known again as decided, or, if another value won the slot, proposed again. */
-  #forget(value: Value): void {
+  /**
+   * A commander ended. What it carried is known again as decided, or, if another value won the slot, proposed again; unless
+   * it was found in two slots and the other is still under way.
+   */
+  #forget({ slot, value }: PValue): void {
     const proposal = proposalOf(value);
-    if (proposal) this.#assigned.delete(proposalKey(proposal));
+    if (!proposal) return;
+    const key = proposalKey(proposal);
+    if (this.#assigned.get(key) === slot) this.#assigned.delete(key);
   }
 
   #newScout(configuration: Configuration, from: number, until: number, outputs: Output[]): RunningScout {

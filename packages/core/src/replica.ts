@@ -220,6 +220,12 @@ export class Replica {
     this.#toLeaders(this.#proposeMessage(proposal.value), undefined, outputs);
   }
 
+  /** To a leader that can do something about it now. */
+  #proposeAtOnce(leader: string, outputs: Output[]): void {
+    for (const { value, after } of this.#outstanding.values())
+      if (after === undefined) this.#toLeaders(this.#proposeMessage(value), leader, outputs);
+  }
+
   /** Says of the trim point only what it has applied itself. */
   #tellStatus(outputs: Output[]): void {
     const slotOut = this.#slotOut;
@@ -232,7 +238,11 @@ export class Replica {
   #install({ slotOut, configurations }: Installed, outputs: Output[]): void {
     if (slotOut <= this.#slotOut) return; // Decisions that came in meanwhile have led further.
     this.#configurations.learn(configurations);
-    for (const slot of this.#decisions.keys()) if (slot < slotOut) this.#decisions.delete(slot);
+    for (const [slot, value] of this.#decisions) {
+      if (slot >= slotOut) continue;
+      this.#decisions.delete(slot);
+      this.#jumpedOver(value, outputs);
+    }
     this.#slotOut = slotOut;
     this.#highestKnown = Math.max(this.#highestKnown, slotOut - 1);
     this.#question.start(this.#limits.questionTicks);
@@ -261,8 +271,7 @@ export class Replica {
   #connected({ peer }: Connected, outputs: Output[]): void {
     if (peer.role !== "leader") return;
     this.#leaders.set(peer.id, undefined);
-    for (const { value } of this.#outstanding.values())
-      outputs.push({ kind: "send", to: peer, message: this.#proposeMessage(value) });
+    this.#proposeAtOnce(peer.id, outputs);
   }
 
   #receive(leader: string, message: FromLeader, outputs: Output[]): void {
@@ -293,15 +302,15 @@ export class Replica {
       (before && before.id === active.id && sameBallot(before.status.ballot, active.status.ballot))
     )
       return;
-    for (const { value } of this.#outstanding.values())
-      this.#toLeaders(this.#proposeMessage(value), active.id, outputs);
+    this.#proposeAtOnce(active.id, outputs);
   }
 
   /** PMMC's decision handler and perform(): applies whatever is next, in order, each slot once. */
   #decide(slot: number, value: Value, outputs: Output[]): void {
     this.#highestKnown = Math.max(this.#highestKnown, slot);
     if (slot < this.#slotOut) {
-      if (this.#noLongerOutstanding(value)) outputs.push({ kind: "jumped-over", value });
+      this.#jumpedOver(value, outputs);
+      this.#propose(outputs);
       return;
     }
     const known = this.#decisions.get(slot);
@@ -324,6 +333,11 @@ export class Replica {
       this.#apply(next, outputs);
     }
     this.#propose(outputs);
+  }
+
+  /** Rule 19: what is decided in a slot jumped over is not applied, and is no longer outstanding. */
+  #jumpedOver(value: Value, outputs: Output[]): void {
+    if (this.#noLongerOutstanding(value)) outputs.push({ kind: "jumped-over", value });
   }
 
   /** @returns whether it was outstanding */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Configurations } from "../src/configuration.js";
 import { Decided } from "../src/decided.js";
-import { defaultLimits, noOperation } from "../src/index.js";
+import { defaultLimits, noOperation, proposalKey } from "../src/index.js";
 
 const limits = { ...defaultLimits, maxKeptDecisions: 3 };
 
@@ -28,6 +28,15 @@ describe("the decisions a leader keeps (rules 8 and 9)", () => {
     known.learn(1, noOperation);
     expect(known.slotOut).toBe(9);
     expect(keptSlots(known)).toEqual([6, 7, 8]);
+  });
+
+  it("of a proposal decided in two slots the later is known while it is kept", () => {
+    const known = decided();
+    const proposal = { replica: "r1", incarnation: 1, number: 1 };
+    const value = { kind: "batch", proposal, commands: new Uint8Array() } as const;
+    for (let slot = 1; slot <= 5; slot++) known.learn(slot, slot === 1 || slot === 4 ? value : noOperation);
+    expect(known.get(1)).toBeUndefined();
+    expect(known.slotOf(proposalKey(proposal))).toBe(4);
   });
 
   it("a fact moves slot_out over what is not known, and what follows is taken along", () => {

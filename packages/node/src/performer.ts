@@ -56,9 +56,9 @@ export class Performer {
 
   /** A snapshot brought what a slot with this value did: only answers are left. */
   jumpedOver(value: Value): void {
-    const { engine, requests } = this.#options;
-    const decided = this.#decided(engine.appliedSlot, value);
-    if (decided.kind === "batch") for (const command of decided.commands) requests.jumpedOver(command);
+    const decided = this.#decided(undefined, value);
+    if (decided.kind !== "batch") return;
+    for (const command of decided.commands) this.#options.requests.jumpedOver(command);
   }
 
   /**
@@ -85,7 +85,7 @@ export class Performer {
   }
 
   /** A batch that is no batch was decided all the same: it does nothing, on every replica alike. */
-  #decided(slot: number, value: Value): Decided {
+  #decided(slot: number | undefined, value: Value): Decided {
     try {
       return decidedOf(value);
     } catch (error) {

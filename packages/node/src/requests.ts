@@ -122,19 +122,23 @@ export class Requests {
   jumped(): void {
     for (const waiter of [...this.#waiting.values()].flat()) {
       const proposed = waiter.proposed as Command;
-      const answer = isOwnSystemCommand(proposed)
-        ? unavailable(proposed, jumpedText)
-        : this.#options.engine.answerTo(proposed);
+      const answer = this.#answerFromSession(proposed);
       if (answer) this.#settle(waiter, answer);
+      else if (isOwnSystemCommand(proposed)) this.#settle(waiter, unknownOutcome(waiter));
     }
   }
 
-  /** A command was decided in a slot that a snapshot jumped over, and no session may tell any more what became of it. */
+  /** A command was decided in a slot that a snapshot jumped over: answered from its session if that still tells (rule 19). */
   jumpedOver(command: Command): void {
-    const answer = isOwnSystemCommand(command) ? undefined : this.#options.engine.answerTo(command);
-    for (const waiter of [...(this.#waiting.get(keyOf(command)) ?? [])])
-      if (sameCommand(waiter.proposed, command))
-        this.#settle(waiter, answer ?? unavailable(command, jumpedText));
+    for (const waiter of [...(this.#waiting.get(keyOf(command)) ?? [])]) {
+      const proposed = waiter.proposed as Command;
+      if (sameCommand(proposed, command))
+        this.#settle(waiter, this.#answerFromSession(proposed) ?? unknownOutcome(waiter));
+    }
+  }
+
+  #answerFromSession(proposed: Command): Answer | undefined {
+    return isOwnSystemCommand(proposed) ? undefined : this.#options.engine.answerTo(proposed);
   }
 
   /** The role did not take a command. */
@@ -244,8 +248,6 @@ export class Requests {
   }
 }
 
-const jumpedText = "a snapshot was installed meanwhile; the outcome is unknown here, ask again";
-
 const noBytes = new Uint8Array();
 
 function keyOf(command: Command): string {
@@ -264,6 +266,14 @@ function sameCommand(a: Command | undefined, b: Command): boolean {
 
 function failure(asked: Command, status: number, message: string): Response {
   return { clientId: asked.clientId, sequence: asked.sequence, status, message, response: noBytes, slot: 0 };
+}
+
+/** Nobody here can tell whether it was executed. Asking again is safe only under a session of the asker's own. */
+function unknownOutcome({ asked, proposed }: Waiter): Response {
+  const unknown = "a snapshot was installed meanwhile; whether this was executed is unknown here";
+  return asked === proposed
+    ? unavailable(asked, `${unknown}, ask again`)
+    : failure(asked, grpc.status.ABORTED, `${unknown}; look before you send it again`);
 }
 
 function unavailable(asked: Command, reason: string): Response {

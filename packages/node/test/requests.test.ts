@@ -129,6 +129,21 @@ test("a command decided in a slot that a snapshot jumped over is answered, be it
   expect(answers[1]?.message).toMatch(/unknown here, ask again/);
 });
 
+test("what has no session of its asker's own is not to be sent again blindly when nobody can tell what became of it", () => {
+  const { requests, proposed, answers, submit, open } = make();
+  requests.start();
+  open("9.0");
+  submit(anonymous(1));
+  const command = proposed.pop() as Command;
+  // As it comes back from a batch: equal, and another object.
+  requests.jumpedOver({ ...command });
+  expect(answers).toMatchObject([{ status: grpc.status.ABORTED, slot: 0 }]);
+  expect(answers[0]?.message).toMatch(/unknown here; look before you send it again/);
+  // The session that tells nothing of it is done with.
+  submit(anonymous(2));
+  expect(proposed.every(({ clientId }) => clientId !== "9.0")).toBe(true);
+});
+
 test("a session whose opening a snapshot jumped over is opened again, and requests without one go on", () => {
   const { requests, proposed, answers, submit, open } = make();
   requests.start();
