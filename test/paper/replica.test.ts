@@ -139,6 +139,18 @@ describe("rule 14: a proposal is outstanding until its id is decided, in whateve
     expect(receivers(bench.status("l2", true, 1, 2), "propose")).toEqual([]);
   });
 
+  it("the active leader that has been silent for the suspicion time is not the only one it goes to", () => {
+    const bench = attached();
+    bench.tick(limits.suspectAfterTicks);
+    expect(receivers(bench.request(1), "propose")).toEqual(["l1"]);
+    bench.tick(1);
+    expect(receivers(bench.request(2), "propose").sort()).toEqual(["l1", "l2"]);
+    const [first] = messagesOf(bench.status("l1", true), "propose");
+    expect(first).toBeUndefined(); // It was active all the time.
+    bench.decision(1, value(1, "r1"));
+    expect(receivers(bench.request(3), "propose")).toEqual(["l1"]);
+  });
+
   it("without an active leader it goes to every one", () => {
     const bench = new ReplicaBench();
     bench.connect("l1");

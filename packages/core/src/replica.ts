@@ -47,6 +47,12 @@ interface Outstanding {
   after: number | undefined;
 }
 
+/** A connected leader: what it said of itself last, and for how many ticks it has said nothing. */
+interface KnownLeader {
+  status: LeaderStatus | undefined;
+  silentTicks: number;
+}
+
 /**
  * The replica of PMMC 2.1 (figure 1), but for who names the slot (rule 10): it batches commands into proposals, keeps
  * each outstanding until its id is decided in whatever slot (rule 14), and applies decisions in slot order.
@@ -67,7 +73,7 @@ export class Replica {
   #queuedBytes = 0;
   readonly #outstanding = new Map<number, Outstanding>();
   #proposalNumber = 0;
-  readonly #leaders = new Map<string, LeaderStatus | undefined>();
+  readonly #leaders = new Map<string, KnownLeader>();
   readonly #heartbeat: Timeout;
   /** Until slots that are known and lacking are asked for. */
   readonly #question: Timeout;
@@ -119,7 +125,7 @@ export class Replica {
 
   status(): ReplicaState {
     const active = this.#activeLeader;
-    const told = [...this.#leaders.values()].filter((status) => status !== undefined);
+    const told = [...this.#leaders.values()].flatMap(({ status }) => status ?? []);
     const unreachable = active ? active.status.unreachable : told.flatMap((status) => status.unreachable);
     return {
       slotOut: this.#slotOut,
@@ -168,7 +174,7 @@ export class Replica {
       const value: Value = { kind: "batch", proposal, commands: this.#encodeBatch(this.#nextBatch()) };
       const again = new Timeout(this.#limits.reproposeTicks);
       this.#outstanding.set(proposal.number, { value, again, after: undefined });
-      this.#toLeaders(this.#proposeMessage(value), this.#activeLeader?.id, outputs);
+      this.#toLeaders(this.#proposeMessage(value), this.#heardLeader, outputs);
     }
   }
 
@@ -199,6 +205,7 @@ export class Replica {
   }
 
   #tick(outputs: Output[]): void {
+    for (const leader of this.#leaders.values()) leader.silentTicks++;
     for (const proposal of this.#outstanding.values()) this.#proposeAgain(proposal, outputs);
     if (this.#heartbeat.tick()) {
       this.#heartbeat.start(this.#limits.heartbeatTicks);
@@ -265,16 +272,18 @@ export class Replica {
     this.#askedThrough = through;
     const question: Question = { kind: "question", from: this.#slotOut, through };
     const patient = this.#askedInVain++ * this.#limits.questionTicks < this.#limits.reproposeTicks;
-    this.#toLeaders(question, patient ? this.#activeLeader?.id : undefined, outputs);
+    this.#toLeaders(question, patient ? this.#heardLeader : undefined, outputs);
   }
 
   #connected({ peer }: Connected, outputs: Output[]): void {
     if (peer.role !== "leader") return;
-    this.#leaders.set(peer.id, undefined);
+    this.#leaders.set(peer.id, { status: undefined, silentTicks: 0 });
     this.#proposeAtOnce(peer.id, outputs);
   }
 
   #receive(leader: string, message: FromLeader, outputs: Output[]): void {
+    const known = this.#leaders.get(leader);
+    if (known) known.silentTicks = 0;
     switch (message.kind) {
       case "decision":
         this.#decide(message.slot, message.value, outputs);
@@ -294,7 +303,8 @@ export class Replica {
   /** A leader that has just become active gets what is outstanding at once: nobody waits for a timeout. */
   #leaderStatus(leader: string, status: LeaderStatus, outputs: Output[]): void {
     const before = this.#activeLeader;
-    if (this.#leaders.has(leader)) this.#leaders.set(leader, status);
+    const known = this.#leaders.get(leader);
+    if (known) known.status = status;
     this.#highestKnown = Math.max(this.#highestKnown, status.slotOut - 1);
     const active = this.#activeLeader;
     if (
@@ -360,11 +370,19 @@ export class Replica {
   /** The connected leader that says it is active, with the highest ballot. */
   get #activeLeader(): { readonly id: string; readonly status: LeaderStatus } | undefined {
     let best: { readonly id: string; readonly status: LeaderStatus } | undefined;
-    for (const [id, status] of this.#leaders) {
+    for (const [id, { status }] of this.#leaders) {
       if (!status?.active) continue;
       if (!best || compareBallots(status.ballot, best.status.ballot) > 0) best = { id, status };
     }
     return best;
+  }
+
+  /** The active leader, unless it has been silent for the suspicion time: then every leader is to hear, and pass on. */
+  get #heardLeader(): string | undefined {
+    const id = this.#activeLeader?.id;
+    if (id === undefined) return undefined;
+    const { silentTicks = 0 } = this.#leaders.get(id) ?? {};
+    return silentTicks > this.#limits.suspectAfterTicks ? undefined : id;
   }
 
   /** To one leader, or to every connected one when `id` is undefined. */

@@ -258,6 +258,16 @@ describe("the table of sessions (rule 16)", () => {
     expect(world.map.entries.size).toBe(4);
   });
 
+  it("remembers over a restart how far the mark has come", () => {
+    const world = new World();
+    const name = world.open();
+    world.decide(command(name, 1));
+    world.decide(command(name, 2, 1));
+    world.restart();
+    expect(world.decide(command(name, 1))).toBe(`refused ${Status.failedPrecondition}`);
+    expect(world.executed).toEqual([`${name}/1`, `${name}/2`]);
+  });
+
   it("remembers over a restart which session was used least recently", () => {
     const world = new World({ ...sessionLimits, maxSessions: 2 });
     const [first, second] = [world.open(), world.open()];
