@@ -217,6 +217,13 @@ describe("rule 15: a slot that is known of and lacking is asked for", () => {
     expect(receivers(bench.tick(limits.questionTicks), "question")).toEqual(["l1"]);
   });
 
+  it("nor is one that has been silent for the suspicion time", () => {
+    const bench = attached();
+    bench.tick(limits.suspectAfterTicks + 1);
+    bench.status("l2", false, 3);
+    expect(receivers(bench.tick(limits.questionTicks), "question").sort()).toEqual(["l1", "l2"]);
+  });
+
   it("nothing is asked when nothing is lacking", () => {
     const bench = attached();
     bench.decision(1, value(1, "r2"));

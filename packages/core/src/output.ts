@@ -17,7 +17,7 @@ import type { AcceptorRecord } from "./record.js";
  * 7. `refuse`: the client is told that its command was not taken, and why. A command not refused is answered after
  *    the `apply` that executes it, or after `jumped-over`.
  * 8. `jumped-over`: a proposal of this replica was decided in a slot that a snapshot jumped over (rule 19). It is not
- *    applied; whoever waits for its commands is answered from the sessions, or asked to try again.
+ *    applied; whoever waits for its commands is answered from the sessions, or told that the outcome is unknown.
  */
 export type Output =
   | { readonly kind: "persist"; readonly record: AcceptorRecord }

@@ -227,7 +227,7 @@ export class Replica {
     this.#toLeaders(this.#proposeMessage(proposal.value), undefined, outputs);
   }
 
-  /** To a leader that can do something about it now. */
+  /** To a leader that has just come: all but what waits for slots to be applied. */
   #proposeAtOnce(leader: string, outputs: Output[]): void {
     for (const { value, after } of this.#outstanding.values())
       if (after === undefined) this.#toLeaders(this.#proposeMessage(value), leader, outputs);
