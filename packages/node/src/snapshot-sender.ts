@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { performance } from "node:perf_hooks";
 import { setTimeout as delay } from "node:timers/promises";
 import * as grpc from "@grpc/grpc-js";
 import { maxOpenSnapshots, type ReplicaStore, type StateSnapshot } from "@synod/storage";
@@ -22,6 +23,8 @@ const restMs = 10;
 const keptMs = 30_000;
 /** lmdb's file grows while one is open, so none is for longer. */
 const longestMs = 60 * 60_000;
+/** One that was opened longer ago is not shared, or readers who come one after another would keep it open all the time. */
+const sharedMs = 10_000;
 /** A reader that takes nothing for so long is given up. */
 const drainMs = 20_000;
 
@@ -35,6 +38,7 @@ export interface SnapshotSenderOptions {
 interface Kept {
   readonly name: string;
   readonly snapshot: StateSnapshot;
+  readonly openedMs: number;
   readonly closing: NodeJS.Timeout;
   /** Of the pages that were sent, by the last key of each. */
   readonly digests: Map<string, Uint8Array>;
@@ -117,9 +121,10 @@ export class SnapshotSender {
         `snapshot ${resume.snapshot} is not kept any more; ask for another`,
       );
     }
-    // One that is being sent anyway will do for another reader as well.
+    // One that is being sent anyway will do for another reader as well, while it is young.
+    const oldest = performance.now() - sharedMs;
     for (const kept of this.#kept.values())
-      if (kept.snapshot.slot > above && kept.readers > 0) return this.#use(kept);
+      if (kept.snapshot.slot > above && kept.readers > 0 && kept.openedMs >= oldest) return this.#use(kept);
     const snapshot = await this.#open();
     if (snapshot.slot <= above) {
       snapshot.close();
@@ -145,7 +150,16 @@ export class SnapshotSender {
     const name = `${snapshot.slot}-${randomBytes(8).toString("hex")}`;
     const closing = setTimeout(() => this.#drop(kept), longestMs);
     closing.unref();
-    const kept: Kept = { name, snapshot, closing, digests: new Map(), readers: 0, idle: undefined };
+    const openedMs = performance.now();
+    const kept: Kept = {
+      name,
+      snapshot,
+      openedMs,
+      closing,
+      digests: new Map(),
+      readers: 0,
+      idle: undefined,
+    };
     this.#kept.set(name, kept);
     return kept;
   }

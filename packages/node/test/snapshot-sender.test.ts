@@ -1,7 +1,8 @@
 import { EventEmitter } from "node:events";
+import { performance } from "node:perf_hooks";
 import { maxOpenSnapshots, type StateEntry, type StateSnapshot } from "@synod/storage";
 import type { SnapshotPage, SnapshotRequest } from "@synod/wire";
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { type SnapshotCall, SnapshotSender } from "../src/snapshot-sender.js";
 
 /** A store that allows as many open snapshots as a real one, each of two pages. */
@@ -28,6 +29,8 @@ class Reader extends EventEmitter {
   readonly pages: SnapshotPage[] = [];
   readonly request: SnapshotRequest;
   readonly #goesAfter: number;
+  /** One that takes nothing until it is told to. */
+  slow = false;
   cancelled = false;
   ended = false;
   error: unknown;
@@ -44,7 +47,7 @@ class Reader extends EventEmitter {
   write(page: SnapshotPage): boolean {
     this.pages.push(page);
     this.cancelled = this.pages.length >= this.#goesAfter;
-    return true;
+    return !this.slow;
   }
 
   end(): void {
@@ -61,6 +64,10 @@ function started() {
   };
   return { store, sender, read };
 }
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 test("a snapshot that was told to its end is let go of, so that lmdb may use its pages again", async () => {
   const { store, read } = started();
@@ -88,5 +95,34 @@ test("those that nobody reads give way to a new reader, the oldest first", async
   expect([ended, error]).toEqual([true, undefined]);
   expect(store.open).toBe(maxOpenSnapshots - 1);
   sender.close();
+  expect(store.open).toBe(0);
+});
+
+test("readers who come one after another do not keep one open: it is shared only while it is young", async () => {
+  let nowMs = 0;
+  vi.spyOn(performance, "now").mockImplementation(() => nowMs);
+  const { store, read } = started();
+  const begin = () => {
+    const reader = new Reader();
+    reader.slow = true;
+    return { reader, done: read(reader) };
+  };
+  const readers = [begin()];
+  await vi.waitFor(() => expect(readers[0]?.reader.pages).toHaveLength(1));
+  for (const [laterMs, open] of [
+    [9_000, 1],
+    [2_000, 2],
+  ] as const) {
+    nowMs += laterMs;
+    const next = begin();
+    readers.push(next);
+    await vi.waitFor(() => expect(next.reader.pages).toHaveLength(1));
+    expect(store.open).toBe(open);
+  }
+  for (const { reader, done } of readers) {
+    reader.slow = false;
+    reader.emit("drain");
+    await done;
+  }
   expect(store.open).toBe(0);
 });

@@ -79,11 +79,16 @@ function isExpected(line) {
   return !["error", "fatal"].includes(level) || expectedErrors.has(msg);
 }
 
-/** Resident memory in MiB; 0 when the process has just ended. @param {number} pid */
+/**
+ * Resident memory of its own in MiB; 0 when the process has just ended. Pages of a store's file are left out: they are the
+ * system's cache, and lmdb, which maps the file anew as it grows and keeps the maps, has each counted once for every map.
+ * @param {number} pid
+ */
 function memoryOf(pid) {
   try {
     const status = readFileSync(`/proc/${pid}/status`, "utf8");
-    return Math.round(Number(/VmRSS:\s+([0-9]+) kB/.exec(status)?.[1] ?? 0) / 1024);
+    const parts = [...status.matchAll(/^Rss(?:Anon|Shmem):\s+([0-9]+) kB$/gm)];
+    return Math.round(parts.reduce((sum, [, kilobytes]) => sum + Number(kilobytes), 0) / 1024);
   } catch {
     return 0;
   }
