@@ -46,6 +46,23 @@ describe("check", () => {
     expect(verdict).toMatchObject({ verdict: "linearizable", partitions: 2, largestPartition: 3 });
   });
 
+  it("learns revisions from a comparison that failed, key by key", () => {
+    const append = call("Append", { key: "b", value: "MQ==" }, 0, 1, { length: "1" });
+    const conditions = [
+      { key: "a", value: "MQ==" },
+      { key: "b", revision: "3" },
+    ];
+    const compared = (...failedKeys: string[]) =>
+      call("CompareAndSet", { conditions, writes: [] }, 2, 3, { succeeded: false, failedKeys });
+    const read = (revision: string) =>
+      call("Get", { key: "b" }, 4, 5, { found: true, value: "MQ==", revision });
+    const verdictOf = (...operations: Operation[]) => check([append, ...operations]).verdict;
+    expect(verdictOf(compared("a"), read("3"))).toBe("linearizable");
+    expect(verdictOf(compared("a"), read("4"))).toBe("violation");
+    expect(verdictOf(compared("a", "b"), read("4"))).toBe("linearizable");
+    expect(verdictOf(compared("b"), read("4"))).toBe("violation");
+  });
+
   it("gives up beyond its bounds, and says so", () => {
     const writes = Array.from({ length: 12 }, (_, index) => put("a", `${index}`, 0, 100));
     const verdict = check([...writes, get("a", "none", 1, 50)], { configurations: 1000 });

@@ -100,18 +100,21 @@ const methods: Record<string, (store: Store, operation: Operation) => Step<Store
 function compareAndSet(store: Store, operation: Operation): Step<Store> {
   const { request } = operation;
   const told = answerOf(operation);
+  const toldFailed = (told?.failedKeys ?? []) as readonly string[];
   const failedKeys = new Set<string>();
   let state = store;
   for (const condition of listOf(request.conditions)) {
     const key = textOf(condition.key);
-    const held = hold(state, condition, key, told !== undefined && told.succeeded !== true);
+    const held = hold(state, condition, key, toldFailed.includes(key));
     if (held === undefined) failedKeys.add(key);
     else state = held;
   }
   if (failedKeys.size > 0) {
     // Their order says nothing.
     const keys = sameKeys(told?.failedKeys, failedKeys) ? told?.failedKeys : [...failedKeys];
-    return { state: store, outcome: { answer: { succeeded: false, failedKeys: keys } } };
+    // Who was told which conditions failed knows that the others held.
+    const learned = told === undefined ? store : state;
+    return { state: learned, outcome: { answer: { succeeded: false, failedKeys: keys } } };
   }
   const writes = listOf(request.writes).map(
     (write): Write => [textOf(write.key), write.delete === true ? undefined : textOf(write.put)],
@@ -122,7 +125,7 @@ function compareAndSet(store: Store, operation: Operation): Step<Store> {
 
 /**
  * The store if the condition holds. Where nobody knows the key's revision, a condition on it turns out as the client was
- * told.
+ * told of that key.
  */
 function hold(store: Store, condition: Message, key: string, toldFailed: boolean): Store | undefined {
   const { value, revision } = entryOf(store, key);
