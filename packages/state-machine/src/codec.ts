@@ -38,5 +38,14 @@ export interface Descriptions {
   message(fullName: string): MessageCodec;
 }
 
-/** Reads a google.protobuf.FileDescriptorSet that has all imports. */
-export type DescriptorLoader = (descriptorSet: Uint8Array) => Descriptions;
+/**
+ * Evaluates a JavaScript expression in the realm where handlers run and returns its value. What a codec hands to handlers
+ * is made by functions that it got from here, so that nothing leads a handler out of its realm.
+ */
+export type Evaluate = (expression: string) => unknown;
+
+/**
+ * Reads a google.protobuf.FileDescriptorSet that has all imports.
+ * @param evaluate of the realm whose objects messages are decoded to; the process's own realm when absent
+ */
+export type DescriptorLoader = (descriptorSet: Uint8Array, evaluate?: Evaluate) => Descriptions;

@@ -15,6 +15,7 @@ export type {
   DescribedService,
   Descriptions,
   DescriptorLoader,
+  Evaluate,
   MessageCodec,
   MethodCodec,
 } from "./codec.js";
