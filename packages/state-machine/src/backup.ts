@@ -78,7 +78,7 @@ export class RestoredRows {
   #applied([key, value]: StateRow): StateRow {
     const { hash, ...applied } = decodeApplied(value);
     const chained = createHash("sha256").update("restored").update(this.#restoration.clusterId).update(hash);
-    const next: Applied = { ...applied, checkpointRevision: 0, hash: chained.digest() };
+    const next: Applied = { ...applied, slotsSinceCheckpoint: 1, hash: chained.digest() };
     return [key, encodeApplied(next)];
   }
 }

@@ -31,7 +31,13 @@ import { checkpointLimits, timeLimits } from "./limits.js";
 import type { BoundService, Rejection } from "./service.js";
 import { StoredBytes } from "./stored-bytes.js";
 import { System } from "./system.js";
-import { type Offer, systemCommandOf, systemService } from "./system-command.js";
+import {
+  checkpointMethod,
+  type Offer,
+  reportMethod,
+  systemCommandOf,
+  systemService,
+} from "./system-command.js";
 import { type ServiceSpace, serviceSpace } from "./transaction.js";
 import type { PendingWrite } from "./write-set.js";
 
@@ -90,7 +96,7 @@ const nothingApplied: Applied = Object.freeze({
   slot: 0,
   revision: 0,
   logTimeMs: 0,
-  checkpointRevision: 0,
+  slotsSinceCheckpoint: 0,
   bytesSinceCheckpoint: 0,
   stateBytes: 0,
   hash: new Uint8Array(32),
@@ -119,7 +125,7 @@ export class Engine {
   #scheduled = 0;
   #scheduleChanged = false;
   #hash: Uint8Array = new Uint8Array(32);
-  #checkpointRevision = 0;
+  #slotsSinceCheckpoint = 0;
   #bytesSinceCheckpoint = 0;
 
   constructor(options: EngineOptions) {
@@ -148,7 +154,7 @@ export class Engine {
     this.#logTimeMs = applied.logTimeMs;
     this.#appliedSlot = applied.slot;
     this.#revision = applied.revision;
-    this.#checkpointRevision = applied.checkpointRevision;
+    this.#slotsSinceCheckpoint = applied.slotsSinceCheckpoint;
     this.#bytesSinceCheckpoint = applied.bytesSinceCheckpoint;
     this.#stored = new StoredBytes(state, applied.stateBytes);
     this.#hash = applied.hash;
@@ -213,17 +219,28 @@ export class Engine {
     return this.#stored.total;
   }
 
-  /** Commands were executed since the last checkpoint. */
+  /**
+   * Something was decided since the last checkpoint, executed or not, which acceptors keep until there is another one.
+   * Checkpoints and reports do not count: they would call for the next ones for ever.
+   */
   get beyondCheckpoint(): boolean {
-    return this.#revision > this.#checkpointRevision;
+    return this.#slotsSinceCheckpoint > 0;
   }
 
-  /** For the edge: what would keep this request from being executed, whatever the state. Costs no slot. */
+  /**
+   * For the edge: what would keep this request from being executed, whatever the state. Costs no slot. The version that will
+   * be in force in its slot is not known here: a switch may be decided already that this replica has not applied. So
+   * only what every version of this build rejects is rejected, and the log decides on the rest.
+   */
   validate(service: string, method: string, request: Uint8Array): Rejection | undefined {
-    const installed = this.#services.get(service);
+    const installed = this.#services.get(service)?.service;
     if (installed === undefined) return noService(service);
-    const version = this.#system.versions.inForce(service) ?? installed.service.version;
-    return version === 0 ? outOfUse(service) : installed.service.validate(method, request, version);
+    const { oldestVersion, version: newest } = installed;
+    const known = this.#system.versions.inForce(service) || newest;
+    const rejection = installed.validate(method, request, known);
+    for (let version = newest; rejection !== undefined && version >= oldestVersion; version--)
+      if (version !== known && installed.validate(method, request, version) === undefined) return undefined;
+    return rejection;
   }
 
   /** For the edge: the answer to a command that has been executed already; undefined if that is not known here. */
@@ -271,6 +288,7 @@ export class Engine {
     } else if (decided.kind === "configuration") {
       this.#configure(slot, decided.configuration);
     }
+    if (!isBookkeeping(decided)) this.#slotsSinceCheckpoint++;
     this.#appliedSlot = slot;
     this.#hash = this.#slotHash.finish();
     this.#checkpoint(slot, this.#system.settle());
@@ -280,7 +298,7 @@ export class Engine {
         slot,
         revision: this.#revision,
         logTimeMs: this.#logTimeMs,
-        checkpointRevision: this.#checkpointRevision,
+        slotsSinceCheckpoint: this.#slotsSinceCheckpoint,
         bytesSinceCheckpoint: this.#bytesSinceCheckpoint,
         stateBytes: this.#stored.total,
         hash: this.#hash,
@@ -289,14 +307,17 @@ export class Engine {
     return answers;
   }
 
-  /** Notes the hash where it is asked for, and from time to time, but not before another command was executed. */
+  /**
+   * Notes the hash where it is asked for, unless nothing is to be had by it; and after so many slots or bytes, whatever they
+   * were, or slots that are no reason to ask would gather for ever.
+   */
   #checkpoint(slot: number, asked: boolean): void {
     const { maxSlots, maxBytes } = checkpointLimits;
     const last = this.#system.reports.checkpoints.at(-1)?.slot ?? 0;
-    const due = asked || slot - last >= maxSlots || this.#bytesSinceCheckpoint >= maxBytes;
-    if (!due || !this.beyondCheckpoint) return;
+    const grown = slot - last >= maxSlots || this.#bytesSinceCheckpoint >= maxBytes;
+    if (!grown && !(asked && this.beyondCheckpoint)) return;
     this.#system.reports.note(slot, this.#hash);
-    this.#checkpointRevision = this.#revision;
+    this.#slotsSinceCheckpoint = 0;
     this.#bytesSinceCheckpoint = 0;
   }
 
@@ -481,6 +502,16 @@ function answered(command: Command, answer: StoredAnswer, repeated: boolean): An
   const { clientId, sequence } = command;
   const plain = { clientId, sequence, status, message, response, slot, repeated };
   return details === undefined ? plain : { ...plain, details };
+}
+
+const bookkeeping: ReadonlySet<string> = new Set([checkpointMethod, reportMethod]);
+
+/** Nothing but checkpoints and reports was decided. */
+function isBookkeeping(decided: Decided): boolean {
+  if (decided.kind !== "batch" || decided.commands.length === 0) return false;
+  return decided.commands.every(
+    ({ service, method }) => service === systemService && bookkeeping.has(method),
+  );
 }
 
 function requestBytes(commands: readonly Command[]): number {

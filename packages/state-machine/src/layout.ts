@@ -42,8 +42,8 @@ export interface Applied {
   readonly slot: number;
   readonly revision: number;
   readonly logTimeMs: number;
-  /** Commands executed at the last checkpoint. */
-  readonly checkpointRevision: number;
+  /** Slots since the last checkpoint that call for another one. */
+  readonly slotsSinceCheckpoint: number;
   /** Bytes of the commands decided since. */
   readonly bytesSinceCheckpoint: number;
   /** Keys and values that services have stored. */
@@ -55,8 +55,8 @@ const appliedHeadBytes = 48;
 const hashBytes = 32;
 
 export function encodeApplied(applied: Applied): Uint8Array {
-  const { slot, revision, logTimeMs, checkpointRevision, bytesSinceCheckpoint, stateBytes, hash } = applied;
-  const numbers = [slot, revision, logTimeMs, checkpointRevision, bytesSinceCheckpoint, stateBytes];
+  const { slot, revision, logTimeMs, slotsSinceCheckpoint, bytesSinceCheckpoint, stateBytes, hash } = applied;
+  const numbers = [slot, revision, logTimeMs, slotsSinceCheckpoint, bytesSinceCheckpoint, stateBytes];
   const bytes = Buffer.alloc(appliedHeadBytes + hash.length);
   numbers.forEach((number, index) => {
     bytes.writeBigUInt64BE(BigInt(number), 8 * index);
@@ -78,7 +78,7 @@ export function decodeApplied(stored: Uint8Array): Applied {
     slot: number(0),
     revision: number(1),
     logTimeMs: number(2),
-    checkpointRevision: number(3),
+    slotsSinceCheckpoint: number(3),
     bytesSinceCheckpoint: number(4),
     stateBytes: number(5),
     hash: bytes.subarray(appliedHeadBytes),

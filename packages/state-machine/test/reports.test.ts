@@ -2,6 +2,7 @@ import type { Command, Genesis } from "@synod/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  advanceTimeMethod,
   checkpointLimits,
   checkpointMethod,
   Engine,
@@ -61,6 +62,10 @@ class Group {
       engine.apply(engine.appliedSlot + 1, { kind: "batch", commands });
   }
 
+  decideNothing(): void {
+    for (const engine of this.engines.values()) engine.apply(engine.appliedSlot + 1, { kind: "no-op" });
+  }
+
   /** A command, and a checkpoint behind it. Returns the checkpoint's slot. */
   checkpoint(): number {
     this.decide(commandOf("1.0", ++this.#sequence, name, "Do", {}), system(checkpointMethod));
@@ -90,11 +95,12 @@ class Group {
 }
 
 describe("checkpoints", () => {
-  it("come where they are asked for, but not twice without a command between", () => {
+  it("come where they are asked for, but not twice with nothing but reports between", () => {
     const group = new Group();
-    group.decide(system(checkpointMethod));
     const slot = group.checkpoint();
     group.decide(system(checkpointMethod));
+    group.report("r1", slot);
+    group.decide(system(checkpointMethod), group.proposedReport("r2", slot));
     const engine = group.engine("r1");
     const { hash } = engine;
     const { checkpoints } = engine.system.reports;
@@ -114,6 +120,31 @@ describe("checkpoints", () => {
     for (let sequence = 2; sequence < 2 + enough; sequence++)
       group.decide(commandOf("1.0", sequence, name, "Do", large, sequence - 1));
     expect(group.engine("r1").system.reports.checkpoints).toHaveLength(2);
+  });
+
+  it("come whatever was decided, executed or not, since acceptors keep all of it", () => {
+    const group = new Group();
+    group.decide(commandOf("7.0", 1, name, "Do", {}));
+    expect(group.engine("r1").revision).toBe(0);
+    for (const slot of [
+      () => group.decide(commandOf("7.0", 1, name, "Do", {})),
+      () => group.decide(system(advanceTimeMethod)),
+      () => group.decide(openCommand()),
+      () => group.decideNothing(),
+    ]) {
+      slot();
+      expect(group.engine("r1").beyondCheckpoint).toBe(true);
+      group.decide(system(checkpointMethod));
+      expect(group.engine("r1").beyondCheckpoint).toBe(false);
+    }
+    expect(group.engine("r1").system.reports.checkpoints).toHaveLength(4);
+  });
+
+  it("come after so many reports too, or those would gather for ever", () => {
+    const group = new Group();
+    const slot = group.checkpoint();
+    for (let count = 0; count < checkpointLimits.maxSlots; count++) group.report("r1", slot);
+    expect(group.engine("r1").system.reports.checkpoints.at(-1)?.slot).toBe(slot + checkpointLimits.maxSlots);
   });
 
   it("come by what is stored: a slot takes whole pages, however few bytes it has", () => {

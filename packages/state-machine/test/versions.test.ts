@@ -133,12 +133,24 @@ describe("the version of a service (rule 26)", () => {
   it("has the methods that came with it, and those that come later are not there yet", () => {
     const replica = new Replica(build(1, 2));
     expect(replica.call("Fresh", first(1))).toMatchObject({ status: Status.unimplemented });
-    expect(replica.engine.validate(name, "Fresh", Buffer.from("{}"))).toMatchObject({
-      status: Status.unimplemented,
-    });
     replica.apply(["r1", "r2", "r3"].map((id) => replica.report(id, offer(1, 2))));
     replica.switch(2);
     expect(replica.call("Fresh")).toEqual({ fresh: true });
+  });
+
+  it("is not what the edge judges by: a switch may be decided that a lagging replica has not applied", () => {
+    const lagging = new Replica(build(1, 2));
+    lagging.call("Do", first(1));
+    const { engine } = lagging;
+    expect(engine.validate(name, "Fresh", Buffer.from("{}"))).toBeUndefined();
+    expect(engine.validate(name, "Absent", Buffer.from("{}"))).toMatchObject({
+      status: Status.unimplemented,
+    });
+    expect(engine.validate(name, "Do", Buffer.from("{"))).toMatchObject({ status: Status.invalidArgument });
+    expect(lagging.switch(0).status).toBe(Status.ok);
+    expect(engine.validate(name, "Do", Buffer.from("{}"))).toBeUndefined();
+    const older = lagging.start(build(1, 1));
+    expect(older.validate(name, "Fresh", Buffer.from("{}"))).toMatchObject({ status: Status.unimplemented });
   });
 
   it("is lacking in a replica that does not offer it: before the switched slots, and after a restart", () => {
