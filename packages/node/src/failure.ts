@@ -1,4 +1,5 @@
 import { InvariantViolation } from "@synod/core";
+import { OtherStateFormat } from "@synod/state-machine";
 import { StoreError, type StoreErrorReason } from "@synod/storage";
 import { ExitCode } from "./exit-code.js";
 import { ConfigurationError } from "./problem.js";
@@ -29,6 +30,7 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof ServiceFailure) return error.exitCode;
   if (error instanceof ConfigurationError) return ExitCode.badConfiguration;
   if (error instanceof InvariantViolation) return ExitCode.invariantViolated;
+  if (error instanceof OtherStateFormat) return ExitCode.foreignStore;
   if (error instanceof StoreError) return storeExitCodes[error.reason];
   const text = `${(error as { code?: unknown } | undefined)?.code} ${messageOf(error)}`;
   if (/\bEADDRINUSE\b/.test(text)) return ExitCode.addressInUse;

@@ -102,14 +102,16 @@ export class SnapshotReceiver {
       await putting;
       putting = install.put(page.entries, digest);
       putting.catch(() => {});
-      rows.push(...page.entries.filter(([key]) => engine.system.examines(key)));
-      if (!page.last) continue;
-      await putting;
-      const objection = engine.system.objectionTo(rows);
+      const examined = page.entries.filter(([key]) => engine.system.examines(key));
+      rows.push(...examined);
+      // As soon as it can be told: nothing more of it has to come in then.
+      const objection = examined.length > 0 || page.last ? engine.system.objectionTo(rows) : undefined;
       if (objection !== undefined) {
         await install.abandon();
         throw new Error(`the snapshot was not installed: ${objection}`);
       }
+      if (!page.last) continue;
+      await putting;
       mayApply(false);
       try {
         await install.finish(replaced);

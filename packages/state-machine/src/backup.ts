@@ -1,6 +1,13 @@
 import { createHash } from "node:crypto";
 import { eraRow } from "@synod/core";
-import { type Applied, appliedKey, decodeApplied, encodeApplied, sessionPrefix } from "./layout.js";
+import {
+  type Applied,
+  appliedKey,
+  decodeApplied,
+  encodeApplied,
+  OtherStateFormat,
+  sessionPrefix,
+} from "./layout.js";
 
 /** A key of the state and its value. */
 export type StateRow = readonly [key: Uint8Array, value: Uint8Array];
@@ -76,7 +83,7 @@ export class RestoredRows {
   }
 
   #applied([key, value]: StateRow): StateRow {
-    const { hash, ...applied } = decodeApplied(value);
+    const { hash, ...applied } = appliedIn(value);
     const chained = createHash("sha256").update("restored").update(this.#restoration.clusterId).update(hash);
     const next: Applied = { ...applied, slotsSinceCheckpoint: 1, hash: chained.digest() };
     return [key, encodeApplied(next)];
@@ -138,7 +145,7 @@ export class StateContents {
         `it is of a replica that differs from the others (${Buffer.from(value).toString().slice(0, 200)}); ` +
           "expected one that agrees with them: take a backup from another replica",
       );
-    if (kind === appliedKind && key.length === appliedKey.length) this.#applied = decodeApplied(value);
+    if (kind === appliedKind && key.length === appliedKey.length) this.#applied = appliedIn(value);
     else if (kind === "s") this.sessions += key[1] === 0 ? 1 : 0;
     else if (kind === "d") this.scheduled++;
     else if (kind === "v") this.#versions.set(textOf(key.subarray(1)), Number(textOf(value)));
@@ -155,6 +162,15 @@ export class StateContents {
     part.keys++;
     part.bytes += key.length + value.length;
     this.#stored.set(service, part);
+  }
+}
+
+function appliedIn(value: Uint8Array): Applied {
+  try {
+    return decodeApplied(value);
+  } catch (error) {
+    if (!(error instanceof OtherStateFormat)) throw error;
+    throw new UnfitBackup(error.message);
   }
 }
 

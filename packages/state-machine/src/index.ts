@@ -24,6 +24,7 @@ export { type Answer, type Decided, Engine, type EngineOptions } from "./engine.
 export type { HandlerError } from "./execution.js";
 export { NotDeterministic } from "./guard.js";
 export type { KeyKind, KeyPart } from "./key.js";
+export { OtherStateFormat, stateFormat } from "./layout.js";
 export { checkpointLimits, commandLimits, defaultQuotaBytes, timeLimits } from "./limits.js";
 export { MemoryMap } from "./memory-map.js";
 export {

@@ -3,7 +3,7 @@ import type { Configuration, Member, RulingConfiguration } from "@synod/core";
 /*
  * Where things stand in the one ordered map:
  *
- *   "a"                              slot applied, commands executed, log time, hash
+ *   "a"                              the state's format; slot applied, commands executed, log time, hash
  *   "c" number                       the configuration with that number, and the first slot it rules
  *   "d" …, "e" …                     commands that wait for log time (due.ts)
  *   "h" slot                         this replica's own hash at a checkpoint (reports.ts)
@@ -51,29 +51,44 @@ export interface Applied {
   readonly hash: Uint8Array;
 }
 
-const appliedHeadBytes = 48;
+/** Of all that stands in the map. It stands first in the first row, and whoever finds another one reads no further. */
+export const stateFormat = 2;
+
+/** The state is of a format that this build cannot read. The message says which, and what to do. */
+export class OtherStateFormat extends Error {
+  override readonly name = "OtherStateFormat";
+}
+
+const formatBytes = 1;
+const appliedHeadBytes = formatBytes + 48;
 const hashBytes = 32;
 
 export function encodeApplied(applied: Applied): Uint8Array {
   const { slot, revision, logTimeMs, slotsSinceCheckpoint, bytesSinceCheckpoint, stateBytes, hash } = applied;
   const numbers = [slot, revision, logTimeMs, slotsSinceCheckpoint, bytesSinceCheckpoint, stateBytes];
   const bytes = Buffer.alloc(appliedHeadBytes + hash.length);
+  bytes[0] = stateFormat;
   numbers.forEach((number, index) => {
-    bytes.writeBigUInt64BE(BigInt(number), 8 * index);
+    bytes.writeBigUInt64BE(BigInt(number), formatBytes + 8 * index);
   });
   bytes.set(hash, appliedHeadBytes);
   return bytes;
 }
 
-/** Throws when an earlier version of Synod wrote it, in which it was shorter. */
+/** Throws OtherStateFormat unless it is of this format. */
 export function decodeApplied(stored: Uint8Array): Applied {
   const bytes = Buffer.from(stored);
-  if (bytes.length !== appliedHeadBytes + hashBytes)
-    throw new Error(
-      `expected ${appliedHeadBytes + hashBytes} bytes on what was applied, found ${bytes.length}: another version of ` +
-        "Synod wrote this state; start that one, or start this replica anew in an empty directory",
+  if (bytes[0] !== stateFormat)
+    throw new OtherStateFormat(
+      `expected a state of format ${stateFormat}, found one of format ${bytes[0] ?? "none"}: another version of Synod ` +
+        "wrote it; use that one",
     );
-  const number = (index: number) => Number(bytes.readBigUInt64BE(8 * index));
+  if (bytes.length !== appliedHeadBytes + hashBytes)
+    throw new OtherStateFormat(
+      `expected ${appliedHeadBytes + hashBytes} bytes on what was applied, found ${bytes.length}: another build of ` +
+        "Synod wrote it; use that one",
+    );
+  const number = (index: number) => Number(bytes.readBigUInt64BE(formatBytes + 8 * index));
   return {
     slot: number(0),
     revision: number(1),

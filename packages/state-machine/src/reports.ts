@@ -29,13 +29,6 @@ export interface Divergence {
   readonly majority: string;
 }
 
-/** What the keys of everything here begin with. */
-const firstBytes = new Set(
-  [checkpointRange.from, reportRange.from, reportedHashRange.from, trimPointKey, divergenceKey].map(
-    (key) => key[0],
-  ),
-);
-
 /** A replica keeps so many of its own checkpoints, to judge late reports by. */
 const keptCheckpoints = 256;
 /** Slots whose reported hashes are kept, to be compared. */
@@ -110,11 +103,6 @@ export class Reports {
         return { ...checkpoint, majority: hash };
     }
     return undefined;
-  }
-
-  /** Whether a row of the state is one of these. */
-  static reads(key: Uint8Array): boolean {
-    return firstBytes.has(key[0] as number);
   }
 
   /** The state was hashed at the end of this slot. */

@@ -2,8 +2,8 @@ import { type Command, type Configuration, type OrderedMap, type SessionTable, S
 import type { Decided } from "./engine.js";
 import { quotaKey } from "./layout.js";
 import { defaultQuotaBytes } from "./limits.js";
-import { MemoryMap } from "./memory-map.js";
 import { Reports } from "./reports.js";
+import { isJudgedBy, snapshotObjection } from "./snapshot-objection.js";
 import {
   encodeOpenedSession,
   encodeSaid,
@@ -108,27 +108,18 @@ export class System {
 
   /** Whether `objectionTo` wants to see the row of a snapshot that has this key. They are few, and small. */
   examines(key: Uint8Array): boolean {
-    return Reports.reads(key);
+    return isJudgedBy(key);
   }
 
   /**
-   * What speaks against going on with a snapshot that has these rows, of those it examines: the reports in it or those known
-   * here (rule 27). Undefined when nothing does.
+   * What speaks against going on with a snapshot that has these rows, of those it examines; undefined when nothing does. May
+   * be asked as soon as the first of them are there, and has to be asked when all are.
    */
   objectionTo(rows: Iterable<readonly [key: Uint8Array, value: Uint8Array]>): string | undefined {
-    const map = new MemoryMap();
-    for (const [key, value] of rows) map.put(key, value);
-    const its = new Reports(map);
-    if (its.divergence !== undefined)
-      return `it is of a replica that differs from the others at slot ${its.divergence.slot}`;
-    const configuration = this.#options.configurations().at(-1);
-    const found =
-      configuration &&
-      (its.contradiction(its.checkpoints, configuration) ??
-        this.reports.contradiction(its.checkpoints, configuration));
-    if (found === undefined) return undefined;
-    const { slot, hash, majority } = found;
-    return `its hash at slot ${slot} is ${hash.slice(0, 12)}, and a majority reported ${majority.slice(0, 12)}`;
+    return snapshotObjection(rows, {
+      reports: this.reports,
+      configuration: this.#options.configurations().at(-1),
+    });
   }
 
   /** Before the commands of a batch, wherever they stand in it: installs what it brings. */

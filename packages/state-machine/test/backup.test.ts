@@ -169,6 +169,15 @@ describe("the contents of a backup", () => {
     expect(() => contentsOf(rowsOf(map))).toThrow(/differs from the others/);
   });
 
+  it("are refused by name when they are of another format, by restoring and by looking at them", () => {
+    const [[key, value], ...rest] = rowsOf(oldState().map) as [StateRow, ...StateRow[]];
+    const older = [[key, Buffer.concat([Buffer.of(1), value.subarray(1)])] as const, ...rest];
+    const said = /expected a state of format 2, found one of format 1/;
+    expect(() => contentsOf(older)).toThrow(said);
+    expect(() => contentsOf(older)).toThrow(UnfitBackup);
+    expect(() => new RestoredRows({ slot: 5, clusterId: "new" }).next(older)).toThrow(UnfitBackup);
+  });
+
   it("are refused when a row is of a kind that nobody here knows, or the state is of another slot", () => {
     const rows = rowsOf(oldState().map);
     expect(() => contentsOf([...rows, [Buffer.from("z"), Buffer.from("")]])).toThrow(/found one of kind "z"/);

@@ -244,7 +244,7 @@ describe("a snapshot (rule 27)", () => {
     const group = new Group(["r2"]);
     const slot = group.checkpoint();
     for (const id of ["r1", "r3"]) group.report(id, slot);
-    const rows = everything(group.maps.get("r1") as TestMap);
+    const rows = [...everything(group.maps.get("r1") as TestMap)];
     expect(group.engine("r3").system.objectionTo(rows)).toBeUndefined();
     expect(new Group().engine("r1").system.objectionTo(rows)).toBeUndefined();
   });
@@ -258,6 +258,40 @@ describe("a snapshot (rule 27)", () => {
     const { system } = group.engine("r3");
     expect(system.objectionTo(everything(unknowing))).toContain(`its hash at slot ${slot} is`);
     expect(system.objectionTo(everything(differing))).toContain(`differs from the others at slot ${slot}`);
+  });
+});
+
+describe("a snapshot that no engine of this build could start on", () => {
+  const rowsOf = (map: TestMap) => [...map.range({ from: new Uint8Array(0) })];
+  const objection = (change: (map: TestMap) => void) => {
+    const group = new Group();
+    group.report("r1", group.checkpoint());
+    const map = group.maps.get("r1") as TestMap;
+    change(map);
+    const { system } = new Group().engine("r2");
+    return system.objectionTo(rowsOf(map).filter(([key]) => system.examines(key)));
+  };
+  const applied = Buffer.from("a");
+  const stored = (map: TestMap) => Buffer.from(map.get(applied) as Uint8Array);
+
+  it("is objected to by name when it is of another format, and that by its first row alone", () => {
+    for (const format of [0, 1, 3, 255]) {
+      const other = (map: TestMap) =>
+        map.put(applied, Buffer.concat([Buffer.of(format), stored(map).subarray(1)]));
+      expect(objection(other)).toContain(`expected a state of format 2, found one of format ${format}`);
+    }
+    const { system } = new Group().engine("r2");
+    expect(system.objectionTo([[applied, Buffer.alloc(80)]])).toContain("found one of format 0");
+  });
+
+  it("is objected to when it lacks its first row, or a row cannot be decoded", () => {
+    expect(objection((map) => map.delete(applied))).toContain("found none");
+    expect(objection((map) => map.put(applied, stored(map).subarray(0, 40)))).toContain("found 40");
+    for (const key of ["c\0\0\0\0\0\0\0\x02", "or1", "x"])
+      expect(objection((map) => map.put(Buffer.from(key), Buffer.from("{")))).toContain(
+        "cannot go on with it",
+      );
+    expect(objection(() => {})).toBeUndefined();
   });
 });
 
