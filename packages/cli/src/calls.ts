@@ -133,7 +133,7 @@ export async function* readLog(address: string, from: number, most: number): Asy
   let next = from;
   let left = most;
   while (next !== 0 && left > 0) {
-    const request = { from: next, limit: Math.min(left, 1_000) };
+    const request = { from: next, limit: Math.min(left, 1_000), clusterId: "" };
     const page = await withChannel(address, (client) =>
       callUnary(client, replicaService.Log, request, { deadline: Date.now() + pageWithinMs }),
     );

@@ -45,7 +45,7 @@ class Replica {
     call.end();
   };
   /** What opening a session is answered. */
-  session: OpenedSession | undefined = { clientId: `${slot}.0` };
+  session: OpenedSession | undefined = { clientId: `${slot}.0`, clusterId: "c" };
 
   async start(): Promise<this> {
     this.server.addService(replicaService as unknown as grpc.ServiceDefinition, {

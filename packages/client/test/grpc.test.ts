@@ -24,7 +24,10 @@ async function serve(cluster: FakeCluster, mute = false): Promise<Served> {
   const server = new grpc.Server();
   const received: number[] = [];
   server.addService(replicaService, {
-    OpenSession: answering(replicaService.OpenSession, () => ({ clientId: cluster.openSession() })),
+    OpenSession: answering(replicaService.OpenSession, () => ({
+      clientId: cluster.openSession(),
+      clusterId: "c",
+    })),
     ExecuteStream: (call: Parameters<typeof receive>[0]) => {
       call.on("error", () => undefined);
       receive(call, (commands) => {

@@ -90,7 +90,14 @@ export type {
 export { Replica, type ReplicaOptions, type ReplicaState } from "./replica.js";
 export { Scout, type ScoutProgress } from "./scout.js";
 // Exactly once, for the replicated state.
-export { type SessionLimits, SessionTable, sessionLimits, sessionName, type Verdict } from "./session.js";
+export {
+  eraOf,
+  type SessionLimits,
+  SessionTable,
+  sessionLimits,
+  sessionName,
+  type Verdict,
+} from "./session.js";
 export { type Era, eraRow, type LogPosition, type StoredAnswer } from "./session-record.js";
 export { Status } from "./status.js";
 export { Timeout } from "./timeout.js";

@@ -9,6 +9,7 @@ import {
   type Era,
   encodeAnswer,
   encodeHead,
+  eraRow,
   type LogPosition,
   SessionKeys,
   type StoredAnswer,
@@ -27,8 +28,9 @@ import { Status } from "./status.js";
  *
  * Why names come from the log. A client that chose its own name could come back after its session was let go, with its
  * sequences at 1 again, and an old copy of a command would find no answer that stops it. The slot and index of the
- * command that opened a session occur once. A cluster restored from a backup goes on with slots that the old one may
- * have used as well, for other sessions: there the names also carry which history they are of.
+ * command that opened a session occur once in a cluster. Two clusters use the same slots, for other sessions: the one that
+ * a backup was taken of and the one restored from it, or the one made anew at an old one's addresses, whose clients may
+ * outlive it. So a name also carries which cluster's history it is of, and nobody else's is answered (rule 28).
  */
 
 /** The command's field, and what calls by name have in its place. */
@@ -75,7 +77,15 @@ interface Session {
   bytes: number;
 }
 
-/** @param era of the slot; empty in a cluster that was never restored */
+/** Digits of a cluster's id that the names of its sessions carry: enough to tell apart those that one client may meet. */
+const eraDigits = 12;
+
+/** The era of a cluster's own history, as the names of its sessions end. */
+export function eraOf(clusterId: string): string {
+  return clusterId.slice(0, eraDigits);
+}
+
+/** @param era of the slot; empty for a table that belongs to no cluster */
 export function sessionName({ slot, index }: LogPosition, era = ""): string {
   return era === "" ? `${slot}.${index}` : `${slot}.${index}.${era}`;
 }
@@ -87,6 +97,8 @@ export function sessionName({ slot, index }: LogPosition, era = ""): string {
  */
 export class SessionTable {
   readonly #map: OrderedMap;
+  readonly #prefix: Uint8Array;
+  readonly #era: string;
   readonly #keys: SessionKeys;
   readonly #limits: SessionLimits;
   /** In order of last use, the least recent first: a Map iterates in the order of insertion. */
@@ -97,11 +109,16 @@ export class SessionTable {
   #latest: Session | undefined;
   #bytes = 0;
 
-  /** @param prefix of all keys of the table in `map`; nobody else's key may begin with it */
-  constructor(map: OrderedMap, prefix: Uint8Array, limits: SessionLimits = sessionLimits) {
+  /**
+   * @param prefix of all keys of the table in `map`; nobody else's key may begin with it
+   * @param era of the cluster's own history, which names of sessions end with; empty for a table that belongs to none
+   */
+  constructor(map: OrderedMap, prefix: Uint8Array, limits: SessionLimits = sessionLimits, era = "") {
     this.#map = map;
+    this.#prefix = prefix;
     this.#keys = new SessionKeys(prefix);
     this.#limits = limits;
+    this.#era = era;
     this.#load();
   }
 
@@ -116,6 +133,7 @@ export class SessionTable {
 
   /** Opens the session that the command at this position asks for, and returns its name. */
   open(at: LogPosition): string {
+    this.#beginEra();
     const name = this.#nameOf(at);
     invariant(!this.#sessions.has(name), () => `session ${name} was opened twice`);
     const session: Session = { name, opened: at, used: at, acknowledged: 0, answers: new Map(), bytes: 0 };
@@ -131,6 +149,8 @@ export class SessionTable {
     const { sequence } = command;
     const session = this.#sessions.get(command.clientId);
     if (session === undefined) {
+      const foreign = this.foreign(command.clientId);
+      if (foreign !== undefined) return refuse(Status.failedPrecondition, foreign);
       return refuse(
         Status.aborted,
         `session "${command.clientId.slice(0, 64)}" is not open: never opened, or let go for more recently used ones; ` +
@@ -160,6 +180,18 @@ export class SessionTable {
       );
     }
     return execute;
+  }
+
+  /**
+   * Why a name is none that this cluster ever gave to a session: it is another cluster's. Undefined when it may be one. The
+   * same on every replica, however far it has applied: it follows from the name and from which cluster this is.
+   */
+  foreign(name: string): string | undefined {
+    const [slot, , era] = name.split(".", 3);
+    if (slot === undefined || era === undefined) return undefined;
+    const ours = this.#eraAt(Number(slot)) ?? this.#era;
+    if (ours === "" || era === ours) return undefined;
+    return `session ${name.slice(0, 64)} belongs to another cluster than this (${ours}): it was not executed here; connect anew`;
   }
 
   /** A command judged "repeat" was decided at this position: it counts as use, and its mark as said. */
@@ -250,7 +282,19 @@ export class SessionTable {
   }
 
   #nameOf(opened: LogPosition): string {
-    return sessionName(opened, this.#eras.find(({ above }) => above < opened.slot)?.name);
+    return sessionName(opened, this.#eraAt(opened.slot));
+  }
+
+  #eraAt(slot: number): string | undefined {
+    return this.#eras.find(({ above }) => above < slot)?.name;
+  }
+
+  /** With the first session of a new cluster the history begins that names are of. A restored one has its own already. */
+  #beginEra(): void {
+    if (this.#era === "" || this.#eras.length > 0) return;
+    const era: Era = { above: 0, name: this.#era };
+    this.#map.put(...eraRow(this.#prefix, era));
+    this.#eras.unshift(era);
   }
 
   #load(): void {

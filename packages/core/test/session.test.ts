@@ -45,13 +45,16 @@ class World {
   #limits: SessionLimits;
   #slot = 0;
 
-  constructor(limits: SessionLimits = sessionLimits) {
+  readonly #era: string;
+
+  constructor(limits: SessionLimits = sessionLimits, era = "") {
     this.#limits = limits;
-    this.table = new SessionTable(this.map, prefix, limits);
+    this.#era = era;
+    this.table = new SessionTable(this.map, prefix, limits, era);
   }
 
   restart(): void {
-    this.table = new SessionTable(this.map, prefix, this.#limits);
+    this.table = new SessionTable(this.map, prefix, this.#limits, this.#era);
   }
 
   open(): string {
@@ -86,6 +89,39 @@ describe("a state that was restored from a backup", () => {
     world.restart();
     return world;
   }
+
+  it("gives names that no other cluster gives, from the first session on, and answers nobody else's", () => {
+    const [ours, others] = [new World(sessionLimits, "aaa"), new World(sessionLimits, "bbb")];
+    expect([ours.open(), others.open()]).toEqual(["1.0.aaa", "1.0.bbb"]);
+    expect(ours.decide(command("1.0.aaa", 1))).toBe("executed 1.0.aaa/1");
+    expect(others.decide(command("1.0.bbb", 1))).toBe("executed 1.0.bbb/1");
+    for (const world of [ours, others]) world.restart();
+    expect(others.decide(command("1.0.aaa", 1))).toBe(`refused ${Status.failedPrecondition}`);
+    expect(ours.decide(command("1.0.aaa", 1))).toBe("repeated 1.0.aaa/1");
+    const verdict = others.table.judge(command("1.0.aaa", 1));
+    expect(verdict).toMatchObject({
+      message: expect.stringContaining("session 1.0.aaa belongs to another cluster than this (bbb)"),
+    });
+  });
+
+  it("tells another cluster's name before it has a session of its own", () => {
+    const fresh = new World(sessionLimits, "aaa");
+    expect(fresh.table.judge(command("9.0.bbb", 1))).toMatchObject({ status: Status.failedPrecondition });
+    expect(fresh.table.judge(command("9.0.aaa", 1))).toMatchObject({ status: Status.aborted });
+  });
+
+  it("refuses what the old cluster gave after the backup, and knows what it gave before", () => {
+    const world = new World(sessionLimits, "new");
+    for (const era of [
+      { above: 0, name: "old" },
+      { above: 5, name: "new" },
+    ])
+      world.map.put(...eraRow(prefix, era));
+    world.restart();
+    expect(world.table.judge(command("5.0.old", 1))).toMatchObject({ status: Status.aborted });
+    expect(world.table.judge(command("6.0.old", 1))).toMatchObject({ status: Status.failedPrecondition });
+    expect(world.table.judge(command("5.0.new", 1))).toMatchObject({ status: Status.failedPrecondition });
+  });
 
   it("gives no session a name that the old cluster may have given to another", () => {
     const old = restored([]);

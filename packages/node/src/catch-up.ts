@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type * as grpc from "@grpc/grpc-js";
 import type { Decision, Member } from "@synod/core";
-import { callUnary, openChannel, replicaService } from "@synod/wire";
+import { anotherCluster, callUnary, openChannel, replicaService } from "@synod/wire";
 import { channelOptions } from "./channel.js";
 import type { HostLogger } from "./host.js";
 import type { SnapshotReceiver } from "./snapshot-receiver.js";
@@ -15,6 +15,7 @@ const pageWithinMs = 10_000;
 const appliedCheckMs = 5;
 
 export interface CatchUpOptions {
+  readonly clusterId: string;
   /** The other replicas. */
   readonly peers: readonly Member[];
   readonly credentials: grpc.ChannelCredentials;
@@ -84,7 +85,7 @@ export class CatchUp {
     this.#client = channel;
     try {
       logger.info({ peer: id, slotOut: slotOut(), trimmedBelow: trimmedBelow() }, `catching up from ${id}`);
-      if (await this.#fromLog(channel.client)) return;
+      if (await this.#fromLog(channel.client, `who answers for ${id} at ${address}`)) return;
       await receiver.receive(channel.client, id);
       logger.info({ peer: id, slotOut: slotOut() }, `the state is that of ${id} now`);
     } finally {
@@ -94,11 +95,14 @@ export class CatchUp {
   }
 
   /** False when the peer's log begins above what is lacking here. */
-  async #fromLog(client: grpc.Client): Promise<boolean> {
-    const { slotOut } = this.#options;
+  async #fromLog(client: grpc.Client, peer: string): Promise<boolean> {
+    const { slotOut, clusterId } = this.#options;
     for (let from = slotOut(); this.#behind && !this.#closed; from = slotOut()) {
       const options = { deadline: Date.now() + pageWithinMs };
-      const { decisions } = await callUnary(client, replicaService.Log, { from, limit: 0 }, options);
+      const page = await callUnary(client, replicaService.Log, { from, limit: 0, clusterId }, options);
+      // Addresses change and are used again: what another cluster decided in a slot is nothing to this one (rule 28).
+      if (page.clusterId !== clusterId) throw new Error(anotherCluster(peer, page.clusterId, clusterId));
+      const { decisions } = page;
       const last = decisions.at(-1);
       if (decisions[0]?.slot !== from || last === undefined) return false;
       for (const decision of decisions)

@@ -2,7 +2,7 @@ import type { Role } from "@synod/core";
 import type { Hello } from "@synod/wire";
 
 /** The protocol versions this build speaks. */
-export const spokenVersions = { oldest: 1, newest: 1 } as const;
+export const spokenVersions = { oldest: 2, newest: 2 } as const;
 
 /** What one side knows of the other before it has spoken. */
 export interface Expected {

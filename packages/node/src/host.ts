@@ -100,7 +100,7 @@ export function hostServer(
   services: readonly string[],
   descriptorSets: readonly Uint8Array[] = [],
 ): Server {
-  const server = new Server(options.serverCredentials);
+  const server = new Server(options.serverCredentials, options.id, options.clusterId);
   server.grpc.addService(clusterService, { Status: unary(() => ({ response: status() })) });
   for (const [definition, handlers] of reflectionServices(descriptorSets, [
     "grpc.health.v1.Health",

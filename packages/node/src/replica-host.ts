@@ -88,6 +88,7 @@ export class ReplicaHost implements Host {
     this.#engine = new Engine({
       state: store.state,
       genesis,
+      clusterId: options.clusterId,
       services: this.#services,
       onHandlerError: (failure) => {
         const { error, ...where } = failure;
@@ -154,6 +155,8 @@ export class ReplicaHost implements Host {
     });
     this.#catchUp = this.#newCatchUp();
     this.#front = new ReplicaServices({
+      replica: id,
+      clusterId: options.clusterId,
       requests: this.#requests,
       log: store.log,
       snapshots: this.#sender,
@@ -294,6 +297,7 @@ export class ReplicaHost implements Host {
       replaced: () => this.#replaced(),
     });
     return new CatchUp({
+      clusterId,
       peers: genesis.configuration.replicas.filter((member) => member.id !== id),
       credentials: channelCredentials,
       logger,

@@ -9,9 +9,11 @@ import {
 } from "@synod/state-machine";
 import type { DecidedLog } from "@synod/storage";
 import {
+  anotherCluster,
   decodeValue,
   type LogPage,
   type LogRequest,
+  meantFor,
   type OpenedSession,
   type Response,
   replicaService,
@@ -22,13 +24,15 @@ import { waitMs } from "./callers.js";
 import { ExecuteStream, type ExecuteStreamCall, type ExecuteStreamOptions } from "./execute-stream.js";
 import { executeOne } from "./replicated-services.js";
 import type { Requests } from "./requests.js";
-import { type UnaryCall, unary } from "./server.js";
+import { CallError, type UnaryCall, unary } from "./server.js";
 import type { SnapshotCall, SnapshotSender } from "./snapshot-sender.js";
 import { systemCommand } from "./system-commands.js";
 
 const logPage = { slots: 1_000, bytes: 1 << 20 } as const;
 
 export interface ReplicaServicesOptions {
+  readonly replica: string;
+  readonly clusterId: string;
   readonly requests: Requests;
   readonly log: DecidedLog;
   readonly snapshots: SnapshotSender;
@@ -68,7 +72,7 @@ export class ReplicaServices {
 
   async #openSession(call: UnaryCall<unknown>): Promise<{ response: OpenedSession }> {
     const { response } = await executeOne(this.#options.requests, call, systemCommand(openSessionMethod));
-    return { response: { clientId: openedSession(response) } };
+    return { response: { clientId: openedSession(response), clusterId: this.#options.clusterId } };
   }
 
   /** Has one of Synod's own commands decided that says something. */
@@ -102,13 +106,20 @@ export class ReplicaServices {
     this.#streams.add(stream);
   }
 
-  #log({ from, limit }: LogRequest): LogPage {
+  #log({ from, limit, clusterId: meant }: LogRequest): LogPage {
+    const { clusterId, replica } = this.#options;
+    if (meant !== "" && meant !== clusterId)
+      throw new CallError(
+        grpc.status.FAILED_PRECONDITION,
+        anotherCluster(`replica ${replica}`, clusterId, meant),
+        meantFor(clusterId),
+      );
     const slots = limit === 0 ? logPage.slots : Math.min(limit, logPage.slots);
     const { entries, next } = this.#options.log.page(Math.max(1, from), slots, logPage.bytes);
     const decisions = entries.map(
       ({ slot, value }) => ({ kind: "decision", slot, value: decodeValue(value) }) as const,
     );
-    return { decisions, next };
+    return { decisions, next, clusterId };
   }
 }
 

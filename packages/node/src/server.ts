@@ -1,6 +1,7 @@
 import * as grpc from "@grpc/grpc-js";
 import { type Incoming, Invalid } from "@synod/wire";
 import { serverOptions } from "./channel.js";
+import { ServerOfCluster } from "./served-cluster.js";
 
 /** What a unary handler ends with when it does not answer. */
 export class CallError extends Error {
@@ -86,11 +87,13 @@ const drainMs = 1_500;
 
 /** A gRPC server that can be stopped for certain. */
 export class Server {
-  readonly grpc: grpc.Server = new grpc.Server(serverOptions);
+  readonly grpc: grpc.Server;
   readonly #credentials: grpc.ServerCredentials;
 
-  constructor(credentials: grpc.ServerCredentials) {
+  /** @param who the member, for callers who mean another cluster */
+  constructor(credentials: grpc.ServerCredentials, who: string, clusterId: string) {
     this.#credentials = credentials;
+    this.grpc = new ServerOfCluster(serverOptions, who, clusterId);
   }
 
   /** Binds `host:port`, or any free port for port 0. Resolves to the port. Throws `AddressInUse`. */

@@ -2,6 +2,7 @@ import * as grpc from "@grpc/grpc-js";
 import type { Engine } from "@synod/state-machine";
 import type { Install, ReplicaStore } from "@synod/storage";
 import {
+  anotherCluster,
   type Incoming,
   Invalid,
   replicaService,
@@ -136,6 +137,8 @@ export class SnapshotReceiver {
       for await (const page of call as AsyncIterable<Incoming<SnapshotPage>>) {
         if (page instanceof Invalid) throw page.error;
         silent.refresh();
+        if (page.clusterId !== clusterId)
+          throw new Error(anotherCluster("who sends the snapshot", page.clusterId, clusterId));
         yield page;
       }
     } finally {

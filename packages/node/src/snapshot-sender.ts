@@ -5,8 +5,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import * as grpc from "@grpc/grpc-js";
 import { maxOpenSnapshots, type ReplicaStore, type StateSnapshot } from "@synod/storage";
 import {
+  anotherCluster,
   type Incoming,
   Invalid,
+  meantFor,
   type SnapshotPage,
   type SnapshotPosition,
   type SnapshotRequest,
@@ -82,7 +84,8 @@ export class SnapshotSender {
     if (request.clusterId !== "" && request.clusterId !== clusterId)
       throw new CallError(
         grpc.status.FAILED_PRECONDITION,
-        `expected a request from cluster ${clusterId}, found one from ${request.clusterId}`,
+        anotherCluster("this replica", clusterId, request.clusterId),
+        meantFor(clusterId),
       );
     const kept = await this.#find(request);
     let told = false;

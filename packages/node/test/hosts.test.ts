@@ -281,10 +281,10 @@ describe("one of each kind", () => {
     await started(one);
     for (const value of ["a", "b", "c"]) await put("r1", "k", value);
     const client = cluster.client("r1");
-    const first = await callUnary(client, replicaService.Log, { from: 0, limit: 2 });
+    const first = await callUnary(client, replicaService.Log, { from: 0, limit: 2, clusterId: "" });
     expect(first.decisions.map(({ slot }) => slot)).toEqual([1, 2]);
     expect(first.next).toBe(3);
-    const rest = await callUnary(client, replicaService.Log, { from: first.next, limit: 0 });
+    const rest = await callUnary(client, replicaService.Log, { from: first.next, limit: 0, clusterId: "" });
     expect(rest.decisions.every(({ value }) => value.kind !== "configuration")).toBe(true);
     expect(rest.next).toBe(0);
   });

@@ -36,7 +36,7 @@ async function serve(
     Omit<AttachmentsOptions<FromLeader, ToLeader>, "hello">
   > = {},
 ) {
-  const server = new Server(grpc.ServerCredentials.createInsecure());
+  const server = new Server(grpc.ServerCredentials.createInsecure(), "l1", "c");
   const events: string[] = [];
   const attachments = new Attachments<FromLeader, ToLeader>({
     method: "synod.v1.Leader/Attach",

@@ -78,6 +78,15 @@ test("applies nothing from the moment a snapshot begins to take the state's plac
   expect([store.log.last, store.durableSlot, text(store.state.get(bytes("t2")))]).toEqual([9, 9, "new"]);
 });
 
+test("takes nothing of another cluster's snapshot (rule 28)", async () => {
+  const { store, events, rows, receiver } = bench();
+  const given = pages().map((page) => ({ ...page, clusterId: "other" }));
+  await expect(receiver.receive(sender(given), "r2")).rejects.toThrow(
+    "cluster other, and cluster c was meant",
+  );
+  expect([events, rows, store.unfinishedInstall]).toEqual([[], [], undefined]);
+});
+
 test("throws away a snapshot of which a page came in damaged (rule 19)", async () => {
   const { store, events, receiver } = bench();
   const [first, second] = pages() as [SnapshotPage, SnapshotPage];

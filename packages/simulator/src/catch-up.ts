@@ -4,6 +4,7 @@ import { fromLeader, replicaService, type SnapshotPage } from "@synod/wire";
 import type { Cluster } from "./cluster.js";
 import type { SimulatedNode } from "./node.js";
 import type { ReplicaProcess } from "./replica-process.js";
+import { clusterId } from "./services.js";
 import type { Row } from "./state-map.js";
 import { Violation } from "./violation.js";
 
@@ -120,7 +121,7 @@ function pagesOf(disk: ReplicaProcess["disk"]): Uint8Array[] {
       replicaService.Snapshot.responseSerialize({
         snapshot,
         slot,
-        clusterId: "simulated",
+        clusterId,
         entries,
         digest,
         last,

@@ -22,10 +22,13 @@ export class PlainSessions {
   /** The least recently used first. */
   readonly #open = new Map<string, PlainSession>();
   readonly #names = new Set<string>();
+  readonly #ending: string;
   readonly #maxSessions: number;
   readonly #maxWindow: number;
 
-  constructor(maxSessions: number, maxWindow: number) {
+  /** @param clusterId ends the names of all its sessions, from its first 12 letters on */
+  constructor(clusterId: string, maxSessions: number, maxWindow: number) {
+    this.#ending = `.${clusterId.slice(0, 12)}`;
     this.#maxSessions = maxSessions;
     this.#maxWindow = maxWindow;
   }
@@ -42,7 +45,10 @@ export class PlainSessions {
 
   judge(command: Command): PlainVerdict {
     const session = this.#open.get(command.clientId);
-    if (!session) return { kind: "refuse", status: Status.aborted };
+    if (!session) {
+      const foreign = /^\d+\.\d+\./.test(command.clientId) && !command.clientId.endsWith(this.#ending);
+      return { kind: "refuse", status: foreign ? Status.failedPrecondition : Status.aborted };
+    }
     const acknowledged = Math.max(session.acknowledged, command.acknowledged);
     if (command.sequence <= acknowledged) return { kind: "refuse", status: Status.failedPrecondition };
     const before = session.executed.get(command.sequence);

@@ -6,7 +6,7 @@ import type { Clock } from "./clock.js";
 import { Front, type Told } from "./front.js";
 import type { WorldOptions } from "./options.js";
 import { ReplicaDisk, type Snapshot } from "./replica-disk.js";
-import { services } from "./services.js";
+import { clusterId, services } from "./services.js";
 import { Violation } from "./violation.js";
 
 /** Told of everything that a replica's process does. */
@@ -64,6 +64,7 @@ export class ReplicaProcess {
     this.#engine = new Engine({
       state: disk.state,
       genesis,
+      clusterId,
       services,
       onHandlerError: ({ service, method, error }) => {
         throw new Violation(`${service}/${method} failed at ${id}: ${error}`);

@@ -5,7 +5,7 @@ import type { WorldOptions } from "./options.js";
 import { PlainSessions } from "./plain-sessions.js";
 import { sessionBounds } from "./replica-process.js";
 import { ServiceModels } from "./service-models.js";
-import { services } from "./services.js";
+import { clusterId, services } from "./services.js";
 import { StateMap } from "./state-map.js";
 import { Violation } from "./violation.js";
 
@@ -32,13 +32,14 @@ export class SequentialRun {
     this.#engine = new Engine({
       state: new StateMap(),
       genesis,
+      clusterId,
       services,
       onHandlerError: ({ service, method, error }) => {
         throw new Violation(`${service}/${method} failed: ${error}`);
       },
       sessionLimits: { ...sessionBounds, maxSessions },
     });
-    this.#sessions = new PlainSessions(maxSessions, sessionBounds.maxWindow);
+    this.#sessions = new PlainSessions(clusterId, maxSessions, sessionBounds.maxWindow);
     this.#slots.push({ commands: [], answers: [], hash: this.#engine.hash, logTimeMs: 0 });
   }
 

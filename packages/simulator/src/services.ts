@@ -6,6 +6,9 @@ export const services: readonly BoundService[] = [keyValueService, calculatorSer
   (service) => service.bind(loadServices),
 );
 
+/** The simulated cluster's, of the form that real ones have. */
+export const clusterId = "5150d0000000000000000000000c1u57";
+
 export const serviceNames = {
   kv: "synod.kv.v1.KeyValue",
   calculator: "synod.calculator.v1.Calculator",

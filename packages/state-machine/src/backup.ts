@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { eraRow } from "@synod/core";
+import { eraOf, eraRow } from "@synod/core";
 import {
   type Applied,
   appliedKey,
@@ -47,9 +47,6 @@ export interface Restoration {
   readonly clusterId: string;
 }
 
-/** Digits of the cluster's id that the names of its sessions carry. */
-const eraDigits = 12;
-
 /** Makes the state of a new cluster from the rows of a backup, which come in the order of their keys and leave so. */
 export class RestoredRows {
   readonly #restoration: Restoration;
@@ -58,7 +55,7 @@ export class RestoredRows {
   constructor(restoration: Restoration) {
     this.#restoration = restoration;
     const { slot, clusterId } = restoration;
-    this.#era = eraRow(sessionPrefix, { above: slot, name: clusterId.slice(0, eraDigits) });
+    this.#era = eraRow(sessionPrefix, { above: slot, name: eraOf(clusterId) });
   }
 
   /** What the next rows of the backup become. Throws UnfitBackup. */

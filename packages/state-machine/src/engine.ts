@@ -3,6 +3,7 @@ import {
   type Command,
   type Configuration,
   Configurations,
+  eraOf,
   type Genesis,
   invariant,
   type OrderedMap,
@@ -78,6 +79,8 @@ export interface EngineOptions {
   /** All of the replicated state. What a slot writes must commit as one (rule 17). */
   readonly state: OrderedMap;
   readonly genesis: Genesis;
+  /** Names of sessions end with its first digits (rule 28). Absent for an engine by itself: its names belong to no cluster. */
+  readonly clusterId?: string | undefined;
   readonly services: readonly BoundService[];
   /** Told of undeclared exceptions in handlers, during `apply`. Must not throw. */
   readonly onHandlerError: (error: HandlerError) => void;
@@ -112,6 +115,7 @@ export class Engine {
   readonly #services = new Map<string, Installed>();
   readonly #onHandlerError: (error: HandlerError) => void;
   readonly #genesis: Genesis;
+  readonly #era: string;
   readonly #sessionLimits: SessionLimits | undefined;
   #sessions!: SessionTable;
   #system!: System;
@@ -142,6 +146,7 @@ export class Engine {
       this.#services.set(service.name, { service, space: serviceSpace(service.name) });
     }
     this.#genesis = genesis;
+    this.#era = eraOf(options.clusterId ?? "");
     this.#sessionLimits = options.sessionLimits;
     this.reload();
   }
@@ -161,7 +166,7 @@ export class Engine {
     const known: RulingConfiguration[] = [];
     for (const [, value] of state.range(configurationRange)) known.push(decodeConfiguration(value));
     this.#configurations = new Configurations(this.#genesis, known);
-    this.#sessions = new SessionTable(state, sessionPrefix, this.#sessionLimits);
+    this.#sessions = new SessionTable(state, sessionPrefix, this.#sessionLimits, this.#era);
     this.#system = new System({
       state,
       sessions: this.#sessions,

@@ -13,13 +13,18 @@ export const openSessionRequest: Codec<Record<string, never>> = codec(
 export interface OpenedSession {
   /** The session's name, for `Command.clientId`. */
   readonly clientId: string;
+  /** The cluster that it is a session of. */
+  readonly clusterId: string;
 }
 
 export const openSessionResponse: Codec<OpenedSession> = codec(
   messageType<wire.OpenSessionResponse>("synod.v1.OpenSessionResponse"),
   {
-    toWire: ({ clientId }) => ({ clientId }),
-    fromWire: (message, field) => ({ clientId: check.id(message?.clientId, `${field}.client_id`) }),
+    toWire: ({ clientId, clusterId }) => ({ clientId, clusterId }),
+    fromWire: (message, field) => ({
+      clientId: check.id(message?.clientId, `${field}.client_id`),
+      clusterId: check.id(message?.clusterId, `${field}.cluster_id`),
+    }),
   },
 );
 
@@ -29,16 +34,20 @@ export interface LogRequest {
   readonly from: number;
   /** At most so many slots; 0 means what fits in a page. */
   readonly limit: number;
+  /** The cluster whose log is meant; empty for any. */
+  readonly clusterId: string;
 }
 
 export const logRequest: Codec<LogRequest> = codec(messageType<wire.LogRequest>("synod.v1.LogRequest"), {
-  toWire: ({ from, limit }) => ({
+  toWire: ({ from, limit, clusterId }) => ({
     from: check.checked(from, "LogRequest.from"),
     limit: check.checked(limit, "LogRequest.limit"),
+    clusterId,
   }),
   fromWire: (message, field) => ({
     from: check.integer(message?.from, `${field}.from`),
     limit: check.integer(message?.limit, `${field}.limit`),
+    clusterId: check.optionalId(message?.clusterId, `${field}.cluster_id`),
   }),
 });
 
@@ -46,18 +55,22 @@ export interface LogPage {
   readonly decisions: readonly Decision[];
   /** First slot of the next page; 0 at the end. */
   readonly next: number;
+  /** The cluster whose log it is. */
+  readonly clusterId: string;
 }
 
 const maxPageDecisions = 1 << 20;
 
 export const logResponse: Codec<LogPage> = codec(messageType<wire.LogResponse>("synod.v1.LogResponse"), {
-  toWire: ({ decisions, next }) => ({
+  toWire: ({ decisions, next, clusterId }) => ({
     decisions: decisions.map(decision.toWire),
     next: check.checked(next, "LogResponse.next"),
+    clusterId,
   }),
   fromWire: (message, field) => ({
     decisions: check.list(message?.decisions, `${field}.decisions`, maxPageDecisions, decision.fromWire),
     next: check.integer(message?.next, `${field}.next`),
+    clusterId: check.id(message?.clusterId, `${field}.cluster_id`),
   }),
 });
 

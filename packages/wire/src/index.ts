@@ -66,7 +66,7 @@ export {
 export { descriptorSet } from "./descriptors.js";
 export { FileIndex } from "./file-index.js";
 export type { Hello } from "./hello.js";
-export { metadataKeys } from "./metadata.js";
+export { anotherCluster, clusterIn, meantFor, metadataKeys } from "./metadata.js";
 export { reflectionServices } from "./reflection.js";
 export { describedBy } from "./reflection-client.js";
 export { acceptorService, clusterService, healthService, leaderService, replicaService } from "./services.js";

@@ -76,10 +76,14 @@ describe("every message comes back as it was sent", () => {
   });
 
   it("sessions and log pages", () => {
-    roundTrips(openSessionResponse, fc.record({ clientId: any.id }));
+    roundTrips(openSessionResponse, fc.record({ clientId: any.id, clusterId: any.id }));
     roundTrips(
       logResponse,
-      fc.record({ decisions: fc.array(any.decision, { maxLength: 3 }), next: any.integer }),
+      fc.record({
+        decisions: fc.array(any.decision, { maxLength: 3 }),
+        next: any.integer,
+        clusterId: any.id,
+      }),
     );
   });
 

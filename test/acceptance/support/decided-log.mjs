@@ -31,7 +31,7 @@ export async function readDecidedLog(address) {
   const batches = [];
   try {
     for (let from = 1; from !== 0; ) {
-      const request = { from, limit: 1_000 };
+      const request = { from, limit: 1_000, clusterId: "" };
       const page = await callUnary(client, replicaService.Log, request, { deadline: Date.now() + 10_000 });
       for (const { slot, value } of page.decisions) {
         if (value.kind !== "batch") continue;

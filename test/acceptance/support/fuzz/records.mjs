@@ -95,7 +95,7 @@ async function decidedSince(processes, from = 1) {
   const others = [];
   try {
     for (let next = from; next !== 0; ) {
-      const request = { from: next, limit: 1_000 };
+      const request = { from: next, limit: 1_000, clusterId: "" };
       const page = await callUnary(connection, replicaService.Log, request, {
         deadline: Date.now() + 10_000,
       });

@@ -6,9 +6,11 @@ import type { Long } from '@grpc/proto-loader';
 export interface LogRequest {
   'from'?: (number | string | Long);
   'limit'?: (number);
+  'clusterId'?: (string);
 }
 
 export interface LogRequest__Output {
   'from': (string);
   'limit': (number);
+  'clusterId': (string);
 }

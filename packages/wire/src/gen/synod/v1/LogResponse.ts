@@ -7,9 +7,11 @@ import type { Long } from '@grpc/proto-loader';
 export interface LogResponse {
   'decisions'?: (_synod_v1_Decision)[];
   'next'?: (number | string | Long);
+  'clusterId'?: (string);
 }
 
 export interface LogResponse__Output {
   'decisions': (_synod_v1_Decision__Output)[];
   'next': (string);
+  'clusterId': (string);
 }

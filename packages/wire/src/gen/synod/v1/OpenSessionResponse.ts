@@ -4,8 +4,10 @@
 
 export interface OpenSessionResponse {
   'clientId'?: (string);
+  'clusterId'?: (string);
 }
 
 export interface OpenSessionResponse__Output {
   'clientId': (string);
+  'clusterId': (string);
 }
