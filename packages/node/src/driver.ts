@@ -10,6 +10,7 @@ import {
   type Tick,
   type Value,
 } from "@synod/core";
+import { StoreError } from "@synod/storage";
 import { ExitCode } from "./exit-code.js";
 import { exitCodeOf } from "./failure.js";
 
@@ -259,7 +260,7 @@ export class Driver<Input> {
       () => this.#committed(commit),
       (error: unknown) => {
         this.#commits.length = 0;
-        this.#fatal(ExitCode.writeFailed, error);
+        this.#fatal(error instanceof StoreError ? exitCodeOf(error) : ExitCode.writeFailed, error);
         this.#settle();
       },
     );

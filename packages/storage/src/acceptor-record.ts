@@ -11,6 +11,7 @@ import {
   valueBytes,
 } from "@synod/core";
 import { type ByteReader, ByteWriter, slotOf } from "./bytes.js";
+import type { StorePlace } from "./error.js";
 import { readRecord, sealRecord, startRecord } from "./seal.js";
 
 const valueKinds = { noOperation: 0, batch: 1, configuration: 2 } as const;
@@ -22,9 +23,9 @@ export function encodePValue(key: Uint8Array, pvalue: PValue): Uint8Array {
   return sealRecord(key, writer);
 }
 
-export function decodePValue(directory: string, key: Uint8Array, record: Uint8Array): PValue {
+export function decodePValue(place: StorePlace, key: Uint8Array, record: Uint8Array): PValue {
   const slot = slotOf(key);
-  return readRecord(directory, `slot ${slot}`, key, record, (reader) => ({
+  return readRecord(place, `slot ${slot}`, key, record, (reader) => ({
     ballot: readBallot(reader),
     slot,
     value: readValue(reader),
@@ -37,8 +38,8 @@ export function encodePromise(key: Uint8Array, ballot: Ballot): Uint8Array {
   return sealRecord(key, writer);
 }
 
-export function decodePromise(directory: string, key: Uint8Array, record: Uint8Array): Ballot {
-  return readRecord(directory, "the promise", key, record, readBallot);
+export function decodePromise(place: StorePlace, key: Uint8Array, record: Uint8Array): Ballot {
+  return readRecord(place, "the promise", key, record, readBallot);
 }
 
 export function encodeTrim(key: Uint8Array, trim: TrimRecord): Uint8Array {
@@ -51,8 +52,8 @@ export function encodeTrim(key: Uint8Array, trim: TrimRecord): Uint8Array {
   return sealRecord(key, writer);
 }
 
-export function decodeTrim(directory: string, key: Uint8Array, record: Uint8Array): TrimRecord {
-  return readRecord(directory, "the trim mark", key, record, (reader) => ({
+export function decodeTrim(place: StorePlace, key: Uint8Array, record: Uint8Array): TrimRecord {
+  return readRecord(place, "the trim mark", key, record, (reader) => ({
     below: reader.integer(),
     configurations: reader.list(() => ({
       from: reader.integer(),

@@ -25,7 +25,7 @@ export interface DecidedLog {
   readonly first: number;
   /** The last slot appended, or that of an installed snapshot; known even when it was trimmed. 0 before the first. */
   readonly last: number;
-  /** Bytes that the slots kept take on the disk, roughly. Slots that an earlier version of Synod wrote are not counted. */
+  /** Bytes that the slots kept take on the disk, roughly. */
   readonly bytes: number;
   /** Slots come in ascending order. Throws InvariantViolation otherwise. */
   append(slot: number, value: Uint8Array): void;

@@ -3,7 +3,7 @@ import { mkdir, open as openFile, readdir } from "node:fs/promises";
 import path from "node:path";
 import type { Database, DatabaseOptions, RootDatabase, Transaction } from "lmdb";
 import type { CommitDone } from "./commit-queue.js";
-import { StoreError, storeFailure } from "./error.js";
+import { damagedStore, foundUnsound, StoreError, type StorePlace, storeFailure } from "./error.js";
 import { isOwnerSocket } from "./ownership.js";
 import { checkDataFile } from "./preflight.js";
 
@@ -99,17 +99,22 @@ export async function syncDirectory(directory: string): Promise<void> {
 
 /** One lmdb environment in a directory that this process owns. */
 export class Environment {
-  readonly directory: string;
+  readonly place: StorePlace;
   readonly #root: RootDatabase<Uint8Array, Uint8Array>;
 
-  private constructor(directory: string, root: RootDatabase<Uint8Array, Uint8Array>) {
-    this.directory = directory;
+  private constructor(place: StorePlace, root: RootDatabase<Uint8Array, Uint8Array>) {
+    this.place = place;
     this.#root = root;
   }
 
+  get directory(): string {
+    return this.place.directory;
+  }
+
   /** Opens it, or makes it. `pageBytes` is fixed when it is made. Throws StoreError `damaged` or `failed`. */
-  static async open(directory: string, pageBytes: number): Promise<Environment> {
-    await checkDataFile(directory, path.join(directory, dataFile), path.join(directory, lockFile));
+  static async open(place: StorePlace, pageBytes: number): Promise<Environment> {
+    const { directory } = place;
+    await checkDataFile(place, path.join(directory, dataFile), path.join(directory, lockFile));
     // Here and not above: a leader has no store, and should not start slower for it.
     const { open } = await import("lmdb");
     try {
@@ -125,11 +130,11 @@ export class Environment {
         // write that makes them the current ones, then the promise resolves; a failure leaves the old state.
         overlappingSync: false,
       });
-      return new Environment(directory, root);
+      return new Environment(place, root);
     } catch (error) {
       const { code } = error as { code?: unknown };
       if (typeof code === "number" && code > 0) throw storeFailure(directory, "opening the database", error);
-      throw unreadable(directory, error);
+      throw unreadable(place, error);
     }
   }
 
@@ -142,7 +147,7 @@ export class Environment {
         create,
       } as DatabaseOptions);
     } catch (error) {
-      throw unreadable(this.directory, error);
+      throw unreadable(this.place, error);
     }
   }
 
@@ -160,7 +165,7 @@ export class Environment {
     try {
       committed = this.#root.batch(write);
     } catch (error) {
-      done(storeFailure(this.directory, "writing to the database", error));
+      done(this.#writeFailure(error));
       return;
     }
     committed.then(
@@ -178,7 +183,7 @@ export class Environment {
           ),
           new Promise((resolve) => setImmediate(resolve, error)),
         ]);
-        done(storeFailure(this.directory, "writing to the database", cause));
+        done(this.#writeFailure(cause));
       },
     );
   }
@@ -202,13 +207,15 @@ export class Environment {
   close(): Promise<void> {
     return this.#root.close();
   }
+
+  #writeFailure(cause: unknown): StoreError {
+    const unsound = foundUnsound(cause);
+    return unsound === undefined
+      ? storeFailure(this.directory, "writing to the database", cause)
+      : damagedStore(this.place, unsound, cause);
+  }
 }
 
-function unreadable(directory: string, cause: unknown): StoreError {
-  return new StoreError(
-    "damaged",
-    directory,
-    "the database cannot be opened. Do not repair it by hand: replace this member, with a new store",
-    cause,
-  );
+function unreadable(place: StorePlace, cause: unknown): StoreError {
+  return damagedStore(place, "the database cannot be opened", cause);
 }

@@ -25,6 +25,36 @@ export class StoreError extends Error {
   }
 }
 
+/** Whose store it is, and where: what there is to do about it depends on both. */
+export interface StorePlace {
+  readonly directory: string;
+  readonly kind: "acceptor" | "replica";
+}
+
+const remedies: Readonly<Record<StorePlace["kind"], string>> = {
+  acceptor:
+    "Do not repair it by hand, and do not let it vote again: it may have forgotten what it promised. Replace this member, " +
+    "with a new store",
+  replica:
+    "Do not repair it by hand: empty this directory and start the replica again, and it comes back by a snapshot of another one",
+};
+
+/** What was read is not what was written. `found` says what is wrong with what. */
+export function damagedStore({ directory, kind }: StorePlace, found: string, cause?: unknown): StoreError {
+  return new StoreError("damaged", directory, `${found}. ${remedies[kind]}`, cause);
+}
+
+/** lmdb's own words for a database that cannot be: MDB_PAGE_NOTFOUND, MDB_CORRUPTED, MDB_PANIC, MDB_VERSION_MISMATCH, MDB_INVALID. */
+const unsoundCodes = new Set([-30797, -30796, -30795, -30794, -30793]);
+
+/** What lmdb found wrong with its file; undefined for any other error. */
+export function foundUnsound(cause: unknown): string | undefined {
+  const { code } = cause as { code?: unknown };
+  return typeof code === "number" && unsoundCodes.has(code)
+    ? `the database is damaged (${reasonOf(cause)})`
+    : undefined;
+}
+
 /** With less room than a commit of some slots takes, a disk counts as full. */
 const fullBytes = 128 << 10;
 

@@ -17,14 +17,10 @@ export interface StoreIdentity {
 
 export type StoreKind = "acceptor" | "replica";
 
-/**
- * The formats of a store that this version reads, the last of which it writes. A replica's of format 1 has one state, no
- * trim mark and no sums in its log; such a store is read as it is, and is of format 2 from then on.
- */
-const storeFormats: Readonly<Record<StoreKind, readonly [oldest: number, newest: number]>> = {
-  acceptor: [1, 1],
-  replica: [1, 2],
-};
+/** The format of a store. In a replica's of format 2 and below the rows of the state had no seals. */
+const storeFormats: Readonly<Record<StoreKind, number>> = { acceptor: 1, replica: 3 };
+/** A format of a store that this version can tell whose it was. */
+const highestFormat = Math.max(...Object.values(storeFormats));
 
 /** A name for a new store: 32 hex digits. */
 export function drawStoreId(): string {
@@ -40,14 +36,14 @@ export function encodeIdentity(kind: StoreKind, identity: StoreIdentity): Uint8A
   writer.text(identity.store);
   writer.text(identity.clusterId ?? "");
   writer.integer(identity.startCount);
-  return sealRecord(identityKey, writer, storeFormats[kind][1]);
+  return sealRecord(identityKey, writer, storeFormats[kind]);
 }
 
 /** Throws StoreError `format`, `damaged` or `foreign` (a store of another role). */
 export function decodeIdentity(directory: string, kind: StoreKind, record: Uint8Array): StoreIdentity {
   const format = formatOf(record) ?? 0;
   // Beyond what any store of this version has, nothing can be read; within that, another role is the better answer.
-  if (!isReadable(format, ...Object.values(storeFormats).flat())) throw otherFormat(directory, kind, format);
+  if (format < 1 || format > highestFormat) throw otherFormat(directory, kind, format);
   const read = (reader: ByteReader) => ({
     kind: reader.text(),
     id: reader.text(),
@@ -55,7 +51,7 @@ export function decodeIdentity(directory: string, kind: StoreKind, record: Uint8
     clusterId: reader.text() || undefined,
     startCount: reader.integer(),
   });
-  const found = readRecord(directory, "the store's identity", identityKey, record, read, format);
+  const found = readRecord({ directory, kind }, "the store's identity", identityKey, record, read, format);
   if (found.kind !== kind) {
     throw new StoreError(
       "foreign",
@@ -63,21 +59,17 @@ export function decodeIdentity(directory: string, kind: StoreKind, record: Uint8
       `expected the store of a ${kind}, found that of ${found.kind} ${found.id}. Give each process its own data directory`,
     );
   }
-  if (!isReadable(format, ...storeFormats[kind])) throw otherFormat(directory, kind, format);
+  if (format !== storeFormats[kind]) throw otherFormat(directory, kind, format);
   return { id: found.id, store: found.store, startCount: found.startCount, clusterId: found.clusterId };
 }
 
-function isReadable(format: number, ...formats: readonly number[]): boolean {
-  return format >= Math.min(...formats) && format <= Math.max(...formats);
-}
-
 function otherFormat(directory: string, kind: StoreKind, found: number): StoreError {
-  const [oldest, newest] = storeFormats[kind];
-  const readable = oldest === newest ? `${newest}` : `${oldest} to ${newest}`;
+  const otherwise =
+    kind === "replica" ? ", or empty the directory: the replica comes back by a snapshot of another one" : "";
   return new StoreError(
     "format",
     directory,
-    `expected a store of format ${readable}, found ${found}. Start the version of Synod that wrote it`,
+    `expected a store of format ${storeFormats[kind]}, found ${found}. Start the version of Synod that wrote it${otherwise}`,
   );
 }
 

@@ -1,4 +1,5 @@
 import type { KeyRange, OrderedMap } from "@synod/core";
+import type { StoreError } from "./error.js";
 import { Layer, type LayerEntry, nameOf } from "./layer.js";
 
 /** Longest key of a replica's state, in bytes. A key has at least one. */
@@ -14,6 +15,8 @@ export interface DiskRange {
 
 /** The durable state beneath the layers. */
 export interface StateDisk {
+  /** What was read once and is not what was written. */
+  readonly damage: StoreError | undefined;
   get(key: Uint8Array): Uint8Array | undefined;
   entries(range: DiskRange): readonly (readonly [key: Uint8Array, value: Uint8Array])[];
 }
@@ -54,8 +57,9 @@ export class LayeredMap implements OrderedMap {
     return this.#newest.bytes + (this.#flushing?.bytes ?? 0);
   }
 
-  /** The newest layer, about to be written to. */
+  /** The newest layer, about to be written to. Throws StoreError `damaged` when anything read before was: a slot that rests on it must not end well. */
   writable(): Layer {
+    if (this.#disk.damage !== undefined) throw this.#disk.damage;
     if (this.#newest.empty) this.#onFirstWrite();
     return this.#newest;
   }

@@ -66,7 +66,7 @@ export async function createAcceptorStore(
   const ownership = await ownDirectory(directory);
   try {
     await refuseOccupied(directory); // somebody may have made one since
-    const environment = await Environment.open(directory, pageBytes);
+    const environment = await Environment.open({ directory, kind: "acceptor" }, pageBytes);
     try {
       const meta = environment.database(metaName, true) as ByteDatabase;
       environment.database(acceptedName, true);
@@ -109,7 +109,7 @@ export async function openAcceptorStore(
   }
   const ownership = await ownDirectory(directory);
   try {
-    const environment = await Environment.open(directory, pageBytes);
+    const environment = await Environment.open({ directory, kind: "acceptor" }, pageBytes);
     try {
       const disk = await openDisk(environment, ownership, expected);
       return new AcceptorStore(disk, afterThisTurn);
@@ -194,7 +194,7 @@ class LmdbAcceptorDisk implements AcceptorDisk {
 
   *accepted(from: number): Iterable<PValue> {
     for (const { key, value } of this.#accepted.getRange({ start: slotKey(from) }))
-      yield decodePValue(this.#environment.directory, key, value);
+      yield decodePValue(this.#environment.place, key, value);
   }
 
   commit(records: readonly AcceptorRecord[], done: CommitDone): void {
@@ -252,13 +252,11 @@ class LmdbAcceptorDisk implements AcceptorDisk {
 
   #readPromise(): Ballot {
     const record = this.#meta.get(promiseKey);
-    return record ? decodePromise(this.#environment.directory, promiseKey, record) : noBallot;
+    return record ? decodePromise(this.#environment.place, promiseKey, record) : noBallot;
   }
 
   #readTrim(): TrimRecord {
     const record = this.#meta.get(trimKey);
-    return record
-      ? decodeTrim(this.#environment.directory, trimKey, record)
-      : { below: 1, configurations: [] };
+    return record ? decodeTrim(this.#environment.place, trimKey, record) : { below: 1, configurations: [] };
   }
 }

@@ -1,7 +1,8 @@
 import { slotKey, slotOf } from "./bytes.js";
 import type { CommitDone } from "./commit-queue.js";
+import { Damage } from "./damage.js";
 import { type ByteDatabase, type Environment, leastKey } from "./environment.js";
-import { storeFailure } from "./error.js";
+import { type StoreError, storeFailure } from "./error.js";
 import type { StoreIdentity } from "./identity.js";
 import type { IncomingDisk } from "./install.js";
 import type { Layer, LogRecord } from "./layer.js";
@@ -16,6 +17,8 @@ import {
   encodeTrimMark,
   trimMarkKey,
 } from "./replica-record.js";
+import { sealRow } from "./seal.js";
+import { SealedRows } from "./sealed-rows.js";
 import type { PinnedState } from "./snapshot.js";
 
 /** Slots removed in one transaction after a trim, so that a long trim holds up neither event loop nor disk. */
@@ -35,6 +38,8 @@ export class LmdbReplicaDisk implements ReplicaDisk {
   readonly #meta: ByteDatabase;
   readonly #states: LmdbStates;
   readonly #log: ByteDatabase;
+  readonly #damage: Damage;
+  readonly #rows: SealedRows;
   #trimmedBelow: number;
   #lastSlot: number;
   #untidy: boolean;
@@ -52,7 +57,9 @@ export class LmdbReplicaDisk implements ReplicaDisk {
     this.#meta = meta;
     this.#states = new LmdbStates(environment, meta, states, (slot) => this.#restart(slot));
     this.#log = log;
-    const mark = decodeTrimMark(environment.directory, meta.get(trimMarkKey));
+    this.#damage = new Damage(environment.place);
+    this.#rows = new SealedRows(this.#damage);
+    const mark = decodeTrimMark(environment.place, meta.get(trimMarkKey));
     this.#trimmedBelow = mark.below;
     this.#lastSlot = Math.max(mark.last, this.#lastKept());
     this.#untidy = this.#leftBelow(mark.below, 1).length > 0;
@@ -75,25 +82,30 @@ export class LmdbReplicaDisk implements ReplicaDisk {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    return this.#states.current.get(key);
+    return this.#rows.get(this.#states.current, key);
   }
 
-  entries({ from, until, reverse, limit }: DiskRange): (readonly [Uint8Array, Uint8Array])[] {
-    const low = from.length > 0 ? from : leastKey;
-    if (until && Buffer.compare(low, until) >= 0) return [];
-    const range = reverse
-      ? { ...(until && { start: until, exclusiveStart: true }), end: low, inclusiveEnd: true, reverse, limit }
-      : { start: low, ...(until && { end: until }), limit };
-    const entries: (readonly [Uint8Array, Uint8Array])[] = [];
-    for (const { key, value } of this.#states.current.getRange(range)) entries.push([key, value]);
-    return entries;
+  get damage(): StoreError | undefined {
+    return this.#damage.found;
+  }
+
+  tellOfDamage(tell: (error: StoreError) => void): void {
+    this.#damage.tellOf(tell);
+  }
+
+  entries(range: DiskRange): (readonly [Uint8Array, Uint8Array])[] {
+    return this.#rows.entries(this.#states.current, range);
   }
 
   *log(from: number, through: number): Iterable<LogRecord> {
     if (through < from) return;
-    const { directory } = this.#environment;
-    for (const { key, value } of this.#log.getRange({ start: slotKey(from), end: slotKey(through + 1) }))
-      yield decodeLogRecord(directory, key, value);
+    const { place } = this.#damage;
+    try {
+      for (const { key, value } of this.#log.getRange({ start: slotKey(from), end: slotKey(through + 1) }))
+        yield decodeLogRecord(place, key, value);
+    } catch (error) {
+      throw this.#damage.noted(error);
+    }
   }
 
   commit(layer: Layer, done: CommitDone): void {
@@ -120,7 +132,7 @@ export class LmdbReplicaDisk implements ReplicaDisk {
     this.#environment.transact(() => {
       for (const { key, value } of layer.entries.values()) {
         if (value === undefined) state.remove(key);
-        else state.put(key, value);
+        else state.put(key, sealRow(key, value));
       }
       for (const key of removed) this.#log.remove(key);
       for (const { key, record } of slots) this.#log.put(key, record);
@@ -130,13 +142,10 @@ export class LmdbReplicaDisk implements ReplicaDisk {
   }
 
   pin(): PinnedState {
-    const state = this.#states.current;
+    const rows = this.#states.current;
     const transaction = this.#environment.pin();
     return {
-      *entries(after) {
-        const start = after === undefined ? { start: leastKey } : { start: after, exclusiveStart: true };
-        for (const { key, value } of state.getRange({ ...start, transaction })) yield [key, value];
-      },
+      entries: (after) => this.#rows.after(rows, after, transaction),
       release: () => transaction.done(),
     };
   }

@@ -31,7 +31,7 @@ export async function openReplicaStore(
   if (found === "absent") await makeDirectory(directory);
   const ownership = await ownDirectory(directory);
   try {
-    const environment = await Environment.open(directory, pageBytes);
+    const environment = await Environment.open({ directory, kind: "replica" }, pageBytes);
     try {
       const disk = await openDisk(environment, ownership, options);
       return new ReplicaStore(disk, options, afterThisTurn);

@@ -10,6 +10,7 @@ import {
   installKey,
   type StateIndex,
 } from "./replica-record.js";
+import { sealRow } from "./seal.js";
 import type { StateEntry } from "./snapshot.js";
 
 /**
@@ -37,9 +38,9 @@ export class LmdbStates implements IncomingDisk {
     this.#meta = meta;
     this.#both = both;
     this.#onFinish = onFinish;
-    const { directory } = environment;
-    this.#current = decodeCurrent(directory, meta.get(currentKey));
-    this.#unfinished = decodeInstall(directory, meta.get(installKey));
+    const { place } = environment;
+    this.#current = decodeCurrent(place, meta.get(currentKey));
+    this.#unfinished = decodeInstall(place, meta.get(installKey));
     const isEmpty = this.#other.getKeysCount({ start: leastKey, limit: 1 }) === 0;
     this.#littered = this.#unfinished === undefined && !isEmpty;
   }
@@ -66,7 +67,7 @@ export class LmdbStates implements IncomingDisk {
 
   put(entries: readonly StateEntry[], record: InstallRecord, done: CommitDone): void {
     const write = () => {
-      for (const [key, value] of entries) this.#other.put(key, value);
+      for (const [key, value] of entries) this.#other.put(key, sealRow(key, value));
       this.#meta.put(installKey, encodeInstall(record));
     };
     this.#transact(write, record, false, done);

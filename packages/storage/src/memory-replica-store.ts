@@ -80,6 +80,8 @@ export class MemoryReplicaDisk {
       trimmedBelow: this.#trimmedBelow,
       lastSlot: this.#lastSlot,
       untidy: false,
+      damage: undefined,
+      tellOfDamage: () => {}, // memory keeps what it was given
       get: (key) => this.#state.entries.get(nameOf(key))?.value,
       entries: (range) => this.#entries(range),
       log: (from, through) => this.#log.filter(({ slot }) => slot >= from && slot <= through),

@@ -1,6 +1,6 @@
 import { constants } from "node:fs";
 import { access, open } from "node:fs/promises";
-import { StoreError, storeFailure } from "./error.js";
+import { damagedStore, StoreError, type StorePlace, storeFailure } from "./error.js";
 
 /*
  * lmdb-js ends the process with a segmentation fault when the file it opens is no database, or may not be read. So
@@ -26,7 +26,8 @@ const noPage = 2n ** 64n - 1n;
 const transactionAt = 152;
 
 /** Checks the head of an lmdb data file, if there is one. Throws StoreError `damaged` or `failed`. */
-export async function checkDataFile(directory: string, dataFile: string, lockFile: string): Promise<void> {
+export async function checkDataFile(place: StorePlace, dataFile: string, lockFile: string): Promise<void> {
+  const { directory } = place;
   try {
     await access(directory, constants.R_OK | constants.W_OK | constants.X_OK);
     for (const file of [dataFile, lockFile])
@@ -44,13 +45,13 @@ export async function checkDataFile(directory: string, dataFile: string, lockFil
       const pageBytes = first && soundMeta(first) ? first.readUInt32LE(pageBytesAt) : 0;
       const second = pageBytes > 0 ? await read(pageBytes) : undefined;
       if (!first || !second || !soundMeta(second))
-        throw damaged(directory, "its first two pages are no lmdb heads");
+        throw damaged(place, "its first two pages are no lmdb heads");
       const newest =
         first.readBigUInt64LE(transactionAt) > second.readBigUInt64LE(transactionAt) ? first : second;
       for (const at of rootsAt) {
         const root = newest.readBigUInt64LE(at);
         if (root !== noPage && (root + 1n) * BigInt(pageBytes) > BigInt(size))
-          throw damaged(directory, `it has ${size} bytes, and page ${root} is needed`);
+          throw damaged(place, `it has ${size} bytes, and page ${root} is needed`);
       }
     } finally {
       await handle.close();
@@ -72,12 +73,8 @@ function soundMeta(page: Buffer): boolean {
   );
 }
 
-function damaged(directory: string, found: string): StoreError {
-  return new StoreError(
-    "damaged",
-    directory,
-    `the database cannot be opened (${found}). Do not repair it by hand: replace this member, with a new store`,
-  );
+function damaged(place: StorePlace, found: string): StoreError {
+  return damagedStore(place, `the database cannot be opened (${found})`);
 }
 
 function ignoreAbsence(error: NodeJS.ErrnoException): undefined {

@@ -1,5 +1,6 @@
 import type { CommitDone } from "./commit-queue.js";
 import type { LogDisk } from "./decided-log.js";
+import type { StoreError } from "./error.js";
 import type { StoreIdentity } from "./identity.js";
 import type { IncomingDisk } from "./install.js";
 import type { Layer } from "./layer.js";
@@ -9,6 +10,8 @@ import type { PinnedState } from "./snapshot.js";
 /** What a replica's state and log rest on: lmdb, or memory. */
 export interface ReplicaDisk extends StateDisk, LogDisk {
   readonly identity: StoreIdentity;
+  /** `tell` is called once, when something is read that was not written; nothing is read or committed from then on. */
+  tellOfDamage(tell: (error: StoreError) => void): void;
   /** Makes all of a layer durable, or nothing of it. */
   commit(layer: Layer, done: CommitDone): void;
   /** There is tidying left that a commit of an empty layer would do. */

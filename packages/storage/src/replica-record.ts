@@ -1,4 +1,5 @@
 import { ByteWriter, slotKey, slotOf } from "./bytes.js";
+import type { StorePlace } from "./error.js";
 import type { InstallRecord } from "./install.js";
 import type { LogRecord } from "./layer.js";
 import { readRecord, sealRecord, startRecord } from "./seal.js";
@@ -40,12 +41,12 @@ export function encodeLogRecord({ slot, value, before }: LogRecord): { key: Uint
   return { key, record: sealRecord(key, writer) };
 }
 
-export function decodeLogRecord(directory: string, key: Uint8Array, record: Uint8Array): LogRecord {
+export function decodeLogRecord(place: StorePlace, key: Uint8Array, record: Uint8Array): LogRecord {
   const slot = slotOf(key);
-  return readRecord(directory, `slot ${slot} of the log`, key, record, (reader) => ({
+  return readRecord(place, `slot ${slot} of the log`, key, record, (reader) => ({
     slot,
     value: reader.bytes(),
-    before: reader.atEnd ? 0 : reader.integer(), // Synod once wrote no sum
+    before: reader.integer(),
   }));
 }
 
@@ -56,9 +57,9 @@ export function encodeTrimMark({ below, last }: TrimMark): Uint8Array {
   return sealRecord(trimMarkKey, writer);
 }
 
-export function decodeTrimMark(directory: string, record: Uint8Array | undefined): TrimMark {
+export function decodeTrimMark(place: StorePlace, record: Uint8Array | undefined): TrimMark {
   if (record === undefined) return { below: 0, last: 0 };
-  return readRecord(directory, "the log's trim mark", trimMarkKey, record, (reader) => ({
+  return readRecord(place, "the log's trim mark", trimMarkKey, record, (reader) => ({
     below: reader.integer(),
     last: reader.integer(),
   }));
@@ -71,9 +72,9 @@ export function encodeCurrent(current: StateIndex): Uint8Array {
 }
 
 /** A store that never took a snapshot in has no such record. */
-export function decodeCurrent(directory: string, record: Uint8Array | undefined): StateIndex {
+export function decodeCurrent(place: StorePlace, record: Uint8Array | undefined): StateIndex {
   if (record === undefined) return 0;
-  return readRecord(directory, "the current state", currentKey, record, (reader) => {
+  return readRecord(place, "the current state", currentKey, record, (reader) => {
     const current = reader.integer();
     if (current !== 0 && current !== 1) throw new RangeError(`expected state 0 or 1, found ${current}`);
     return current;
@@ -89,9 +90,9 @@ export function encodeInstall({ id, slot, after, progress }: InstallRecord): Uin
   return sealRecord(installKey, writer);
 }
 
-export function decodeInstall(directory: string, record: Uint8Array | undefined): InstallRecord | undefined {
+export function decodeInstall(place: StorePlace, record: Uint8Array | undefined): InstallRecord | undefined {
   if (record === undefined) return undefined;
-  return readRecord(directory, "the snapshot coming in", installKey, record, (reader) => {
+  return readRecord(place, "the snapshot coming in", installKey, record, (reader) => {
     const id = reader.text();
     const slot = reader.integer();
     const after = reader.bytes();

@@ -15,7 +15,7 @@ export interface ReplicaStoreOptions {
   readonly flushEveryMs?: number | undefined;
   /** A flush is on disk: everything executed up to this slot (0: none yet) survives a crash. */
   readonly onFlushed?: ((durableSlot: number) => void) | undefined;
-  /** A flush failed; the process must end (rule 4). Called once. */
+  /** A flush failed, or what was read is not what was written; the process must end (rule 4). */
   readonly onFailure?: ((error: StoreError) => void) | undefined;
 }
 
@@ -54,6 +54,7 @@ export class ReplicaStore {
     this.state = this.#map;
     this.log = this.#log = new LayeredLog(disk, this.#map);
     this.#installs = new Installs(disk.incoming, this.#installHost());
+    disk.tellOfDamage((error) => options.onFailure?.(error));
   }
 
   /** Resolves when everything written so far is on disk. Rejects with StoreError `failed`, and then always. */
@@ -162,6 +163,10 @@ export class ReplicaStore {
     const tidying = this.#map.newest.empty;
     if (tidying && !this.#disk.untidy) {
       done();
+      return;
+    }
+    if (this.#disk.damage !== undefined) {
+      done(this.#disk.damage);
       return;
     }
     const layer = this.#map.startFlush();

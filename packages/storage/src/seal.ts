@@ -1,6 +1,6 @@
 import { crc32 } from "node:zlib";
 import { ByteReader, type ByteWriter } from "./bytes.js";
-import { reasonOf, StoreError } from "./error.js";
+import { damagedStore, reasonOf, type StorePlace } from "./error.js";
 
 /*
  * A record on disk: format (1 byte), checksum (4 bytes, CRC-32, least significant first), contents. The checksum
@@ -34,7 +34,7 @@ export function formatOf(record: Uint8Array): number | undefined {
  * Checks a record and decodes it whole. Throws StoreError `damaged`, naming `what` it was.
  */
 export function readRecord<T>(
-  directory: string,
+  place: StorePlace,
   what: string,
   key: Uint8Array,
   record: Uint8Array,
@@ -42,18 +42,10 @@ export function readRecord<T>(
   format = recordFormat,
 ): T {
   const fail = (found: string, cause?: unknown): never => {
-    throw new StoreError(
-      "damaged",
-      directory,
-      `the record of ${what} is damaged (${found}). Do not repair it by hand: replace this member, with a new store`,
-      cause,
-    );
+    throw damagedStore(place, `the record of ${what} is damaged (${found})`, cause);
   };
-  if (record.length < headerBytes) fail(`expected at least ${headerBytes} bytes, found ${record.length}`);
-  if (record[0] !== format) fail(`expected format ${format}, found ${record[0]}`);
-  const expected = viewOf(record).getUint32(1, true);
-  const found = checksum(key, record);
-  if (expected !== found) fail(`expected checksum ${expected.toString(16)}, found ${found.toString(16)}`);
+  const wrong = flawIn(key, record, format);
+  if (wrong !== undefined) fail(wrong);
   try {
     const reader = new ByteReader(record, headerBytes);
     const value = read(reader);
@@ -62,6 +54,45 @@ export function readRecord<T>(
   } catch (error) {
     return fail(reasonOf(error), error);
   }
+}
+
+/** A row of a replica's state as it goes to disk. */
+export function sealRow(key: Uint8Array, value: Uint8Array): Uint8Array {
+  const record = Buffer.allocUnsafe(headerBytes + value.length);
+  record[0] = recordFormat;
+  record.set(value, headerBytes);
+  record.writeUInt32LE(checksum(key, record), 1);
+  return record;
+}
+
+/** The value of a row as it came from disk: a view. Throws StoreError `damaged`, naming the key. */
+export function unsealRow(place: StorePlace, key: Uint8Array, record: Uint8Array): Uint8Array {
+  const flaw = flawIn(key, record, recordFormat);
+  if (flaw !== undefined)
+    throw damagedStore(place, `the row of key ${keyText(key)} of the state is damaged (${flaw})`);
+  return record.subarray(headerBytes);
+}
+
+/** The beginning of a key, readable where it is text. */
+export function keyText(key: Uint8Array): string {
+  return JSON.stringify(Buffer.from(key.subarray(0, 64)).toString("latin1"));
+}
+
+/** What is wrong with a sealed record; undefined when nothing is. */
+export function flawIn(key: Uint8Array, record: Uint8Array, format = record[0]): string | undefined {
+  if (record.length < headerBytes) return `expected at least ${headerBytes} bytes, found ${record.length}`;
+  if (record[0] !== format) return `expected format ${format}, found ${record[0]}`;
+  const expected = sealOf(record);
+  const found = checksum(key, record);
+  return expected === found
+    ? undefined
+    : `expected checksum ${expected.toString(16)}, found ${found.toString(16)}`;
+}
+
+/** The checksum that a record says it has. */
+export function sealOf(record: Uint8Array): number {
+  const [, a = 0, b = 0, c = 0, d = 0] = record;
+  return (a | (b << 8) | (c << 16) | (d << 24)) >>> 0;
 }
 
 function checksum(key: Uint8Array, record: Uint8Array): number {

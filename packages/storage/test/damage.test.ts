@@ -1,10 +1,10 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { open } from "lmdb";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { slotKey } from "../src/bytes.js";
-import { createAcceptorStore, openAcceptorStore, openReplicaStore } from "../src/index.js";
-import { accept, key } from "./samples.js";
+import { createAcceptorStore, openAcceptorStore, openReplicaStore, type ReplicaStore } from "../src/index.js";
+import { accept, key, text } from "./samples.js";
 import { failureOf, temporaryDirectory } from "./temporary.js";
 
 const acceptor = { id: "a1" };
@@ -92,6 +92,83 @@ describe("a directory that holds no store of ours is refused", () => {
 });
 
 describe("damage is found, never read as data", () => {
+  describe("in a row of a replica's state", () => {
+    async function rotten(change: (bytes: Uint8Array) => void) {
+      const directory = temporaryDirectory();
+      const before = await openReplicaStore(directory, replica);
+      for (const name of ["a", "b", "c"]) before.state.put(key(name), key(`value of ${name}`));
+      await before.close();
+      await tamper(directory, "state", key("b"), change);
+      const told: unknown[] = [];
+      const onFailure = (error: unknown) => told.push(error);
+      const store = await openReplicaStore(directory, { ...replica, onFailure });
+      onTestFinished(() => store.close().catch(() => {}));
+      return { store, told };
+    }
+    const damaged = expect.objectContaining({
+      reason: "damaged",
+      message: expect.stringContaining('the row of key "b" of the state is damaged'),
+    });
+    const reads = {
+      get: ({ state }: ReplicaStore) => state.get(key("b")),
+      range: ({ state }: ReplicaStore) => [...state.range({ from: key("a") })],
+      "range backwards": ({ state }: ReplicaStore) => [...state.range({ from: key("a"), reverse: true })],
+      delete: ({ state }: ReplicaStore) => state.delete(key("b")),
+    };
+
+    test.each(Object.entries(reads))("by %s, which tells and gives nothing", async (_, read) => {
+      for (const change of [
+        flipLast,
+        (bytes: Uint8Array) => bytes.set([0], 1),
+        (bytes: Uint8Array) => bytes.fill(0),
+      ]) {
+        const { store, told } = await rotten(change);
+        expect(text(store.state.get(key("a")))).toBe("value of a");
+        expect(() => read(store)).toThrow(damaged);
+        expect(told).toEqual([damaged]);
+      }
+    });
+
+    test("by a snapshot, of which nothing is given from there on", async () => {
+      const { store, told } = await rotten(flipLast);
+      const snapshot = await store.snapshot();
+      expect(() => snapshot.page(undefined, 1e6)).toThrow(damaged);
+      expect(() => snapshot.page(key("b"), 1e6)).toThrow(damaged);
+      expect(told).toEqual([damaged]);
+    });
+
+    test("and whoever goes on all the same can neither read nor write any more", async () => {
+      const { store } = await rotten(flipLast);
+      store.state.put(key("d"), key("before"));
+      await store.flush();
+      store.state.put(key("e"), key("in the slot that reads it"));
+      expect(() => store.state.get(key("b"))).toThrow(damaged);
+      expect(() => store.state.get(key("a"))).toThrow(damaged);
+      expect(() => store.state.put(key("f"), key(""))).toThrow(damaged);
+      await expect(store.flush()).rejects.toThrow(damaged);
+    });
+  });
+
+  test("in a key, where the row is not found any more and another stands in its place", async () => {
+    const directory = temporaryDirectory();
+    const before = await openReplicaStore(directory, replica);
+    for (const name of ["a-key", "m-key", "z-key"]) before.state.put(key(name), key("value"));
+    await before.close();
+    const file = path.join(directory, "data.mdb");
+    for (const changed of ["b", "y"]) {
+      const bytes = readFileSync(file);
+      for (let at = bytes.indexOf("m-key"); at !== -1; at = bytes.indexOf("m-key", at + 1))
+        bytes.write(changed, at);
+      const copy = temporaryDirectory();
+      writeFileSync(path.join(copy, "data.mdb"), bytes);
+      const store = await openReplicaStore(copy, replica);
+      expect(() => store.state.get(key("m-key"))).toThrow(
+        `the row of key "${changed}-key" of the state is damaged`,
+      );
+      await store.close();
+    }
+  });
+
   test("in a pvalue, when it is read", async () => {
     const directory = await madeAcceptor();
     await tamper(directory, "accepted", slotKey(2), flipLast);
@@ -166,10 +243,11 @@ describe("damage is found, never read as data", () => {
     const other = path.join(temporaryDirectory(), "store");
     await (await openReplicaStore(other, replica)).close();
     await tamper(other, "meta", key("identity"), (bytes) => {
-      bytes[0] = 3;
+      bytes[0] = 2; // rows of the state had no seals
     });
-    expect(String(await failureOf(openReplicaStore(other, replica)))).toContain(
-      "expected a store of format 1 to 2, found 3",
-    );
+    const older = await failureOf(openReplicaStore(other, replica));
+    expect(older).toMatchObject({ reason: "format" });
+    expect(String(older)).toContain("expected a store of format 3, found 2");
+    expect(String(older)).toContain("empty the directory");
   });
 });

@@ -1,11 +1,8 @@
 import path from "node:path";
 import { open as openRaw } from "lmdb";
 import { describe, expect, test } from "vitest";
-import { slotKey } from "../src/bytes.js";
-import { encodeIdentity, identityKey } from "../src/identity.js";
 import { openReplicaStore } from "../src/index.js";
-import { encodeLogRecord } from "../src/replica-record.js";
-import { closing, defaults, names, put, slots } from "./replica-stores.js";
+import { defaults, put } from "./replica-stores.js";
 import { key } from "./samples.js";
 import { temporaryDirectory } from "./temporary.js";
 
@@ -51,27 +48,5 @@ describe("a replica's two states on disk", () => {
     await raw(directory, (database) => database("state-2").put(key("left behind"), key("")));
     await (await openReplicaStore(directory, defaults)).close();
     expect(await keysIn(directory, "state-2")).toEqual([0]);
-  });
-
-  test("a store that an earlier version made is used as it is", async () => {
-    const directory = path.join(temporaryDirectory(), "store");
-    const identity = { id: "r1", store: "s", startCount: 4, clusterId: "c1" };
-    await raw(directory, async (database) => {
-      const record = encodeIdentity("replica", identity);
-      record[0] = 1; // the format is not under the checksum
-      void database("meta").put(identityKey, record);
-      void database("state").put(key("a"), key("1"));
-      const seven = encodeLogRecord({ slot: 7, value: key("seven"), before: 0 });
-      await database("log").put(slotKey(7), seven.record);
-    });
-    const store = await closing(openReplicaStore(directory, defaults));
-    expect(store.identity).toEqual({ ...identity, startCount: 5 });
-    expect([names(store, {}), slots(store, 1), store.durableSlot]).toEqual([["a=1"], ["7:seven", 0], 7]);
-    const install = await store.beginInstall({ id: "x", slot: 8 });
-    await install.finish();
-    expect([names(store, {}), store.durableSlot]).toEqual([[], 8]);
-    await store.close();
-    const format = await raw(directory, (database) => database("meta").getBinary(identityKey)?.[0]);
-    expect(format).toBe(2); // an earlier version would read the wrong state
   });
 });

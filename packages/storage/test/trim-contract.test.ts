@@ -2,11 +2,10 @@ import path from "node:path";
 import fc from "fast-check";
 import { open as openRaw } from "lmdb";
 import { describe, expect, test } from "vitest";
-import { ByteWriter, slotKey } from "../src/bytes.js";
+import { slotKey } from "../src/bytes.js";
 import { MemoryReplicaDisk, openReplicaStore, type ReplicaStore } from "../src/index.js";
-import { encodeLogRecord, storedBytes } from "../src/replica-record.js";
-import { sealRecord, startRecord } from "../src/seal.js";
-import { bothKinds, closing, defaults, kinds, slots } from "./replica-stores.js";
+import { storedBytes } from "../src/replica-record.js";
+import { bothKinds, defaults, kinds, slots } from "./replica-stores.js";
 import { key } from "./samples.js";
 import { temporaryDirectory } from "./temporary.js";
 
@@ -161,27 +160,6 @@ describe("a replica's log on disk", () => {
     store.log.trim(91);
     await store.close();
     expect(await onDisk(directory)).toBe(10);
-  });
-
-  test("values that an earlier version wrote are read, and do not count", async () => {
-    const directory = path.join(temporaryDirectory(), "store");
-    await (await openReplicaStore(directory, defaults)).close();
-    const old = (slot: number) => {
-      const writer = startRecord(new ByteWriter());
-      writer.bytes(key(`value ${slot}`));
-      return sealRecord(slotKey(slot), writer);
-    };
-    expect(old(1).length).toBeLessThan(
-      encodeLogRecord({ slot: 1, value: key("value 1"), before: 0 }).record.length,
-    );
-    await onDisk(directory, (put) => {
-      for (const slot of [1, 2, 3]) put(slot, old(slot));
-    });
-    const store = await closing(openReplicaStore(directory, defaults));
-    append(store, 4, 5);
-    expect(slots(store, 2, 2)).toEqual(["2:value 2", "3:value 3", 4]);
-    store.log.trim(4);
-    expect(ends(store)).toEqual([4, 5, stored(2, 14), 3]);
   });
 });
 
