@@ -70,6 +70,7 @@ describe("Synod's own commands", () => {
     number: 1,
     slot: 7,
     hash: "0123456789abcdef".repeat(4),
+    earlier: [],
     offers,
   };
   const offered = "version 1 of synod.kv.v1.KeyValue, versions 1 to 3 of a.v1.B";

@@ -1,5 +1,12 @@
 import type { Command } from "@synod/core";
-import { checkpointMethod, type Engine, type Report, reportMethod } from "@synod/state-machine";
+import {
+  advanceTimeMethod,
+  checkpointMethod,
+  type Engine,
+  maxEarlier,
+  type Report,
+  reportMethod,
+} from "@synod/state-machine";
 import { systemCommand } from "./system-commands.js";
 
 /** Between looks at whether there is something to say, in milliseconds. */
@@ -11,12 +18,14 @@ const checkpointAfterMs = 1_000;
 const laterMs = 500;
 /** Until what was proposed counts as lost. */
 const againMs = 2_000;
+/** While replicas differ and nobody has judged them, log time must go on: after standing still for so long it is moved. */
+const standstillMs = 250;
 
 export interface ReporterOptions {
   readonly replica: string;
   /** Id of this replica's store. */
   readonly store: string;
-  readonly engine: Pick<Engine, "system" | "beyondCheckpoint">;
+  readonly engine: Pick<Engine, "system" | "beyondCheckpoint" | "logTimeMs" | "unjudged">;
   /** Everything up to this slot is on disk. */
   durableSlot(): number;
   /** Of this replica among all. */
@@ -28,13 +37,15 @@ export interface ReporterOptions {
 /**
  * Has this replica say, as decided commands, what is on its disk (rule 18: not what it has applied) with the hash there
  * (rule 27), and which versions of services its build can run (rule 26): once at each start, and when it changes. While
- * nothing is executed it says nothing.
+ * nothing is decided it says nothing. Where replicas differ it sees to it that the patience with those who might judge them
+ * ends, though nobody asks for anything (rule 34).
  */
 export class Reporter {
   readonly #options: ReporterOptions;
   #reported: { readonly number: number; readonly atMs: number } | undefined;
   #checkpointAskedAt: number | undefined;
   #beyond: { readonly checkpoint: number; readonly sinceMs: number } | undefined;
+  #stoodStill: { readonly logTimeMs: number; readonly sinceMs: number } | undefined;
 
   constructor(options: ReporterOptions) {
     this.#options = options;
@@ -51,6 +62,7 @@ export class Reporter {
   tick(): void {
     this.#report();
     this.#askForCheckpoint();
+    this.#passTime();
   }
 
   #report(): void {
@@ -69,7 +81,12 @@ export class Reporter {
     const { reports, offers } = engine.system;
     const checkpoint = reports.checkpoints.findLast(({ slot }) => slot <= durable);
     const { slot, hash } = checkpoint ?? { slot: 0, hash: "" };
-    return { replica, store, number: reports.nextNumber(replica), slot, hash, offers };
+    const last = reports.latest.get(replica);
+    const reported = last?.store === store ? last.slot : 0;
+    const earlier = reports.checkpoints
+      .filter((each) => each.slot > reported && each.slot < slot)
+      .slice(-maxEarlier);
+    return { replica, store, number: reports.nextNumber(replica), slot, hash, earlier, offers };
   }
 
   /** The first replica comes first; the others only step in where it does not. */
@@ -86,6 +103,19 @@ export class Reporter {
     if (waited < checkpointAfterMs + laterMs * position() || !this.#lost(this.#checkpointAskedAt)) return;
     this.#checkpointAskedAt = nowMs();
     propose(systemCommand(checkpointMethod));
+  }
+
+  #passTime(): void {
+    const { engine, position, propose, nowMs } = this.#options;
+    const { logTimeMs } = engine;
+    if (engine.unjudged === undefined || engine.unjudged.stops) {
+      this.#stoodStill = undefined;
+      return;
+    }
+    if (this.#stoodStill?.logTimeMs !== logTimeMs) this.#stoodStill = { logTimeMs, sinceMs: nowMs() };
+    if (nowMs() - this.#stoodStill.sinceMs < standstillMs + laterMs * position()) return;
+    this.#stoodStill = undefined;
+    propose(systemCommand(advanceTimeMethod));
   }
 
   #lost(proposedAt: number | undefined): boolean {

@@ -11,6 +11,8 @@ class Bench {
   durableSlot = 0;
   nowMs = 0;
   beyondCheckpoint = false;
+  unjudged: { readonly stops: boolean } | undefined;
+  logTimeMs = 1;
   readonly latest = new Map<string, Report>();
   readonly proposed: Command[] = [];
   readonly reporter: Reporter;
@@ -19,10 +21,17 @@ class Bench {
     const nextNumber = (id: string) => (this.latest.get(id)?.number ?? 0) + 1;
     const system = { offers, reports: { checkpoints, latest: this.latest, nextNumber } };
     const beyond = () => this.beyondCheckpoint;
+    const [unjudged, logTime] = [() => this.unjudged, () => this.logTimeMs];
     const engine = {
       system,
       get beyondCheckpoint() {
         return beyond();
+      },
+      get unjudged() {
+        return unjudged();
+      },
+      get logTimeMs() {
+        return logTime();
       },
     };
     this.reporter = new Reporter({
@@ -55,7 +64,10 @@ test("reports the last checkpoint that is on disk, not the last one applied (rul
   const bench = new Bench();
   bench.durableSlot = 25;
   expect(bench.tick()).toEqual([
-    { replica: "r1", store: "store-r1", number: 1, slot: 20, hash: "hash 20", offers },
+    {
+      ...{ replica: "r1", store: "store-r1", number: 1, slot: 20, hash: "hash 20", offers },
+      earlier: [{ slot: 10, hash: "hash 10" }],
+    },
   ]);
 });
 
@@ -73,7 +85,15 @@ test("says nothing again until it is decided or counts as lost, and then only wh
 
 test("introduces another store, whatever the one before had, and at once where an earlier report became late", () => {
   const bench = new Bench("store-anew");
-  const before: Report = { replica: "r1", store: "store-r1", number: 7, slot: 30, hash: "hash 30", offers };
+  const before: Report = {
+    replica: "r1",
+    store: "store-r1",
+    number: 7,
+    slot: 30,
+    hash: "hash 30",
+    earlier: [],
+    offers,
+  };
   expect(bench.tick()).toMatchObject([{ number: 1 }]);
   bench.decide(before);
   expect(bench.reporter.introduced).toBe(false);
@@ -95,4 +115,34 @@ test("asks for a checkpoint once commands wait for one, the first replica first"
   expect(second.tick()).toEqual([]);
   second.nowMs += 500;
   expect(second.tick()).toEqual(["Checkpoint"]);
+});
+
+test("names the checkpoints since its last report too, so that two replicas find a slot to be compared at", () => {
+  const bench = new Bench();
+  bench.durableSlot = 10;
+  bench.decide(bench.tick()[0]);
+  bench.durableSlot = 30;
+  expect(bench.tick()).toMatchObject([{ slot: 30, earlier: [{ slot: 20, hash: "hash 20" }] }]);
+});
+
+test("moves log time while replicas differ unjudged, the first replica first, and not once they have stopped", () => {
+  const [first, second] = [new Bench("store-r1", 0), new Bench("store-r1", 1)];
+  for (const bench of [first, second]) {
+    bench.decide(bench.tick()[0]);
+    bench.unjudged = { stops: false };
+    expect(bench.tick()).toEqual([]);
+    bench.nowMs += 251;
+  }
+  expect(first.tick()).toEqual(["AdvanceTime"]);
+  expect(second.tick()).toEqual([]);
+  second.logTimeMs += 200;
+  for (let round = 0; round < 3; round++) {
+    second.nowMs += 251;
+    expect(second.tick()).toEqual([]);
+  }
+  second.nowMs += 500;
+  expect(second.tick()).toEqual(["AdvanceTime"]);
+  second.unjudged = { stops: true };
+  second.nowMs += 2_000;
+  expect(second.tick()).toEqual([]);
 });

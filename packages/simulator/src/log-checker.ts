@@ -84,6 +84,8 @@ export class LogChecker {
       throw new Violation(
         `${what} takes itself to differ: ${JSON.stringify(engine.system.reports.divergence)}`,
       );
+    if (engine.unjudged)
+      throw new Violation(`${what} knows of replicas that differ: ${JSON.stringify(engine.unjudged)}`);
   }
 
   /** A client was told the answer to a command it waited for: once, and what the log says of it. */

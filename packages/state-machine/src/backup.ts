@@ -31,7 +31,7 @@ export type StateRow = readonly [key: Uint8Array, value: Uint8Array];
  *   x  refuses everything: a replica that differs from the others is no source
  */
 const stays = new Set("deqstv");
-const goes = new Set("chopr");
+const goes = new Set("chopru");
 const appliedKind = "a";
 const divergedKind = "x";
 

@@ -29,6 +29,7 @@ import {
   sessionPrefix,
 } from "./layout.js";
 import { checkpointLimits, timeLimits } from "./limits.js";
+import type { Unjudged } from "./reports.js";
 import type { BoundService, Rejection } from "./service.js";
 import { StoredBytes } from "./stored-bytes.js";
 import { System } from "./system.js";
@@ -172,6 +173,7 @@ export class Engine {
       sessions: this.#sessions,
       offers: offersOf(this.#services.values()),
       configurations: () => this.#configurations.known.map(({ configuration }) => configuration),
+      logTimeMs: () => this.#logTimeMs,
     });
     const waiting = scheduledIn(state);
     this.#nextDueMs = waiting.nextDueMs;
@@ -217,6 +219,11 @@ export class Engine {
   /** Synod's own part of the state: versions of services, and reports of the replicas. */
   get system(): System {
     return this.#system;
+  }
+
+  /** Replicas differ and nobody has judged them (rule 34); undefined when none do. */
+  get unjudged(): Unjudged | undefined {
+    return this.#system.reports.unjudged(this.#logTimeMs);
   }
 
   /** Keys and values that services have stored. */

@@ -35,7 +35,7 @@ export {
   type ServiceBuilder,
   type Watch,
 } from "./replicated-service.js";
-export type { Checkpoint, Divergence } from "./reports.js";
+export { type Divergence, judgementPatienceMs, type Unjudged } from "./reports.js";
 export type { BoundService, Rejection } from "./service.js";
 // The services that come with Synod.
 export { calculatorService } from "./services/calculator.js";
@@ -44,8 +44,10 @@ export { keyValueLimits } from "./services/key-value-request.js";
 export { lockLimits, lockService } from "./services/lock.js";
 export {
   advanceTimeMethod,
+  type Checkpoint,
   checkpointMethod,
   encodeSaid,
+  maxEarlier,
   type Offer,
   openedSession,
   openSessionMethod,

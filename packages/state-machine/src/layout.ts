@@ -13,6 +13,7 @@ import type { Configuration, Member, RulingConfiguration } from "@synod/core";
  *   "r" slot, replica                the hash that a replica reported for a slot
  *   "s" …                            sessions (core/src/session.ts)
  *   "t" service name, 0, key         what a service stored; no name holds a 0, so no service sees another's keys
+ *   "u"                              at which slot replicas differ and nobody can judge, since when in log time
  *   "v" service name                 the version of a service in force (versions.ts)
  *   "x"                              how this replica differs from the others, if it does
  */
@@ -21,6 +22,7 @@ export const sessionPrefix: Uint8Array = Buffer.from("s");
 export const trimPointKey: Uint8Array = Buffer.from("p");
 export const quotaKey: Uint8Array = Buffer.from("q");
 export const divergenceKey: Uint8Array = Buffer.from("x");
+export const unjudgedKey: Uint8Array = Buffer.from("u");
 const configurationPrefix = "c";
 const servicesPrefix = "t";
 

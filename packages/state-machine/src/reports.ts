@@ -3,21 +3,14 @@ import {
   checkpointKey,
   checkpointRange,
   divergenceKey,
-  reportedHashKey,
-  reportedHashRange,
   reportKey,
   reportRange,
   slotOfKey,
   trimPointKey,
+  unjudgedKey,
 } from "./layout.js";
-import type { Report } from "./system-command.js";
-
-/** The state at the end of a slot: replicas that agree have the same hash there. */
-export interface Checkpoint {
-  readonly slot: number;
-  /** In hexadecimal. */
-  readonly hash: string;
-}
+import { ReportedHashes } from "./reported-hashes.js";
+import type { Checkpoint, Report } from "./system-command.js";
 
 /** This replica differs from the others (rule 27). */
 export interface Divergence {
@@ -29,10 +22,26 @@ export interface Divergence {
   readonly majority: string;
 }
 
+/**
+ * Replicas differ, and no majority agrees on who is right (rule 34). The same on every replica. It ends when a replica that
+ * was away reports, or one of those that differ comes back with another store.
+ */
+export interface Unjudged {
+  /** The first checkpoint at which they differ. */
+  readonly slot: number;
+  /** Log time when that was seen. */
+  readonly sinceMs: number;
+  /** Who reported which hash there. */
+  readonly reported: Readonly<Record<string, string>>;
+  /** Nobody has judged in time: no replica may answer anything until somebody has. */
+  readonly stops: boolean;
+}
+
+/** How long others may take to judge two replicas that differ, in milliseconds of log time. Replicated behaviour. */
+export const judgementPatienceMs = 5_000;
+
 /** A replica keeps so many of its own checkpoints, to judge late reports by. */
 const keptCheckpoints = 256;
-/** Slots whose reported hashes are kept, to be compared. */
-const keptReportedSlots = 32;
 
 /**
  * What the replicas say of themselves, side by side in the replicated state: how far each is on disk (rule 18), and the
@@ -43,10 +52,10 @@ export class Reports {
   /** Own, oldest first. They are the one thing here that may differ between replicas, and then they do for a reason. */
   readonly #checkpoints: Checkpoint[] = [];
   readonly #latest = new Map<string, Report>();
-  /** By slot, oldest first; in each the hash by replica. */
-  readonly #hashes = new Map<number, Map<string, string>>();
+  readonly #hashes: ReportedHashes;
   #trimPoint = 0;
   #divergence: Divergence | undefined;
+  #unjudged: { readonly slot: number; readonly sinceMs: number } | undefined;
 
   constructor(state: OrderedMap) {
     this.#state = state;
@@ -56,15 +65,13 @@ export class Reports {
       const report = JSON.parse(Buffer.from(value).toString()) as Report;
       this.#latest.set(report.replica, report);
     }
-    for (const [key, value] of state.range(reportedHashRange))
-      this.#hashesAt(slotOfKey(key)).set(
-        Buffer.from(key.subarray(9)).toString(),
-        Buffer.from(value).toString("hex"),
-      );
+    this.#hashes = new ReportedHashes(state);
     const trimPoint = state.get(trimPointKey);
     if (trimPoint !== undefined) this.#trimPoint = Number(Buffer.from(trimPoint).toString());
     const divergence = state.get(divergenceKey);
     if (divergence !== undefined) this.#divergence = JSON.parse(Buffer.from(divergence).toString());
+    const unjudged = state.get(unjudgedKey);
+    if (unjudged !== undefined) this.#unjudged = JSON.parse(Buffer.from(unjudged).toString());
   }
 
   /** Own checkpoints, oldest first. */
@@ -77,7 +84,10 @@ export class Reports {
     return this.#latest;
   }
 
-  /** A majority of the replicas of every configuration has everything up to this slot on disk; never falls. */
+  /**
+   * A majority of the replicas of every configuration has everything up to this slot on disk, and the same; never falls. What
+   * replicas differ in is not forgotten, so it can still be executed by whoever was right.
+   */
   get trimPoint(): number {
     return this.#trimPoint;
   }
@@ -85,6 +95,17 @@ export class Reports {
   /** Set once this replica is known to differ: for good, since it stands in the state as well. */
   get divergence(): Divergence | undefined {
     return this.#divergence;
+  }
+
+  /** @param logTimeMs as it is now */
+  unjudged(logTimeMs: number): Unjudged | undefined {
+    if (this.#unjudged === undefined) return undefined;
+    const { slot, sinceMs } = this.#unjudged;
+    const reported = Object.fromEntries(
+      [...this.#hashes.at(slot)].map(([replica, { hash }]) => [replica, hash]),
+    );
+    const later = (this.#checkpoints.at(-1)?.slot ?? 0) > slot;
+    return { slot, sinceMs, reported, stops: later && logTimeMs - sinceMs >= judgementPatienceMs };
   }
 
   /**
@@ -96,11 +117,8 @@ export class Reports {
     { replicas }: Configuration,
   ): (Checkpoint & { readonly majority: string }) | undefined {
     for (const checkpoint of checkpoints) {
-      const hashes = this.#hashes.get(checkpoint.slot);
-      if (hashes === undefined) continue;
-      const { hash, count } = mostReported(hashes, replicas);
-      if (count >= majorityOf(replicas.length) && hash !== checkpoint.hash)
-        return { ...checkpoint, majority: hash };
+      const { hash, agreed } = this.#hashes.tally(checkpoint.slot, replicas);
+      if (agreed && hash !== checkpoint.hash) return { ...checkpoint, majority: hash };
     }
     return undefined;
   }
@@ -122,76 +140,96 @@ export class Reports {
    * A report was decided. One that does not follow the replica's last says nothing: it was under way while a later one was
    * decided, and might speak of a store that is lost since (rule 18).
    * @param configurations those not retired, the one in force last
+   * @param logTimeMs as it is now
    */
-  take(report: Report, configurations: readonly Configuration[]): void {
+  take(report: Report, configurations: readonly Configuration[], logTimeMs: number): void {
     if (report.number !== this.nextNumber(report.replica)) return;
-    this.#latest.set(report.replica, report);
-    this.#state.put(reportKey(report.replica), Buffer.from(JSON.stringify(report)));
-    if (report.slot > 0) this.#keepHash(report);
+    const { earlier, ...said } = report;
+    this.#latest.set(report.replica, { ...said, earlier: [] });
+    this.#state.put(reportKey(report.replica), Buffer.from(JSON.stringify(this.#latest.get(report.replica))));
+    const { replica, store, slot, hash } = report;
+    const checkpoints = slot === 0 ? [] : [...earlier, { slot, hash }];
+    for (const each of checkpoints)
+      this.#hashes.keep(replica, each.slot, { hash: each.hash, store }, this.#unjudged?.slot);
     const inForce = configurations.at(-1);
-    if (inForce !== undefined && report.slot > 0) this.#judge(report.slot, inForce);
-    this.#trim(configurations);
-  }
-
-  #keepHash({ slot, replica, hash }: Report): void {
-    this.#hashesAt(slot).set(replica, hash);
-    this.#state.put(reportedHashKey(slot, replica), Buffer.from(hash, "hex"));
-    while (this.#hashes.size > keptReportedSlots) {
-      const oldest = Math.min(...this.#hashes.keys());
-      for (const id of this.#hashes.get(oldest)?.keys() ?? [])
-        this.#state.delete(reportedHashKey(oldest, id));
-      this.#hashes.delete(oldest);
+    if (inForce !== undefined) {
+      for (const each of checkpoints) this.#judge(each.slot, inForce);
+      this.#lookForDifference(checkpoints, inForce, logTimeMs);
     }
-  }
-
-  #hashesAt(slot: number): Map<string, string> {
-    const known = this.#hashes.get(slot);
-    if (known !== undefined) return known;
-    const hashes = new Map<string, string>();
-    this.#hashes.set(slot, hashes);
-    return hashes;
+    this.#trim(configurations);
   }
 
   /** Rule 27: who differs from a majority stops; where no majority can agree any more, all stop. */
   #judge(slot: number, { replicas }: Configuration): void {
     const own = this.#checkpoints.find((checkpoint) => checkpoint.slot === slot)?.hash;
-    const hashes = this.#hashes.get(slot);
-    if (own === undefined || hashes === undefined || this.#divergence !== undefined) return;
-    const { hash, count, reported } = mostReported(hashes, replicas);
+    if (own === undefined || this.#divergence !== undefined) return;
+    const { hash, count, reported, agreed } = this.#hashes.tally(slot, replicas);
     const needed = majorityOf(replicas.length);
-    const agreed = count >= needed;
     if (agreed ? own === hash : count + replicas.length - reported >= needed) return;
     this.#divergence = {
       slot,
       own,
-      reported: Object.fromEntries(hashes),
+      reported: Object.fromEntries([...this.#hashes.at(slot)].map(([id, said]) => [id, said.hash])),
       majority: agreed ? hash : "",
     };
     this.#state.put(divergenceKey, Buffer.from(JSON.stringify(this.#divergence)));
   }
 
+  /**
+   * Rule 34: notes the first slot at which replicas differ while no majority agrees there, or above: a hash holds all hashes
+   * before it. Who differs from a majority already, and waits to be replaced, is no part of it.
+   */
+  #lookForDifference(checkpoints: readonly Checkpoint[], inForce: Configuration, logTimeMs: number): void {
+    const known = this.#unjudged;
+    const looked = known === undefined ? checkpoints.map(({ slot }) => slot) : [known.slot];
+    const agreed = this.#agreedSlot(inForce.replicas);
+    const slot = looked.find((each) => each > agreed && this.#differs(each, inForce.replicas));
+    if (slot === known?.slot) return;
+    this.#unjudged = slot === undefined ? undefined : { slot, sinceMs: logTimeMs };
+    if (this.#unjudged === undefined) this.#state.delete(unjudgedKey);
+    else this.#state.put(unjudgedKey, Buffer.from(JSON.stringify(this.#unjudged)));
+  }
+
+  #differs(slot: number, replicas: Configuration["replicas"]): boolean {
+    if (!this.#hashes.tally(slot, replicas, (id, { store }) => this.#isPresent(id, store)).differ)
+      return false;
+    const outvoted = this.#outvoted(replicas);
+    return this.#hashes.tally(
+      slot,
+      replicas,
+      (id, { store }) => this.#isPresent(id, store) && !outvoted.has(id),
+    ).differ;
+  }
+
+  /** Whose present store contradicted a majority. */
+  #outvoted(replicas: Configuration["replicas"]): ReadonlySet<string> {
+    const outvoted = new Set<string>();
+    for (const slot of this.#hashes.slots) {
+      const { hash, agreed } = this.#hashes.tally(slot, replicas);
+      if (!agreed) continue;
+      for (const [id, said] of this.#hashes.at(slot))
+        if (said.hash !== hash && this.#isPresent(id, said.store)) outvoted.add(id);
+    }
+    return outvoted;
+  }
+
+  #isPresent(replica: string, store: string): boolean {
+    return this.#latest.get(replica)?.store === store;
+  }
+
+  /** The highest slot of which a majority reported the same, and which is on its disks; 0 for none. */
+  #agreedSlot(replicas: Configuration["replicas"]): number {
+    const holds =
+      (slot: number) =>
+      (id: string, { store }: { readonly store: string }) =>
+        this.#isPresent(id, store) && (this.#latest.get(id)?.slot ?? 0) >= slot;
+    return this.#hashes.slots.find((slot) => this.#hashes.tally(slot, replicas, holds(slot)).agreed) ?? 0;
+  }
+
   #trim(configurations: readonly Configuration[]): void {
-    const held = configurations.map(({ replicas }) => {
-      const slots = replicas.map(({ id }) => this.#latest.get(id)?.slot ?? 0).sort((a, b) => b - a);
-      return slots[majorityOf(replicas.length) - 1] ?? 0;
-    });
-    const trimPoint = Math.min(...held);
+    const trimPoint = Math.min(...configurations.map(({ replicas }) => this.#agreedSlot(replicas)));
     if (!Number.isFinite(trimPoint) || trimPoint <= this.#trimPoint) return;
     this.#trimPoint = trimPoint;
     this.#state.put(trimPointKey, Buffer.from(String(trimPoint)));
   }
-}
-
-/** The hash that most members reported; on a tie the one that is first as text, as on every replica. */
-function mostReported(hashes: ReadonlyMap<string, string>, replicas: Configuration["replicas"]) {
-  const counts = new Map<string, number>();
-  let reported = 0;
-  for (const { id } of replicas) {
-    const hash = hashes.get(id);
-    if (hash === undefined) continue;
-    reported++;
-    counts.set(hash, (counts.get(hash) ?? 0) + 1);
-  }
-  const [most] = [...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
-  return { hash: most?.[0] ?? "", count: most?.[1] ?? 0, reported };
 }

@@ -30,7 +30,14 @@ export interface Offer {
   readonly newest: number;
 }
 
-export interface Report {
+/** The state at the end of a slot: replicas that agree have the same hash there. */
+export interface Checkpoint {
+  readonly slot: number;
+  /** In hexadecimal. */
+  readonly hash: string;
+}
+
+export interface Report extends Checkpoint {
   readonly replica: string;
   /** Id of the store that the report speaks of. */
   readonly store: string;
@@ -40,6 +47,11 @@ export interface Report {
   readonly slot: number;
   /** The hash there, in hexadecimal; empty for slot 0. */
   readonly hash: string;
+  /**
+   * Checkpoints between that of the last report and this one, oldest first: two replicas can be compared only at the same
+   * slot, and each reports in its own time. At most `maxEarlier`.
+   */
+  readonly earlier: readonly Checkpoint[];
   readonly offers: readonly Offer[];
 }
 
@@ -53,6 +65,9 @@ export interface Quota {
   /** Of keys and values. */
   readonly bytes: number;
 }
+
+/** Checkpoints that one report names besides its last. */
+export const maxEarlier = 32;
 
 export type SystemCommand =
   | { readonly kind: "open-session" | "advance-time" | "checkpoint" }
@@ -111,18 +126,21 @@ function said({ method, request }: Said, read: (value: unknown) => SystemCommand
 
 /** Field by field: what is kept of it must not depend on what else was said. */
 function reportOf(value: unknown): Report | undefined {
-  const { replica, store, number, slot, hash, offers } = (value ?? {}) as Partial<
+  const { replica, store, number, slot, hash, earlier, offers } = (value ?? {}) as Partial<
     Record<keyof Report, unknown>
   >;
   if (!isText(replica) || !isText(store) || !isWhole(number)) return undefined;
   if (!isWhole(slot) || typeof hash !== "string") return undefined;
   if (!/^([0-9a-f]{64})?$/.test(hash) || !Array.isArray(offers) || !offers.every(isOffer)) return undefined;
+  if (!Array.isArray(earlier) || earlier.length > maxEarlier || !earlier.every(isCheckpoint))
+    return undefined;
   return {
     replica,
     store,
     number,
     slot,
     hash,
+    earlier: earlier.map((each) => ({ slot: each.slot, hash: each.hash })),
     offers: offers.map(({ service, oldest, newest }) => ({ service, oldest, newest })),
   };
 }
@@ -130,6 +148,11 @@ function reportOf(value: unknown): Report | undefined {
 function isOffer(value: unknown): value is Offer {
   const { service, oldest, newest } = (value ?? {}) as Partial<Record<keyof Offer, unknown>>;
   return isText(service) && isWhole(oldest) && isWhole(newest);
+}
+
+function isCheckpoint(value: unknown): value is Checkpoint {
+  const { slot, hash } = (value ?? {}) as Partial<Record<keyof Checkpoint, unknown>>;
+  return isWhole(slot) && slot > 0 && typeof hash === "string" && /^[0-9a-f]{64}$/.test(hash);
 }
 
 function isServiceVersion(value: unknown): value is ServiceVersion {

@@ -34,6 +34,8 @@ export interface SystemOptions {
   readonly offers: readonly Offer[];
   /** Those not retired, the one in force last. */
   configurations(): readonly Configuration[];
+  /** Log time as it is in the slot that is being applied. */
+  logTimeMs(): number;
 }
 
 /** Executes Synod's own commands: sessions, versions, reports. */
@@ -139,7 +141,7 @@ export class System {
         this.#checkpointAsked = true;
         return done;
       case "report":
-        this.reports.take(said.report, configurations());
+        this.reports.take(said.report, configurations(), this.#options.logTimeMs());
         return done;
       case "switch":
         return { ...this.versions.switch(said, this.#replicas, this.reports.latest), response: noBytes };

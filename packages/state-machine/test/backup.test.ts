@@ -47,7 +47,7 @@ function mapOf(rows: readonly StateRow[]): TestMap {
 }
 
 function report(replica: string, slot: number, hash: string) {
-  const said = { replica, store: `store-of-${replica}`, number: 1, slot, hash, offers: [] };
+  const said = { replica, store: `store-of-${replica}`, number: 1, slot, hash, earlier: [], offers: [] };
   return { ...openCommand(replica), service: systemService, method: reportMethod, request: encodeSaid(said) };
 }
 

@@ -5,10 +5,14 @@ import {
   advanceTimeMethod,
   checkpointLimits,
   checkpointMethod,
+  type Decided,
   Engine,
   encodeSaid,
+  judgementPatienceMs,
+  maxEarlier,
   reportMethod,
   systemService,
+  timeLimits,
 } from "../src/index.js";
 import { commandOf, inUse, openCommand, serviceOf, TestMap } from "./support.js";
 
@@ -35,7 +39,13 @@ class Group {
   readonly engines = new Map<string, Engine>();
   readonly #members: readonly string[];
   readonly #differing: ReadonlySet<string>;
+  readonly #log: Decided[] = [];
+  /** They apply nothing until they are back. */
+  away: readonly string[] = [];
+  /** Who differs answers right all the same. */
+  answersAlike = false;
   #sequence = 0;
+  #logTimeMs = 1;
 
   constructor(differing: readonly string[] = [], members = ids) {
     this.#members = members;
@@ -48,8 +58,9 @@ class Group {
   }
 
   start(id: string): Engine {
-    const answer = this.#differing.has(id) ? `wrong at ${id}` : "right";
-    const service = serviceOf({ kind: "command", execute: () => ({ answer }) });
+    const wrong = () => this.#differing.has(id) && !this.answersAlike;
+    const execute = () => ({ answer: wrong() ? `wrong at ${id}` : "right" });
+    const service = serviceOf({ kind: "command", execute });
     const state = inUse(this.maps.get(id) as TestMap, [service]);
     const genesis = genesisOf(this.#members);
     const engine = new Engine({ state, genesis, services: [service], onHandlerError: () => {} });
@@ -58,12 +69,32 @@ class Group {
   }
 
   decide(...commands: readonly Command[]): void {
-    for (const engine of this.engines.values())
-      engine.apply(engine.appliedSlot + 1, { kind: "batch", commands });
+    this.#decide({ kind: "batch", commands, logTimeMs: this.#logTimeMs });
   }
 
   decideNothing(): void {
-    for (const engine of this.engines.values()) engine.apply(engine.appliedSlot + 1, { kind: "no-op" });
+    this.#decide({ kind: "no-op" });
+  }
+
+  #decide(decided: Decided): void {
+    this.#log.push(decided);
+    for (const [id, engine] of this.engines)
+      if (!this.away.includes(id)) engine.apply(engine.appliedSlot + 1, decided);
+  }
+
+  /** It applies what it has missed. */
+  back(id: string): void {
+    this.away = this.away.filter((each) => each !== id);
+    const engine = this.engine(id);
+    for (const decided of this.#log.slice(engine.appliedSlot)) engine.apply(engine.appliedSlot + 1, decided);
+  }
+
+  /** Log time goes on by so much. */
+  pass(ms: number): void {
+    for (let left = ms; left > 0; left -= timeLimits.maxStepMs) {
+      this.#logTimeMs += Math.min(left, timeLimits.maxStepMs);
+      this.decide(system(advanceTimeMethod));
+    }
   }
 
   /** A command, and a checkpoint behind it. Returns the checkpoint's slot. */
@@ -85,7 +116,11 @@ class Group {
   proposedReport(id: string, slot: number, store = `store-${id}`): Command {
     const { reports } = this.engine(id).system;
     const { hash } = reports.checkpoints.find((checkpoint) => checkpoint.slot === slot) ?? { hash: "" };
-    const said = { replica: id, store, number: reports.nextNumber(id), slot, hash, offers: [] };
+    const last = reports.latest.get(id);
+    const reported = last?.store === store ? last.slot : 0;
+    const earlier = reports.checkpoints.filter((each) => each.slot > reported && each.slot < slot);
+    const number = reports.nextNumber(id);
+    const said = { replica: id, store, number, slot, hash, earlier: earlier.slice(-maxEarlier), offers: [] };
     return system(reportMethod, encodeSaid(said));
   }
 
@@ -234,6 +269,110 @@ describe("a replica that differs (rule 27)", () => {
       group.report("r1", slot);
     }
     expect(group.diverged).toEqual([]);
+  });
+});
+
+describe("replicas that differ while nobody can judge them (rule 34)", () => {
+  const unjudged = (group: Group, id = "r1") => group.engine(id).unjudged;
+
+  /** A checkpoint that r1 and r2 report, and differ in. */
+  function differing(away: readonly string[] = ["r3"]): { group: Group; slot: number } {
+    const group = new Group(["r2"]);
+    group.away = away;
+    const slot = group.checkpoint();
+    group.report("r1", slot);
+    group.report("r2", slot);
+    return { group, slot };
+  }
+
+  it("stop together when the patience is over, in the same slot, and not before another checkpoint", () => {
+    const { group, slot } = differing();
+    for (const id of ["r1", "r2"]) expect(unjudged(group, id)).toMatchObject({ slot, stops: false });
+    expect(unjudged(group)?.reported).toEqual(unjudged(group, "r2")?.reported);
+    group.pass(judgementPatienceMs);
+    for (const id of ["r1", "r2"]) expect(unjudged(group, id)?.stops).toBe(false);
+    group.checkpoint();
+    for (const id of ["r1", "r2"]) expect(unjudged(group, id)?.stops).toBe(true);
+    group.start("r1");
+    expect(unjudged(group)).toEqual(unjudged(group, "r2"));
+    expect(unjudged(group)).toMatchObject({ slot, stops: true });
+    expect(group.diverged).toEqual([]);
+  });
+
+  it("are not stopped by time before the patience is over", () => {
+    const { group } = differing();
+    group.checkpoint();
+    group.pass(judgementPatienceMs - 1);
+    expect(unjudged(group)?.stops).toBe(false);
+    group.pass(1);
+    expect(unjudged(group)?.stops).toBe(true);
+  });
+
+  it("are judged by a third that comes back, before and after: the others go on, and who differs stops for good", () => {
+    for (const late of [false, true]) {
+      const { group } = differing();
+      if (late) group.pass(judgementPatienceMs);
+      const last = group.checkpoint();
+      for (const id of ["r1", "r2"]) group.report(id, last);
+      expect(unjudged(group)?.stops).toBe(late);
+      group.back("r3");
+      expect(unjudged(group, "r3")?.stops).toBe(late);
+      group.report("r3", last);
+      for (const id of ["r1", "r3"]) expect(unjudged(group, id)).toBeUndefined();
+      expect(group.diverged).toEqual(["r2"]);
+    }
+  });
+
+  it("are no reason to stop once one of them was judged: the others may go on with a single one", () => {
+    const group = new Group(["r2"]);
+    const slot = group.checkpoint();
+    for (const id of ids) group.report(id, slot);
+    expect(group.diverged).toEqual(["r2"]);
+    const later = group.checkpoint();
+    group.report("r1", later);
+    group.report("r2", later);
+    group.pass(judgementPatienceMs);
+    group.checkpoint();
+    expect(unjudged(group)).toBeUndefined();
+  });
+
+  it("go on when one of them is given up: its next store holds nothing yet, and speaks for nobody", () => {
+    const { group } = differing();
+    group.pass(judgementPatienceMs);
+    group.checkpoint();
+    expect(unjudged(group)?.stops).toBe(true);
+    group.report("r2", 0, { store: "another" });
+    group.report("r1", group.checkpoint());
+    expect(unjudged(group)).toBeUndefined();
+  });
+
+  it("keep the trim point at what a majority agreed in, whatever a majority holds", () => {
+    const group = new Group(["r2"]);
+    group.away = ["r3"];
+    group.answersAlike = true;
+    const agreed = group.checkpoint();
+    for (const id of ["r1", "r2"]) group.report(id, agreed);
+    expect(group.engine("r1").system.reports.trimPoint).toBe(agreed);
+    group.answersAlike = false;
+    for (let round = 0; round < 300; round++) {
+      const slot = group.checkpoint();
+      group.report("r1", slot);
+      group.report("r2", slot);
+    }
+    expect(group.engine("r1").system.reports.trimPoint).toBe(agreed);
+    expect(unjudged(group)?.slot).toBeGreaterThan(agreed);
+    expect(Object.keys(unjudged(group)?.reported ?? {})).toEqual(["r1", "r2"]);
+  });
+
+  it("are found though each reports in its own time, never the newest checkpoint of the other", () => {
+    const group = new Group(["r2"]);
+    group.away = ["r3"];
+    const [first, second, third] = [group.checkpoint(), group.checkpoint(), group.checkpoint()];
+    group.report("r1", second);
+    group.report("r2", first);
+    expect(unjudged(group)?.slot).toBe(first);
+    group.report("r2", third);
+    expect(unjudged(group)?.slot).toBe(first);
   });
 });
 

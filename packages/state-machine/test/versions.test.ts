@@ -68,7 +68,7 @@ class Replica {
 
   report(replica: string, offers: readonly Offer[]): Command {
     const number = this.engine.system.reports.nextNumber(replica);
-    return system(reportMethod, { replica, store: "store", number, slot: 0, hash: "", offers });
+    return system(reportMethod, { replica, store: "store", number, slot: 0, hash: "", earlier: [], offers });
   }
 
   switch(version: number): { status: number; message: string } {

@@ -161,7 +161,7 @@ export class ServiceRun<Calls = unknown> {
   #report(): Command {
     const { offers, reports } = this.#engine.system;
     const number = reports.nextNumber("run");
-    const said = { replica: "run", store: "run", number, slot: 0, hash: "", offers };
+    const said = { replica: "run", store: "run", number, slot: 0, hash: "", earlier: [], offers };
     return systemCommand(reportMethod, encodeSaid(said));
   }
 

@@ -184,7 +184,15 @@ function wordsOf(targets, { clusterId, members }) {
   const methods = targets.flatMap(({ served }) => served.rpcs.map(({ path }) => path.split("/")[2] ?? ""));
   // Those of Synod's own commands that no RPC is named after, and what all of them say.
   methods.push("Report", "Checkpoint", "InstallService", "AdvanceTime");
-  const report = { replica: "r1", store: "x", number: 1, slot: 5, hash: "00".repeat(32), offers: [] };
+  const report = {
+    replica: "r1",
+    store: "x",
+    number: 1,
+    slot: 5,
+    hash: "00".repeat(32),
+    earlier: [],
+    offers: [],
+  };
   const said = [report, { service: services[0], version: 1 }, { bytes: 1 }, {}, [], null, 1];
   const named = [...members, "stranger-1", "x"];
   const sessions = ["", "1.0", "2.0", "5.0", "999.9"];
