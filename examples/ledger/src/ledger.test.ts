@@ -13,7 +13,7 @@ test("a transfer moves money, and refuses to overdraw", () => {
   service.call("Open", bob);
   assert.equal(service.call("Transfer", transfer).balance, "70");
   assert.throws(() => service.call("Transfer", { ...transfer, amount: 71 }), /InsufficientFunds/);
-  assert.deepEqual(service.call("Show", { account: "bob" }).account?.received, { ann: "30" });
+  assert.equal(service.call("Show", { account: "bob" }).account?.received.ann, "30");
   assert.deepEqual(service.call("Total", {}), { accounts: "2", balance: "100" });
 });
 

@@ -67,6 +67,7 @@ export { descriptorSet } from "./descriptors.js";
 export { FileIndex } from "./file-index.js";
 export type { Hello } from "./hello.js";
 export { anotherCluster, clusterIn, meantFor, metadataKeys } from "./metadata.js";
+export type { PlainCodec, PlainMessage } from "./plain/messages.js";
 export { reflectionServices } from "./reflection.js";
 export { describedBy } from "./reflection-client.js";
 export { acceptorService, clusterService, healthService, leaderService, replicaService } from "./services.js";
@@ -74,8 +75,6 @@ export {
   type Idempotency,
   type LoadedServices,
   loadServices,
-  type PlainCodec,
-  type PlainMessage,
   type Service,
   type ServiceMethod,
 } from "./user-services.js";

@@ -17,6 +17,14 @@ export interface FileDescriptor {
   service?: ServiceDescriptor[];
   extension?: FieldDescriptor[];
   syntax?: string;
+  options?: { features?: FeatureSet };
+}
+
+/** Of an edition; numbers of its enums. */
+export interface FeatureSet {
+  fieldPresence?: number;
+  repeatedFieldEncoding?: number;
+  messageEncoding?: number;
 }
 
 export interface MessageDescriptor {
@@ -26,7 +34,7 @@ export interface MessageDescriptor {
   enumType?: EnumDescriptor[];
   extension?: FieldDescriptor[];
   oneofDecl?: { name: string }[];
-  options?: { mapEntry?: boolean };
+  options?: { mapEntry?: boolean; features?: FeatureSet };
 }
 
 export interface FieldDescriptor {
@@ -39,7 +47,7 @@ export interface FieldDescriptor {
   oneofIndex?: number;
   defaultValue?: string;
   proto3Optional?: boolean;
-  options?: { packed?: boolean };
+  options?: { packed?: boolean; features?: FeatureSet };
 }
 
 export interface EnumDescriptor {
@@ -201,7 +209,7 @@ function defaultOf(type: string, text: string): unknown {
 }
 
 /** As the generated types spell it. */
-function fieldName(name: string): string {
+export function fieldName(name: string): string {
   return protobuf.util.camelCase(name);
 }
 

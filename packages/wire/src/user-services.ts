@@ -1,11 +1,6 @@
-import type protobuf from "protobufjs";
-import { loaderOptions } from "./gen/loader-options.js";
-import { filesOf, joined, type MethodDescriptor, typesOf } from "./message-types.js";
-import { checkObject, readableMapKeys } from "./strict.js";
-import { decoded } from "./well-formed.js";
-
-/** A message as a plain object, the shape of its generated type: 64-bit integers as decimal strings, bytes as Buffers. */
-export type PlainMessage = { [field: string]: unknown };
+import { filesOf, joined, type MethodDescriptor } from "./message-types.js";
+import { type PlainCodec, type PlainMessage, PlainMessages } from "./plain/messages.js";
+import type { Evaluate } from "./plain/realm-values.js";
 
 export type Idempotency = "unknown" | "no-side-effects" | "idempotent";
 
@@ -38,12 +33,6 @@ export interface Service {
   readonly methods: ReadonlyMap<string, ServiceMethod>;
 }
 
-/** A message type on plain objects. */
-export interface PlainCodec {
-  decode(bytes: Uint8Array): PlainMessage;
-  encode(message: PlainMessage): Uint8Array;
-}
-
 /** Everything that a descriptor set describes. */
 export interface LoadedServices {
   readonly services: ReadonlyMap<string, Service>;
@@ -57,19 +46,14 @@ const idempotencyLevels: readonly Idempotency[] = ["unknown", "no-side-effects",
 /**
  * Every service in a google.protobuf.FileDescriptorSet, by full name. Throws an Error when the bytes are no such set,
  * or use something not supported (groups).
+ *
+ * @param evaluate of the realm whose objects messages are decoded to; the process's own realm when absent. Then bytes are
+ *   views of what was decoded, and in other realms copies.
  */
-export function loadServices(descriptorSet: Uint8Array): LoadedServices {
+export function loadServices(descriptorSet: Uint8Array, evaluate?: Evaluate): LoadedServices {
   const files = filesOf(descriptorSet);
-  const types = typesOf(files);
-  const known = new Map<string, PlainCodec>();
-  const message = (fullName: string) => {
-    let found = known.get(fullName);
-    if (found === undefined) {
-      found = plainCodec(types.lookupType(fullName));
-      known.set(fullName, found);
-    }
-    return found;
-  };
+  const messages = new PlainMessages(files, evaluate);
+  const message = (fullName: string) => messages.codec(fullName);
   const services = files.flatMap((file) =>
     (file.service ?? []).map((declared): [string, Service] => {
       const name = joined(file.package ?? "", declared.name);
@@ -101,20 +85,5 @@ function serviceMethod(
     decodeResponse: response.decode,
     encodeRequest: request.encode,
     encodeResponse: response.encode,
-  };
-}
-
-function plainCodec(type: protobuf.Type): PlainCodec {
-  const name = type.fullName.replace(/^\./, "");
-  return {
-    decode: (bytes) => {
-      const object = type.toObject(decoded(type, bytes, name), loaderOptions);
-      readableMapKeys(type, object);
-      return object;
-    },
-    encode: (message) => {
-      checkObject(type, message, name);
-      return type.encode(type.fromObject(message)).finish();
-    },
   };
 }

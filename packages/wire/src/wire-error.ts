@@ -21,6 +21,11 @@ export class WireError extends Error {
     this.#found = found;
   }
 
+  /** The same error, its field being a part of `place`. */
+  beneath(place: string): WireError {
+    return new WireError(place + this.#field, this.#expected, this.#found);
+  }
+
   /** The same error in a more exact place: a field that starts with `prefix` starts with `place` instead. */
   within(prefix: string, place: string): WireError {
     if (!this.#field.startsWith(prefix)) return this;
