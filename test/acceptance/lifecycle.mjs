@@ -189,7 +189,7 @@ async function newStore() {
     );
     const said = status.includes(made.stdout.trim()) && problem.includes(old);
     return {
-      right: withTwo.code === "OK" && stuck.code === "UNAVAILABLE" && after.code === "OK" && said,
+      right: withTwo.code === "OK" && stuck.code === "DEADLINE_EXCEEDED" && after.code === "OK" && said,
       withTheOtherTwo: withTwo.code,
       withOneOfThem: `${stuck.code}: ${stuck.message}`,
       withBothAgain: after.code,

@@ -1,4 +1,6 @@
 import { type Command, commandBytes } from "@synod/core";
+import type { Response } from "@synod/wire";
+import type { Outcome } from "./error.js";
 import type { Lane } from "./lane.js";
 import type { Session } from "./session.js";
 
@@ -33,8 +35,18 @@ export class Call {
   readonly lanes = new Set<Lane>();
   /** Addresses it was written to. */
   readonly sentTo = new Set<string>();
+  /** Attempts: how often it was written to a replica. */
   sends = 0;
+  /** Attempts that certainly did not execute it, nor will. */
+  refusals = 0;
   lastSentAt = 0;
+  /** When it was last given to a lane. */
+  carriedAt = 0;
+  /** The log's refusal because its session is gone, while other attempts are under way that may have been earlier. */
+  sessionGone: Response | undefined;
+  /** The lanes whose replicas do not know its service or method, and what the last of them said. */
+  readonly strangers = new Set<Lane>();
+  notKnown: Response | undefined;
   /** When a retryable answer arrived: not again before this time. */
   pausedUntil = 0;
   /** The last thing a replica or its connection said about it. */
@@ -58,6 +70,11 @@ export class Call {
 
   get bytes(): number {
     return this.numbered ? commandBytes(this.numbered.command) : this.operation.request.length;
+  }
+
+  /** What is known when it ends without an answer. */
+  get outcome(): Outcome {
+    return this.sends > this.refusals ? "unknown" : "not executed";
   }
 
   ageMs(now: number): number {

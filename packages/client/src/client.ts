@@ -3,6 +3,7 @@ import { maxRequestBytes, type Response } from "@synod/wire";
 import { Call, type Reply } from "./call.js";
 import { OutcomeUnknown, SynodError } from "./error.js";
 import { Lane } from "./lane.js";
+import { Lanes } from "./lanes.js";
 import type { ReplicaPort } from "./port.js";
 import { Session } from "./session.js";
 import { openSession } from "./session-opening.js";
@@ -37,9 +38,8 @@ const maxHedgeMs = 8_000;
 /** Numbers calls within a session and moves them between replicas until each has an answer or is out of time. */
 export class CommandClient {
   readonly #settings: ClientSettings;
-  readonly #lanes: readonly Lane[];
+  readonly #lanes: Lanes;
   readonly #troubles: Troubles;
-  #current = 0;
   #session: Session | undefined;
   /** Sessions with calls that still wait, the present one included. */
   readonly #sessions = new Map<string, Session>();
@@ -56,7 +56,7 @@ export class CommandClient {
       answered: (lane: Lane, answers: readonly Response[]) => this.#answered(lane, answers),
       failed: (lane: Lane, calls: readonly Call[]) => this.#failed(lane, calls),
     };
-    this.#lanes = ports.map((port) => new Lane(port, owner));
+    this.#lanes = new Lanes(ports.map((port) => new Lane(port, owner)));
     this.#troubles = new Troubles(ports);
   }
 
@@ -84,11 +84,10 @@ export class CommandClient {
   close(): void {
     this.#closed = true;
     for (const call of [...this.#waiting, ...this.#outstanding]) {
-      const outcome = call.sends > 0 ? "unknown" : "not executed";
       this.#settle(call);
-      call.reject(new SynodError(Code.CANCELLED, "the client was closed", outcome));
+      call.reject(new SynodError(Code.CANCELLED, "the client was closed", call.outcome));
     }
-    for (const lane of this.#lanes) lane.close();
+    for (const lane of this.#lanes.all) lane.close();
   }
 
   #problemWith(request: Uint8Array, deadlineMs: number): SynodError | undefined {
@@ -126,8 +125,8 @@ export class CommandClient {
   async #open(): Promise<void> {
     this.#opening = true;
     const opened = await openSession({
-      ports: this.#lanes.map((lane) => lane.port),
-      first: this.#current,
+      ports: this.#lanes.all.map((lane) => lane.port),
+      first: this.#lanes.present,
       silenceMs: this.#settings.silenceMs,
       wanted: () => this.#waiting.size > 0 && !this.#closed,
       failed: (news) => {
@@ -140,7 +139,7 @@ export class CommandClient {
       this.#pump();
       return;
     }
-    this.#current = opened.index;
+    this.#lanes.goTo(opened.index);
     this.#session = new Session(opened.clientId, this.#settings.maxOutstanding);
     this.#sessions.set(opened.clientId, this.#session);
     this.#pump();
@@ -148,14 +147,10 @@ export class CommandClient {
 
   #send(call: Call): void {
     if (this.#settings.sendToAll) {
-      for (const lane of this.#lanes) if (!call.lanes.has(lane)) lane.carry(call);
+      for (const lane of this.#lanes.all) if (!call.lanes.has(lane)) lane.carry(call);
       return;
     }
-    this.#lane(this.#current).carry(call);
-  }
-
-  #lane(index: number): Lane {
-    return this.#lanes[index % this.#lanes.length] as Lane;
+    this.#lanes.for(call).carry(call);
   }
 
   #answered(lane: Lane, answers: readonly Response[]): void {
@@ -163,32 +158,70 @@ export class CommandClient {
       // A second answer, to an attempt through another replica, finds its call settled and is dropped here.
       const call = this.#sessions.get(answer.clientId)?.calls.get(answer.sequence);
       if (call === undefined) continue;
-      if (goesAgain(answer.status, answer.slot)) this.#pause(lane, call, answer);
-      else this.#finish(call, answer);
+      if (answer.outcome === "answered" || answer.status === Code.OK) this.#finish(call, answer);
+      else this.#unanswered(lane, call, answer);
     }
     this.#pump();
   }
 
-  #pause(lane: Lane, call: Call, answer: Response): void {
-    call.news = `${lane.port.address}: ${statusName(answer.status)}: ${answer.message}`;
-    lane.forget(call);
-    this.#leave(lane);
+  /** An attempt ended, and that is not the command's answer. */
+  #unanswered(lane: Lane, call: Call, said: Response): void {
+    if (said.outcome === "not-executed") call.refusals += 1;
+    call.news = `${lane.port.address}: ${statusName(said.status)}: ${said.message}`;
+    lane.answered(call);
+    if (call.sessionGone || said.status === Code.ABORTED) this.#sessionGone(call, said);
+    else if (said.status === Code.UNIMPLEMENTED) this.#notKnown(lane, call, said);
+    else if (goesAgain(said.status)) this.#pause(lane, call);
+    else this.#giveUp(call, said);
+  }
+
+  #pause(lane: Lane, call: Call): void {
+    this.#lanes.leave(lane);
     call.pausedUntil = performance.now() + firstPauseMs * Math.min(20, Math.max(1, call.sends));
+  }
+
+  /** While builds are exchanged one replica may not know what others do: each is asked, and none twice. */
+  #notKnown(lane: Lane, call: Call, said: Response): void {
+    call.strangers.add(lane);
+    call.notKnown = said;
+    if (call.lanes.size > 0) return;
+    const other = this.#lanes.thatMayKnow(call);
+    if (other) other.carry(call);
+    else this.#giveUp(call, said);
   }
 
   #finish(call: Call, answer: Response): void {
     this.#settle(call);
-    if (answer.status === Code.OK) {
-      call.resolve({ response: answer.response, slot: answer.slot });
-    } else if (answer.status === Code.ABORTED) {
-      this.#retire(call);
-      call.reject(new OutcomeUnknown(answer.message, answer.slot));
-    } else {
-      call.reject(new SynodError(answer.status, answer.message, "answered", answer.slot));
+    if (answer.status === Code.OK) call.resolve({ response: answer.response, slot: answer.slot });
+    else call.reject(new SynodError(answer.status, answer.message, "answered", answer.slot));
+  }
+
+  #giveUp(call: Call, said: Response): void {
+    this.#settle(call);
+    call.reject(new SynodError(said.status, said.message, call.outcome, said.slot));
+  }
+
+  /**
+   * The log refused an attempt because the session is gone: later copies are refused as well, earlier ones may have been
+   * executed. With every attempt refused so, the command goes again under a new session; it is the same one for its
+   * caller. While an attempt is under way its answer may still come.
+   */
+  #sessionGone(call: Call, said: Response): void {
+    call.sessionGone ??= said;
+    this.#retire(call);
+    for (const lane of [...call.lanes]) lane.withdraw(call);
+    if (call.outcome === "not executed") {
+      this.#outstanding.delete(call);
+      this.#leaveSession(call);
+      this.#waiting.add(call);
+    } else if (call.lanes.size === 0) {
+      const { message, slot } = call.sessionGone;
+      this.#settle(call);
+      call.reject(new OutcomeUnknown(message, slot));
     }
   }
 
-  /** Its session is unknown to the cluster: later calls go under a new one; this one never does. */
+  /** Its session is unknown to the cluster: later calls go under a new one. */
   #retire(call: Call): void {
     const session = call.numbered?.session;
     if (session === undefined) return;
@@ -197,28 +230,22 @@ export class CommandClient {
   }
 
   #failed(lane: Lane, calls: readonly Call[]): void {
-    this.#leave(lane);
+    this.#lanes.leave(lane);
     for (const call of calls) {
-      if (this.#settings.sendToAll) lane.carry(call);
-      else if (call.lanes.size === 0) this.#send(call);
+      if (call.sessionGone) this.#sessionGone(call, call.sessionGone);
+      else if (this.#settings.sendToAll) lane.carry(call);
+      else if (call.lanes.size > 0) continue;
+      else if (call.notKnown && !this.#lanes.thatMayKnow(call)) this.#giveUp(call, call.notKnown);
+      else this.#send(call);
     }
-  }
-
-  /** New commands no longer go through this lane, unless there is no other. */
-  #leave(lane: Lane): void {
-    if (this.#lane(this.#current) !== lane) return;
-    for (let step = 1; step <= this.#lanes.length; step++) {
-      const index = (this.#current + step) % this.#lanes.length;
-      if (this.#lane(index).resting && step < this.#lanes.length) continue;
-      this.#current = index;
-      return;
-    }
+    this.#pump();
   }
 
   /** Looks after the calls that got no answer: those in silence go again elsewhere, those paused go again. */
   #look(): void {
     const now = performance.now();
     for (const call of this.#outstanding) {
+      if (call.sessionGone) continue;
       if (call.lanes.size === 0 && call.pausedUntil <= now) this.#send(call);
       else if (call.lanes.size > 0 && this.#silent(call, now)) this.#hedge(call);
       this.#wonder(call, now);
@@ -231,20 +258,17 @@ export class CommandClient {
 
   /** Each further attempt waits longer, so that a cluster without a majority is not buried in repeats. */
   #silent(call: Call, now: number): boolean {
-    if (call.sends === 0 || this.#settings.sendToAll) return false;
-    const rounds = Math.floor(call.sends / this.#lanes.length);
-    return now - call.lastSentAt > Math.min(maxHedgeMs, this.#settings.silenceMs * 2 ** rounds);
+    if (this.#settings.sendToAll) return false;
+    const rounds = Math.floor(call.sends / this.#lanes.all.length);
+    return now - sinceOf(call) > Math.min(maxHedgeMs, this.#settings.silenceMs * 2 ** rounds);
   }
 
   #hedge(call: Call): void {
     const lanes = [...call.lanes];
     const last = lanes[lanes.length - 1] as Lane;
-    if (last.heardAt < call.lastSentAt) this.#leave(last);
-    const from = this.#lanes.indexOf(last);
-    const next = this.#lane(from + 1);
+    if (last.heardAt < sinceOf(call)) this.#lanes.leave(last);
     // The lane may carry it already from an earlier round: it is then sent there again.
-    next.forget(call);
-    next.carry(call);
+    this.#lanes.after(last).carry(call);
   }
 
   #wonder(call: Call, now: number): void {
@@ -263,14 +287,25 @@ export class CommandClient {
     this.#waiting.delete(call);
     this.#outstanding.delete(call);
     for (const lane of [...call.lanes]) lane.forget(call);
-    if (call.numbered) {
-      const { session, command } = call.numbered;
-      session.settle(command.sequence);
-      if (session !== this.#session && session.calls.size === 0) this.#sessions.delete(session.clientId);
-    }
+    this.#leaveSession(call);
     if (this.#waiting.size === 0 && this.#outstanding.size === 0) {
       clearInterval(this.#sweep);
       this.#sweep = undefined;
     }
   }
+
+  /** Its number is settled: it has its answer, or is refused for good, or nobody waits. */
+  #leaveSession(call: Call): void {
+    if (call.numbered === undefined) return;
+    const { session, command } = call.numbered;
+    session.settle(command.sequence);
+    if (session !== this.#session && session.calls.size === 0) this.#sessions.delete(session.clientId);
+    call.numbered = undefined;
+    call.sessionGone = undefined;
+  }
+}
+
+/** Since when its last replica is silent: from its sending, or, while there is no connection, from its being given to the lane. */
+function sinceOf(call: Call): number {
+  return Math.max(call.lastSentAt, call.carriedAt);
 }

@@ -1,13 +1,16 @@
 import { status as Code } from "@grpc/grpc-js";
 import { statusName } from "./status.js";
 
-/** What is known about the command when a call ends with an error. */
+/** What is known about the command when a call ends with an error: all its attempts taken together. */
 export type Outcome =
-  /** It was executed, or refused by the log, with this status: the same on every replica. */
+  /**
+   * The log's last word on it: executed, once, and this is its answer, the same on every replica. Errors that the service
+   * declares are answers, whatever their code.
+   */
   | "answered"
-  /** It reached no replica, or was refused before it was proposed: it will not be executed. */
+  /** No attempt executed it, and none ever will: it may be called again. */
   | "not executed"
-  /** It may or may not have been executed, or may be later. */
+  /** It may or may not have been executed, or may be later: look before you call again. */
   | "unknown";
 
 /** The only error a call ends with. `message` starts with the status name and says what to do where that is known. */
@@ -31,8 +34,9 @@ export class SynodError extends Error {
 }
 
 /**
- * The session that the command belonged to is gone from the replicated state, and with it the answers to earlier
- * attempts. Sending the command again under another session could execute it twice, so the caller has to look first.
+ * The session that the command belonged to is gone from the replicated state, and with it the answer to an attempt that may
+ * have been executed before. Sending the command again under another session could execute it twice, so the caller has to
+ * look first. (A command that certainly was not executed goes again by itself, under a new session.)
  */
 export class OutcomeUnknown extends SynodError {
   override readonly name = "OutcomeUnknown";

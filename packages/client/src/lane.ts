@@ -30,7 +30,8 @@ export class Lane {
   #reopening: NodeJS.Timeout | undefined;
   #flushing: NodeJS.Immediate | undefined;
   readonly #unsent = new Set<Call>();
-  readonly #sent = new Set<Call>();
+  /** With the number of attempts on the present stream that have no answer. */
+  readonly #sent = new Map<Call, number>();
   /** When the replica last answered anything on this lane. */
   heardAt = 0;
   /** Why the last stream ended; empty after an answer. */
@@ -48,9 +49,17 @@ export class Lane {
 
   carry(call: Call): void {
     call.lanes.add(this);
-    this.#sent.delete(call);
+    call.carriedAt = performance.now();
     this.#unsent.add(call);
     this.#flushSoon();
+  }
+
+  /** One attempt has an answer, be it that the command has none yet. */
+  answered(call: Call): void {
+    const left = (this.#sent.get(call) ?? 1) - 1;
+    if (left > 0) this.#sent.set(call, left);
+    else this.#sent.delete(call);
+    this.#leaveAlone(call);
   }
 
   forget(call: Call): void {
@@ -59,12 +68,22 @@ export class Lane {
     call.lanes.delete(this);
   }
 
+  /** Does not send it, if it has not been sent on the present stream. */
+  withdraw(call: Call): void {
+    this.#unsent.delete(call);
+    this.#leaveAlone(call);
+  }
+
   close(): void {
     clearTimeout(this.#reopening);
     clearImmediate(this.#flushing);
     this.#stream?.close();
     this.#stream = undefined;
     this.port.close();
+  }
+
+  #leaveAlone(call: Call): void {
+    if (!this.#sent.has(call) && !this.#unsent.has(call)) call.lanes.delete(this);
   }
 
   #flushSoon(): void {
@@ -84,7 +103,10 @@ export class Lane {
       }, restMs);
       return;
     }
-    this.#stream ??= this.#open();
+    if (this.#stream === undefined) {
+      this.#stream = this.#open();
+      this.#writable = this.#stream.writable;
+    }
     while (this.#writable && this.#stream !== undefined && this.#unsent.size > 0) {
       this.#writable = this.#stream.send(this.#nextMessage());
     }
@@ -103,13 +125,12 @@ export class Lane {
       call.lastSentAt = now;
       call.sentTo.add(this.port.address);
       this.#unsent.delete(call);
-      this.#sent.add(call);
+      this.#sent.set(call, (this.#sent.get(call) ?? 0) + 1);
     }
     return commands;
   }
 
   #open(): CommandStream {
-    this.#writable = true;
     return this.port.openStream({
       answers: (answers) => {
         this.heardAt = performance.now();
@@ -130,7 +151,7 @@ export class Lane {
     this.trouble = `${this.port.address}: ${statusName(code)}: ${reason}`;
     this.#backoffMs = Math.min(maxBackoffMs, this.#backoffMs === 0 ? firstBackoffMs : this.#backoffMs * 2);
     this.#reopenAt = performance.now() + this.#backoffMs;
-    const calls = [...this.#sent, ...this.#unsent];
+    const calls = [...new Set([...this.#sent.keys(), ...this.#unsent])];
     for (const call of calls) {
       this.forget(call);
       call.news = this.trouble;

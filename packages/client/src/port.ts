@@ -11,6 +11,8 @@ export interface StreamEvents {
 }
 
 export interface CommandStream {
+  /** False when it is not connected yet, so that nothing counts as sent that cannot arrive: `drained` tells when it is. */
+  readonly writable: boolean;
   /** False when the caller should send no more before `drained`. */
   send(commands: readonly Command[]): boolean;
   /** Ends the stream without a further event. */

@@ -51,6 +51,8 @@ export class GrpcReplica implements ReplicaPort {
 
   openStream(events: StreamEvents): CommandStream {
     let open = true;
+    const state = this.#client.getChannel().getConnectivityState(false);
+    const writable = state === grpc.connectivityState.READY;
     const end = (code: number, reason: string) => {
       if (!open) return;
       open = false;
@@ -63,11 +65,16 @@ export class GrpcReplica implements ReplicaPort {
     stream.on("error", (error: grpc.ServiceError) => end(error.code ?? grpc.status.UNKNOWN, error.details));
     stream.on("end", () => end(grpc.status.UNAVAILABLE, "the replica ended the stream"));
     this.#client.waitForReady(Date.now() + connectWithinMs, (error) => {
-      if (error === undefined || !open) return;
+      if (!open) return;
+      if (error === undefined) {
+        if (!writable) events.drained();
+        return;
+      }
       end(grpc.status.UNAVAILABLE, `no connection within ${connectWithinMs} ms`);
       stream.cancel();
     });
     return {
+      writable,
       send: (commands) => stream.write(commands),
       close: () => {
         open = false;

@@ -1,6 +1,6 @@
 import { status as Code } from "@grpc/grpc-js";
 
-/** What the client does with an answer that carries a gRPC status and no slot. */
+/** What the client does with a status that a replica gives to a command without its being the command's answer. */
 export interface StatusRule {
   /** True: the same command (client id and sequence) goes again, through another replica, until its deadline. */
   readonly again: boolean;
@@ -13,8 +13,8 @@ const again = (why: string): StatusRule => ({ again: true, why });
 /**
  * The one place that says which statuses are retried. Two facts hold for every row:
  *
- * - An answer with a slot is the result of executing the command (or the log's refusal to), the same on every
- *   replica: it is final whatever its status.
+ * - What a replica calls answered is the log's last word, the same on every replica: it is final whatever its status, also
+ *   where a service declares UNAVAILABLE or ABORTED.
  * - A status that ends a stream or a connection, rather than answers a command, says nothing about the commands on it:
  *   they go again elsewhere, because a session executes a sequence once however often it arrives (rule 16).
  */
@@ -32,16 +32,18 @@ export const statusRules: Readonly<Record<number, StatusRule>> = Object.freeze({
   [Code.ALREADY_EXISTS]: final("An answer of the service."),
   [Code.PERMISSION_DENIED]: final("The caller may not do this; that is the same at every replica."),
   [Code.RESOURCE_EXHAUSTED]: again(
-    "The replica's queue is full and it kept nothing; after a pause there may be room.",
+    "There is no room, in the replica's queue or in the session; after a pause there may be.",
   ),
   [Code.FAILED_PRECONDITION]: final(
     "The request contradicts the session or the state; a repeat contradicts it too.",
   ),
   [Code.ABORTED]: final(
-    "The session is unknown, so an earlier attempt may have been executed: never sent again.",
+    "The session is gone, and repeats under it can only be refused. What certainly was not executed goes under a new one.",
   ),
   [Code.OUT_OF_RANGE]: final("An answer of the service."),
-  [Code.UNIMPLEMENTED]: final("There is no such method; every replica serves the same ones."),
+  [Code.UNIMPLEMENTED]: again(
+    "That replica's build has no such method; another one's may, so each is asked, but none twice.",
+  ),
   [Code.INTERNAL]: final("The service failed while executing; a handler fails alike on every replica."),
   [Code.UNAVAILABLE]: again(
     "That replica cannot have commands decided now, or lost track of this one; another may do better, and a session answers repeats.",
@@ -50,9 +52,9 @@ export const statusRules: Readonly<Record<number, StatusRule>> = Object.freeze({
   [Code.UNAUTHENTICATED]: final("The caller is not known; that is the same at every replica."),
 });
 
-/** True when a command answered with this status, at this slot (0: none), goes again. */
-export function goesAgain(code: number, slot: number): boolean {
-  return slot === 0 && (statusRules[code]?.again ?? false);
+/** True when a command that got this status, and no answer, goes again. */
+export function goesAgain(code: number): boolean {
+  return statusRules[code]?.again ?? false;
 }
 
 /** The name of a gRPC status code, e.g. `UNAVAILABLE`. */

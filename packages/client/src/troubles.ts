@@ -41,8 +41,7 @@ export class Troubles {
     const code = why === "" ? Code.DEADLINE_EXCEEDED : Code.UNAVAILABLE;
     const tried =
       call.sentTo.size === 0 ? "it was sent to no replica" : `it was sent to ${[...call.sentTo].join(", ")}`;
-    const outcome = call.sends === 0 ? "not executed" : "unknown";
     const reason = `no answer within ${call.deadlineMs} ms (${tried})${why === "" ? "" : `: ${why}`}`;
-    return new SynodError(code, reason, outcome);
+    return new SynodError(code, reason, call.outcome);
   }
 }

@@ -1,4 +1,5 @@
 import { status as Code } from "@grpc/grpc-js";
+import type { Command } from "@synod/core";
 import { maxRequestBytes } from "@synod/wire";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { type ClientSettings, CommandClient, defaultSettings } from "../src/client.js";
@@ -34,6 +35,20 @@ async function failure(call: Promise<unknown>): Promise<SynodError> {
   expect(error).toBeInstanceOf(SynodError);
   return error as SynodError;
 }
+
+/** Refuses what comes under one session, as the log does when it is gone. */
+function whenGone(session: string | undefined, cluster: FakeCluster) {
+  return (command: Command) =>
+    command.clientId === session
+      ? answerTo(command, {
+          ...{ status: Code.ABORTED, message: "session unknown", slot: 9 },
+          outcome: "not-executed",
+        })
+      : cluster.execute(command);
+}
+
+const textsOf = (commands: readonly Command[]) =>
+  commands.map(({ request }) => Buffer.from(request).toString());
 
 describe("a client", () => {
   it("answers each of many outstanding calls with its own response", async () => {
@@ -98,22 +113,52 @@ describe("a client", () => {
     expect(cluster.executed).toHaveLength(2);
   });
 
-  it("tries a replica that answers UNAVAILABLE without a slot no further, and another one at once", async () => {
+  it("tries a replica that answers UNAVAILABLE no further, and another one at once", async () => {
     const { execute, replicas } = start(3);
     replicas[0].behaviour = (command) =>
-      answerTo(command, { status: Code.UNAVAILABLE, message: "no leader" });
+      answerTo(command, { status: Code.UNAVAILABLE, message: "no leader", outcome: "not-executed" });
     await execute("a");
     expect(replicas[1].received).toHaveLength(1);
   });
 
-  it("takes an error with a slot as the command's answer, whatever its status", async () => {
+  it("takes an answer as the command's, whatever its status, and keeps its session", async () => {
+    const { execute, replicas, client } = start(3);
+    for (const status of [Code.UNAVAILABLE, Code.ABORTED]) {
+      replicas[0].behaviour = (command) =>
+        answerTo(command, { status, message: "said the service", slot: 7 });
+      const error = await failure(execute("a"));
+      expect(error).toMatchObject({ code: status, outcome: "answered", slot: 7 });
+      expect(error).not.toBeInstanceOf(OutcomeUnknown);
+    }
+    expect(client.clientId).toBe("1.0");
+    expect(replicas[1].received).toHaveLength(0);
+  });
+
+  it("asks every replica for what one does not know, none twice, and then says so", async () => {
+    const { execute, replicas } = start(3);
+    const unimplemented = (command: Command) =>
+      answerTo(command, { status: Code.UNIMPLEMENTED, message: "no such method", outcome: "not-executed" });
+    replicas[0].behaviour = unimplemented;
+    replicas[1].behaviour = unimplemented;
+    expect(Buffer.from((await execute("a")).response).toString()).toBe("a");
+    replicas[2].behaviour = unimplemented;
+    expect(await failure(execute("b"))).toMatchObject({
+      code: Code.UNIMPLEMENTED,
+      outcome: "not executed",
+    });
+    expect(replicas.map(({ received }) => received.length)).toEqual([2, 2, 2]);
+    replicas[1].breakStream("connection reset");
+    replicas[1].down = true;
+    expect(await failure(execute("c"))).toMatchObject({ code: Code.UNIMPLEMENTED });
+  });
+
+  it("sends a refused request to nobody else, and knows that it was not executed", async () => {
     const { execute, replicas } = start(3);
     replicas[0].behaviour = (command) =>
-      answerTo(command, { status: Code.UNAVAILABLE, message: "said the service", slot: 7 });
+      answerTo(command, { status: Code.INVALID_ARGUMENT, message: "no message", outcome: "not-executed" });
     expect(await failure(execute("a"))).toMatchObject({
-      code: Code.UNAVAILABLE,
-      outcome: "answered",
-      slot: 7,
+      code: Code.INVALID_ARGUMENT,
+      outcome: "not executed",
     });
     expect(replicas[1].received).toHaveLength(0);
   });
@@ -128,20 +173,45 @@ describe("a client", () => {
     expect(cluster.executed).toHaveLength(2);
   });
 
-  it("never sends a command again once its session is unknown, and opens another one for later calls", async () => {
+  it("sends a command that certainly was not executed again, under a new session, when its own is gone", async () => {
     const { execute, replicas, client, cluster } = start(2);
     await execute("a");
     const before = client.clientId;
-    replicas[0].behaviour = (command) =>
-      command.clientId === before
-        ? answerTo(command, { status: Code.ABORTED, message: "session unknown", slot: 9 })
-        : cluster.execute(command);
-    const error = await failure(execute("b"));
+    replicas[0].behaviour = whenGone(before, cluster);
+    const replies = await Promise.all(["b", "c"].map((text) => execute(text)));
+    expect(replies.map((reply) => Buffer.from(reply.response).toString())).toEqual(["b", "c"]);
+    expect(client.clientId).toBe("2.0");
+    expect(textsOf(cluster.executed)).toEqual(["a", "b", "c"]);
+  });
+
+  it("never sends a command again that may have been executed before its session was gone", async () => {
+    const { execute, replicas, client, cluster } = start(2);
+    await execute("a");
+    const before = client.clientId;
+    replicas[0].behaviour = () => undefined;
+    for (const replica of replicas.slice(1)) replica.behaviour = whenGone(before, cluster);
+    const call = failure(execute("b"));
+    await vi.waitFor(() => expect(replicas[0].received).toHaveLength(2));
+    replicas[0].breakStream("connection reset");
+    const error = await call;
     expect(error).toBeInstanceOf(OutcomeUnknown);
     expect(error.outcome).toBe("unknown");
     await execute("c");
     expect(client.clientId).not.toBe(before);
-    expect(cluster.executed.map((command) => Buffer.from(command.request).toString())).toEqual(["a", "c"]);
+    expect(textsOf(cluster.executed)).toEqual(["a", "c"]);
+  });
+
+  it("waits for the answer to an earlier attempt when a later one finds its session gone", async () => {
+    const { execute, replicas, cluster, client } = start(2);
+    await execute("a");
+    replicas[0].behaviour = () => undefined;
+    replicas[1].behaviour = whenGone(client.clientId, cluster);
+    const call = execute("b");
+    await vi.waitFor(() => expect(replicas[1].received).toHaveLength(1));
+    const [, first] = replicas[0].received;
+    if (first) replicas[0].answer(cluster.execute(first));
+    expect(Buffer.from((await call).response).toString()).toBe("b");
+    expect(textsOf(cluster.executed)).toEqual(["a", "b"]);
   });
 
   it("reaches a replica that comes back after all were down", async () => {

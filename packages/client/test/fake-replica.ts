@@ -28,7 +28,8 @@ export class FakeCluster {
 
 export function answerTo(command: Command, given: Partial<Response>): Response {
   const { clientId, sequence } = command;
-  return { clientId, sequence, status: Code.OK, message: "", response: new Uint8Array(), slot: 0, ...given };
+  const nothing = { message: "", response: new Uint8Array(), slot: 0 };
+  return { clientId, sequence, status: Code.OK, ...nothing, outcome: "answered", ...given };
 }
 
 /** What a replica does with a command: an answer, or nothing (yet). */
@@ -62,6 +63,7 @@ export class FakeReplica implements ReplicaPort {
     this.#events = events;
     if (this.down) setImmediate(() => this.breakStream("connection refused"));
     return {
+      writable: true,
       send: (commands) => {
         for (const command of commands) this.#receive(command);
         return true;

@@ -59,11 +59,19 @@ export const sessionLimits: SessionLimits = Object.freeze({
 /** Counted for each stored answer besides its bytes, so that many empty ones are bounded too. */
 const answerOverheadBytes = 128;
 
-/** What to do with a decided command. A refused one changes nothing at all. */
+/**
+ * What to do with a decided command. A refused one changes nothing at all. A refusal that is lasting holds for every copy of
+ * the command that is decided later as well; one that is not, for want of room in the session, does not bind a later copy.
+ */
 export type Verdict =
   | { readonly kind: "execute" }
   | { readonly kind: "repeat"; readonly answer: StoredAnswer }
-  | { readonly kind: "refuse"; readonly status: number; readonly message: string };
+  | {
+      readonly kind: "refuse";
+      readonly status: number;
+      readonly message: string;
+      readonly lasting: boolean;
+    };
 
 const execute: Verdict = Object.freeze({ kind: "execute" });
 
@@ -167,15 +175,13 @@ export class SessionTable {
     if (session.answers.has(sequence)) return this.#repeat(session, command);
     const { maxWindow, maxSessionBytes } = this.#limits;
     if (sequence > mark + maxWindow) {
-      return refuse(
-        Status.resourceExhausted,
+      return noRoom(
         `sequence ${sequence} of session ${session.name}: expected at most ${mark + maxWindow}, which is ${maxWindow} ` +
           `above the acknowledged mark ${mark}; ${howToAcknowledge}`,
       );
     }
     if (session.bytes > maxSessionBytes && this.#bytesAbove(session, mark) > maxSessionBytes) {
-      return refuse(
-        Status.resourceExhausted,
+      return noRoom(
         `session ${session.name} holds more than ${maxSessionBytes} bytes of answers; ${howToAcknowledge}`,
       );
     }
@@ -322,5 +328,9 @@ export class SessionTable {
 }
 
 function refuse(status: number, message: string): Verdict {
-  return { kind: "refuse", status, message };
+  return { kind: "refuse", status, message, lasting: true };
+}
+
+function noRoom(message: string): Verdict {
+  return { kind: "refuse", status: Status.resourceExhausted, message, lasting: false };
 }

@@ -361,11 +361,11 @@ export class ReplicaHost implements Host {
   async #end(): Promise<void> {
     this.#options.onStopping?.();
     for (const timer of this.#timers) clearInterval(timer);
-    const reason = "this replica is shutting down; ask another one";
+    const reason = "this replica is shutting down";
     this.#requests.close(reason);
     // The answers of `close` leave first.
     await new Promise((resolve) => setImmediate(resolve));
-    this.#front.end(reason);
+    this.#front.end(`${reason}; ask another one`);
     this.#catchUp.close();
     this.#sender.close();
     for (const link of this.#leaders.values()) link.close();

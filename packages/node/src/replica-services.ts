@@ -22,9 +22,9 @@ import {
 } from "@synod/wire";
 import { waitMs } from "./callers.js";
 import { ExecuteStream, type ExecuteStreamCall, type ExecuteStreamOptions } from "./execute-stream.js";
-import { executeOne } from "./replicated-services.js";
+import { answerTrailer, executeOne, refusedHere } from "./replicated-services.js";
 import type { Requests } from "./requests.js";
-import { CallError, type UnaryCall, unary } from "./server.js";
+import { CallError, type UnaryAnswer, type UnaryCall, unary } from "./server.js";
 import type { SnapshotCall, SnapshotSender } from "./snapshot-sender.js";
 import { systemCommand } from "./system-commands.js";
 
@@ -53,14 +53,18 @@ export class ReplicaServices {
 
   addTo(server: grpc.Server): void {
     server.addService(replicaService, {
-      OpenSession: unary((call: UnaryCall<unknown>) => this.#openSession(call)),
-      Execute: unary((call: UnaryCall<Command>) => this.#execute(call)),
+      OpenSession: unary((call: UnaryCall<unknown>) => this.#openSession(call), refusedHere),
+      Execute: unary((call: UnaryCall<Command>) => this.#execute(call), refusedHere),
       ExecuteStream: (call: ExecuteStreamCall) => this.#executeStream(call),
       Log: unary((call: UnaryCall<LogRequest>) => ({ response: this.#log(call.request) })),
       Snapshot: (call: SnapshotCall) => void this.#options.snapshots.serve(call),
-      SetQuota: unary((call: UnaryCall<SetQuotaRequest>) => this.#decide(call, setQuotaMethod, call.request)),
-      SwitchVersion: unary((call: UnaryCall<SwitchVersionRequest>) =>
-        this.#decide(call, switchVersionMethod, call.request),
+      SetQuota: unary(
+        (call: UnaryCall<SetQuotaRequest>) => this.#decide(call, setQuotaMethod, call.request),
+        refusedHere,
+      ),
+      SwitchVersion: unary(
+        (call: UnaryCall<SwitchVersionRequest>) => this.#decide(call, switchVersionMethod, call.request),
+        refusedHere,
       ),
     });
   }
@@ -70,9 +74,10 @@ export class ReplicaServices {
     for (const stream of this.#streams) stream.end(grpc.status.UNAVAILABLE, reason);
   }
 
-  async #openSession(call: UnaryCall<unknown>): Promise<{ response: OpenedSession }> {
-    const { response } = await executeOne(this.#options.requests, call, systemCommand(openSessionMethod));
-    return { response: { clientId: openedSession(response), clusterId: this.#options.clusterId } };
+  async #openSession(call: UnaryCall<unknown>): Promise<UnaryAnswer<OpenedSession>> {
+    const answer = await executeOne(this.#options.requests, call, systemCommand(openSessionMethod));
+    const response = { clientId: openedSession(answer.response), clusterId: this.#options.clusterId };
+    return { response, trailer: answerTrailer(answer) };
   }
 
   /** Has one of Synod's own commands decided that says something. */
@@ -80,9 +85,9 @@ export class ReplicaServices {
     call: UnaryCall<unknown>,
     method: string,
     said: SwitchVersionRequest | SetQuotaRequest,
-  ): Promise<{ response: { slot: number } }> {
-    const { slot } = await executeOne(this.#options.requests, call, systemCommand(method, said));
-    return { response: { slot } };
+  ): Promise<UnaryAnswer<{ slot: number }>> {
+    const answer = await executeOne(this.#options.requests, call, systemCommand(method, said));
+    return { response: { slot: answer.slot }, trailer: answerTrailer(answer) };
   }
 
   /** The command's own status stands in the response; the call itself fails only when there is none. */
@@ -134,5 +139,6 @@ export function haltedAnswer(reason: string): Answer {
     response: new Uint8Array(),
     slot: 0,
     repeated: false,
+    outcome: "not-executed",
   };
 }

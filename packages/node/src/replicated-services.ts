@@ -1,7 +1,7 @@
 import * as grpc from "@grpc/grpc-js";
 import type { Command } from "@synod/core";
 import type { BoundService } from "@synod/state-machine";
-import { isName, metadataKeys, type Response } from "@synod/wire";
+import { isName, metadataKeys, type Response, type ResponseOutcome } from "@synod/wire";
 import { waitMs } from "./callers.js";
 import type { Requests } from "./requests.js";
 import { CallError, type UnaryCall, unary } from "./server.js";
@@ -21,7 +21,7 @@ export async function executeOne(
 
 function succeeded(response: Response): Response {
   if (response.status === grpc.status.OK) return response;
-  const trailer = slotTrailer(response);
+  const trailer = answerTrailer(response);
   if (response.details !== undefined) trailer.set(metadataKeys.details, asBuffer(response.details));
   throw new CallError(response.status, response.message, trailer);
 }
@@ -35,11 +35,20 @@ function readsStale(metadata: grpc.Metadata): boolean {
   );
 }
 
-export function slotTrailer({ slot }: Response): grpc.Metadata {
-  const trailer = new grpc.Metadata();
+export function answerTrailer({ slot, outcome }: Response): grpc.Metadata {
+  const trailer = outcomeTrailer(outcome);
   if (slot > 0) trailer.set(metadataKeys.slot, String(slot));
   return trailer;
 }
+
+function outcomeTrailer(outcome: ResponseOutcome): grpc.Metadata {
+  const trailer = new grpc.Metadata();
+  trailer.set(metadataKeys.outcome, outcome);
+  return trailer;
+}
+
+/** For calls that execute a command, and end before one was proposed. */
+export const refusedHere: grpc.Metadata = outcomeTrailer("not-executed");
 
 /** Reads this replica's own state. */
 export type LocalQuery = (service: string, method: string, request: Uint8Array) => Response;
@@ -63,8 +72,8 @@ export function addReplicatedServices(
         const response = readsStale(call.metadata)
           ? succeeded(query(service.name, method, call.request))
           : await executeOne(requests, call, commandOf(call, service.name, method));
-        return { response: response.response, trailer: slotTrailer(response) };
-      });
+        return { response: response.response, trailer: answerTrailer(response) };
+      }, refusedHere);
     }
     for (const watch of service.watchNames) {
       definition[watch] = rawMethod(`/${service.name}/${watch}`, true);

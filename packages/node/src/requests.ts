@@ -4,10 +4,11 @@ import type { Answer, Engine } from "@synod/state-machine";
 import type { Response } from "@synod/wire";
 import { OwnSession } from "./own-session.js";
 import { isOwnSystemCommand } from "./system-commands.js";
+import { closedHere, outOfTime, refusedHere, unknownHere } from "./unanswered.js";
 
 /** What a replica's front needs of the rest. */
 export interface RequestsOptions {
-  readonly engine: Pick<Engine, "answerTo" | "validate">;
+  readonly engine: Pick<Engine, "answerTo" | "lacksRoom" | "validate">;
   /** Hands a command to the role. */
   propose(command: Command): void;
   /** Why nothing can be decided now; empty when nothing stands in the way. */
@@ -23,6 +24,8 @@ export interface Waiter {
   readonly index: number;
   /** As it was proposed; undefined while it waits for a place in the replica's own session. */
   proposed: Command | undefined;
+  /** A snapshot jumped over slots since it was proposed: a copy of it may have been executed there. */
+  jumped: boolean;
   settled: boolean;
 }
 
@@ -97,7 +100,7 @@ export class Requests {
     group.left = commands.length;
     this.#groups.add(group);
     commands.forEach((asked, index) => {
-      const waiter: Waiter = { asked, group, index, proposed: undefined, settled: false };
+      const waiter: Waiter = { asked, group, index, proposed: undefined, jumped: false, settled: false };
       this.#count++;
       group.waiters.push(waiter);
       this.#admit(waiter);
@@ -106,13 +109,28 @@ export class Requests {
     return group;
   }
 
-  /** A command was executed, here or wherever it was proposed. */
+  /** A command was decided: executed, or refused by the log, here or wherever it was proposed. */
   executed(command: Command, answer: Answer): void {
-    const waiters = this.#waiting.get(keyOf(command));
-    if (!waiters) return;
-    // The same sequence with other bytes is another command, with an answer of its own.
-    for (const waiter of [...waiters])
-      if (sameCommand(waiter.proposed, command)) this.#settle(waiter, answer);
+    for (const waiter of this.#waitersFor(command)) {
+      if (answer.outcome === "not-executed") this.#refusedByLog(waiter, answer);
+      else this.#settle(waiter, answer);
+    }
+  }
+
+  /**
+   * This copy was not executed, nor will a later one be. The first copy since the command was proposed is the first
+   * there is, unless slots were jumped over: there an earlier one may have been executed, before the session was let go.
+   */
+  #refusedByLog(waiter: Waiter, refusal: Answer): void {
+    const { asked, proposed } = waiter;
+    if (proposed === undefined || proposed === asked) {
+      this.#settle(waiter, waiter.jumped ? { ...refusal, outcome: "unknown" } : refusal);
+      return;
+    }
+    // Only the replica's own session is gone, of which its asker knows nothing.
+    this.#own.lost(proposed.clientId);
+    if (waiter.jumped) this.#settle(waiter, unknownHere(waiter, jumpedOver));
+    else this.#proposeAnew(waiter, proposed);
   }
 
   /**
@@ -122,19 +140,28 @@ export class Requests {
   jumped(): void {
     for (const waiter of [...this.#waiting.values()].flat()) {
       const proposed = waiter.proposed as Command;
+      waiter.jumped = true;
       const answer = this.#answerFromSession(proposed);
       if (answer) this.#settle(waiter, answer);
-      else if (isOwnSystemCommand(proposed)) this.#settle(waiter, unknownOutcome(waiter));
+      else if (isOwnSystemCommand(proposed)) this.#settle(waiter, unknownHere(waiter, jumpedOver));
     }
   }
 
   /** A command was decided in a slot that a snapshot jumped over: answered from its session if that still tells (rule 19). */
   jumpedOver(command: Command): void {
-    for (const waiter of [...(this.#waiting.get(keyOf(command)) ?? [])]) {
+    for (const waiter of this.#waitersFor(command)) {
       const proposed = waiter.proposed as Command;
-      if (sameCommand(proposed, command))
-        this.#settle(waiter, this.#answerFromSession(proposed) ?? unknownOutcome(waiter));
+      const answer = this.#answerFromSession(proposed);
+      this.#settle(waiter, answer ?? unknownHere(waiter, jumpedOver));
+      // A session of the replica's own that tells nothing of it is done with.
+      if (!answer && proposed !== waiter.asked) this.#own.lost(proposed.clientId);
     }
+  }
+
+  /** Whoever waits for this command; the same sequence with other bytes is another one, with an answer of its own. */
+  #waitersFor(command: Command): Waiter[] {
+    const waiters = this.#waiting.get(keyOf(command)) ?? [];
+    return waiters.filter(({ proposed }) => sameCommand(proposed, command));
   }
 
   #answerFromSession(proposed: Command): Answer | undefined {
@@ -147,43 +174,45 @@ export class Requests {
       reason === "queue-full"
         ? "too many commands wait in this replica already; try again later"
         : `a command of ${command.request.length} bytes is more than one slot can decide`;
-    const response = failure(command, grpc.status.RESOURCE_EXHAUSTED, details);
-    for (const waiter of [...(this.#waiting.get(keyOf(command)) ?? [])]) {
-      if (waiter.proposed === command) this.#settle(waiter, response);
-    }
+    // Those that joined it while it was handed over have nothing else that is proposed for them.
+    for (const waiter of this.#waitersFor(command))
+      this.#settle(waiter, refusedHere(waiter.asked, grpc.status.RESOURCE_EXHAUSTED, details));
   }
 
-  /** Answers everybody who waits, and whoever comes after, with UNAVAILABLE: the client asks another replica. */
+  /** Answers everybody who waits, and whoever comes after, so that the client asks another replica where that is safe. */
   close(reason: string): void {
     this.#closed ??= reason;
     this.#own.close();
     for (const group of [...this.#groups]) {
       clearTimeout(group.timer);
-      for (const waiter of group.waiters) this.#settle(waiter, unavailable(waiter.asked, reason));
+      for (const waiter of group.waiters) this.#settle(waiter, closedHere(waiter, reason));
     }
   }
 
   #admit(waiter: Waiter): void {
     const { asked } = waiter;
-    const known = this.#answerNow(asked);
+    const known = this.#answerNow(waiter);
     if (known) this.#settle(waiter, known);
     else if (asked.clientId === "") this.#own.enqueue(waiter);
     else this.#propose(waiter, asked);
   }
 
   /** The answer to what need not, or must not, be proposed. */
-  #answerNow(asked: Command): Answer | Response | undefined {
-    if (this.#closed !== undefined) return unavailable(asked, this.#closed);
+  #answerNow(waiter: Waiter): Answer | Response | undefined {
+    const { asked } = waiter;
+    if (this.#closed !== undefined) return closedHere(waiter, this.#closed);
     if (this.#count > this.#maxWaiting) {
       const details = `${this.#maxWaiting} commands wait in this replica already; try again later`;
-      return failure(asked, grpc.status.RESOURCE_EXHAUSTED, details);
+      return refusedHere(asked, grpc.status.RESOURCE_EXHAUSTED, details);
     }
     if (isOwnSystemCommand(asked)) return undefined;
     const { engine } = this.#options;
     const executed = asked.clientId === "" ? undefined : engine.answerTo(asked);
     if (executed) return executed;
-    const rejection = engine.validate(asked.service, asked.method, asked.request);
-    return rejection && failure(asked, rejection.status, rejection.message);
+    const rejection =
+      engine.validate(asked.service, asked.method, asked.request) ??
+      (asked.clientId === "" ? undefined : engine.lacksRoom(asked));
+    return rejection && refusedHere(asked, rejection.status, rejection.message);
   }
 
   #propose(waiter: Waiter, command: Command): void {
@@ -197,31 +226,26 @@ export class Requests {
     if (!underWay) this.#options.propose(command);
   }
 
+  /** Its session is gone and it was not executed there: it goes again under the next one, within its time. */
+  #proposeAnew(waiter: Waiter, refused: Command): void {
+    this.#forget(waiter, refused);
+    waiter.proposed = undefined;
+    this.#own.enqueue(waiter);
+  }
+
   #expire(group: WaitingGroup, limitMs: number): void {
     const obstacle = this.#options.obstacle();
-    const code = obstacle === "" ? grpc.status.DEADLINE_EXCEEDED : grpc.status.UNAVAILABLE;
-    const waited = `not decided within ${Math.round(limitMs)} ms`;
-    const details = obstacle === "" ? `${waited}; it may be decided later` : `${waited}: ${obstacle}`;
-    for (const waiter of group.waiters) this.#settle(waiter, failure(waiter.asked, code, details));
+    for (const waiter of group.waiters) this.#settle(waiter, outOfTime(waiter, limitMs, obstacle));
   }
 
   #settle(waiter: Waiter, answer: Answer | Response): void {
     if (waiter.settled) return;
-    const { asked, proposed, index } = waiter;
-    const group = waiter.group as WaitingGroup;
     this.#abandon(waiter);
-    if (
-      proposed &&
-      proposed !== asked &&
-      answer.status === grpc.status.ABORTED &&
-      !this.#options.engine.answerTo(proposed)
-    ) {
-      this.#own.lost(proposed.clientId);
-    }
-    const { status, message, response, slot, details } = answer;
-    const { clientId, sequence } = asked;
-    const plain: Response = { clientId, sequence, status, message, response, slot };
-    group.done(index, details === undefined ? plain : { ...plain, details });
+    const { status, message, response, slot, details, outcome } = answer;
+    const { clientId, sequence } = waiter.asked;
+    const plain: Response = { clientId, sequence, status, message, response, slot, outcome };
+    const group = waiter.group as WaitingGroup;
+    group.done(waiter.index, details === undefined ? plain : { ...plain, details });
   }
 
   /** Nobody waits for it any more. It may still be decided. */
@@ -234,8 +258,10 @@ export class Requests {
       clearTimeout(group.timer);
       this.#groups.delete(group);
     }
-    const { proposed } = waiter;
-    if (!proposed) return;
+    if (waiter.proposed) this.#forget(waiter, waiter.proposed);
+  }
+
+  #forget(waiter: Waiter, proposed: Command): void {
     if (proposed !== waiter.asked) this.#own.release(proposed);
     const key = keyOf(proposed);
     const waiters = this.#waiting.get(key) ?? [];
@@ -248,7 +274,7 @@ export class Requests {
   }
 }
 
-const noBytes = new Uint8Array();
+const jumpedOver = "a snapshot was installed meanwhile";
 
 function keyOf(command: Command): string {
   return `${command.clientId}/${command.sequence}`;
@@ -262,20 +288,4 @@ function sameCommand(a: Command | undefined, b: Command): boolean {
     a.service === b.service &&
     Buffer.compare(a.request, b.request) === 0
   );
-}
-
-function failure(asked: Command, status: number, message: string): Response {
-  return { clientId: asked.clientId, sequence: asked.sequence, status, message, response: noBytes, slot: 0 };
-}
-
-/** Nobody here can tell whether it was executed. Asking again is safe only under a session of the asker's own. */
-function unknownOutcome({ asked, proposed }: Waiter): Response {
-  const unknown = "a snapshot was installed meanwhile; whether this was executed is unknown here";
-  return asked === proposed
-    ? unavailable(asked, `${unknown}, ask again`)
-    : failure(asked, grpc.status.ABORTED, `${unknown}; look before you send it again`);
-}
-
-function unavailable(asked: Command, reason: string): Response {
-  return failure(asked, grpc.status.UNAVAILABLE, reason);
 }

@@ -35,15 +35,18 @@ export interface UnaryCall<Request> {
 /**
  * Makes a grpc-js handler of a function that answers or throws: whatever it throws becomes a status, and nothing is
  * left as a rejected promise that would end the process (grpc-node#308).
+ * @param refused trailer of calls that end before they do anything: with a request that is no message, or by a CallError
+ *   without a trailer of its own
  */
 export function unary<Request, Response>(
   answer: (call: UnaryCall<Request>) => Promise<UnaryAnswer<Response>> | UnaryAnswer<Response>,
+  refused?: grpc.Metadata,
 ): grpc.handleUnaryCall<Incoming<Request>, Incoming<Response>> {
   return (call, callback) => {
     call.on("error", () => {});
     const { request, metadata } = call;
     if (request instanceof Invalid) {
-      callback(statusOf(request.error));
+      callback(withTrailer(statusOf(request.error), refused));
       return;
     }
     const onCancelled = (cancelled: () => void) => call.once("cancelled", cancelled);
@@ -53,10 +56,14 @@ export function unary<Request, Response>(
         const { response, trailer } = await answer({ request, metadata, onCancelled, timeLeftMs: timeLeft });
         callback(null, response, trailer);
       } catch (error) {
-        callback(statusOf(error));
+        callback(withTrailer(statusOf(error), error instanceof CallError ? refused : undefined));
       }
     })();
   };
+}
+
+function withTrailer(status: grpc.ServerErrorResponse, trailer?: grpc.Metadata): grpc.ServerErrorResponse {
+  return status.metadata || !trailer ? status : { ...status, metadata: trailer.clone() };
 }
 
 const halfCharacters = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g;

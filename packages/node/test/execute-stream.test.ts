@@ -37,7 +37,7 @@ const add = (sequence: number): Command => ({
 
 function make(limits: Partial<ExecuteStreamLimits> = {}, unread = { bytes: 0 }) {
   const requests = new Requests({
-    engine: { answerTo: () => undefined, validate: () => undefined },
+    engine: { answerTo: () => undefined, lacksRoom: () => undefined, validate: () => undefined },
     propose: () => {},
     obstacle: () => "",
   });
@@ -62,6 +62,7 @@ function make(limits: Partial<ExecuteStreamLimits> = {}, unread = { bytes: 0 }) 
       response,
       slot: 1,
       repeated: false,
+      outcome: "answered",
     });
   const sequences = () => call.written.map((responses) => responses.map(({ sequence }) => sequence));
   const turn = () => new Promise<void>((resolve) => setImmediate(resolve));

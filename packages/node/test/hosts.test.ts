@@ -86,7 +86,7 @@ describe("three of each kind", () => {
     const failed = (await put("r1", "k", "w", { deadlineMs: 3000 }).catch(
       (error: unknown) => error,
     )) as grpc.ServiceError;
-    expect(failed.code).toBe(grpc.status.UNAVAILABLE);
+    expect(failed.code).toBe(grpc.status.DEADLINE_EXCEEDED);
     expect(failed.details).toMatch(/no majority of acceptors: 2 of 3 needed; a2, a3 unreachable/);
     await vi.waitFor(() => expect(cluster.host("r1").serving).toBe(false));
     const leader = cluster.host("l1").status();
@@ -117,7 +117,7 @@ describe("three of each kind", () => {
       expect(leader.status().problem).toBe("no majority of acceptors: 2 of 3 needed; a2, a3 unreachable"),
     );
     await expect(put("r1", "k", "w", { deadlineMs: 1500 })).rejects.toMatchObject({
-      code: grpc.status.UNAVAILABLE,
+      code: grpc.status.DEADLINE_EXCEEDED,
     });
   });
 
@@ -164,8 +164,10 @@ describe("three of each kind", () => {
     const failed = (await put("r1", "k", "w", { deadlineMs: 1500 }).catch(
       (error: unknown) => error,
     )) as grpc.ServiceError;
-    expect(failed.code).toBe(grpc.status.UNAVAILABLE);
+    // Not UNAVAILABLE: proxies repeat that, and without a session it may be executed all the same.
+    expect(failed.code).toBe(grpc.status.DEADLINE_EXCEEDED);
     expect(failed.details).toMatch(/no active leader known: l1: connection refused/);
+    expect(failed.metadata.get("synod-outcome")).toEqual(["unknown"]);
   });
 
   test("a replica that stops answers whoever waits", async () => {
@@ -179,7 +181,9 @@ describe("three of each kind", () => {
     const before = Date.now();
     await cluster.stop("r1");
     expect(Date.now() - before).toBeLessThan(5000);
-    expect(await waiting).toMatchObject({ code: grpc.status.UNAVAILABLE, details: /shutting down/ });
+    const ended = (await waiting) as grpc.ServiceError;
+    expect(ended).toMatchObject({ code: grpc.status.ABORTED, details: /shutting down/ });
+    expect(ended.metadata.get("synod-outcome")).toEqual(["unknown"]);
   });
 });
 

@@ -31,13 +31,23 @@ const answerTo = (command: Command, more: Partial<Answer> = {}): Answer => ({
   response: Buffer.from("ok"),
   slot: 9,
   repeated: false,
+  outcome: "answered",
+  ...more,
+});
+/** The log's word on a copy whose session is gone. */
+const gone = (command: Command) =>
+  answerTo(command, { status: grpc.status.ABORTED, message: "not open", outcome: "not-executed" });
+const engine = (more: Partial<RequestsOptions["engine"]> = {}) => ({
+  answerTo: () => undefined,
+  lacksRoom: () => undefined,
+  validate: () => undefined,
   ...more,
 });
 
 function make(more: Partial<RequestsOptions> = {}) {
   const proposed: Command[] = [];
   const requests = new Requests({
-    engine: { answerTo: () => undefined, validate: () => undefined },
+    engine: engine(),
     propose: (command) => proposed.push(command),
     obstacle: () => "",
     ...more,
@@ -63,7 +73,10 @@ test("a command is proposed once, and answered when it is executed", () => {
   requests.executed(sum(1), answerTo(sum(1)));
   requests.executed(sum(1), answerTo(sum(1)));
   expect(answers).toEqual([
-    { clientId: "7.0", sequence: 1, status: 0, message: "", response: Buffer.from("ok"), slot: 9 },
+    {
+      ...{ clientId: "7.0", sequence: 1, status: 0, message: "", response: Buffer.from("ok"), slot: 9 },
+      outcome: "answered",
+    },
   ]);
   expect(requests.waiting).toBe(0);
 });
@@ -91,7 +104,7 @@ test("the same sequence with other bytes has an answer of its own", () => {
 
 test("a command executed earlier is answered at once", () => {
   const { proposed, answers, submit } = make({
-    engine: { answerTo: (command) => answerTo(command, { repeated: true }), validate: () => undefined },
+    engine: engine({ answerTo: (command) => answerTo(command, { repeated: true }) }),
   });
   submit(sum(1));
   expect(proposed).toEqual([]);
@@ -100,8 +113,9 @@ test("a command executed earlier is answered at once", () => {
 
 test("a command that a snapshot jumped over is answered from its session, and others wait on (rule 19)", () => {
   const executed = new Map<Command, Answer>();
-  const engine = { answerTo: (command: Command) => executed.get(command), validate: () => undefined };
-  const { requests, proposed, answers, submit } = make({ engine });
+  const { requests, proposed, answers, submit } = make({
+    engine: engine({ answerTo: (command) => executed.get(command) }),
+  });
   submit(sum(1));
   submit(sum(2));
   executed.set(proposed[0] as Command, answerTo(proposed[0] as Command, { repeated: true }));
@@ -113,8 +127,9 @@ test("a command that a snapshot jumped over is answered from its session, and ot
 
 test("a command decided in a slot that a snapshot jumped over is answered, be it that nobody can tell how (rule 19)", () => {
   const executed = new Map<Command, Answer>();
-  const engine = { answerTo: (command: Command) => executed.get(command), validate: () => undefined };
-  const { requests, proposed, answers, submit } = make({ engine });
+  const { requests, proposed, answers, submit } = make({
+    engine: engine({ answerTo: (command) => executed.get(command) }),
+  });
   submit(sum(1));
   submit(sum(2));
   submit(sum(3));
@@ -123,8 +138,8 @@ test("a command decided in a slot that a snapshot jumped over is answered, be it
   requests.jumpedOver(proposed[1] as Command);
   requests.jumpedOver(proposed[1] as Command);
   expect(answers).toMatchObject([
-    { sequence: 1, slot: 9 },
-    { sequence: 2, slot: 0, status: grpc.status.UNAVAILABLE },
+    { sequence: 1, slot: 9, outcome: "answered" },
+    { sequence: 2, slot: 0, status: grpc.status.UNAVAILABLE, outcome: "unknown" },
   ]);
   expect(answers[1]?.message).toMatch(/unknown here, ask again/);
 });
@@ -137,7 +152,7 @@ test("what has no session of its asker's own is not to be sent again blindly whe
   const command = proposed.pop() as Command;
   // As it comes back from a batch: equal, and another object.
   requests.jumpedOver({ ...command });
-  expect(answers).toMatchObject([{ status: grpc.status.ABORTED, slot: 0 }]);
+  expect(answers).toMatchObject([{ status: grpc.status.ABORTED, slot: 0, outcome: "unknown" }]);
   expect(answers[0]?.message).toMatch(/unknown here; look before you send it again/);
   // The session that tells nothing of it is done with.
   submit(anonymous(2));
@@ -162,11 +177,12 @@ test("a session whose opening a snapshot jumped over is opened again, and reques
 
 test("what would never be executed is refused and not proposed", () => {
   const { proposed, answers, submit } = make({
-    engine: { answerTo: () => undefined, validate: () => ({ status: 3, message: "key: expected some" }) },
+    engine: engine({ validate: () => ({ status: 3, message: "key: expected some" }) }),
   });
   submit(sum(1));
   expect(proposed).toEqual([]);
-  expect(answers).toMatchObject([{ status: 3, message: "key: expected some", slot: 0 }]);
+  const refusal = { status: 3, message: "key: expected some", slot: 0, outcome: "not-executed" };
+  expect(answers).toMatchObject([refusal]);
 });
 
 test("a wait ends at its limit, with the obstacle if there is one", () => {
@@ -179,15 +195,57 @@ test("a wait ends at its limit, with the obstacle if there is one", () => {
   expect(answers[0]).toMatchObject({
     status: grpc.status.DEADLINE_EXCEEDED,
     message: "not decided within 500 ms; it may be decided later",
+    outcome: "unknown",
   });
   obstacle = "no majority of acceptors: 2 of 3 needed; a2, a3 unreachable";
   submit(sum(2), 500);
   vi.advanceTimersByTime(500);
   expect(answers[1]).toMatchObject({
     status: grpc.status.UNAVAILABLE,
-    message: `not decided within 500 ms: ${obstacle}`,
+    message: `not decided within 500 ms: ${obstacle}; it may be decided later`,
+    outcome: "unknown",
   });
   expect(requests.waiting).toBe(0);
+});
+
+test("without a session UNAVAILABLE, which proxies repeat, is for what was not proposed", () => {
+  const { requests, answers, submit, open } = make({ obstacle: () => "no leader" });
+  requests.start();
+  submit(anonymous(1), 500);
+  vi.advanceTimersByTime(500);
+  open("3.0");
+  submit(anonymous(2), 500);
+  vi.advanceTimersByTime(500);
+  expect(answers).toMatchObject([
+    { status: grpc.status.UNAVAILABLE, outcome: "not-executed" },
+    { status: grpc.status.DEADLINE_EXCEEDED, outcome: "unknown" },
+  ]);
+  expect(answers.map(({ message }) => message)).toEqual([
+    "not decided within 500 ms, nor proposed: no leader",
+    "not decided within 500 ms: no leader; it may be decided later",
+  ]);
+});
+
+test("a command beyond its session's room is refused and not proposed", () => {
+  const { proposed, answers, submit } = make({
+    engine: engine({ lacksRoom: () => ({ status: 8, message: "acknowledge first" }) }),
+  });
+  submit(sum(1));
+  expect(proposed).toEqual([]);
+  expect(answers).toMatchObject([{ status: 8, slot: 0, outcome: "not-executed" }]);
+});
+
+test("what the log refuses was not executed, unless an earlier copy may have been in a slot jumped over", () => {
+  const { requests, answers, submit } = make();
+  submit(sum(1));
+  requests.executed(sum(1), gone(sum(1)));
+  submit(sum(2));
+  requests.jumped();
+  requests.executed(sum(2), gone(sum(2)));
+  expect(answers).toMatchObject([
+    { sequence: 1, status: grpc.status.ABORTED, slot: 9, outcome: "not-executed" },
+    { sequence: 2, status: grpc.status.ABORTED, slot: 9, outcome: "unknown" },
+  ]);
 });
 
 test("whoever is gone gets no answer, and another one for the same command does", () => {
@@ -204,17 +262,20 @@ test("more than the bound is refused at once", () => {
   const { requests, proposed, answers, submit } = make({ maxWaiting: 2 });
   for (const sequence of [1, 2, 3]) submit(sum(sequence));
   expect(proposed).toHaveLength(2);
-  expect(answers).toMatchObject([{ sequence: 3, status: grpc.status.RESOURCE_EXHAUSTED }]);
+  const refusal = { status: grpc.status.RESOURCE_EXHAUSTED, outcome: "not-executed" };
+  expect(answers).toMatchObject([{ sequence: 3, ...refusal }]);
   requests.executed(sum(1), answerTo(sum(1)));
   submit(sum(4));
   expect(proposed).toHaveLength(3);
 });
 
-test("what the role refuses is answered with RESOURCE_EXHAUSTED", () => {
+test("what the role refuses is answered with RESOURCE_EXHAUSTED, and so is whoever had joined it", () => {
   const { requests, proposed, answers, submit } = make();
   submit(sum(1));
+  submit(sum(1));
   requests.refused(proposed[0] as Command, "queue-full");
-  expect(answers).toMatchObject([{ status: grpc.status.RESOURCE_EXHAUSTED }]);
+  const refusal = { status: grpc.status.RESOURCE_EXHAUSTED, outcome: "not-executed" };
+  expect(answers).toMatchObject([refusal, refusal]);
 });
 
 test("closing answers everybody who waits, and whoever comes after", () => {
@@ -225,8 +286,21 @@ test("closing answers everybody who waits, and whoever comes after", () => {
   requests.close("gone");
   submit(sum(2));
   expect(answers.map(({ status }) => status)).toEqual(Array(3).fill(grpc.status.UNAVAILABLE));
-  expect(answers.map(({ message }) => message)).toEqual(Array(3).fill("gone"));
+  const [unknown, ...others] = answers;
+  expect(unknown).toMatchObject({ sequence: 1, outcome: "unknown" });
+  expect(unknown?.message).toMatch(/^gone; whether this was executed is unknown here, ask again$/);
+  for (const one of others)
+    expect(one).toMatchObject({ message: "gone; ask another one", outcome: "not-executed" });
   expect(requests.waiting).toBe(0);
+});
+
+test("what was proposed without a session is not called UNAVAILABLE when the replica closes", () => {
+  const { requests, answers, submit, open } = make();
+  requests.start();
+  open("3.0");
+  submit(anonymous(1));
+  requests.close("gone");
+  expect(answers).toMatchObject([{ status: grpc.status.ABORTED, outcome: "unknown" }]);
 });
 
 test("requests without a session go under the replica's own, in sequence, and are answered as they were asked", async () => {
@@ -246,18 +320,52 @@ test("requests without a session go under the replica's own, in sequence, and ar
   expect(answers).toMatchObject([{ clientId: "", sequence: 0, status: 0 }]);
 });
 
-test("the replica's own session is opened again when it is not known any more, and nothing is sent twice", () => {
+test("the replica's own session is opened again when it is let go, and what the log refused goes on under the new one", () => {
+  const { requests, proposed, answers, submit, open } = make();
+  requests.start();
+  open("3.0");
+  submit(anonymous(1));
+  submit(anonymous(2));
+  const [first, second] = proposed.splice(0) as [Command, Command];
+  requests.executed(first, gone(first));
+  requests.executed(second, gone(second));
+  expect(answers).toEqual([]);
+  expect(proposed).toMatchObject([{ service: "synod.v1.Replica", method: "OpenSession" }]);
+  open("8.0");
+  expect(proposed).toMatchObject([
+    { clientId: "8.0", sequence: 1, request: first.request },
+    { clientId: "8.0", sequence: 2, request: second.request },
+  ]);
+  // A late copy of what was refused is refused again, and is nobody's.
+  requests.executed(first, gone(first));
+  for (const command of [...proposed]) requests.executed(command, answerTo(command));
+  expect(answers).toMatchObject([{ outcome: "answered" }, { outcome: "answered" }]);
+  expect(requests.waiting).toBe(0);
+});
+
+test("what may have been executed before the replica's own session was let go is not proposed again", () => {
   const { requests, proposed, answers, submit, open } = make();
   requests.start();
   open("3.0");
   submit(anonymous(1));
   const lost = proposed.pop() as Command;
-  requests.executed(lost, answerTo(lost, { status: grpc.status.ABORTED, message: "not open" }));
-  expect(answers).toMatchObject([{ status: grpc.status.ABORTED }]);
-  expect(proposed).toMatchObject([{ service: "synod.v1.Replica", method: "OpenSession" }]);
+  requests.jumped();
+  requests.executed(lost, gone(lost));
+  expect(answers).toMatchObject([{ status: grpc.status.ABORTED, outcome: "unknown" }]);
   open("8.0");
+  expect(proposed).toEqual([]);
+});
+
+test("a service's own ABORTED is an answer, and costs the replica's session nothing", () => {
+  const { requests, proposed, answers, submit, open } = make();
+  requests.start();
+  open("3.0");
+  submit(anonymous(1));
+  const conflict = proposed.pop() as Command;
+  requests.executed(conflict, answerTo(conflict, { status: grpc.status.ABORTED, message: "conflict" }));
+  expect(answers).toMatchObject([{ status: grpc.status.ABORTED, outcome: "answered", slot: 9 }]);
   submit(anonymous(2));
-  expect(proposed).toMatchObject([{ clientId: "8.0", sequence: 1 }]);
+  expect(proposed).toMatchObject([{ clientId: "3.0", sequence: 2 }]);
 });
 
 test("more than the session's window wait for a place in it, and then have their turn", async () => {
@@ -274,7 +382,7 @@ test("more than the session's window wait for a place in it, and then have their
 
 test("a client cannot open a session by writing the command itself", () => {
   const { proposed, answers, submit } = make({
-    engine: { answerTo: () => undefined, validate: () => ({ status: 12, message: "there is no service" }) },
+    engine: engine({ validate: () => ({ status: 12, message: "there is no service" }) }),
   });
   submit(sum(1, { service: "synod.v1.Replica", method: "OpenSession" }));
   expect(proposed).toEqual([]);

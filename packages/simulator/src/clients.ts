@@ -60,8 +60,9 @@ export class Clients {
   }
 
   #answer(client: Client, node: SimulatedNode, { clientId, sequence, service }: Command, told: Told): void {
-    const { status, message, slot } = told;
-    const bytes = response.encode({ clientId, sequence, status, message, response: told.response, slot });
+    const { status, message, slot, outcome } = told;
+    const answer = { clientId, sequence, status, message, response: told.response, slot, outcome };
+    const bytes = response.encode(answer);
     this.#travel(() => {
       const read = response.decode(bytes);
       this.#note(node.peer.id, client.id, bytes, () => `answers ${clientId}#${sequence} with ${status}`);

@@ -1,5 +1,6 @@
 import { type Command, Status } from "@synod/core";
 import { type Answer, type Engine, systemService } from "@synod/state-machine";
+import type { Response } from "@synod/wire";
 
 interface Waiter {
   readonly command: Command;
@@ -7,10 +8,15 @@ interface Waiter {
 }
 
 /** What a client is told. Without a slot, nothing is known of what became of the command. */
-export type Told = Pick<Answer, "status" | "response" | "slot" | "message">;
+export type Told = Pick<Answer, "status" | "response" | "slot" | "message"> & Pick<Response, "outcome">;
 
-const nothing = new Uint8Array();
-const unknown: Told = { status: Status.resourceExhausted, response: nothing, slot: 0, message: "ask again" };
+const unknown: Told = {
+  status: Status.resourceExhausted,
+  response: new Uint8Array(),
+  slot: 0,
+  message: "ask again",
+  outcome: "unknown",
+};
 
 function keyOf({ clientId, sequence }: Command): string {
   return `${clientId}/${sequence}`;

@@ -15,7 +15,8 @@ function call(
   const name = { clientId: "1.0", sequence: 1, acknowledged: 0 };
   const command = { ...name, service, method, request: encodeRequest(request as never) };
   return models.differenceIn(command, {
-    ...{ clientId: "1.0", sequence: 1, status, message: "", slot: 1, repeated: false },
+    ...{ clientId: "1.0", sequence: 1, status, message: "", slot: 1 },
+    ...{ repeated: false, outcome: "answered" as const },
     response: status === Status.ok ? encodeResponse(response as never) : new Uint8Array(),
   });
 }

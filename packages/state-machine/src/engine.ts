@@ -72,9 +72,20 @@ export interface Answer {
   readonly slot: number;
   /** Executed in an earlier place of the log; this is the answer it got there. */
   readonly repeated: boolean;
+  /** What this says about the command, at every replica alike. */
+  readonly outcome: AnswerOutcome;
   /** The encoded google.rpc.Status of a declared failure; absent when there is none. */
   readonly details?: Uint8Array | undefined;
 }
+
+/** The meanings are those of synod.v1.Outcome. */
+export type AnswerOutcome =
+  /** The last word on the command, which every repeat gets as well. */
+  | "answered"
+  /** Refused in a way that holds for every later copy as well. */
+  | "not-executed"
+  /** This copy was refused for want of room in its session; a later one may find some, and be executed. */
+  | "unknown";
 
 export interface EngineOptions {
   /** All of the replicated state. What a slot writes must commit as one (rule 17). */
@@ -255,10 +266,19 @@ export class Engine {
     return rejection;
   }
 
+  /**
+   * For the edge: why a command would find no room in its session, as far as is known here; whether the session is there at
+   * all is for the log to say, because this replica may lag. What is refused so costs no slot, and is not executed later.
+   */
+  lacksRoom(command: Command): Rejection | undefined {
+    const verdict = this.#sessions.judge(command);
+    return verdict.kind === "refuse" && !verdict.lasting ? verdict : undefined;
+  }
+
   /** For the edge: the answer to a command that has been executed already; undefined if that is not known here. */
   answerTo(command: Command): Answer | undefined {
     const verdict = this.#sessions.judge(command);
-    return verdict.kind === "repeat" ? answered(command, verdict.answer, true) : undefined;
+    return verdict.kind === "repeat" ? answered(command, verdict.answer, "answered", true) : undefined;
   }
 
   /**
@@ -276,7 +296,8 @@ export class Engine {
             `${service}/${method} is a command: only queries can be read locally`,
           )
         : this.#execute(command, slot, 0, this.#services.get(service)?.service.version);
-    return answered(command, { status, message, response, slot, details }, false);
+    const outcome = kind === "command" ? "not-executed" : "answered";
+    return answered(command, { status, message, response, slot, details }, outcome);
   }
 
   /** Applies the next slot. One answer for each command of a batch, in order. */
@@ -407,13 +428,15 @@ export class Engine {
   #answer(command: Command, slot: number, index: number): Answer {
     const at = { slot, index };
     const said = systemCommandOf(command);
-    if (said !== undefined) return answered(command, { ...this.#system.execute(said, at), slot }, false);
+    if (said !== undefined) return answered(command, { ...this.#system.execute(said, at), slot }, "answered");
     const verdict = this.#sessions.judge(command);
-    if (verdict.kind === "refuse")
-      return answered(command, { ...failed(verdict.status, verdict.message), slot }, false);
+    if (verdict.kind === "refuse") {
+      const refusal = { ...failed(verdict.status, verdict.message), slot };
+      return answered(command, refusal, verdict.lasting ? "not-executed" : "unknown");
+    }
     if (verdict.kind === "repeat") {
       this.#sessions.use(command, at);
-      return answered(command, verdict.answer, true);
+      return answered(command, verdict.answer, "answered", true);
     }
     this.#revision++;
     const outcome = this.#keep(this.#execute(command, slot, index));
@@ -423,7 +446,7 @@ export class Engine {
         ? { status, message, response, slot }
         : { status, message, response, slot, details };
     this.#sessions.store(command, answer, at);
-    return answered(command, answer, false);
+    return answered(command, answer, "answered");
   }
 
   /** What came of it, now that its writes are made: the outcome, or that it would be too much. */
@@ -509,10 +532,10 @@ function notInUse(name: string): Rejection {
   };
 }
 
-function answered(command: Command, answer: StoredAnswer, repeated: boolean): Answer {
+function answered(command: Command, answer: StoredAnswer, outcome: AnswerOutcome, repeated = false): Answer {
   const { status, message, response, slot, details } = answer;
   const { clientId, sequence } = command;
-  const plain = { clientId, sequence, status, message, response, slot, repeated };
+  const plain = { clientId, sequence, status, message, response, slot, repeated, outcome };
   return details === undefined ? plain : { ...plain, details };
 }
 

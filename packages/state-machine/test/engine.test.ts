@@ -28,7 +28,7 @@ describe("the engine", () => {
     const add = world.command(calculator, "Add", { operand: "7" });
     const first = world.apply(add);
     const second = world.apply(add);
-    expect(first).toMatchObject({ status: 0, slot: 2, repeated: false });
+    expect(first).toMatchObject({ status: 0, slot: 2, repeated: false, outcome: "answered" });
     expect(second).toEqual({ ...first, response: new Uint8Array(first.response), repeated: true });
     expect(world.engine.answerTo(add)).toEqual(second);
     expect(world.calculator("Value")).toEqual({ value: "7" });
@@ -70,9 +70,30 @@ describe("the engine", () => {
     const before = tables(world.map);
     const { revision } = world.engine;
     const answer = world.apply(commandOf("8.1", 1, calculator, "Add", { operand: "7" }));
-    expect(answer).toMatchObject({ status: Status.aborted, repeated: false });
+    expect(answer).toMatchObject({ status: Status.aborted, repeated: false, outcome: "not-executed" });
     expect(tables(world.map)).toEqual(before);
     expect(world.engine.revision).toBe(revision);
+  });
+
+  it("tells a copy refused for good from one that found no room, which a later copy may find", () => {
+    const world = new World();
+    const add = (sequence: number, acknowledged = 0, operand = "1") => ({
+      ...world.command(calculator, "Add", { operand }),
+      sequence,
+      acknowledged,
+    });
+    const { maxWindow } = sessionLimits;
+    const beyond = add(maxWindow + 1);
+    const noRoom = { status: Status.resourceExhausted, outcome: "unknown" };
+    expect(world.engine.lacksRoom(beyond)).toMatchObject({ status: Status.resourceExhausted });
+    expect(world.apply(beyond)).toMatchObject(noRoom);
+    expect(world.apply(add(2, 1))).toMatchObject({ status: 0, outcome: "answered" });
+    const refused = { outcome: "not-executed", repeated: false };
+    expect(world.apply(add(1))).toMatchObject({ ...refused, status: Status.failedPrecondition });
+    expect(world.apply(add(2, 1, "2"))).toMatchObject({ ...refused, status: Status.invalidArgument });
+    expect(world.engine.lacksRoom(add(1))).toBeUndefined();
+    expect(world.engine.lacksRoom({ ...add(9), clientId: "8.1" })).toBeUndefined();
+    expect(world.apply(beyond)).toMatchObject({ status: 0, outcome: "answered", repeated: false });
   });
 
   it("applies slots in order, each once", () => {

@@ -13,6 +13,13 @@ import * as check from "./check.js";
 import type { Codec } from "./codec.js";
 import { WireError } from "./wire-error.js";
 
+/**
+ * What is known about a command whose attempt ended so; proto/synod/v1/replica.proto says what each means. "unspecified" is
+ * what no replica says, and is to be taken for "unknown". The index is the number on the wire.
+ */
+export const outcomes = ["unspecified", "answered", "not-executed", "unknown"] as const;
+export type ResponseOutcome = (typeof outcomes)[number];
+
 /** A replica's answer to one command (PMMC 2.1: ⟨response, cid, result⟩). */
 export interface Response {
   readonly clientId: string;
@@ -27,6 +34,7 @@ export interface Response {
   readonly slot: number;
   /** The encoded google.rpc.Status of a declared error; absent when there is none. */
   readonly details?: Uint8Array | undefined;
+  readonly outcome: ResponseOutcome;
 }
 
 /** The highest gRPC status code. */
@@ -35,7 +43,16 @@ export const maxResponseBytes = 1 << 20;
 const maxMessageBytes = 64 << 10;
 
 /** Field numbers of synod.v1.Response. */
-const field = { clientId: 1, sequence: 2, status: 3, message: 4, response: 5, slot: 6, details: 7 } as const;
+const field = {
+  clientId: 1,
+  sequence: 2,
+  status: 3,
+  message: 4,
+  response: 5,
+  slot: 6,
+  details: 7,
+  outcome: 8,
+} as const;
 /** Responses.responses. */
 const only = 1;
 const texts = new EncodedTexts();
@@ -50,7 +67,8 @@ function sizeOf(response: Response, message: Uint8Array): number {
     bytesSize(message.length) +
     bytesSize(response.response.length) +
     integerSize(check.checked(response.slot, "Response.slot")) +
-    (response.details === undefined ? 0 : bytesSize(response.details.length))
+    (response.details === undefined ? 0 : bytesSize(response.details.length)) +
+    integerSize(outcomes.indexOf(response.outcome))
   );
 }
 
@@ -62,6 +80,7 @@ function write(to: Writing, response: Response, message: Uint8Array): void {
   to.bytes(field.response, response.response);
   to.integer(field.slot, response.slot);
   if (response.details !== undefined) to.bytes(field.details, response.details);
+  to.integer(field.outcome, outcomes.indexOf(response.outcome));
 }
 
 /** Messages are errors' and mostly new, so they are not remembered. */
@@ -78,6 +97,7 @@ function read(from: Reading, limit: number): Response {
   let response: Uint8Array = noBytes;
   let slot = 0;
   let details: Uint8Array | undefined;
+  let outcome = 0;
   while (from.position < limit) {
     const tag = from.varint();
     switch (tag) {
@@ -120,6 +140,9 @@ function read(from: Reading, limit: number): Response {
         from.position = end;
         break;
       }
+      case tagOf(field.outcome, wireType.varint):
+        outcome = from.varint();
+        break;
       default:
         from.skip(tag, limit);
     }
@@ -135,6 +158,8 @@ function read(from: Reading, limit: number): Response {
     response: check.bytes(response, "Response.response", maxResponseBytes),
     slot: check.integer(slot, "Response.slot"),
     ...(details === undefined ? undefined : { details }),
+    // One that a later version adds says nothing here.
+    outcome: outcomes[outcome] ?? "unspecified",
   };
 }
 

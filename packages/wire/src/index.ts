@@ -35,7 +35,14 @@ export type {
   SwitchedVersion,
   SwitchVersionRequest,
 } from "./codec-replica.js";
-export { maxResponseBytes, type Response, response, responses } from "./codec-response.js";
+export {
+  maxResponseBytes,
+  outcomes,
+  type Response,
+  type ResponseOutcome,
+  response,
+  responses,
+} from "./codec-response.js";
 export {
   digestBytes,
   type SnapshotPage,

@@ -1,6 +1,6 @@
 import { Metadata } from "@grpc/grpc-js";
 
-/** Metadata of calls to a replicated service by name (proto/synod/v1/replica.proto). The first three come from a client that has a session; `slot` is in the trailer. */
+/** Metadata of calls to a replicated service by name (proto/synod/v1/replica.proto). The first three come from a client that has a session; `slot` and `outcome` are in the trailer. */
 export const metadataKeys = Object.freeze({
   clientId: "synod-client-id",
   sequence: "synod-sequence",
@@ -10,6 +10,8 @@ export const metadataKeys = Object.freeze({
   slot: "synod-slot",
   /** Of any call to any role: the cluster it is meant for. In the answer, and in the trailer of a refusal: the answerer's. */
   cluster: "synod-cluster",
+  /** What is known about the command: answered, not-executed or unknown. */
+  outcome: "synod-outcome",
   /** The encoded google.rpc.Status of a declared error; the name is gRPC's own. Trailer. */
   details: "grpc-status-details-bin",
 });

@@ -15,7 +15,7 @@ import {
   type Value,
 } from "@synod/core";
 import fc from "fast-check";
-import type { Hello, Response } from "../src/index.js";
+import { type Hello, outcomes, type Response } from "../src/index.js";
 
 const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 export const id = fc
@@ -189,4 +189,5 @@ export const response: fc.Arbitrary<Response> = fc.record({
   message: fc.string({ unit: "grapheme", maxLength: 40 }),
   response: bytes,
   slot: integer,
+  outcome: fc.constantFrom(...outcomes),
 });

@@ -78,6 +78,7 @@ export interface ProtoGrpcType {
       NoOperation: MessageTypeDefinition<_synod_v1_NoOperation, _synod_v1_NoOperation__Output>
       OpenSessionRequest: MessageTypeDefinition<_synod_v1_OpenSessionRequest, _synod_v1_OpenSessionRequest__Output>
       OpenSessionResponse: MessageTypeDefinition<_synod_v1_OpenSessionResponse, _synod_v1_OpenSessionResponse__Output>
+      Outcome: EnumTypeDefinition
       P1a: MessageTypeDefinition<_synod_v1_P1a, _synod_v1_P1a__Output>
       P1b: MessageTypeDefinition<_synod_v1_P1b, _synod_v1_P1b__Output>
       P2a: MessageTypeDefinition<_synod_v1_P2a, _synod_v1_P2a__Output>

@@ -1,0 +1,51 @@
+import type { Call } from "./call.js";
+import type { Lane } from "./lane.js";
+
+/** The ways to all replicas, and the one that new commands go: it stays as long as its replica answers. */
+export class Lanes {
+  readonly all: readonly Lane[];
+  #present = 0;
+
+  constructor(all: readonly Lane[]) {
+    this.all = all;
+  }
+
+  /** The index of the present one. */
+  get present(): number {
+    return this.#present;
+  }
+
+  goTo(index: number): void {
+    this.#present = index;
+  }
+
+  /** The present lane, unless its replica does not know what is called. */
+  for(call: Call): Lane {
+    const present = this.#at(this.#present);
+    return call.strangers.has(present) ? (this.thatMayKnow(call) ?? present) : present;
+  }
+
+  /** One whose replica may know what is called, and can be reached as far as is known. */
+  thatMayKnow(call: Call): Lane | undefined {
+    return this.all.find((lane) => !call.strangers.has(lane) && lane.trouble === "");
+  }
+
+  after(lane: Lane): Lane {
+    return this.#at(this.all.indexOf(lane) + 1);
+  }
+
+  /** New commands no longer go through this lane, unless there is no other. */
+  leave(lane: Lane): void {
+    if (this.#at(this.#present) !== lane) return;
+    for (let step = 1; step <= this.all.length; step++) {
+      const index = (this.#present + step) % this.all.length;
+      if (this.#at(index).resting && step < this.all.length) continue;
+      this.#present = index;
+      return;
+    }
+  }
+
+  #at(index: number): Lane {
+    return this.all[index % this.all.length] as Lane;
+  }
+}

@@ -1,0 +1,63 @@
+import * as grpc from "@grpc/grpc-js";
+import type { Command } from "@synod/core";
+import { openSessionMethod } from "@synod/state-machine";
+import type { Response, ResponseOutcome } from "@synod/wire";
+import { isOwnSystemCommand } from "./system-commands.js";
+
+/** A command that was asked for, and what of it was proposed; undefined: nothing yet, so that it cannot be executed. */
+export interface Asked {
+  readonly asked: Command;
+  readonly proposed: Command | undefined;
+}
+
+const noBytes = new Uint8Array();
+
+function response(asked: Command, status: number, message: string, outcome: ResponseOutcome): Response {
+  const { clientId, sequence } = asked;
+  return { clientId, sequence, status, message, response: noBytes, slot: 0, outcome };
+}
+
+/** Refused before it was proposed. */
+export function refusedHere(asked: Command, status: number, message: string): Response {
+  return response(asked, status, message, "not-executed");
+}
+
+/** This replica takes nothing any more. What was not proposed another one may take; what was may be executed. */
+export function closedHere(waiter: Asked, reason: string): Response {
+  const { asked, proposed } = waiter;
+  if (proposed === undefined)
+    return refusedHere(asked, grpc.status.UNAVAILABLE, `${reason}; ask another one`);
+  return unknownHere(waiter, reason);
+}
+
+/** It was proposed, and nobody here can tell whether it was executed, or will be. */
+export function unknownHere(waiter: Asked, why: string): Response {
+  const { asked } = waiter;
+  const unknown = `${why}; whether this was executed is unknown here`;
+  return safeToRepeat(asked)
+    ? response(asked, grpc.status.UNAVAILABLE, `${unknown}, ask again`, "unknown")
+    : response(asked, grpc.status.ABORTED, `${unknown}; look before you send it again`, "unknown");
+}
+
+/**
+ * Nothing was decided in time.
+ * @param obstacle why nothing can be decided now; empty when nothing stands in the way
+ */
+export function outOfTime({ asked, proposed }: Asked, limitMs: number, obstacle: string): Response {
+  const { DEADLINE_EXCEEDED, UNAVAILABLE } = grpc.status;
+  const waited = `not decided within ${Math.round(limitMs)} ms`;
+  const because = obstacle === "" ? "" : `: ${obstacle}`;
+  const harmless = proposed === undefined || safeToRepeat(asked);
+  const code = obstacle !== "" && harmless ? UNAVAILABLE : DEADLINE_EXCEEDED;
+  return proposed === undefined
+    ? response(asked, code, `${waited}, nor proposed${because}`, "not-executed")
+    : response(asked, code, `${waited}${because}; it may be decided later`, "unknown");
+}
+
+/**
+ * True when sending the same again cannot execute it twice: it names a session, or only opens one. UNAVAILABLE is for these
+ * alone once something was proposed, because proxies and client libraries send again by themselves what ends so.
+ */
+function safeToRepeat(asked: Command): boolean {
+  return isOwnSystemCommand(asked) ? asked.method === openSessionMethod : asked.clientId !== "";
+}
