@@ -1,3 +1,5 @@
+import { types } from "node:util";
+
 /*
  * Typed keys as bytes whose order is the keys' order: part by part, numbers by value, texts and bytes by their bytes
  * (text as UTF-8).
@@ -20,11 +22,17 @@ function problem(place: string, expected: string, found: unknown): TypeError {
 function contentOf(kind: "string" | "bytes", part: KeyPart, place: string): Uint8Array {
   if (kind === "string") {
     if (typeof part !== "string") throw problem(place, "a text", part);
+    // UTF-8 has no half characters: Node would write the same replacement for all of them, and two keys would be one.
+    if (loneSurrogate.test(part))
+      throw problem(place, "well-formed text, without half a surrogate pair", part);
     return Buffer.from(part, "utf8");
   }
-  if (!(part instanceof Uint8Array)) throw problem(place, "a Uint8Array", part);
+  // One of another realm, too.
+  if (!types.isUint8Array(part)) throw problem(place, "a Uint8Array", part);
   return part;
 }
+
+const loneSurrogate = /\p{Surrogate}/u;
 
 function escaped(content: Uint8Array): Uint8Array {
   if (!content.includes(0)) return content;

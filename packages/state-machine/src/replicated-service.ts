@@ -115,6 +115,10 @@ export class ReplicatedService<Calls = unknown> {
     this.#definition = definition;
   }
 
+  get tables(): readonly TableDefinition[] {
+    return this.#definition.tables;
+  }
+
   /**
    * What the engine runs. Throws, naming every problem, when the definition and the proto do not agree.
    * @param loader `loadServices` of @synod/wire

@@ -108,6 +108,12 @@ function boundsOf(
   return { from, until };
 }
 
+/** The message of a stored value, without the version that wrote it. */
+export function messageOfStored(stored: Uint8Array): Uint8Array {
+  const [, start] = versionOf(stored);
+  return stored.subarray(start);
+}
+
 function encodeValue(version: number, message: Uint8Array): Uint8Array {
   if (version < 0x80) {
     const stored = Buffer.allocUnsafe(1 + message.length);

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { runInNewContext } from "node:vm";
 import { Status } from "@synod/core";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
@@ -261,4 +262,21 @@ describe("while a handler runs", () => {
     const world = new World([bound(service)]);
     expect(world.call("bank.v1.Ledger", "Transfer", {})).toMatchObject({ status: Status.internal });
   });
+});
+
+it("a key that is no text of Unicode is refused: written as UTF-8, two of them would be one", () => {
+  const texts = new KeyCodec("seats", ["string", "string"]);
+  for (const half of ["\ud800", "a\udfff", "\udc00\ud800"]) {
+    expect(() => texts.encode([half, "b"])).toThrow(
+      "part 1 of the key of table seats: expected well-formed text",
+    );
+    expect(() => texts.leading(["a"], half)).toThrow("beginsWith in table seats: expected well-formed text");
+  }
+  expect(texts.decode(texts.encode(["\u{10000}", "\uffff"]))).toEqual(["\u{10000}", "\uffff"]);
+});
+
+it("a key takes bytes of another realm", () => {
+  const bytes = new KeyCodec("seats", ["bytes"]);
+  const foreign = runInNewContext("Uint8Array.of(1, 2)") as Uint8Array;
+  expect(bytes.decode(bytes.encode([foreign]))).toEqual([Uint8Array.of(1, 2)]);
 });

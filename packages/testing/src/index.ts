@@ -1,5 +1,10 @@
 // For tests of replicated services.
-export { CallFailed, type DeterminismStep, type ServiceRun } from "@synod/state-machine/testing";
+export {
+  CallFailed,
+  type DeterminismStep,
+  type ServiceBuild,
+  type ServiceRun,
+} from "@synod/state-machine/testing";
 export {
   type Cluster,
   type ClusterMember,
@@ -7,4 +12,11 @@ export {
   type MethodsOf,
   startCluster,
 } from "./start-cluster.js";
-export { checkDeterminism, type DeterminismTest, type RunOptions, run } from "./without-cluster.js";
+export {
+  checkDeterminism,
+  checkUpgrade,
+  type DeterminismTest,
+  type RunOptions,
+  run,
+  type UpgradeTest,
+} from "./without-cluster.js";

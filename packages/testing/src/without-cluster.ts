@@ -28,3 +28,15 @@ export type DeterminismTest = Omit<withLoader.DeterminismTest, "loader">;
 export function checkDeterminism(test: DeterminismTest): Promise<void> {
   return withLoader.checkDeterminism({ ...test, loader: import.meta.resolve("@synod/wire") });
 }
+
+export type UpgradeTest = Omit<withLoader.UpgradeTest, "loader">;
+
+/**
+ * Takes a service from the build `from` to the build `to` and back, as a cluster does that goes on meanwhile, and compares
+ * the two builds after each step, under every version that both offer: the bytes of the answer, of every row and of what
+ * is scheduled. Builds are services, or URLs of compiled modules with a service as default export. Throws an Error that
+ * names the first step, the version, and what differs; and what a handler throws that its service does not declare.
+ */
+export function checkUpgrade(test: UpgradeTest): Promise<void> {
+  return withLoader.checkUpgrade({ ...test, loader: loadServices });
+}

@@ -1,3 +1,4 @@
 // For tests of a replicated service, without a cluster.
 export { checkDeterminism, type DeterminismStep, type DeterminismTest } from "./determinism.js";
 export { CallFailed, type RunOptions, run, ServiceRun } from "./run.js";
+export { checkUpgrade, type ServiceBuild, type UpgradeTest } from "./upgrade.js";

@@ -1,8 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Command, Genesis, OrderedMap } from "@synod/core";
 import type { DescribedMethod, DescribedService, DescriptorLoader } from "../codec.js";
+import { dueRange } from "../due.js";
 import { type Answer, Engine } from "../engine.js";
 import type { HandlerError } from "../execution.js";
+import { serviceEnd, servicePrefix } from "../layout.js";
 import { timeLimits } from "../limits.js";
 import { MemoryMap } from "../memory-map.js";
 import type { ReplicatedService } from "../replicated-service.js";
@@ -61,9 +63,9 @@ export interface RunOptions {
 
 /** A service in memory: the real engine, one command a slot, without a cluster. */
 export class ServiceRun<Calls = unknown> {
-  readonly #service: ReplicatedService<Calls>;
   readonly #loader: DescriptorLoader;
-  readonly #described: DescribedService;
+  #service: ReplicatedService;
+  #described: DescribedService;
   readonly #state: OrderedMap = new MemoryMap();
   readonly #session: string;
   #engine: Engine;
@@ -74,7 +76,7 @@ export class ServiceRun<Calls = unknown> {
     this.#service = service;
     this.#loader = loader;
     this.#engine = this.#start(service);
-    this.#described = loader(service.descriptors).services.get(service.name) as DescribedService;
+    this.#described = this.#describe(service);
     const opening = systemCommand(openSessionMethod, new Uint8Array(0));
     const commands = [opening, this.#report()];
     const [answer] = this.#engine.apply(1, { kind: "batch", commands, logTimeMs: startMs });
@@ -89,6 +91,18 @@ export class ServiceRun<Calls = unknown> {
   /** Of everything that was done: two runs of the same commands have the same. */
   get hash(): string {
     return this.#engine.hash;
+  }
+
+  /** What the service has stored, by keys of its tables. */
+  *rows(): Generator<readonly [key: Uint8Array, value: Uint8Array]> {
+    const from = servicePrefix(this.#service.name);
+    for (const [key, value] of this.#state.range({ from, until: serviceEnd(this.#service.name) }))
+      yield [key.subarray(from.length), value];
+  }
+
+  /** What the service has scheduled, in the order in which it runs, encoded. */
+  *scheduled(): Generator<Uint8Array> {
+    for (const [key, value] of this.#state.range(dueRange)) yield Buffer.concat([key, value]);
   }
 
   /** Executes a command or query. Throws `CallFailed`; its cause is what the handler threw, if that was not declared. */
@@ -128,11 +142,17 @@ export class ServiceRun<Calls = unknown> {
     }
   }
 
+  /** Goes on with the same build, on the same state, as a replica does that is restarted. */
+  restart(): this;
   /**
-   * Goes on with another build of the service, on the same state, as a replica does that is restarted. The version in force
-   * stays. Throws when the build does not offer it.
+   * Goes on with another build of the service, and with the methods and messages of its protos. The version in force stays.
+   * Throws when the build does not offer it. Returns this run, with the types of that build.
    */
-  restart(service: ReplicatedService<Calls> = this.#service): void {
+  restart<Next>(service: ReplicatedService<Next>): ServiceRun<Next>;
+  restart(service: ReplicatedService = this.#service): ServiceRun<never> {
+    const { name } = this.#service;
+    if (service.name !== name)
+      throw new TypeError(`restart: expected another build of ${name}, found ${service.name}`);
     const engine = this.#start(service);
     const lacking = engine.system.lackingFor({ kind: "no-op" });
     if (lacking !== undefined)
@@ -141,9 +161,17 @@ export class ServiceRun<Calls = unknown> {
           `with ${offerText(lacking.offered)}; set oldestVersion, and look at context.version in its handlers`,
       );
     this.#engine = engine;
+    this.#service = service;
+    this.#described = this.#describe(service);
     // The same build says nothing new: a run with restarts is compared with one without.
     const said = engine.system.reports.latest.get("run")?.offers;
-    if (!isDeepStrictEqual(said, engine.system.offers)) this.#system(this.#report());
+    if (!isDeepStrictEqual(said, engine.system.offers)) this.report();
+    return this as unknown as ServiceRun<never>;
+  }
+
+  /** Says in the log what its build offers, as a replica does. A restart with a build that offers something else does too. */
+  report(): void {
+    this.#system(this.#report());
   }
 
   /** The version in force; undefined before the first command. */
@@ -171,7 +199,11 @@ export class ServiceRun<Calls = unknown> {
     return answer as Answer;
   }
 
-  #start(service: ReplicatedService<Calls>): Engine {
+  #describe(service: ReplicatedService): DescribedService {
+    return this.#loader(service.descriptors).services.get(service.name) as DescribedService;
+  }
+
+  #start(service: ReplicatedService): Engine {
     return new Engine({
       state: this.#state,
       genesis,

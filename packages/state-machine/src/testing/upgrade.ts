@@ -1,0 +1,77 @@
+import type { DescriptorLoader } from "../codec.js";
+import type { ReplicatedService } from "../replicated-service.js";
+import { offerText } from "../versions.js";
+import type { DeterminismStep } from "./determinism.js";
+import { type Build, SideBySide } from "./side-by-side.js";
+
+/** A build of a service: the service, or the URL of a compiled module whose default export it is. */
+export type ServiceBuild = string | ReplicatedService;
+
+export interface UpgradeTest {
+  /** What the replicas run now. */
+  readonly from: ServiceBuild;
+  /** What they are to run. */
+  readonly to: ServiceBuild;
+  readonly steps: readonly DeterminismStep[];
+  /** `loadServices` of @synod/wire. */
+  readonly loader: DescriptorLoader;
+}
+
+/**
+ * Takes a service from one build to another and back, as a cluster does that goes on meanwhile, and compares what the two
+ * builds do at each step: the bytes of the answer, of every row and of what is scheduled.
+ *
+ * - Under every version that both offer: the steps, twice, by both builds.
+ * - Under every version that only `to` offers: a restart with `to`, a switch, and the steps.
+ * - Where `from` offers the version before: a switch back, a restart with `from`, and the steps by both builds, on the rows
+ *   that the newer version wrote.
+ *
+ * Throws an Error that names the first step, the version, and the answer or row that differs, in both forms; and what a
+ * handler throws that its service does not declare.
+ */
+export async function checkUpgrade({ from, to, steps, loader }: UpgradeTest): Promise<void> {
+  const builds = [await buildOf("from", from, loader), await buildOf("to", to, loader)] as const;
+  const [older, newer] = builds.map(({ service }) => service) as [ReplicatedService, ReplicatedService];
+  if (older.name !== newer.name)
+    throw new TypeError(`expected two builds of one service, found ${older.name} and ${newer.name}`);
+  const common = versionsOf(newer).filter((version) => versionsOf(older).includes(version));
+  if (common.length === 0)
+    throw new Error(
+      `from offers ${offered(older)} of ${older.name}, to offers ${offered(newer)}: expected one that both offer, so that ` +
+        "replicas can be restarted one after the other; set oldestVersion in to, and look at context.version in its handlers",
+    );
+  for (const version of common) {
+    const both = new SideBySide(builds, loader);
+    both.switchVersion(version);
+    both.execute(steps, `under version ${version}`);
+    both.execute(steps, `under version ${version}, the second time`);
+    for (const next of versionsOf(newer).filter((each) => !common.includes(each))) {
+      both.restart([builds[1], builds[1]]);
+      both.switchVersion(next);
+      both.execute(steps, `after the switch from version ${version} to ${next}`);
+      both.switchVersion(version);
+      both.restart(builds);
+      both.execute(steps, `after the switch back from version ${next} to ${version}`);
+    }
+  }
+}
+
+async function buildOf(name: Build["name"], given: ServiceBuild, loader: DescriptorLoader): Promise<Build> {
+  const service = typeof given === "string" ? await serviceOf(given) : given;
+  return { name, service, described: loader(service.descriptors) };
+}
+
+async function serviceOf(module: string): Promise<ReplicatedService> {
+  const loaded = (await import(module)) as { default?: ReplicatedService };
+  if (loaded.default === undefined)
+    throw new Error(`${module}: expected a replicated service as default export, found none`);
+  return loaded.default;
+}
+
+function versionsOf({ oldestVersion, version }: ReplicatedService): number[] {
+  return Array.from({ length: version - oldestVersion + 1 }, (_, index) => oldestVersion + index);
+}
+
+function offered({ name, oldestVersion, version }: ReplicatedService): string {
+  return offerText({ service: name, oldest: oldestVersion, newest: version });
+}
