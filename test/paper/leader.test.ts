@@ -145,7 +145,7 @@ describe("rule 7: adoption", () => {
   it("everything below a replica's slot_out is decided: nothing is proposed there", () => {
     const bench = new LeaderBench();
     bench.attach("r1", 40);
-    bench.lead();
+    bench.lead([[{ ballot: ballot(1, "l0"), slot: 39, value: value(9) }], []]);
     expect(proposals(bench.propose(value(1), 40)).map(({ slot }) => slot)).toEqual([40]);
   });
 });
@@ -230,10 +230,10 @@ describe("rule 9: recalls", () => {
   });
 
   it("it ends below slot_out: what acceptors tell of a slot that need not be decided is nobody's to hear", () => {
-    const { bench } = leading();
+    const accepted = [1, 2, 3, 4].map((slot) => ({ ballot: ballot(1, "l0"), slot, value: value(slot) }));
+    const { bench } = leading([accepted, []]);
     bench.attach("r2", 4);
     const [p1a] = asks(bench, 2, "r1");
-    const accepted = [2, 3, 4].map((slot) => ({ ballot: ballot(1, "l0"), slot, value: value(slot) }));
     const told = ["a1", "a2"].flatMap((id) => bench.fromAcceptor(promise(p1a as P1a, id, accepted)));
     expect(messagesOf(told, "decision").map(({ slot }) => slot)).toEqual([2, 3]);
   });

@@ -128,7 +128,8 @@ describe("rule 23: a scout for each configuration of the window", () => {
 
   it("whoever stands while both rule slots of the window asks both, with one ballot", () => {
     const { first, second: next } = standing();
-    expect(first).toMatchObject({ configuration: 1, from: window - 1 });
+    // From the last slot that the replica says is decided, so that phase 1 shows whether it can be (rule 28).
+    expect(first).toMatchObject({ configuration: 1, from: window - 2 });
     expect(next).toMatchObject({ configuration: 2, ballot: first.ballot });
   });
 
@@ -139,7 +140,7 @@ describe("rule 23: a scout for each configuration of the window", () => {
     );
     expect(slotsOf(early)).toEqual([]);
     const adopted = ["a1", "a2"].flatMap((id) =>
-      bench.fromAcceptor(promise(first, id, [found(window - 1, 7)])),
+      bench.fromAcceptor(promise(first, id, [found(window - 2, 6), found(window - 1, 7)])),
     );
     const proposed = new Map(messagesOf(adopted, "p2a").map(({ pvalue }) => [pvalue.slot, pvalue.value]));
     expect(proposed.get(window - 1)).toEqual(value(7));

@@ -79,11 +79,21 @@ describe("rule 18: a leader that is told of a trim point", () => {
   const status = (trimmedBelow: number, slotOut = trimmedBelow) =>
     ({ kind: "replica-status", slotOut, trimmedBelow, configurations }) as const;
 
-  function leading(): LeaderBench {
+  /** A leader whose acceptors hold what somebody decided up to a slot, and who decides it again as far as is asked. */
+  function leading(held = 8, decided = 0): LeaderBench {
     const bench = new LeaderBench();
     bench.attach();
     bench.connectAcceptors();
-    bench.lead();
+    const slots = Array.from({ length: held }, (_, index) => index + 1);
+    const { outputs } = bench.lead([
+      slots.map((slot) => ({ ballot: ballot(1, "l0"), slot, value: value(slot) })),
+      [],
+    ]);
+    const p2as = outputs.filter(
+      (output) =>
+        output.kind === "send" && output.message.kind === "p2a" && output.message.pvalue.slot <= decided,
+    );
+    bench.decide(p2as);
     return bench;
   }
 
@@ -101,7 +111,7 @@ describe("rule 18: a leader that is told of a trim point", () => {
   });
 
   it("takes everything below as decided, and proposes nothing there", () => {
-    const bench = leading();
+    const bench = leading(4);
     bench.fromReplica(status(5));
     expect(bench.leader.status().slotOut).toBe(5);
     expect(messagesOf(bench.propose(value(1)), "p2a").map(({ pvalue }) => pvalue.slot)).toEqual([5, 5, 5]);
@@ -115,8 +125,7 @@ describe("rule 18: a leader that is told of a trim point", () => {
   });
 
   it("answers a question below it with the trim record, unless it still has the decision (rule 9)", () => {
-    const bench = leading();
-    for (const number of [1, 2]) bench.decide(bench.propose(value(number)));
+    const bench = leading(8, 2);
     bench.fromReplica(status(9), "r2");
     const kept = bench.fromReplica({ kind: "question", from: 2, through: 4 });
     expect(messagesOf(kept, "decision").map(({ slot }) => slot)).toEqual([2]);
@@ -124,20 +133,30 @@ describe("rule 18: a leader that is told of a trim point", () => {
     expect(messagesOf(kept, "p1a")).toEqual([]);
   });
 
-  it("passive, it answers so too, and passes on what the leader it asked says", () => {
+  it("passive, it passes on what the leader it asked says, and answers so from then on", () => {
     const bench = new LeaderBench();
     bench.attach();
-    bench.fromReplica(status(9), "r2");
-    const outputs = bench.fromReplica({ kind: "question", from: 2, through: 4 });
-    expect(receivers(outputs, "trimmed")).toEqual(["r1"]);
     const message = { kind: "trimmed", trim: trim(20) } as const;
     const told = bench.step({ kind: "message", from: leaderPeer("l2"), message });
     expect(receivers(told, "trimmed")).toEqual(["r1"]);
     expect(bench.leader.status().slotOut).toBe(20);
+    const outputs = bench.fromReplica({ kind: "question", from: 2, through: 4 });
+    expect(receivers(outputs, "trimmed")).toEqual(["r1"]);
+  });
+
+  it("passes nothing on before it is certain itself that all below is decided (rule 28)", () => {
+    const bench = leading(4);
+    bench.fromReplica(status(400), "r2");
+    expect(messagesOf(bench.fromAcceptor(ack("a1", 1)), "trim")).toEqual([]);
+    const passive = new LeaderBench();
+    passive.attach();
+    passive.fromReplica(status(400), "r2");
+    expect(messagesOf(passive.fromAcceptor(ack("a1", 1)), "trim")).toEqual([]);
+    expect(messagesOf(passive.fromReplica({ kind: "question", from: 2, through: 4 }), "trimmed")).toEqual([]);
   });
 
   it("tells nothing that acceptors say of a trimmed slot: who knew the decision may have forgotten it", () => {
-    const bench = leading();
+    const bench = leading(0);
     // Decided, and let go of: only the acceptors know.
     for (let number = 1; number <= 8; number++) bench.decide(bench.propose(value(number)));
     const asked = messagesOf(bench.fromReplica({ kind: "question", from: 1, through: 1 }), "p1a");

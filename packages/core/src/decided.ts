@@ -6,7 +6,8 @@ import { proposalKey, proposalOf, sameValue, type Value, valueBytes } from "./pv
 /**
  * What a leader knows to be decided: slot_out (the lowest slot whose decision it does not know), and the newest
  * decisions, kept within bounds to answer proposals and questions (rules 8, 9). That a slot is decided may be known
- * without its value: every replica's slot_out and every trim record says so.
+ * without its value: every replica's slot_out and every trim record says so. What a peer claims is believed only until
+ * phase 1 can tell (rule 28): `sure` is what stands without it.
  */
 export class Decided {
   readonly #configurations: Configurations;
@@ -17,6 +18,7 @@ export class Decided {
   #oldest = 1;
   #bytes = 0;
   #slotOut = 1;
+  #sure = 1;
   #trim: TrimRecord = { below: 1, configurations: [] };
 
   constructor(configurations: Configurations, limits: Limits) {
@@ -26,6 +28,11 @@ export class Decided {
 
   get slotOut(): number {
     return this.#slotOut;
+  }
+
+  /** As slot_out would be had no peer claimed anything: by decisions, trim records of acceptors, and claims that were proved. */
+  get sure(): number {
+    return this.#sure;
   }
 
   /** Below it acceptors may have forgotten what was decided (rule 18). */
@@ -59,25 +66,48 @@ export class Decided {
     this.#prune();
   }
 
-  /** Everything below `slot` is decided, with these configurations: a fact from a replica or a trim record. */
-  skip(slot: number, configurations: readonly RulingConfiguration[]): void {
-    this.#configurations.learn(configurations);
-    if (slot <= this.#slotOut) return;
-    this.#slotOut = slot;
+  /** Somebody says that everything below `slot` is decided. */
+  claimed(slot: number): void {
+    this.#slotOut = Math.max(this.#slotOut, slot);
     this.#advance();
   }
 
-  /** A trim record, or what a replica says of it: a fact as well. */
+  /** Everything below `slot` is decided: a fact. */
+  proved(slot: number): void {
+    this.#sure = Math.max(this.#sure, slot);
+    this.#advance();
+  }
+
+  /** What was claimed and not proved is not believed any more. */
+  doubt(): void {
+    this.#slotOut = this.#sure;
+    this.#advance();
+  }
+
+  /** Configurations that were decided: a fact. */
+  configured(configurations: readonly RulingConfiguration[]): void {
+    this.#configurations.learn(configurations);
+  }
+
+  /** A trim record: a fact as well. */
   trimmed(trim: TrimRecord): void {
     if (trim.below > this.#trim.below) this.#trim = trim;
-    this.skip(trim.below, trim.configurations);
+    this.configured(trim.configurations);
+    this.proved(trim.below);
   }
 
   #advance(): void {
-    for (let value = this.#kept.get(this.#slotOut); value; value = this.#kept.get(this.#slotOut)) {
-      if (value.kind === "configuration") this.#configurations.decided(this.#slotOut, value.configuration);
-      this.#slotOut++;
+    this.#sure = this.#after(this.#sure);
+    this.#slotOut = this.#after(Math.max(this.#slotOut, this.#sure));
+  }
+
+  /** The first slot from this one on whose decision is not kept. */
+  #after(slot: number): number {
+    let next = slot;
+    for (let value = this.#kept.get(next); value; value = this.#kept.get(++next)) {
+      if (value.kind === "configuration") this.#configurations.decided(next, value.configuration);
     }
+    return next;
   }
 
   /** Lets go of the oldest decisions beyond the bounds, but of none that slot_out has not passed. */

@@ -2,6 +2,7 @@
 export { Acceptor, type AcceptorOptions } from "./acceptor.js";
 // What they speak of.
 export { type Ballot, compareBallots, noBallot, sameBallot } from "./ballot.js";
+export type { Claim } from "./claims.js";
 export { type Command, commandBytes } from "./command.js";
 export { Commander, type CommanderProgress } from "./commander.js";
 export {

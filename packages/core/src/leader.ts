@@ -1,11 +1,6 @@
 import { type Ballot, compareBallots, noBallot, sameBallot } from "./ballot.js";
-import {
-  type Configuration,
-  Configurations,
-  type Genesis,
-  type RulingConfiguration,
-  type TrimRecord,
-} from "./configuration.js";
+import { type Claim, Claims } from "./claims.js";
+import { type Configuration, Configurations, type Genesis, type TrimRecord } from "./configuration.js";
 import { Contact } from "./contact.js";
 import { Decided } from "./decided.js";
 import type { Connected, LeaderInput, Peer } from "./input.js";
@@ -46,6 +41,11 @@ export interface LeaderState {
   readonly queued: number;
   /** Ids of the acceptors it does not reach, of the configuration that rules slot_out. */
   readonly unreachable: readonly string[];
+  /**
+   * Peers that say more is decided than the acceptors know of (rule 28). An active leader goes on without believing them;
+   * one that is told so before it leads does not lead.
+   */
+  readonly contradicted: readonly Claim[];
 }
 
 /**
@@ -60,6 +60,9 @@ export class Leader {
   readonly #configurations: Configurations;
   readonly #decided: Decided;
   readonly #contact: Contact;
+  readonly #claims = new Claims();
+  /** The slot that is claimed to be decided and was not found by the last phase 1. */
+  #refuted: number | undefined;
   readonly #context: LeadingContext;
   readonly #replicas = new Set<string>();
   readonly #heartbeat: Timeout;
@@ -108,6 +111,8 @@ export class Leader {
         if (input.peer.role === "acceptor") this.#contact.disconnected(input.peer.id);
         if (input.peer.role === "replica") this.#replicas.delete(input.peer.id);
         if (input.peer.role === "leader") this.#lost(input.peer.id);
+        this.#claims.forget(input.peer);
+        if (this.#state instanceof Passive) this.#reconsider();
         break;
       case "message":
         this.#receive(input.from, input.message, outputs);
@@ -115,6 +120,11 @@ export class Leader {
     }
     if (this.#active !== wasActive) this.#toReplicas(this.#status(), outputs);
     return outputs;
+  }
+
+  /** The lowest slot whose decision it does not know for certain: what it tells others. */
+  get slotOut(): number {
+    return this.#decided.sure;
   }
 
   status(): LeaderState {
@@ -126,7 +136,13 @@ export class Leader {
       commanders: leading?.commanders ?? 0,
       queued: leading?.queued ?? 0,
       unreachable: this.#contact.unreachable(this.#ruling),
+      contradicted: this.#contradicted,
     };
+  }
+
+  get #contradicted(): readonly Claim[] {
+    if (this.#state instanceof Leading) return this.#claims.doubtedFor(this.#limits.suspectAfterTicks);
+    return this.#refuted === undefined ? [] : this.#claims.of(this.#refuted);
   }
 
   get #active(): boolean {
@@ -146,6 +162,7 @@ export class Leader {
     this.#ticksWithoutReplica = this.#replicas.size > 0 ? 0 : this.#ticksWithoutReplica + 1;
     if (this.#state instanceof Leading) {
       this.#state.tick(outputs);
+      this.#claims.tick();
       this.#stepDownIfUseless(this.#state);
     } else {
       this.#state.tick();
@@ -226,7 +243,8 @@ export class Leader {
       if (this.#state instanceof Leading) this.#state.connected(peer.id, outputs);
       else this.#contact.answered(peer.id); // It asks nothing more, so no answer would settle what was asked before.
     }
-    this.#learn(slotOut, configurations, outputs);
+    this.#decided.configured(configurations);
+    if (peer.role !== "acceptor") this.#claim(peer, slotOut, outputs);
   }
 
   /** The connection to a fellow leader broke. If it is the one watched, the delay keeps the others from standing all at once. */
@@ -287,6 +305,10 @@ export class Leader {
     }
     const preemptor = this.#preemptor(this.#state, message, outputs);
     if (preemptor) this.#becomePassive(preemptor);
+    else if (this.#state.refuted !== undefined) {
+      this.#refuted = this.#state.refuted;
+      this.#becomePassive(noBallot);
+    } else if (this.#state.active) this.#refuted = undefined;
   }
 
   /** Rule 18: an acceptor that has not trimmed as far as is known hears of it, again until it has. */
@@ -360,8 +382,10 @@ export class Leader {
   #replicaStatus(from: Peer, status: ReplicaStatus, outputs: Output[]): void {
     const { slotOut, configurations, trimmedBelow } = status;
     if (this.#state instanceof Passive) this.#state.told(from.id, slotOut);
-    this.#learnTrim({ below: trimmedBelow, configurations }, outputs);
-    this.#learn(slotOut, configurations, outputs);
+    this.#decided.configured(configurations);
+    this.#claim(from, slotOut, outputs);
+    // Acceptors forget what is passed on to them: only what is decided for certain.
+    if (trimmedBelow <= this.#decided.sure) this.#learnTrim({ below: trimmedBelow, configurations }, outputs);
   }
 
   #learnTrim(trim: TrimRecord, outputs: Output[]): void {
@@ -372,11 +396,26 @@ export class Leader {
     this.#settle(before, outputs);
   }
 
-  /** Everything below `slotOut` is decided, with these configurations. */
-  #learn(slotOut: number, configurations: readonly RulingConfiguration[], outputs: Output[]): void {
+  /**
+   * A peer says that everything below `slotOut` is decided. A passive leader believes it until its own phase 1 can tell; one
+   * that leads believes what its phase 1 and its proposals show (rule 28).
+   */
+  #claim(peer: Peer, slotOut: number, outputs: Output[]): void {
     const before = this.#decided.slotOut;
-    this.#decided.skip(slotOut, configurations);
+    this.#claims.told(peer, slotOut);
+    const shown = slotOut <= before || !(this.#state instanceof Leading) || this.#state.shows(slotOut);
+    if (shown === false) this.#claims.doubted(peer);
+    if (shown !== true) return;
+    this.#claims.believed(peer);
+    this.#decided.claimed(slotOut);
+    if (this.#state instanceof Leading && slotOut > before) this.#decided.proved(slotOut);
     this.#settle(before, outputs);
+  }
+
+  /** What is claimed now, and nothing that somebody claimed before. */
+  #reconsider(): void {
+    this.#decided.doubt();
+    this.#decided.claimed(this.#claims.highest);
   }
 
   #settle(before: number, outputs: Output[]): void {
@@ -393,7 +432,7 @@ export class Leader {
       number,
       leading: leading !== undefined,
       ballot,
-      slotOut: this.#decided.slotOut,
+      slotOut: this.#decided.sure,
     } as const;
     outputs.push({ kind: "send", to, message });
   }
@@ -403,6 +442,8 @@ export class Leader {
     // Preempted, it asks the acceptors nothing more: what they still owe would never be settled.
     if (!sameBallot(watched, noBallot)) this.#contact.restart();
     this.#state = this.#newPassive(watched);
+    this.#claims.restart();
+    this.#reconsider();
   }
 
   #newPassive(watched: Ballot): Passive {
@@ -427,7 +468,7 @@ export class Leader {
       kind: "leader-status",
       active: this.#active,
       ballot: this.#ballot,
-      slotOut: Math.max(this.#decided.slotOut, watchedSlotOut),
+      slotOut: Math.max(this.#decided.sure, watchedSlotOut),
       unreachable: this.#contact.unreachable(this.#ruling),
     };
   }

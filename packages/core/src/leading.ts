@@ -60,6 +60,7 @@ export class Leading {
   /** One for each asker: nobody waits for another's. */
   readonly #recalls = new Map<string, Recall>();
   #scoutNumber: number;
+  #refuted: number | undefined;
   readonly #patience: Timeout;
 
   /** @param scoutNumber above every scout number of this incarnation so far */
@@ -76,6 +77,15 @@ export class Leading {
   /** It may give slots to proposals: the configuration that rules slot_out was adopted, at least for the first slots. */
   get active(): boolean {
     return this.#adopted.has(this.#ruling.number);
+  }
+
+  /**
+   * The slot that somebody claimed to be decided and of which a majority of the acceptors knows nothing (rule 28). Phase 1 of
+   * a ballot meets everything that lower ballots decided before it began, so either the claim is false, or the acceptors
+   * forgot what they voted for: nobody can tell which, and leading on would be wrong in one of the two cases.
+   */
+  get refuted(): number | undefined {
+    return this.#refuted;
   }
 
   /** Not adopted within the time a scout has. */
@@ -195,8 +205,38 @@ export class Leading {
     if (progress.kind === "page") running.ahead.add(answer.acceptor);
     if (progress.kind === "adopted") this.#scouts.delete(answer.configuration);
     this.#askOn(running, this.#windowEnd, outputs);
-    if (running.scout.covered > running.scout.from) this.#adopt(running.scout, outputs);
+    if (running.scout.covered > running.scout.from && this.#holds(running.scout))
+      this.#adopt(running.scout, outputs);
     return undefined;
+  }
+
+  /** Whether what was claimed when the scout set out agrees with what a majority has told. */
+  #holds({ claimed, shown }: Scout): boolean {
+    const { decided } = this.#context;
+    if (claimed === undefined || decided.sure > claimed) return true;
+    if (shown || decided.get(claimed)) {
+      decided.proved(claimed + 1);
+      return true;
+    }
+    this.#refuted = claimed;
+    return false;
+  }
+
+  /**
+   * Whether a claim made after phase 1, that everything below `slot` is decided, can be true under this ballot: each slot was
+   * found or proposed. Else a higher ballot decided it, which acceptors will tell soon, or nobody did (rule 28). Undefined
+   * while phase 1 has not told enough.
+   */
+  shows(slot: number): boolean | undefined {
+    const { decided, configurations } = this.#context;
+    for (let below = decided.slotOut; below < slot; below++) {
+      if (decided.get(below) || this.#commanders.has(below)) continue;
+      const adopted = this.#adopted.get(configurations.at(below).number);
+      if (adopted === undefined && this.active) return true; // Of acceptors that this ballot has not asked.
+      if (adopted === undefined || adopted.covered <= below) return undefined;
+      if (!adopted.found.has(below)) return false;
+    }
+    return true;
   }
 
   /** Goes to work on the slots told so far while the next pages come: however long the log, slot_out moves. */
@@ -237,10 +277,7 @@ export class Leading {
     }
     for (const configuration of serving) {
       if (this.#adopted.has(configuration.number) || this.#scouts.has(configuration.number)) continue;
-      this.#scouts.set(
-        configuration.number,
-        this.#newScout(configuration, slotOut, Number.POSITIVE_INFINITY, outputs),
-      );
+      this.#scouts.set(configuration.number, this.#leadingScout(configuration, outputs));
     }
     this.#fill(outputs);
   }
@@ -299,8 +336,23 @@ export class Leading {
     if (this.#assigned.get(key) === slot) this.#assigned.delete(key);
   }
 
-  #newScout(configuration: Configuration, from: number, until: number, outputs: Output[]): RunningScout {
-    const scout = new Scout(++this.#scoutNumber, this.ballot, configuration, from, until);
+  /** A scout for what is to be led. It begins with the last slot that is only claimed to be decided, if one is (rule 28). */
+  #leadingScout(configuration: Configuration, outputs: Output[]): RunningScout {
+    const { decided, configurations } = this.#context;
+    const last = decided.slotOut - 1;
+    const judges = decided.sure <= last && configurations.rules(configuration.number, last);
+    const [from, claimed] = judges ? [last, last] : [decided.slotOut, undefined];
+    return this.#newScout(configuration, from, Number.POSITIVE_INFINITY, outputs, claimed);
+  }
+
+  #newScout(
+    configuration: Configuration,
+    from: number,
+    until: number,
+    outputs: Output[],
+    claimed?: number,
+  ): RunningScout {
+    const scout = new Scout(++this.#scoutNumber, this.ballot, configuration, from, until, claimed);
     const running = {
       scout,
       resend: new Timeout(this.#context.limits.resendTicks),

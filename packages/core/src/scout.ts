@@ -28,6 +28,9 @@ export class Scout {
   readonly configuration: Configuration;
   readonly from: number;
   readonly until: number;
+  /** The slot that somebody claims to be decided: phase 1 shows whether it can be (rule 28). */
+  readonly claimed: number | undefined;
+  #shown = false;
   /** Per slot the pvalue of the highest ballot seen; complete from what is needed up to `covered`. */
   readonly found = new Map<number, PValue>();
   #bytes = 0;
@@ -44,7 +47,9 @@ export class Scout {
     configuration: Configuration,
     from: number,
     until = Number.POSITIVE_INFINITY,
+    claimed?: number,
   ) {
+    this.claimed = claimed;
     this.number = number;
     this.ballot = ballot;
     this.configuration = configuration;
@@ -72,6 +77,11 @@ export class Scout {
   /** The highest slot known to hold a pvalue: below it a slot in which nothing was found is a hole. */
   get highest(): number {
     return this.#highest;
+  }
+
+  /** An acceptor has a pvalue in the slot that is claimed to be decided. */
+  get shown(): boolean {
+    return this.#shown;
   }
 
   /** Bytes of the values found. */
@@ -128,6 +138,7 @@ export class Scout {
     const { slot } = pvalue;
     if (slot < this.from || slot >= this.until) return;
     this.#highest = Math.max(this.#highest, slot);
+    if (slot === this.claimed) this.#shown = true;
     if (slot < this.#needed) return;
     const known = this.found.get(slot);
     if (known && compareBallots(pvalue.ballot, known.ballot) <= 0) return;

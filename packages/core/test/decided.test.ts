@@ -42,9 +42,9 @@ describe("the decisions a leader keeps (rules 8 and 9)", () => {
   it("a fact moves slot_out over what is not known, and what follows is taken along", () => {
     const known = decided();
     known.learn(6, noOperation);
-    known.skip(6, []);
+    known.proved(6);
     expect(known.slotOut).toBe(7);
-    known.skip(3, []);
+    known.proved(3);
     expect(known.slotOut).toBe(7);
   });
 
@@ -54,7 +54,7 @@ describe("the decisions a leader keeps (rules 8 and 9)", () => {
   ])("slot_out may jump by billions %s: letting go costs no more for it", (_, jumps) => {
     const known = decided();
     for (const jump of jumps) {
-      known.skip(jump, []);
+      known.proved(jump);
       for (let slot = jump; slot < jump + 5; slot++) known.learn(slot, noOperation);
     }
     const last = jumps.at(-1) as number;

@@ -30,10 +30,12 @@ import {
 } from "./host.js";
 import { Link } from "./link.js";
 import { inputBytes } from "./message-bytes.js";
-import { quorumProblem } from "./quorum-text.js";
+import { contradictionText, quorumProblem } from "./quorum-text.js";
 import { CallError, type Server, type UnaryCall, unary } from "./server.js";
 
 export type LeaderHostOptions = HostOptions;
+
+const claimsCheckMs = 500;
 
 /** The two streams to an acceptor, each on a connection of its own: heartbeats never wait behind votes (rule 11). */
 interface AcceptorLinks {
@@ -57,6 +59,9 @@ export class LeaderHost implements Host {
   readonly #callers = new Callers();
   readonly #server: Server;
   #port = 0;
+  #claimsWatch: NodeJS.Timeout | undefined;
+  /** Who contradicts the acceptors, as last told to the log. */
+  #contradicted = "";
   #stopping: Promise<void> | undefined;
 
   constructor(options: LeaderHostOptions) {
@@ -99,12 +104,13 @@ export class LeaderHost implements Host {
 
   /** It reaches a majority of the acceptors; whether it leads is no matter of health. */
   get serving(): boolean {
-    return this.#port !== 0 && this.#stopping === undefined && this.#problem === "";
+    return this.#port !== 0 && this.#stopping === undefined && this.#obstacle === "";
   }
 
   async start(): Promise<void> {
     this.#port = await this.#server.listen(this.#options.listen);
     this.#driver.start();
+    this.#claimsWatch = setInterval(() => this.#watchClaims(), claimsCheckMs).unref();
     for (const link of this.#links) link.start();
   }
 
@@ -126,7 +132,13 @@ export class LeaderHost implements Host {
   }
 
   get #problem(): string {
-    const { unreachable } = this.#leader.status();
+    return this.#obstacle || contradictionText(this.#leader.status());
+  }
+
+  /** Why it could not lead. */
+  get #obstacle(): string {
+    const { unreachable, phase, contradicted } = this.#leader.status();
+    if (contradicted.length > 0 && phase !== "active") return contradictionText({ phase, contradicted });
     // An acceptor whose store is not the bound one can be talked to, and does not count (rule 5).
     const unfit = [...this.#acceptors]
       .filter(([, { votes }]) => votes.status.problem !== "")
@@ -148,11 +160,21 @@ export class LeaderHost implements Host {
     return [...acceptors, ...fellows, ...replicas];
   }
 
+  /** Tells the log once of each who claims what the acceptors know nothing of. */
+  #watchClaims(): void {
+    const state = this.#leader.status();
+    const { contradicted } = state;
+    const names = contradicted.map(({ peer }) => peer.id).join();
+    if (names !== this.#contradicted && names !== "")
+      this.#options.logger.warn({ contradicted }, contradictionText(state));
+    this.#contradicted = names;
+  }
+
   #hello(): Hello {
     return helloOf(this.#options, {
       role: "leader",
       configurations: [],
-      slotOut: this.#leader.status().slotOut,
+      slotOut: this.#leader.slotOut,
     });
   }
 
@@ -289,6 +311,7 @@ export class LeaderHost implements Host {
 
   async #end(): Promise<void> {
     this.#options.onStopping?.();
+    clearInterval(this.#claimsWatch);
     this.#callers.close();
     for (const link of this.#links) link.close();
     this.#attached.close();

@@ -1,4 +1,4 @@
-import { majorityOf } from "@synod/core";
+import { type LeaderState, majorityOf } from "@synod/core";
 
 /** Why no quorum can be had; empty when it can. */
 export function quorumProblem(acceptors: readonly string[], unreachable: readonly string[]): string {
@@ -6,4 +6,21 @@ export function quorumProblem(acceptors: readonly string[], unreachable: readonl
   const needed = majorityOf(acceptors.length);
   if (acceptors.length - missing.length >= needed) return "";
   return `no majority of acceptors: ${needed} of ${acceptors.length} needed; ${missing.join(", ")} unreachable`;
+}
+
+/** What peers say is decided and the acceptors know nothing of (rule 28); empty when nothing. */
+export function contradictionText({
+  contradicted,
+  phase,
+}: Pick<LeaderState, "contradicted" | "phase">): string {
+  if (contradicted.length === 0) return "";
+  const said = contradicted.map(
+    ({ peer, slotOut }) => `${peer.role} ${peer.id} says that slot ${slotOut - 1} is decided`,
+  );
+  const consequence =
+    phase === "active" ? "it is not believed" : "this leader does not lead while it says so";
+  return (
+    `${said.join(", ")}, and a majority of the acceptors knows nothing of it; ${consequence}: ` +
+    "stop whichever has another cluster's data, or an older copy of its own"
+  );
 }
