@@ -64,6 +64,7 @@ function replica(id: string, slotOut = 12, changes: Partial<Answered> = {}): Ans
     trimPoint: 0,
     stateBytes: 0,
     quotaBytes: 0,
+    warnings: [],
   };
   const state = { role: "replica", slotOut, ...counts, hash: "ab", leader: "l2", ballot } as const;
   return { ...common, role: "replica", id, address: `h:${id}`, state, ...changes };

@@ -14,6 +14,7 @@ import type { ReplicaStore } from "@synod/storage";
 import { batch, leaderService, loadServices, type Status } from "@synod/wire";
 import { CatchUp, catchUpCheckMs } from "./catch-up.js";
 import { Driver } from "./driver.js";
+import { unjudgedText, unjudgedWarning } from "./halt.js";
 import {
   connectedInput,
   type Host,
@@ -111,6 +112,7 @@ export class ReplicaHost implements Host {
       engine: this.#engine,
       propose: (command) => this.#propose(command),
       obstacle: () => this.#obstacle,
+      doubt: () => this.#doubt,
     });
     this.#performer = new Performer({
       engine: this.#engine,
@@ -151,7 +153,7 @@ export class ReplicaHost implements Host {
     this.#sender = new SnapshotSender({
       store,
       clusterId: options.clusterId,
-      refusal: () => this.#performer.halted,
+      refusal: () => this.#stopped,
     });
     this.#catchUp = this.#newCatchUp();
     this.#front = new ReplicaServices({
@@ -169,9 +171,9 @@ export class ReplicaHost implements Host {
     this.#server = hostServer(options, () => this.status(), names, options.descriptorSets);
     this.#front.addTo(this.#server.grpc);
     addReplicatedServices(this.#server.grpc, this.#services, this.#requests, (service, method, request) =>
-      this.#performer.halted === undefined
+      this.#stopped === undefined
         ? this.#engine.query(service, method, request)
-        : haltedAnswer(this.#performer.halted),
+        : haltedAnswer(this.#stopped),
     );
     this.#performer.haltIfUnfit();
   }
@@ -233,11 +235,33 @@ export class ReplicaHost implements Host {
       trimPoint: this.#engine.system.reports.trimPoint,
       stateBytes: this.#engine.stateBytes,
       quotaBytes: this.#engine.system.quotaBytes,
+      warnings: this.#warnings,
     });
   }
 
+  /** Why this replica answers nothing, whether it executes what is decided (rule 34) or not. */
+  get #stopped(): string | undefined {
+    return this.#performer.halted ?? this.#doubt;
+  }
+
+  /** It cannot tell whether it is the one that is wrong (rule 34). */
+  get #doubt(): string | undefined {
+    const { unjudged } = this.#engine;
+    return unjudged?.stops ? unjudgedText(unjudged, this.#replicas) : undefined;
+  }
+
+  /** What is wrong although it goes on. */
+  get #warnings(): readonly string[] {
+    const { unjudged } = this.#engine;
+    return unjudged === undefined || unjudged.stops ? [] : [unjudgedWarning(unjudged, this.#replicas)];
+  }
+
+  get #replicas(): readonly Member[] {
+    return this.#engine.configurations.at(-1)?.configuration.replicas ?? [];
+  }
+
   get #problem(): string {
-    if (this.#performer.halted !== undefined) return this.#performer.halted;
+    if (this.#stopped !== undefined) return this.#stopped;
     const lag = lagOf(this.#replica.status());
     if (lag !== "") return lag;
     if (this.#obstacle === "" && !this.#reporter.introduced)

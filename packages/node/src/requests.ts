@@ -13,6 +13,8 @@ export interface RequestsOptions {
   propose(command: Command): void;
   /** Why nothing can be decided now; empty when nothing stands in the way. */
   obstacle(): string;
+  /** Why nothing may be answered though it is executed (rule 34); undefined while it may. */
+  doubt(): string | undefined;
   readonly maxWaiting?: number;
 }
 
@@ -111,8 +113,12 @@ export class Requests {
 
   /** A command was decided: executed, or refused by the log, here or wherever it was proposed. */
   executed(command: Command, answer: Answer): void {
-    for (const waiter of this.#waitersFor(command)) {
-      if (answer.outcome === "not-executed") this.#refusedByLog(waiter, answer);
+    const waiters = this.#waitersFor(command);
+    if (waiters.length === 0) return;
+    const doubt = this.#options.doubt();
+    for (const waiter of waiters) {
+      if (doubt !== undefined) this.#settle(waiter, unknownHere(waiter, doubt));
+      else if (answer.outcome === "not-executed") this.#refusedByLog(waiter, answer);
       else this.#settle(waiter, answer);
     }
   }
@@ -206,7 +212,9 @@ export class Requests {
       return refusedHere(asked, grpc.status.RESOURCE_EXHAUSTED, details);
     }
     if (isOwnSystemCommand(asked)) return undefined;
-    const { engine } = this.#options;
+    const { engine, doubt } = this.#options;
+    const doubted = doubt();
+    if (doubted !== undefined) return refusedHere(asked, grpc.status.UNAVAILABLE, `this replica ${doubted}`);
     const executed = asked.clientId === "" ? undefined : engine.answerTo(asked);
     if (executed) return executed;
     const rejection =

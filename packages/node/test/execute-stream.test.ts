@@ -40,6 +40,7 @@ function make(limits: Partial<ExecuteStreamLimits> = {}, unread = { bytes: 0 }) 
     engine: { answerTo: () => undefined, lacksRoom: () => undefined, validate: () => undefined },
     propose: () => {},
     obstacle: () => "",
+    doubt: () => undefined,
   });
   const call = new FakeCall();
   const bounds = { maxOutstanding: 4, maxUnreadBytes: 1 << 20, maxUnreadBytesOfAll: 1 << 24, ...limits };

@@ -50,6 +50,7 @@ function make(more: Partial<RequestsOptions> = {}) {
     engine: engine(),
     propose: (command) => proposed.push(command),
     obstacle: () => "",
+    doubt: () => undefined,
     ...more,
   });
   const answers: Response[] = [];
@@ -387,4 +388,22 @@ test("a client cannot open a session by writing the command itself", () => {
   submit(sum(1, { service: "synod.v1.Replica", method: "OpenSession" }));
   expect(proposed).toEqual([]);
   expect(answers).toMatchObject([{ status: 12 }]);
+});
+
+test("while nobody can tell who is wrong nothing is answered: what was executed is unknown, what comes is refused (rule 34)", () => {
+  let doubt: string | undefined;
+  const { requests, answers, submit, proposed } = make({ doubt: () => doubt });
+  submit(sum(1));
+  doubt = "stopped: at slot 9 replicas differ";
+  requests.executed(sum(1), answerTo(sum(1)));
+  submit(sum(2));
+  expect(answers).toMatchObject([
+    {
+      status: grpc.status.UNAVAILABLE,
+      slot: 0,
+      message: expect.stringMatching(/differ; whether .* unknown/),
+    },
+    { status: grpc.status.UNAVAILABLE, message: "this replica stopped: at slot 9 replicas differ" },
+  ]);
+  expect(proposed).toHaveLength(1);
 });

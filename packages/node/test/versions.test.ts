@@ -9,7 +9,9 @@ import { callUnary, clusterService, type ReplicaRoleStatus, replicaService } fro
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { TestCluster } from "./test-cluster.js";
 
-vi.setConfig({ testTimeout: 20_000 });
+vi.setConfig({ testTimeout: 40_000 });
+
+const waiting = { timeout: 25_000, interval: 50 };
 
 const calculator = "synod.calculator.v1.Calculator";
 const replicas = ["r1", "r2", "r3"];
@@ -193,6 +195,40 @@ describe("a replica whose build answers otherwise (rule 27)", () => {
       },
       { timeout: 10_000 },
     );
+  });
+
+  test("is judged by a third that comes back; until then all stop, since nobody can tell who is wrong (rule 34)", async () => {
+    await started({ all: build(1, 1), r2: build(1, 1, 1) });
+    await cluster.stop("r3");
+    await vi.waitFor(() => expect(add("r1", "1")).resolves.toBe("1"));
+    const problem = (id: string) => cluster.host(id).status().problem;
+    await vi.waitFor(
+      () => expect(stateOf("r1").warnings.join()).toMatch(/^at slot \d+ replicas differ/),
+      waiting,
+    );
+    expect(await add("r1", "1")).toBe("2");
+    await vi.waitFor(() => {
+      for (const id of ["r1", "r2"]) expect(problem(id)).toMatch(/^stopped: at slot \d+ replicas differ/);
+    }, waiting);
+    expect(problem("r1")).toContain("start r3, and whoever it agrees with goes on by itself");
+    const { trimPoint } = stateOf("r1");
+    for (const id of ["r1", "r2"]) {
+      expect(cluster.host(id).status().serving).toBe(false);
+      await expect(add(id, "1")).rejects.toMatchObject({
+        code: grpc.status.UNAVAILABLE,
+        details: expect.stringContaining("replicas differ"),
+      });
+      const stale = cluster.call(id, `${calculator}/Value`, {}, { metadata: { "synod-read": "stale" } });
+      await expect(stale).rejects.toMatchObject({ code: grpc.status.UNAVAILABLE });
+    }
+    await cluster.start("r3");
+    await vi.waitFor(() => {
+      expect(problem("r2")).toMatch(/^diverged: at slot/);
+      for (const id of ["r1", "r3"])
+        expect(cluster.host(id).status()).toMatchObject({ serving: true, problem: "" });
+    }, waiting);
+    expect(await add("r1", "1")).toBe("3");
+    expect(stateOf("r1").trimPoint).toBeGreaterThan(trimPoint);
   });
 
   test("is not one that was stopped and came back, whatever was decided meanwhile", async () => {

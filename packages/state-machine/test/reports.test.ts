@@ -356,6 +356,7 @@ describe("replicas that differ while nobody can judge them (rule 34)", () => {
     group.answersAlike = false;
     for (let round = 0; round < 300; round++) {
       const slot = group.checkpoint();
+      if (round % maxEarlier > 0) continue;
       group.report("r1", slot);
       group.report("r2", slot);
     }

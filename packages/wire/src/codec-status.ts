@@ -58,6 +58,8 @@ export interface ReplicaRoleStatus {
   readonly stateBytes: number;
   /** How much that may be. */
   readonly quotaBytes: number;
+  /** What is wrong although it goes on, in words for people. */
+  readonly warnings: readonly string[];
 }
 
 /** A replicated service as one replica has it. */
@@ -140,6 +142,7 @@ const leaderStatus: Mapping<LeaderRoleStatus, wire.LeaderRoleStatus> = {
 };
 
 const maxServices = 10_000;
+const maxWarnings = 1_000;
 
 const serviceVersion: Mapping<ServiceVersionStatus, wire.ServiceVersionStatus> = {
   toWire: (message) => ({
@@ -173,6 +176,7 @@ const replicaStatus: Mapping<ReplicaRoleStatus, wire.ReplicaRoleStatus> = {
     trimPoint: check.checked(message.trimPoint, "ReplicaRoleStatus.trim_point"),
     stateBytes: check.checked(message.stateBytes, "ReplicaRoleStatus.state_bytes"),
     quotaBytes: check.checked(message.quotaBytes, "ReplicaRoleStatus.quota_bytes"),
+    warnings: [...message.warnings],
   }),
   fromWire: (message, field) => {
     const found = check.present(message, field);
@@ -190,6 +194,7 @@ const replicaStatus: Mapping<ReplicaRoleStatus, wire.ReplicaRoleStatus> = {
       trimPoint: check.integer(found.trimPoint, `${field}.trim_point`),
       stateBytes: check.integer(found.stateBytes, `${field}.state_bytes`),
       quotaBytes: check.integer(found.quotaBytes, `${field}.quota_bytes`),
+      warnings: check.list(found.warnings, `${field}.warnings`, maxWarnings, check.text),
     };
   },
 };

@@ -132,6 +132,7 @@ describe("every message comes back as it was sent", () => {
         trimPoint: 2,
         stateBytes: 100,
         quotaBytes: 1 << 30,
+        warnings: ["at slot 3 replicas differ"],
       },
     ];
     for (const state of states) {

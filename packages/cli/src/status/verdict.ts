@@ -121,7 +121,7 @@ function judgeReplicas(reports: readonly RoleReport[]): Finding {
   // What keeps acceptors or leaders from working keeps replicas from serving, in the same words.
   const cause = judgeAcceptors(reports).reason ?? judgeLeaders(reports, activeLeader(reports)).reason;
   if (cause !== undefined) return { notes };
-  notes.push(...problemsOf(answering, "replica"));
+  notes.push(...problemsOf(answering, "replica"), ...warningsOf(answering));
   const waiting = answering.filter(({ serving, problem }) => !serving && problem === "").map(({ id }) => id);
   if (waiting.length > 0) notes.push(`replica ${waiting.join(", ")} does not serve yet`);
   if (answering.some(({ serving }) => serving)) return { notes };
@@ -136,6 +136,11 @@ function ofRole(reports: readonly RoleReport[], role: RoleName) {
     /** Ids of those that do not answer. */
     silent: all.filter((report) => !report.answered).map(({ id }) => id),
   };
+}
+
+/** What replicas warn of although they go on, each warning once. */
+function warningsOf(replicas: readonly Answered[]): string[] {
+  return [...new Set(statesOf(replicas, "replica").flatMap(({ warnings }) => warnings))];
 }
 
 /** What members say is wrong, each problem once: "replica r1, r2: behind". */

@@ -18,6 +18,7 @@ export interface ReplicaRoleStatus {
   'trimPoint'?: (number | string | Long);
   'stateBytes'?: (number | string | Long);
   'quotaBytes'?: (number | string | Long);
+  'warnings'?: (string)[];
 }
 
 export interface ReplicaRoleStatus__Output {
@@ -33,4 +34,5 @@ export interface ReplicaRoleStatus__Output {
   'trimPoint': (string);
   'stateBytes': (string);
   'quotaBytes': (string);
+  'warnings': (string)[];
 }
