@@ -132,6 +132,9 @@ export class CommandClient {
       failed: (news) => {
         for (const call of this.#waiting) call.news = news;
       },
+      misdirected: () => {
+        for (const call of [...this.#waiting]) this.#goAstray(call);
+      },
     });
     this.#opening = false;
     if (opened === undefined) {
@@ -233,12 +236,20 @@ export class CommandClient {
     this.#lanes.leave(lane);
     for (const call of calls) {
       if (call.sessionGone) this.#sessionGone(call, call.sessionGone);
-      else if (this.#settings.sendToAll) lane.carry(call);
+      else if (call.lanes.size === 0 && this.#lanes.misdirected) this.#goAstray(call);
+      else if (this.#settings.sendToAll && !lane.misdirected) lane.carry(call);
       else if (call.lanes.size > 0) continue;
       else if (call.notKnown && !this.#lanes.thatMayKnow(call)) this.#giveUp(call, call.notKnown);
       else this.#send(call);
     }
     this.#pump();
+  }
+
+  /** Only replicas of other clusters are left, and none of them may be asked: nothing this client did is known there. */
+  #goAstray(call: Call): void {
+    this.#settle(call);
+    const reason = `${call.news}; connect again if that cluster is meant`;
+    call.reject(new SynodError(Code.FAILED_PRECONDITION, reason, call.outcome));
   }
 
   /** Looks after the calls that got no answer: those in silence go again elsewhere, those paused go again. */

@@ -36,6 +36,8 @@ export class Lane {
   heardAt = 0;
   /** Why the last stream ended; empty after an answer. */
   trouble = "";
+  /** The last stream found a replica of another cluster. */
+  misdirected = false;
 
   constructor(port: ReplicaPort, owner: LaneOwner) {
     this.port = port;
@@ -135,6 +137,7 @@ export class Lane {
       answers: (answers) => {
         this.heardAt = performance.now();
         this.trouble = "";
+        this.misdirected = false;
         this.#backoffMs = 0;
         this.#owner.answered(this, answers);
       },
@@ -142,12 +145,15 @@ export class Lane {
         this.#writable = true;
         this.#flush();
       },
-      ended: (code, reason) => this.#ended(code, reason),
+      ended: (code, reason, misdirected = false) => this.#ended(code, reason, misdirected),
     });
   }
 
-  #ended(code: number, reason: string): void {
+  #ended(code: number, reason: string, misdirected: boolean): void {
     this.#stream = undefined;
+    this.misdirected = misdirected;
+    // Whoever refuses a stream for its cluster has read nothing of it.
+    if (misdirected) for (const [call, attempts] of this.#sent) call.refusals += attempts;
     this.trouble = `${this.port.address}: ${statusName(code)}: ${reason}`;
     this.#backoffMs = Math.min(maxBackoffMs, this.#backoffMs === 0 ? firstBackoffMs : this.#backoffMs * 2);
     this.#reopenAt = performance.now() + this.#backoffMs;

@@ -15,6 +15,11 @@ export class Lanes {
     return this.#present;
   }
 
+  /** Everybody who answers is of another cluster, and nobody is left to ask. */
+  get misdirected(): boolean {
+    return this.all.every((lane) => lane.misdirected);
+  }
+
   goTo(index: number): void {
     this.#present = index;
   }

@@ -6,8 +6,11 @@ export interface StreamEvents {
   answers(answers: readonly Response[]): void;
   /** The stream takes more again, after `send` returned false. */
   drained(): void;
-  /** `code` is the gRPC status it ended with. */
-  ended(code: number, reason: string): void;
+  /**
+   * `code` is the gRPC status it ended with. With `misdirected` the replica is of another cluster than the one meant, and read
+   * nothing of what was sent on the stream.
+   */
+  ended(code: number, reason: string, misdirected?: boolean): void;
 }
 
 export interface CommandStream {
@@ -22,7 +25,10 @@ export interface CommandStream {
 /** One replica, as the client needs it. The gRPC one stands in `replica-port.ts`. */
 export interface ReplicaPort {
   readonly address: string;
-  /** Opens a session by a decided command; its name. Rejects with an error that has a gRPC `code`. */
+  /**
+   * Opens a session by a decided command; its name. Rejects with an error that has a gRPC `code`, with AnotherCluster where a
+   * replica of another cluster than the one meant answers.
+   */
   openSession(deadlineMs: number): Promise<string>;
   openStream(events: StreamEvents): CommandStream;
   /** Why nothing moves, in the replica's own words; empty when it sees no problem. */

@@ -1,4 +1,5 @@
 import * as grpc from "@grpc/grpc-js";
+import { AnotherCluster } from "./meant-cluster.js";
 import type { ReplicaPort } from "./port.js";
 
 export interface SessionOpening {
@@ -9,6 +10,8 @@ export interface SessionOpening {
   /** Asked before every attempt; false ends the opening. */
   wanted(): boolean;
   failed(news: string): void;
+  /** Every replica is of another cluster than the one meant: nobody is left to ask. */
+  misdirected(news: string): void;
 }
 
 const pauseMs = 100;
@@ -21,6 +24,7 @@ const maxAttemptMs = 5_000;
 export async function openSession(
   opening: SessionOpening,
 ): Promise<{ clientId: string; index: number } | undefined> {
+  let astray = 0;
   for (let attempt = 0; opening.wanted(); attempt++) {
     const index = (opening.first + attempt) % opening.ports.length;
     const port = opening.ports[index] as ReplicaPort;
@@ -29,7 +33,13 @@ export async function openSession(
       const clientId = await port.openSession(Math.min(maxAttemptMs, opening.silenceMs * 2 ** round));
       return { clientId, index };
     } catch (error) {
-      opening.failed(`${port.address}: ${newsOf(error)}`);
+      const news = `${port.address}: ${newsOf(error)}`;
+      opening.failed(news);
+      astray = error instanceof AnotherCluster ? astray + 1 : 0;
+      if (astray >= opening.ports.length) {
+        opening.misdirected(news);
+        return undefined;
+      }
     }
     if (index === (opening.first + opening.ports.length - 1) % opening.ports.length) {
       await new Promise((resolve) => setTimeout(resolve, pauseMs));

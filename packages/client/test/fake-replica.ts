@@ -1,6 +1,7 @@
 import { status as Code } from "@grpc/grpc-js";
 import type { Command } from "@synod/core";
 import type { Response } from "@synod/wire";
+import { AnotherCluster } from "../src/meant-cluster.js";
 import type { CommandStream, ReplicaPort, StreamEvents } from "../src/port.js";
 
 /** The replicated sessions of a pretended cluster: what all its replicas agree on. */
@@ -32,6 +33,8 @@ export function answerTo(command: Command, given: Partial<Response>): Response {
   return { clientId, sequence, status: Code.OK, ...nothing, outcome: "answered", ...given };
 }
 
+export const notMeant = "r1 belongs to cluster b, and cluster a was meant";
+
 /** What a replica does with a command: an answer, or nothing (yet). */
 export type Behaviour = (command: Command) => Response | undefined;
 
@@ -44,6 +47,8 @@ export class FakeReplica implements ReplicaPort {
   troubles = "";
   /** Rejects connections while set. */
   down = false;
+  /** It is of another cluster while set. */
+  misdirected = false;
   streamsOpened = 0;
   #events: StreamEvents | undefined;
 
@@ -55,6 +60,7 @@ export class FakeReplica implements ReplicaPort {
 
   async openSession(): Promise<string> {
     if (this.down) throw new Error("connection refused");
+    if (this.misdirected) throw new AnotherCluster(notMeant);
     return this.cluster.openSession();
   }
 
@@ -62,6 +68,7 @@ export class FakeReplica implements ReplicaPort {
     this.streamsOpened += 1;
     this.#events = events;
     if (this.down) setImmediate(() => this.breakStream("connection refused"));
+    else if (this.misdirected) setImmediate(() => this.#refuse());
     return {
       writable: true,
       send: (commands) => {
@@ -89,13 +96,19 @@ export class FakeReplica implements ReplicaPort {
     events?.ended(Code.UNAVAILABLE, reason);
   }
 
+  #refuse(): void {
+    const events = this.#events;
+    this.#events = undefined;
+    events?.ended(Code.FAILED_PRECONDITION, notMeant, true);
+  }
+
   answer(answer: Response): void {
     this.#events?.answers([answer]);
   }
 
   #receive(command: Command): void {
     this.received.push(command);
-    const answer = this.down ? undefined : this.behaviour(command);
+    const answer = this.down || this.misdirected ? undefined : this.behaviour(command);
     if (answer) setImmediate(() => this.answer(answer));
   }
 }
