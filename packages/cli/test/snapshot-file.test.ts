@@ -9,7 +9,13 @@ import { exitCode, Failure } from "../src/failure.js";
 import { SnapshotFile } from "../src/snapshot/reader.js";
 import { SnapshotWriter } from "../src/snapshot/writer.js";
 
-const header = { cluster: "0123456789abcdef0123456789abcdef", slot: 77, synod: "0.1.0" };
+const header = {
+  cluster: "0123456789abcdef0123456789abcdef",
+  slot: 77,
+  confirmed: 70,
+  state: 2,
+  synod: "0.1.0",
+};
 const entry = (key: string, value: string): StateEntry => [Buffer.from(key), Buffer.from(value)];
 const twoPages = [[entry("a", "one"), entry("b", "")], [entry("c", "x".repeat(40))]];
 
@@ -124,8 +130,8 @@ describe("a backup's file", () => {
 
   it("says which format it has when that is another, and that it is none when it is something else", async () => {
     const bytes = await written();
-    bytes[15] = 2;
-    expect((await failureOf(bytes))?.message).toContain("expected a backup of format 1, found format 2");
+    bytes[15] = 3;
+    expect((await failureOf(bytes))?.message).toContain("expected a backup of format 2, found format 3");
     expect((await failureOf(Buffer.from("#!/bin/sh\necho no backup\n")))?.message).toContain(
       "found something else",
     );

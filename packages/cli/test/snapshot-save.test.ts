@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import * as grpc from "@grpc/grpc-js";
 import { nextDigest, noDigest } from "@synod/node";
+import { stateFormat } from "@synod/state-machine";
 import type { StateEntry } from "@synod/storage";
 import {
   type Incoming,
@@ -19,9 +20,12 @@ import { SnapshotFile } from "../src/snapshot/reader.js";
 type Call = grpc.ServerWritableStream<SnapshotRequest, Incoming<SnapshotPage>>;
 
 const slot = 9;
-/** The first row says of which slot the state is. */
+/** The first row says of which format the state is, and of which slot. */
 const rows: readonly StateEntry[] = [
-  [Buffer.from("a"), Buffer.concat([number(slot), Buffer.alloc(40), Buffer.alloc(32)])],
+  [
+    Buffer.from("a"),
+    Buffer.concat([Buffer.of(stateFormat), number(slot), Buffer.alloc(40), Buffer.alloc(32)]),
+  ],
   [Buffer.from("tkv\0one"), Buffer.from("1")],
   [Buffer.from("tkv\0two"), Buffer.from("2")],
   [Buffer.from("vkv"), Buffer.from("1")],
@@ -80,7 +84,15 @@ class Replica {
       const [key, value] = row;
       const sent: StateEntry = damage ? [key, Buffer.concat([value, Buffer.of(1)])] : row;
       const last = index === this.state.length - 1;
-      call.write({ snapshot: `${slot}-name`, slot, clusterId: "old", entries: [sent], digest, last });
+      call.write({
+        snapshot: `${slot}-name`,
+        slot,
+        clusterId: "old",
+        entries: [sent],
+        digest,
+        last,
+        confirmed: 0,
+      });
     }
   }
 }

@@ -3,6 +3,7 @@ import type * as grpc from "@grpc/grpc-js";
 import type { Decision, Member } from "@synod/core";
 import { anotherCluster, callUnary, openChannel, replicaService } from "@synod/wire";
 import { channelOptions } from "./channel.js";
+import { messageOf } from "./failure.js";
 import type { HostLogger } from "./host.js";
 import type { SnapshotReceiver } from "./snapshot-receiver.js";
 
@@ -38,6 +39,8 @@ export interface CatchUpOptions {
 export class CatchUp {
   readonly #options: CatchUpOptions;
   #running = false;
+  /** Why each peer could not help, the last time it was asked. */
+  readonly #problems = new Map<string, string>();
   #closed = false;
   #client: { close(abruptly: boolean): void } | undefined;
 
@@ -52,6 +55,11 @@ export class CatchUp {
     void this.#run().finally(() => {
       this.#running = false;
     });
+  }
+
+  /** Why it takes long, when it does: what each peer said that could not help. */
+  get problems(): readonly string[] {
+    return [...this.#problems].map(([peer, problem]) => `${peer}: ${problem}`);
   }
 
   close(): void {
@@ -71,8 +79,10 @@ export class CatchUp {
       if (this.#closed || !this.#behind) return;
       try {
         await this.#from(peer);
+        this.#problems.clear();
       } catch (error) {
         if (this.#closed) return;
+        this.#problems.set(peer.id, messageOf(error));
         logger.warn({ peer: peer.id, err: error }, `catching up from ${peer.id} failed`);
       }
     }

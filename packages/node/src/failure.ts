@@ -53,6 +53,7 @@ export function lastWords(exitCode: number, error: unknown): string {
   return message;
 }
 
-function messageOf(error: unknown): string {
+/** What any caught value says. */
+export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -13,6 +13,7 @@ import { type BoundService, Engine, type HandlerError, type ReplicatedService } 
 import type { ReplicaStore } from "@synod/storage";
 import { batch, leaderService, loadServices, type Status } from "@synod/wire";
 import { CatchUp, catchUpCheckMs } from "./catch-up.js";
+import { confirmationOf } from "./confirmation.js";
 import { Driver } from "./driver.js";
 import { unjudgedText, unjudgedWarning } from "./halt.js";
 import {
@@ -154,6 +155,12 @@ export class ReplicaHost implements Host {
       store,
       clusterId: options.clusterId,
       refusal: () => this.#stopped,
+      confirmation: confirmationOf({
+        engine: this.#engine,
+        configuration: genesis.configuration,
+        propose: (command) => this.#propose(command),
+        nowMs: () => performance.now(),
+      }),
     });
     this.#catchUp = this.#newCatchUp();
     this.#front = new ReplicaServices({
@@ -263,7 +270,7 @@ export class ReplicaHost implements Host {
   get #problem(): string {
     if (this.#stopped !== undefined) return this.#stopped;
     const lag = lagOf(this.#replica.status());
-    if (lag !== "") return lag;
+    if (lag !== "") return [lag, ...this.#catchUp.problems].join("; ");
     if (this.#obstacle === "" && !this.#reporter.introduced)
       return "not introduced yet: what it has and offers is still to be decided";
     return this.#obstacle;
@@ -316,6 +323,7 @@ export class ReplicaHost implements Host {
       store,
       engine: this.#engine,
       clusterId,
+      replica: id,
       appliedSlot: () => this.#engine.appliedSlot,
       mayApply: (may) => (may ? this.#driver.resume() : this.#driver.pause()),
       replaced: () => this.#replaced(),

@@ -22,6 +22,8 @@ export interface SnapshotReceiverOptions {
   readonly store: Pick<ReplicaStore, "beginInstall" | "unfinishedInstall">;
   readonly engine: Pick<Engine, "system">;
   readonly clusterId: string;
+  /** Id of this replica. */
+  readonly replica: string;
   /** The last slot applied here. */
   appliedSlot(): number;
   /** Whether slots may be applied: not while a snapshot takes the state's place, or they would be lost with it. */
@@ -126,11 +128,12 @@ export class SnapshotReceiver {
 
   async *#pages(client: grpc.Client, resume: SnapshotPosition | undefined): AsyncGenerator<SnapshotPage> {
     const { path, requestSerialize, responseDeserialize } = replicaService.Snapshot;
-    const { clusterId, appliedSlot } = this.#options;
+    const { clusterId, appliedSlot, replica } = this.#options;
     const call = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, {
       clusterId,
       above: appliedSlot(),
       resume,
+      member: replica,
     });
     const silent = setTimeout(() => call.cancel(), silentMs);
     try {

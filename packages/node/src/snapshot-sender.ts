@@ -27,6 +27,9 @@ const keptMs = 30_000;
 const longestMs = 60 * 60_000;
 /** One that was opened longer ago is not shared, or readers who come one after another would keep it open all the time. */
 const sharedMs = 10_000;
+/** A replica waits so long for others to confirm the state, less than it waits for any page, and then asks again. */
+const confirmedWithinMs = 10_000;
+const confirmedCheckMs = 25;
 /** A reader that takes nothing for so long is given up. */
 const drainMs = 20_000;
 
@@ -35,6 +38,17 @@ export interface SnapshotSenderOptions {
   readonly clusterId: string;
   /** Why this replica's state is not to be had; undefined when it is. */
   refusal(): string | undefined;
+  /** What others have said of the state, without which no replica may go on from it (rule 27). */
+  readonly confirmation: Confirmation;
+}
+
+export interface Confirmation {
+  /** The highest slot at which a majority reported the hash that this replica has there; 0: none yet. */
+  agreed(): number;
+  /** The replicas still waited for before this one may go on from the state as it was after the slot. */
+  unconfirmed(slot: number, replica: string): readonly string[];
+  /** Asks for a checkpoint at or above the slot, where none is on its way. */
+  ask(slot: number): void;
 }
 
 interface Kept {
@@ -42,6 +56,8 @@ interface Kept {
   readonly snapshot: StateSnapshot;
   readonly openedMs: number;
   readonly closing: NodeJS.Timeout;
+  /** What was agreed on when it was opened. */
+  readonly confirmed: number;
   /** Of the pages that were sent, by the last key of each. */
   readonly digests: Map<string, Uint8Array>;
   readers: number;
@@ -91,6 +107,7 @@ export class SnapshotSender {
     let told = false;
     try {
       let { after, digest } = positionIn(kept, request.resume);
+      if (request.member !== "") await this.#confirmed(call, kept.snapshot.slot, request.member);
       for (let last = false; !last && !call.cancelled; ) {
         this.#refuse();
         const { entries, done } = kept.snapshot.page(after, pageBytes);
@@ -100,11 +117,34 @@ export class SnapshotSender {
         after = lastKey ?? after;
         last = done;
         const { slot } = kept.snapshot;
-        await written(call, { snapshot: kept.name, slot, clusterId, entries, digest, last });
+        const { name: snapshot, confirmed } = kept;
+        await written(call, { snapshot, slot, clusterId, entries, digest, last, confirmed });
         told = last && !call.cancelled;
       }
     } finally {
       this.#leave(kept, told);
+    }
+  }
+
+  /**
+   * Rule 27: what no majority has, no replica may go on from, or a replica that differs would bring others over to it. Nothing
+   * is sent before, so that nothing is sent in vain.
+   */
+  async #confirmed(call: SnapshotCall, slot: number, replica: string): Promise<void> {
+    const { confirmation } = this.#options;
+    const giveUpAt = performance.now() + confirmedWithinMs;
+    for (;;) {
+      this.#refuse();
+      const awaited = confirmation.unconfirmed(slot, replica);
+      if (awaited.length === 0 || call.cancelled) return;
+      if (performance.now() >= giveUpAt)
+        throw new CallError(
+          grpc.status.UNAVAILABLE,
+          `the state after slot ${slot} is not confirmed: no majority of the replicas besides ${replica} has reported the ` +
+            `hash that this one has; waiting for ${awaited.join(", ")}`,
+        );
+      confirmation.ask(slot);
+      await delay(confirmedCheckMs, undefined, { ref: false });
     }
   }
 
@@ -158,6 +198,7 @@ export class SnapshotSender {
       name,
       snapshot,
       openedMs,
+      confirmed: this.#options.confirmation.agreed(),
       closing,
       digests: new Map(),
       readers: 0,

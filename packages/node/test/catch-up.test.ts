@@ -148,7 +148,7 @@ describe("the state of a replica", () => {
     const slots: number[] = [];
     for (let number = 0; number < maxOpenSnapshots + 2; number++) {
       await put("r1", "k", `v${number}`);
-      const request = { clusterId: "", above: 0, resume: undefined };
+      const request = { clusterId: "", above: 0, resume: undefined, member: "" };
       const client = cluster.client("r1");
       const call = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request);
       for await (const page of call as AsyncIterable<SnapshotPage>) if (page.last) slots.push(page.slot);

@@ -16,7 +16,7 @@ function pages(): SnapshotPage[] {
     [bytes("t2"), bytes("new")],
   ] as const;
   const digest = nextDigest(noDigest, first);
-  const shared = { snapshot: "s", slot: 9, clusterId: "c" };
+  const shared = { snapshot: "s", slot: 9, clusterId: "c", confirmed: 0 };
   return [
     { ...shared, entries: first, digest, last: false },
     { ...shared, entries: second, digest: nextDigest(digest, second), last: true },
@@ -61,6 +61,7 @@ function bench(objection?: string) {
       },
     } as never,
     clusterId: "c",
+    replica: "r1",
     appliedSlot: () => store.log.last,
     mayApply: (may) => events.push(may ? "may apply" : "may not apply"),
     replaced: () => events.push(`replaced by ${text(store.state.get(bytes("t1")))}`),
@@ -74,7 +75,7 @@ test("applies nothing from the moment a snapshot begins to take the state's plac
   await receiver.receive(sender(pages(), asked), "r2");
   expect(events).toEqual(["may not apply", "replaced by new", "may apply"]);
   expect(new Set(rows)).toEqual(new Set(["a"]));
-  expect(asked).toEqual([{ clusterId: "c", above: 3, resume: undefined }]);
+  expect(asked).toEqual([{ clusterId: "c", above: 3, resume: undefined, member: "r1" }]);
   expect([store.log.last, store.durableSlot, text(store.state.get(bytes("t2")))]).toEqual([9, 9, "new"]);
 });
 

@@ -14,6 +14,7 @@ const page: SnapshotPage = {
   entries,
   digest: nextDigest(noDigest, entries),
   last: true,
+  confirmed: 9,
 };
 
 let server: grpc.Server | undefined;
@@ -69,6 +70,7 @@ async function interrupted() {
     store,
     engine: { system: { examines: () => false, objectionTo: () => undefined } } as never,
     clusterId: "c",
+    replica: "r2",
     appliedSlot: () => 0,
     mayApply: () => {},
     replaced: () => {},

@@ -3,7 +3,7 @@ import { performance } from "node:perf_hooks";
 import { maxOpenSnapshots, type StateEntry, type StateSnapshot } from "@synod/storage";
 import type { SnapshotPage, SnapshotRequest } from "@synod/wire";
 import { afterEach, expect, test, vi } from "vitest";
-import { type SnapshotCall, SnapshotSender } from "../src/snapshot-sender.js";
+import { type Confirmation, type SnapshotCall, SnapshotSender } from "../src/snapshot-sender.js";
 
 /** A store that allows as many open snapshots as a real one, each of two pages. */
 class FakeStore {
@@ -35,9 +35,9 @@ class Reader extends EventEmitter {
   ended = false;
   error: unknown;
 
-  constructor(resume?: SnapshotRequest["resume"], goesAfter = Number.POSITIVE_INFINITY) {
+  constructor(resume?: SnapshotRequest["resume"], goesAfter = Number.POSITIVE_INFINITY, member = "") {
     super();
-    this.request = { clusterId: "c", above: 0, resume };
+    this.request = { clusterId: "c", above: 0, resume, member };
     this.#goesAfter = goesAfter;
     this.on("error", (error) => {
       this.error = error;
@@ -55,9 +55,11 @@ class Reader extends EventEmitter {
   }
 }
 
-function started() {
+const agreeing: Confirmation = { agreed: () => 7, unconfirmed: () => [], ask: () => {} };
+
+function started(confirmation = agreeing, refusal: () => string | undefined = () => undefined) {
   const store = new FakeStore();
-  const sender = new SnapshotSender({ store, clusterId: "c", refusal: () => undefined });
+  const sender = new SnapshotSender({ store, clusterId: "c", refusal, confirmation });
   const read = async (reader: Reader) => {
     await sender.serve(reader as unknown as SnapshotCall);
     return reader;
@@ -125,4 +127,42 @@ test("readers who come one after another do not keep one open: it is shared only
     await done;
   }
   expect(store.open).toBe(0);
+});
+
+test("a replica gets nothing before a majority of the others has confirmed the state; a backup does (rule 27)", async () => {
+  const asked: number[] = [];
+  const open = {
+    agreed: () => 4,
+    unconfirmed: (slot: number) => [`r2 at ${slot}`],
+    ask: (slot: number) => asked.push(slot),
+  };
+  const backup = await started(open).read(new Reader());
+  expect([backup.ended, backup.pages.map(({ confirmed }) => confirmed), asked]).toEqual([true, [4, 4], []]);
+  let awaited = ["r2"];
+  const { read } = started({ ...open, unconfirmed: () => awaited });
+  const member = new Reader(undefined, Number.POSITIVE_INFINITY, "r3");
+  const reading = read(member);
+  await vi.waitFor(() => expect(asked.length).toBeGreaterThan(2));
+  expect([member.pages, new Set(asked)]).toEqual([[], new Set([7])]);
+  awaited = [];
+  await reading;
+  expect([member.ended, member.pages.map(({ last }) => last)]).toEqual([true, [false, true]]);
+});
+
+test("a replica is told whom it waits for when nobody confirms, and that the giver differs when it does (rule 27)", async () => {
+  const never = { agreed: () => 0, unconfirmed: () => ["r2", "r4"], ask: () => {} };
+  let nowMs = 0;
+  vi.spyOn(performance, "now").mockImplementation(() => (nowMs += 5_000));
+  const waiting = await started(never).read(new Reader(undefined, Number.POSITIVE_INFINITY, "r3"));
+  expect([waiting.pages, waiting.error]).toEqual([
+    [],
+    expect.objectContaining({ code: 14, details: expect.stringContaining("waiting for r2, r4") }),
+  ]);
+  let refusal: string | undefined;
+  const differs = started({ ...never, ask: () => (refusal = "diverged") }, () => refusal);
+  const refused = await differs.read(new Reader(undefined, Number.POSITIVE_INFINITY, "r3"));
+  expect([refused.pages, refused.error]).toEqual([
+    [],
+    expect.objectContaining({ code: 9, details: "diverged" }),
+  ]);
 });

@@ -3,6 +3,7 @@ import { nextDigest, noDigest } from "@synod/node/parts";
 import { fromLeader, replicaService, type SnapshotPage } from "@synod/wire";
 import type { Cluster } from "./cluster.js";
 import type { SimulatedNode } from "./node.js";
+import type { Snapshot } from "./replica-disk.js";
 import type { ReplicaProcess } from "./replica-process.js";
 import { clusterId } from "./services.js";
 import type { Row } from "./state-map.js";
@@ -12,6 +13,8 @@ import { Violation } from "./violation.js";
 interface Help {
   readonly kind: "log" | "snapshot";
   readonly messages: readonly Uint8Array[];
+  /** Of a snapshot; 0 for a log. */
+  readonly slot: number;
 }
 
 interface Transfer {
@@ -19,11 +22,17 @@ interface Transfer {
   readonly to: SimulatedNode;
   readonly life: number;
   readonly help: Help;
+  readonly donor: SimulatedNode;
+  readonly donorLife: number;
+  /** When the donor gives up waiting for others to confirm the snapshot. */
+  readonly giveUpAt: number;
 }
 
 const slotsAtOnce = 6;
 const rowsAtOnce = 200;
 const longestTicks = 30;
+/** That a donor waits for others to confirm a snapshot. */
+const confirmedWithinTicks = 200;
 
 /** Replicas below the trim point get from another one what leaders need not know any more (rule 19; PMMC 4.2). */
 export class CatchUp {
@@ -61,14 +70,18 @@ export class CatchUp {
     if (!up || paused || !replica) return;
     if (this.#transfers.some((transfer) => transfer.to === node && transfer.life === life)) return;
     const others = replicas.filter((other) => other !== node && other.up && !other.paused);
-    const donor = others[below(this.#random, others.length)]?.replica;
-    if (!donor || donor.disk.durableSlot === 0) return;
+    const donor = others[below(this.#random, others.length)];
+    if (!donor?.replica || donor.replica.disk.durableSlot === 0) return;
     if (faulty && this.#random() < 0.2) {
       trace.count("catch-up lost");
       return;
     }
     const at = now + 1 + below(this.#random, longestTicks);
-    this.#transfers.push({ at, to: node, life, help: help(replica, donor) });
+    this.#transfers.push({
+      ...{ at, to: node, life, donor, donorLife: donor.life },
+      help: help(replica, donor.replica),
+      giveUpAt: at + confirmedWithinTicks,
+    });
   }
 
   #arrive(transfer: Transfer): void {
@@ -79,6 +92,7 @@ export class CatchUp {
       this.#transfers.push({ ...transfer, at: now + 1 });
       return;
     }
+    if (help.kind === "snapshot" && !this.#confirmed(transfer)) return;
     if (help.kind === "log") {
       trace.count("caught up from a log");
       const from = { role: "replica", id: to.peer.id } as const;
@@ -95,6 +109,21 @@ export class CatchUp {
     this.#cluster.note(`${to.peer.id} gets a snapshot of slot ${snapshot.slot}`);
     trace.count(to.replica.install(snapshot) ? "snapshot" : "snapshot too old");
   }
+
+  /** Rule 27, at the donor: without it the transfer is put off, and in the end given up. */
+  #confirmed(transfer: Transfer): boolean {
+    const { trace, now } = this.#cluster;
+    const { donor, donorLife, to, help, giveUpAt } = transfer;
+    if (!donor.up || donor.life !== donorLife || !donor.replica || now > giveUpAt) {
+      trace.count("snapshot not confirmed");
+      return false;
+    }
+    const { confirmation } = donor.replica;
+    if (confirmation.unconfirmed(help.slot, to.peer.id).length === 0) return true;
+    if (!donor.paused) confirmation.ask(help.slot);
+    this.#transfers.push({ ...transfer, at: now + 1 });
+    return false;
+  }
 }
 
 function help({ engine }: ReplicaProcess, { disk }: ReplicaProcess): Help {
@@ -105,18 +134,19 @@ function help({ engine }: ReplicaProcess, { disk }: ReplicaProcess): Help {
     slots.push([slot, value]);
   }
   const messages = slots.map(([slot, value]) => fromLeader.encode({ kind: "decision", slot, value }));
-  return messages.length > 0 ? { kind: "log", messages } : { kind: "snapshot", messages: pagesOf(disk) };
+  if (messages.length > 0) return { kind: "log", messages, slot: 0 };
+  const snapshot = disk.snapshot();
+  return { kind: "snapshot", messages: pagesOf(disk.store, snapshot), slot: snapshot.slot };
 }
 
-function pagesOf(disk: ReplicaProcess["disk"]): Uint8Array[] {
-  const { slot, rows } = disk.snapshot();
+function pagesOf(store: string, { slot, rows }: Snapshot): Uint8Array[] {
   const pages: Uint8Array[] = [];
   let digest = noDigest;
   for (let from = 0; from === 0 || from < rows.length; from += rowsAtOnce) {
     const entries = rows.slice(from, from + rowsAtOnce);
     digest = nextDigest(digest, entries);
     const last = from + rowsAtOnce >= rows.length;
-    const snapshot = `${disk.store}-${slot}`;
+    const snapshot = `${store}-${slot}`;
     pages.push(
       replicaService.Snapshot.responseSerialize({
         snapshot,
@@ -125,6 +155,7 @@ function pagesOf(disk: ReplicaProcess["disk"]): Uint8Array[] {
         entries,
         digest,
         last,
+        confirmed: 0,
       }),
     );
   }

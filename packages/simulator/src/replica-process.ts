@@ -1,5 +1,12 @@
 import type { Command, Genesis, Installed, Random, ReplicaInput, Value } from "@synod/core";
-import { decidedOf, LogClock, LogTimeMover, Reporter } from "@synod/node/parts";
+import {
+  type Confirmation,
+  confirmationOf,
+  decidedOf,
+  LogClock,
+  LogTimeMover,
+  Reporter,
+} from "@synod/node/parts";
 import { type Answer, Engine } from "@synod/state-machine";
 import { batch } from "@synod/wire";
 import type { Clock } from "./clock.js";
@@ -40,6 +47,7 @@ export class ReplicaProcess {
   #logClock!: LogClock;
   #reporter!: Reporter;
   #timeMover!: LogTimeMover;
+  #confirmation!: Confirmation;
   /** Commands that go to the role in its next turn. */
   #gathered: Command[] = [];
   /** A snapshot took the state's place, and the role has not heard of it yet. */
@@ -54,6 +62,11 @@ export class ReplicaProcess {
 
   get engine(): Engine {
     return this.#engine;
+  }
+
+  /** What others have said of this state. */
+  get confirmation(): Confirmation {
+    return this.#confirmation;
   }
 
   /** Starts from what is on disk. */
@@ -92,6 +105,12 @@ export class ReplicaProcess {
       position,
       propose,
       nowMs: () => clock.monotonicMs * options.reportHaste,
+    });
+    this.#confirmation = confirmationOf({
+      engine,
+      configuration: genesis.configuration,
+      propose,
+      nowMs: () => clock.monotonicMs,
     });
     this.#timeMover = new LogTimeMover({ engine, clock: this.#logClock, position, propose });
     this.#trimPointTold = 0;

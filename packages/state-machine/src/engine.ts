@@ -344,11 +344,11 @@ export class Engine {
    * Notes the hash where it is asked for, unless nothing is to be had by it; and after so many slots or bytes, whatever they
    * were, or slots that are no reason to ask would gather for ever.
    */
-  #checkpoint(slot: number, asked: boolean): void {
+  #checkpoint(slot: number, { asked, atLeast }: ReturnType<System["settle"]>): void {
     const { maxSlots, maxBytes } = checkpointLimits;
     const last = this.#system.reports.checkpoints.at(-1)?.slot ?? 0;
     const grown = slot - last >= maxSlots || this.#bytesSinceCheckpoint >= maxBytes;
-    if (!grown && !(asked && this.beyondCheckpoint)) return;
+    if (!grown && atLeast <= last && !(asked && this.beyondCheckpoint)) return;
     this.#system.reports.note(slot, this.#hash);
     this.#slotsSinceCheckpoint = 0;
     this.#bytesSinceCheckpoint = 0;

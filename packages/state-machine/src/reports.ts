@@ -123,6 +123,36 @@ export class Reports {
     return undefined;
   }
 
+  /** The highest slot at which a majority of all replicas reported the hash that this one has there; 0 when there is none. */
+  agreed({ replicas }: Configuration): number {
+    const agreed = this.#checkpoints.findLast(
+      ({ slot, hash }) => this.#saying(slot, hash, replicas).length >= majorityOf(replicas.length),
+    );
+    return agreed?.slot ?? 0;
+  }
+
+  /**
+   * Who is still waited for before a replica may go on from this state as it was after a slot (rule 27): a majority of the
+   * others has to have reported, at a checkpoint at or above it, the hash that this one has there. Empty when it has.
+   */
+  unconfirmed(slot: number, replica: string, { replicas }: Configuration): readonly string[] {
+    const others = replicas.filter(({ id }) => id !== replica);
+    const needed = others.length === 0 ? 0 : majorityOf(others.length);
+    let most: readonly string[] = [];
+    for (const checkpoint of this.#checkpoints) {
+      if (checkpoint.slot < slot) continue;
+      const saying = this.#saying(checkpoint.slot, checkpoint.hash, others);
+      if (saying.length > most.length) most = saying;
+    }
+    return most.length >= needed ? [] : others.map(({ id }) => id).filter((id) => !most.includes(id));
+  }
+
+  /** Of these replicas, those that reported this hash of a slot. */
+  #saying(slot: number, hash: string, replicas: Configuration["replicas"]): readonly string[] {
+    const said = this.#hashes.at(slot);
+    return replicas.map(({ id }) => id).filter((id) => said.get(id)?.hash === hash);
+  }
+
   /** The state was hashed at the end of this slot. */
   note(slot: number, hash: Uint8Array): void {
     this.#checkpoints.push({ slot, hash: Buffer.from(hash).toString("hex") });

@@ -11,7 +11,10 @@ export const systemService = "synod.v1.Replica";
 export const openSessionMethod = "OpenSession";
 /** Does nothing but carry log time, when something waits for it and nobody else asks anything. */
 export const advanceTimeMethod = "AdvanceTime";
-/** Has the state's hash noted at this slot, so that reports can be compared (rule 27). */
+/**
+ * Has the state's hash noted at this slot, so that reports can be compared (rule 27): where something was decided since the
+ * last time, or where there is none at or above the slot that it asks for.
+ */
 export const checkpointMethod = "Checkpoint";
 /** What a replica says of itself: what is on its disk (rule 18), and which versions it offers (rule 26). */
 export const reportMethod = "Report";
@@ -69,8 +72,14 @@ export interface Quota {
 /** Checkpoints that one report names besides its last. */
 export const maxEarlier = 32;
 
+export interface CheckpointWish {
+  /** Wanted is one at or above this slot, whatever was decided since the last one. */
+  readonly atLeast: number;
+}
+
 export type SystemCommand =
-  | { readonly kind: "open-session" | "advance-time" | "checkpoint" }
+  | { readonly kind: "open-session" | "advance-time" }
+  | ({ readonly kind: "checkpoint" } & Partial<CheckpointWish>)
   | { readonly kind: "report"; readonly report: Report }
   | ({ readonly kind: "install" | "switch" } & ServiceVersion)
   | ({ readonly kind: "quota" } & Quota)
@@ -88,7 +97,11 @@ export function systemCommandOf(command: Said): SystemCommand | undefined {
     case advanceTimeMethod:
       return { kind: "advance-time" };
     case checkpointMethod:
-      return { kind: "checkpoint" };
+      if (command.request.length === 0) return { kind: "checkpoint" };
+      return said(command, (value) => {
+        const { atLeast } = (value ?? {}) as Partial<Record<keyof CheckpointWish, unknown>>;
+        return isWhole(atLeast) ? { kind: "checkpoint", atLeast } : undefined;
+      });
     case reportMethod:
       return said(command, (value) => {
         const report = reportOf(value);
@@ -111,7 +124,7 @@ export function systemCommandOf(command: Said): SystemCommand | undefined {
 }
 
 /** The request bytes of a command that says something. */
-export function encodeSaid(said: Report | ServiceVersion | Quota): Uint8Array {
+export function encodeSaid(said: Report | ServiceVersion | Quota | CheckpointWish): Uint8Array {
   return Buffer.from(JSON.stringify(said));
 }
 

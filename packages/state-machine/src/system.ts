@@ -45,6 +45,8 @@ export class System {
   #quotaBytes = defaultQuotaBytes;
   readonly #options: SystemOptions;
   #checkpointAsked = false;
+  /** One at or above this slot is asked for in the slot under way; 0 when none is. */
+  #checkpointWanted = 0;
 
   constructor(options: SystemOptions) {
     this.#options = options;
@@ -138,7 +140,8 @@ export class System {
       case "install": // By `begin`.
         return done;
       case "checkpoint":
-        this.#checkpointAsked = true;
+        if (said.atLeast === undefined) this.#checkpointAsked = true;
+        else this.#checkpointWanted = Math.max(this.#checkpointWanted, said.atLeast);
         return done;
       case "report":
         this.reports.take(said.report, configurations(), this.#options.logTimeMs());
@@ -154,12 +157,13 @@ export class System {
     }
   }
 
-  /** Ends a slot; true when it asked for a checkpoint. */
-  settle(): boolean {
+  /** Ends a slot, and says whether it asked for a checkpoint, and for one at or above which slot (0: for none). */
+  settle(): { readonly asked: boolean; readonly atLeast: number } {
     this.versions.settle();
-    const asked = this.#checkpointAsked;
+    const wish = { asked: this.#checkpointAsked, atLeast: this.#checkpointWanted };
     this.#checkpointAsked = false;
-    return asked;
+    this.#checkpointWanted = 0;
+    return wish;
   }
 }
 

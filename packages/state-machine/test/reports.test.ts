@@ -435,6 +435,55 @@ describe("a snapshot that no engine of this build could start on", () => {
   });
 });
 
+describe("a state is confirmed (rule 27)", () => {
+  const { configuration } = genesisOf(ids);
+
+  it("by a majority of the replicas besides the one that wants it, at its slot or above", () => {
+    const group = new Group(["r2"]);
+    const [first, second] = [group.checkpoint(), group.checkpoint()];
+    const { reports } = group.engine("r1").system;
+    const awaited = (slot: number, replica: string) => reports.unconfirmed(slot, replica, configuration);
+    expect(awaited(first, "r3")).toEqual(["r1", "r2"]);
+    group.report("r1", first);
+    group.report("r3", first);
+    expect([awaited(first, "r2"), awaited(first, "r3"), awaited(second, "r2")]).toEqual([
+      [],
+      ["r2"],
+      ["r1", "r3"],
+    ]);
+    group.report("r2", second); // it differs
+    group.report("r1", second);
+    expect([awaited(second, "r3"), awaited(second, "r2")]).toEqual([["r2"], ["r3"]]);
+    group.report("r3", second);
+    expect([awaited(second, "r2"), awaited(first, "r2"), awaited(second + 1, "r2")]).toEqual([
+      [],
+      [],
+      ["r1", "r3"],
+    ]);
+    expect([
+      reports.agreed(configuration),
+      new Group().engine("r1").system.reports.agreed(configuration),
+    ]).toEqual([second, 0]);
+  });
+
+  it("and whoever waits gets a checkpoint at its slot or above, once, though nothing else is decided", () => {
+    const group = new Group();
+    const last = group.checkpoint();
+    const { reports } = group.engine("r1").system;
+    const ask = (atLeast: number) => {
+      const slot = group.engine("r1").appliedSlot + 1;
+      group.decide(system(checkpointMethod, encodeSaid({ atLeast })));
+      return slot;
+    };
+    ask(last);
+    expect(reports.checkpoints.at(-1)?.slot).toBe(last);
+    const made = ask(last + 1);
+    expect(reports.checkpoints.at(-1)?.slot).toBe(made);
+    ask(made);
+    expect(reports.checkpoints.at(-1)?.slot).toBe(made);
+  });
+});
+
 describe("the trim point (rule 18)", () => {
   it("is what a majority has on disk, and never falls", () => {
     const group = new Group();

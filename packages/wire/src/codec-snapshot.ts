@@ -12,6 +12,8 @@ export interface SnapshotRequest {
   readonly above: number;
   /** To go on with a snapshot of which a part has arrived. */
   readonly resume: SnapshotPosition | undefined;
+  /** The replica that wants to go on from it; empty: it is for a backup. */
+  readonly member: string;
 }
 
 export interface SnapshotPosition {
@@ -31,6 +33,8 @@ export interface SnapshotPage {
   /** Of everything up to the end of this page. */
   readonly digest: Uint8Array;
   readonly last: boolean;
+  /** The highest slot at which a majority had reported the hash that the giver has there; 0: none yet. */
+  readonly confirmed: number;
 }
 
 export const digestBytes = 32;
@@ -47,8 +51,9 @@ function digest(value: Uint8Array | string | undefined, field: string): Uint8Arr
 export const snapshotRequest: Codec<SnapshotRequest> = codec(
   messageType<wire.SnapshotRequest>("synod.v1.SnapshotRequest"),
   {
-    toWire: ({ clusterId, above, resume }) => ({
+    toWire: ({ clusterId, above, resume, member }) => ({
       clusterId,
+      member,
       above: check.checked(above, "SnapshotRequest.above"),
       ...resume,
     }),
@@ -57,6 +62,7 @@ export const snapshotRequest: Codec<SnapshotRequest> = codec(
       return {
         clusterId: check.optionalId(message?.clusterId, `${field}.cluster_id`),
         above: check.integer(message?.above, `${field}.above`),
+        member: check.optionalId(message?.member, `${field}.member`),
         resume:
           snapshot === ""
             ? undefined
@@ -82,6 +88,7 @@ export const snapshotPage: Codec<SnapshotPage> = codec(
       >,
       digest: page.digest as Buffer,
       last: page.last,
+      confirmed: check.checked(page.confirmed, "SnapshotPage.confirmed"),
     }),
     fromWire: (message, field) => {
       const found = check.present(message, field);
@@ -95,6 +102,7 @@ export const snapshotPage: Codec<SnapshotPage> = codec(
         ]),
         digest: digest(found.digest, `${field}.digest`),
         last: found.last ?? false,
+        confirmed: check.integer(found.confirmed, `${field}.confirmed`),
       };
     },
   },

@@ -93,7 +93,7 @@ async function* pages(
 ): AsyncGenerator<SnapshotPage> {
   const { path, requestSerialize, responseDeserialize } = replicaService.Snapshot;
   const channel = openConnection(address);
-  const request = { clusterId: "", above, resume };
+  const request = { clusterId: "", above, resume, member: "" };
   const call = channel.client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request);
   const cancel = () => call.cancel();
   const silent = setTimeout(cancel, silentMs);

@@ -4,9 +4,9 @@ import type { StateEntry } from "@synod/storage";
 /*
  * A backup in a file. All numbers have the big end first.
  *
- *   magic     "synod snapshot", a line feed, and one byte: the format's version, 1
+ *   magic     "synod snapshot", a line feed, and one byte: the format's version, 2
  *   frames    each a letter, the payload's length in 4 bytes, and the payload
- *     h       once, first: JSON in UTF-8, {"cluster","slot","synod"}
+ *     h       once, first: JSON in UTF-8, {"cluster","slot","confirmed","state","synod"}
  *     p       a page of the state, in the order of its keys: for each entry the lengths of key and value, 4 bytes each, and
  *             their bytes; last 32 bytes: the digest that the replica sent with the page (SnapshotPage.digest), a chain
  *     t       once, last: the numbers of pages and entries and the bytes of keys and values, 8 bytes each; the digest of the
@@ -15,7 +15,7 @@ import type { StateEntry } from "@synod/storage";
  * The digests of the pages tell at once where a file is damaged. The last one covers every bit, lengths and header too.
  */
 export const magic: Buffer = Buffer.from("synod snapshot\n", "latin1");
-export const formatVersion = 1;
+export const formatVersion = 2;
 export const headBytes = magic.length + 1;
 /** Of a frame, before its payload. */
 export const frameHeadBytes = 5;
@@ -31,6 +31,10 @@ export interface SnapshotHeader {
   readonly cluster: string;
   /** The slot after which the state was as it is here. */
   readonly slot: number;
+  /** The highest slot at which a majority of the replicas had reported the hash that the giver has there; 0: none. */
+  readonly confirmed: number;
+  /** Format of the replicated state. */
+  readonly state: number;
   /** Version of Synod that wrote it. */
   readonly synod: string;
 }
@@ -63,18 +67,17 @@ export function encodeFrame(kind: FrameKind, payload: Buffer): Buffer {
   return Buffer.concat([head, payload]);
 }
 
-export function encodeHeader({ cluster, slot, synod }: SnapshotHeader): Buffer {
-  return Buffer.from(JSON.stringify({ cluster, slot, synod }));
+export function encodeHeader({ cluster, slot, confirmed, state, synod }: SnapshotHeader): Buffer {
+  return Buffer.from(JSON.stringify({ cluster, slot, confirmed, state, synod }));
 }
 
 /** Undefined when it is none. */
 export function decodeHeader(payload: Buffer): SnapshotHeader | undefined {
   try {
-    const { cluster, slot, synod } = JSON.parse(payload.toString()) as Record<string, unknown>;
+    const { cluster, slot, confirmed, state, synod } = JSON.parse(payload.toString());
     if (typeof cluster !== "string" || typeof synod !== "string") return undefined;
-    return Number.isSafeInteger(slot) && (slot as number) > 0
-      ? { cluster, slot: slot as number, synod }
-      : undefined;
+    const areWhole = [slot, confirmed, state].every((number) => Number.isSafeInteger(number) && number >= 0);
+    return areWhole && slot > 0 ? { cluster, slot, confirmed, state, synod } : undefined;
   } catch {
     return undefined;
   }

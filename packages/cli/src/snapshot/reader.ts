@@ -1,5 +1,6 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { nextDigest, noDigest } from "@synod/node";
+import { stateFormat } from "@synod/state-machine";
 import type { StateEntry } from "@synod/storage";
 import { exitCode, Failure, reasonOf } from "../failure.js";
 import {
@@ -99,6 +100,12 @@ export class SnapshotFile {
       const { kind, payload } = await takeFrame(bytes, hash);
       const header = kind === "h" ? decodeHeader(payload) : undefined;
       if (header === undefined) throw bytes.damaged("its header cannot be read");
+      if (header.state !== stateFormat)
+        throw new Failure(
+          `${file}: expected a state of format ${stateFormat}, found one of format ${header.state}. ` +
+            `Use the version of Synod that wrote it, ${header.synod}`,
+          exitCode.damaged,
+        );
       return new SnapshotFile(header, bytes, hash);
     } catch (error) {
       await handle.close();

@@ -1,4 +1,4 @@
-import { StateContents } from "@synod/state-machine";
+import { StateContents, stateFormat } from "@synod/state-machine";
 import { currentSlot, explain } from "../calls.js";
 import { Failure } from "../failure.js";
 import { replicaAddresses } from "../targets.js";
@@ -93,10 +93,10 @@ async function saveFrom(
     get digest() {
       return writer.digest;
     },
-    begin: async ({ slot, clusterId }) => {
+    begin: async ({ slot, clusterId, confirmed }) => {
       saved = { address, slot, cluster: clusterId };
       contents = new StateContents();
-      await writer.begin({ cluster: clusterId, slot, synod: version() });
+      await writer.begin({ cluster: clusterId, slot, confirmed, state: stateFormat, synod: version() });
     },
     take: async ({ entries, digest }) => {
       contents.add(entries);

@@ -53,11 +53,31 @@ function figures({ header, totals }: SnapshotFile, contents: StateContents) {
   };
 }
 
+/** Whether others have what the giver had (rule 27). */
+function confirmedText(slot: number, confirmed: number): string {
+  if (confirmed >= slot) return "confirmed by a majority of the replicas";
+  return confirmed > 0
+    ? `confirmed by a majority of the replicas up to slot ${confirmed}`
+    : "not confirmed by other replicas yet";
+}
+
 function text(source: SnapshotFile, contents: StateContents, file: string): string {
-  const { cluster, slot, synod, format, logTimeMs, revision, sessions, scheduled, keys, bytes, services } =
-    figures(source, contents);
+  const {
+    cluster,
+    slot,
+    confirmed,
+    synod,
+    format,
+    logTimeMs,
+    revision,
+    sessions,
+    scheduled,
+    keys,
+    bytes,
+    services,
+  } = figures(source, contents);
   const lines = [
-    ["slot", `${slot}`],
+    ["slot", `${slot}, ${confirmedText(slot, confirmed)}`],
     ["cluster", cluster],
     ["written by", `Synod ${synod}, format ${format}`],
     ["log time", logTimeMs === 0 ? "not begun" : new Date(logTimeMs).toISOString()],

@@ -11,6 +11,7 @@ export interface SnapshotPage {
   'entries'?: (_synod_v1_SnapshotEntry)[];
   'digest'?: (Buffer | Uint8Array | string);
   'last'?: (boolean);
+  'confirmed'?: (number | string | Long);
 }
 
 export interface SnapshotPage__Output {
@@ -20,4 +21,5 @@ export interface SnapshotPage__Output {
   'entries': (_synod_v1_SnapshotEntry__Output)[];
   'digest': (Buffer);
   'last': (boolean);
+  'confirmed': (string);
 }

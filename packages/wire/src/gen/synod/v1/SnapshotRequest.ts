@@ -9,6 +9,7 @@ export interface SnapshotRequest {
   'snapshot'?: (string);
   'after'?: (Buffer | Uint8Array | string);
   'digest'?: (Buffer | Uint8Array | string);
+  'member'?: (string);
 }
 
 export interface SnapshotRequest__Output {
@@ -17,4 +18,5 @@ export interface SnapshotRequest__Output {
   'snapshot': (string);
   'after': (Buffer);
   'digest': (Buffer);
+  'member': (string);
 }
