@@ -33,7 +33,9 @@ test("the files on the pages about services and clients are those of the example
   expect(files.map(({ file }) => file).sort()).toEqual([
     "clients/go/buf.gen.yaml",
     "clients/go/main.go",
+    "clients/go/session.go",
     "clients/python/client.py",
+    "clients/python/session.py",
     "proto/bank/v1/account.proto",
     "proto/bank/v1/ledger.proto",
     "src/ledger.test.ts",

@@ -29,15 +29,21 @@ test("the client in Python on the page about clients transfers once and reads th
   expect(await workplace.run("generate")).toMatchObject({ code: 0 });
   await ran(path.join(repository, "node_modules/.bin/tsc"), [], { cwd: directory });
 
-  mkdirSync(path.join(directory, "common/google/rpc"), { recursive: true });
-  writeFileSync(path.join(directory, "common/google/rpc/status.proto"), status);
-  const protos = ["proto", path.join(repository, "proto"), "common"].flatMap((folder) => ["-I", folder]);
+  // As one descriptor set by buf, which brings the well-known types; Debian has them in a package of their own.
+  const protos = path.join(directory, "protos");
+  cpSync(path.join(directory, "proto"), protos, { recursive: true });
+  cpSync(path.join(repository, "proto"), protos, { recursive: true });
+  mkdirSync(path.join(protos, "google/rpc"), { recursive: true });
+  writeFileSync(path.join(protos, "google/rpc/status.proto"), status);
+  const buf = path.join(repository, "node_modules/.bin/buf");
+  const set = path.join(directory, "protos.binpb");
+  const form = ["--config", '{"version":"v2"}', "--as-file-descriptor-set"];
+  await ran(buf, ["build", protos, ...form, "-o", set]);
   const out = ["--python_out=clients/python", "--grpc_out=clients/python"];
   const plugin = "--plugin=protoc-gen-grpc=/usr/bin/grpc_python_plugin";
   const ours = ["bank/v1/account.proto", "bank/v1/ledger.proto"];
-  const synods = ["synod/v1/paxos.proto", "synod/v1/replica.proto"];
-  await ran("/usr/bin/protoc", [...protos, plugin, ...out, ...ours, ...synods], { cwd: directory });
-  await ran("/usr/bin/protoc", [...protos, "--python_out=clients/python", "google/rpc/status.proto"], {
+  const others = ["synod/v1/paxos.proto", "synod/v1/replica.proto", "google/rpc/status.proto"];
+  await ran("/usr/bin/protoc", [`--descriptor_set_in=${set}`, plugin, ...out, ...ours, ...others], {
     cwd: directory,
   });
 
@@ -46,7 +52,6 @@ test("the client in Python on the page about clients transfers once and reads th
   const synod = workplace.start("up", "--json", ...members, ...service);
   const [line] = await synod.printed(/^\{.*\}$/m);
   const address = (JSON.parse(line) as ReadyLine).replicas[0]?.address ?? "";
-  const buf = path.join(repository, "node_modules/.bin/buf");
   for (const account of ['{"account":"ann","balance":"100"}', '{"account":"bob"}']) {
     const open = ["-d", account, `http://${address}/bank.v1.Ledger/Open`];
     await ran(buf, ["curl", "--protocol", "grpc", "--http2-prior-knowledge", ...open]);

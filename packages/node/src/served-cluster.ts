@@ -1,16 +1,18 @@
 import * as grpc from "@grpc/grpc-js";
-import { anotherCluster, clusterIn, meantFor } from "@synod/wire";
+import { anotherCluster, clusterIn, meantFor, metadataKeys } from "@synod/wire";
 
 /** Why a call is not served here: it is meant for another cluster (rule 28). Undefined when it may be. */
 export function notMeantHere(who: string, clusterId: string, metadata: grpc.Metadata) {
   const meant = clusterIn(metadata);
   if (meant === undefined || meant === clusterId) return undefined;
+  const refusal = meantFor(clusterId);
+  refusal.set(metadataKeys.outcome, "not-executed");
   return {
     name: "Error",
     message: "",
     code: grpc.status.FAILED_PRECONDITION,
     details: anotherCluster(who, clusterId, meant),
-    metadata: meantFor(clusterId),
+    metadata: refusal,
   };
 }
 
