@@ -226,7 +226,7 @@ describe("synod up --service", () => {
     expect(code).toBe(2);
     expect(stderr).toContain("none.js: expected a file, found none of this name");
     expect(stderr).toContain("service.ts: expected compiled JavaScript, found TypeScript: compile it first");
-    expect(stderr).toMatch(/broken\.js: it cannot be loaded: SyntaxError: .*; run the module with node/);
+    expect(stderr).toMatch(/broken\.js: it cannot be loaded: .* \(\S+broken\.js:\d+:\d+\)/);
     expect(stderr).toContain("ledger.v1.Ledger is that of");
     expect(readdirSync(workplace.directory)).not.toContain("other");
   });

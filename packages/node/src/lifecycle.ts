@@ -1,3 +1,4 @@
+import { told } from "@synod/state-machine";
 import { ExitCode } from "./exit-code.js";
 import { exitCodeOf, lastWords, ServiceFailure } from "./failure.js";
 import { createLogger, type Logger, logGrpc } from "./log.js";
@@ -64,7 +65,7 @@ export function runService(
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", (reason) => {
     if (!context.isOfService(reason)) fail(reason);
-    else context.logger.error({ err: reason }, "a service let go of a promise, which was rejected");
+    else context.logger.error({ err: told(reason) }, "a service let go of a promise, which was rejected");
   });
 
   // Before `main` begins: a signal must find its handler from the first moment on.

@@ -1,7 +1,12 @@
 import { statSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
-import { NotDeterministic, type ReplicatedService } from "@synod/state-machine";
+import {
+  isNotDeterministic,
+  isOfRealm,
+  loadInRealm,
+  type RealmExports,
+  type ReplicatedService,
+} from "@synod/state-machine";
 import { loadServices } from "@synod/wire";
 import { ConfigurationError } from "./problem.js";
 
@@ -18,8 +23,8 @@ const reserved = /^(synod|grpc)\./;
 const typeScript = /\.[cm]?tsx?$/;
 
 /**
- * Loads the replicated services of modules: compiled ECMAScript modules with a service as default export. Throws
- * `ConfigurationError` with what is wrong with any of them.
+ * Loads the replicated services of modules, each in a realm of its own: compiled ECMAScript modules with a service as
+ * default export. Throws `ConfigurationError` with what is wrong with any of them.
  *
  * @param paths absolute
  */
@@ -28,7 +33,7 @@ export async function loadServiceModules(paths: readonly string[]): Promise<read
   const modules: ServiceModule[] = [];
   const owners = new Map<string, string>();
   for (const file of paths) {
-    const found = await load(file);
+    const found = load(file);
     const name = typeof found === "string" ? "" : found.name;
     const owner = owners.get(name);
     if (typeof found === "string") problems.push(`service module ${file}: ${found}`);
@@ -46,34 +51,27 @@ export async function loadServiceModules(paths: readonly string[]): Promise<read
 }
 
 /**
- * Whether what was thrown comes from one of these modules or what stands beside it: a handler that makes a promise and
- * lets go of it is a defect that replicas survive. Synod's own code throws errors, and none from there.
+ * Whether what was thrown comes from one of these modules: a handler that makes a promise and lets go of it is a defect
+ * that replicas survive. Synod's own code throws errors of the process's realm, where no module's code runs.
  */
 export function thrownByService(modules: readonly ServiceModule[], reason: unknown): boolean {
-  if (reason instanceof NotDeterministic) return true;
-  if (!(reason instanceof Error)) return modules.length > 0;
-  const folders = modules.flatMap(({ path: file }) => {
-    const folder = path.dirname(file);
-    return [`${pathToFileURL(folder).href}/`, `${folder}${path.sep}`];
-  });
-  const frames = (reason.stack ?? "").split("\n").filter((line) => !line.includes("/node_modules/"));
-  return folders.some((folder) => frames.some((frame) => frame.includes(folder)));
+  if (reason instanceof Error && !isNotDeterministic(reason)) return false;
+  return isOfRealm(reason) || modules.length > 0;
 }
 
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const reason = `${error.name}: ${error.message}`;
-  // Node tells the place, which may be in a module that this one imports, only when it ends the process.
-  return error instanceof SyntaxError ? `${reason}; run the module with node to see where` : reason;
+  return error.name === "Error" ? error.message : reason;
 }
 
 /** The service of a module, or what is wrong with it. */
-async function load(file: string): Promise<ReplicatedService | string> {
+function load(file: string): ReplicatedService | string {
   const unfit = fileProblem(file);
   if (unfit !== undefined) return unfit;
-  let module: Record<string, unknown>;
+  let module: RealmExports;
   try {
-    module = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
+    module = loadInRealm(file);
   } catch (error) {
     return `it cannot be loaded: ${reasonOf(error)}`;
   }
@@ -96,10 +94,6 @@ function fileProblem(file: string): string | undefined {
   return undefined;
 }
 
-/**
- * Told by its shape: a service made with another copy of the package, as in a project with its own node_modules, is a
- * service all the same.
- */
 function serviceProblem(value: unknown): string | undefined {
   const { name, descriptors, bind } = (
     typeof value === "object" && value !== null ? value : {}

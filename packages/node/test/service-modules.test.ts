@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { NotDeterministic, type ReplicatedService } from "@synod/state-machine";
+import { loadInRealm, type ReplicatedService } from "@synod/state-machine";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ConfigurationError } from "../src/problem.js";
 import { loadServiceModules, thrownByService } from "../src/service-modules.js";
@@ -20,10 +20,25 @@ function module(name: string, text: string): string {
   return file;
 }
 
-function serviceModule(file: string, name = "bank.v1.Ledger", bind = "() => undefined"): string {
+/** A field of a descriptor: a text, or a message that is shorter than 128 bytes. */
+function field(number: number, content: string | readonly number[]): number[] {
+  const bytes = [...(typeof content === "string" ? Buffer.from(content) : content)];
+  return [(number << 3) | 2, bytes.length, ...bytes];
+}
+
+/** A module with a service that has no methods. `described`: what its descriptors call it. */
+function serviceModule(file: string, name = "bank.v1.Ledger", described = name): string {
+  const [last = ""] = described.split(".").slice(-1);
+  const folder = described.slice(0, -last.length - 1);
+  const service = field(6, field(1, last));
+  const set = field(1, [...field(1, "a.proto"), ...field(2, folder), ...service, ...field(12, "proto3")]);
   return module(
     file,
-    `export default { name: "${name}", version: 1, descriptors: new Uint8Array(), bind: ${bind} };`,
+    `import { replicatedService } from "@synod/state-machine";
+    const descriptors = Uint8Array.of(${set.join(", ")});
+    export default replicatedService({ descriptors, service: "${name}" }).define({
+      version: 1, errors: {}, commands: {}, queries: {},
+    });`,
   );
 }
 
@@ -38,7 +53,7 @@ async function problems(...paths: string[]): Promise<readonly string[]> {
 }
 
 describe("service modules", () => {
-  it("are loaded in order, also when another copy of the package made them", async () => {
+  it("are loaded in order, wherever they lie", async () => {
     const found = await loadServiceModules([
       serviceModule("a.mjs"),
       serviceModule("b.mjs", "bank.v1.Teller"),
@@ -56,7 +71,15 @@ describe("service modules", () => {
       [path.join(directory, "absent.mts"), "give the absent.mjs"],
       [module("throws.mjs", 'throw new TypeError("no luck")'), "it cannot be loaded: TypeError: no luck"],
       [module("syntax.mjs", "export default {"), "it cannot be loaded: "],
-      [module("import.mjs", 'import "nobody-has-this"'), "it cannot be loaded: "],
+      [
+        module("import.mjs", 'import "nobody-has-this"'),
+        'it cannot be loaded: Could not resolve "nobody-has-this"',
+      ],
+      [
+        module("builtin.mjs", 'import net from "node:net"; export default net'),
+        'imports "node:net", which handlers',
+      ],
+      [module("await.mjs", "export default await 1"), "it uses await at its top level"],
       [
         module("named.mjs", "export const ledger = 1"),
         "expected a default export, found none (it exports ledger)",
@@ -69,12 +92,8 @@ describe("service modules", () => {
       [module("object.mjs", "export default { a: 1 }"), "found an object with a; the default export of"],
       [serviceModule("reserved.mjs", "synod.kv.v1.KeyValue"), "names that begin with synod. or grpc."],
       [
-        serviceModule(
-          "unfit.mjs",
-          "bank.v1.Other",
-          '() => { throw new TypeError("does not fit its proto") }',
-        ),
-        "does not fit its proto",
+        serviceModule("unfit.mjs", "bank.v1.Other", "bank.v1.Ledger"),
+        "expected it in its descriptor set, found bank.v1.Ledger",
       ],
       [serviceModule("twice.mjs"), `bank.v1.Ledger is that of ${first} too`],
     ];
@@ -88,13 +107,11 @@ describe("service modules", () => {
 });
 
 describe("what nobody handled", () => {
-  it("is a service's when it comes from its module, or is what only handlers throw, and nobody else's", async () => {
-    const thrower = path.join(directory, "thrower.mjs");
-    writeFileSync(thrower, "export default () => new Error('by a handler');");
-    const { default: thrown } = (await import(thrower)) as { default: () => Error };
+  it("is a service's when it comes from a realm, and nobody else's", () => {
+    const thrower = module("thrower.mjs", "export const thrown = () => new Error('by a handler');");
+    const { thrown } = loadInRealm(thrower) as { thrown: () => unknown };
     const modules = [{ path: path.join(directory, "ledger.mjs"), service: {} as ReplicatedService }];
     expect(thrownByService(modules, thrown())).toBe(true);
-    expect(thrownByService(modules, new NotDeterministic("Date.now()", "context.time"))).toBe(true);
     expect(thrownByService(modules, "words")).toBe(true);
     expect(thrownByService(modules, new Error("by Synod"))).toBe(false);
     expect(thrownByService([], "words")).toBe(false);

@@ -1,6 +1,6 @@
+import { types } from "node:util";
 import type { MessageCodec } from "./codec.js";
 import type { RequestOf } from "./method-types.js";
-import { SeededBytes } from "./seeded.js";
 import type { CallContext } from "./service.js";
 import { encodeStatusDetails } from "./status-details.js";
 
@@ -72,7 +72,6 @@ export interface ContextSource {
 export class HandlerContext {
   readonly #call: CallContext;
   readonly #source: ContextSource;
-  #chance: SeededBytes | undefined;
 
   constructor(call: CallContext, source: ContextSource) {
     this.#call = call;
@@ -100,17 +99,12 @@ export class HandlerContext {
     return client && { id: client.id, sequence: BigInt(client.sequence) };
   }
 
-  get #seeded(): SeededBytes {
-    this.#chance ??= new SeededBytes(() => this.#call.seed());
-    return this.#chance;
-  }
-
   random(): number {
-    return this.#seeded.random();
+    return this.#call.chance.random();
   }
 
   uuid(): string {
-    return this.#seeded.uuid();
+    return this.#call.chance.uuid();
   }
 
   fail(name: string, ...parameters: readonly unknown[]): never {
@@ -134,7 +128,8 @@ export class HandlerContext {
       throw new TypeError(
         `schedule: expected a command of ${this.#source.service} (${[...this.#source.requests.keys()].join(", ")}), found "${method}"`,
       );
-    if (!(at instanceof Date)) throw new TypeError(`schedule: expected a Date, found ${typeof at}`);
+    // Of a realm too.
+    if (!types.isDate(at)) throw new TypeError(`schedule: expected a Date, found ${typeof at}`);
     this.#call.schedule({ atMs: Math.ceil(at.getTime()), method, request: encode(request), id });
   }
 

@@ -16,7 +16,6 @@ import {
 import { SlotHash } from "./chain.js";
 import { atMsOf, decodeScheduled, dueRange, idKey, nextDueMs, scheduledIn } from "./due.js";
 import { type Call, failed, type HandlerError, type Outcome, run } from "./execution.js";
-import { installGuard } from "./guard.js";
 import {
   type Applied,
   appliedKey,
@@ -29,6 +28,7 @@ import {
   sessionPrefix,
 } from "./layout.js";
 import { checkpointLimits, timeLimits } from "./limits.js";
+import { Exhausted } from "./realm/exhaustion.js";
 import type { Unjudged } from "./reports.js";
 import type { BoundService, Rejection } from "./service.js";
 import { StoredBytes } from "./stored-bytes.js";
@@ -146,7 +146,6 @@ export class Engine {
 
   constructor(options: EngineOptions) {
     const { state, genesis, services, onHandlerError } = options;
-    installGuard();
     this.#state = state;
     this.#onHandlerError = onHandlerError;
     for (const service of services) {
@@ -295,7 +294,7 @@ export class Engine {
             Status.invalidArgument,
             `${service}/${method} is a command: only queries can be read locally`,
           )
-        : this.#execute(command, slot, 0, this.#services.get(service)?.service.version);
+        : this.#executeLocally(command, slot);
     const outcome = kind === "command" ? "not-executed" : "answered";
     return answered(command, { status, message, response, slot, details }, outcome);
   }
@@ -495,6 +494,19 @@ export class Engine {
       scheduled: this.#scheduled,
     };
     return run(this.#state, call, this.#onHandlerError);
+  }
+
+  /** What only this replica answers may also be that it could not: nobody else has to agree. */
+  #executeLocally(command: Command, slot: number): Outcome {
+    try {
+      return this.#execute(command, slot, 0, this.#services.get(command.service)?.service.version);
+    } catch (error) {
+      if (!(error instanceof Exhausted)) throw error;
+      return failed(
+        Status.internal,
+        `${command.service}/${command.method} used up this replica's stack or memory`,
+      );
+    }
   }
 
   #configure(slot: number, configuration: Configuration): void {

@@ -1,7 +1,11 @@
 import { createHash } from "node:crypto";
 import { type OrderedMap, Status } from "@synod/core";
-import { guarded } from "./guard.js";
 import { commandLimits } from "./limits.js";
+import { Exhausted, isExhaustion, takeNoted } from "./realm/exhaustion.js";
+import { original } from "./realm/realm.js";
+import { during } from "./realm/running.js";
+import { told } from "./realm/traces.js";
+import { SeededBytes } from "./seeded.js";
 import { type BoundService, type CallContext, isRejection, type Scheduling } from "./service.js";
 import { CommandLimitExceeded, EngineTransaction, type ServiceSpace } from "./transaction.js";
 import type { PendingWrite } from "./write-set.js";
@@ -69,10 +73,12 @@ class DeclaredFailure extends Error {
 class EngineCallContext implements CallContext {
   readonly #call: Call;
   readonly #tx: EngineTransaction;
+  readonly chance: SeededBytes;
 
   constructor(call: Call, tx: EngineTransaction) {
     this.#call = call;
     this.#tx = tx;
+    this.chance = new SeededBytes(() => this.#seed());
   }
 
   get slot(): number {
@@ -95,7 +101,7 @@ class EngineCallContext implements CallContext {
     return this.#call.client;
   }
 
-  seed(): Uint8Array {
+  #seed(): Uint8Array {
     const { previousHash, slot, index } = this.#call;
     return createHash("sha256").update(previousHash).update(`${slot}.${index}`).digest();
   }
@@ -125,9 +131,25 @@ class EngineCallContext implements CallContext {
 /**
  * Runs one method to its end. Whatever the handler does, the outcome is the same on every replica: engines and
  * libraries word their errors differently, so an undeclared one is answered with a fixed text, and its own text and
- * stack go to `onHandlerError` only. Throws only what the map threw: a failing store is no answer to anybody.
+ * stack go to `onHandlerError` only. Throws only what is no answer to anybody: what the map threw, and `Exhausted`, also
+ * when the handler caught what told of it.
  */
 export function run(state: OrderedMap, call: Call, onHandlerError: (error: HandlerError) => void): Outcome {
+  takeNoted();
+  try {
+    const outcome = attempt(state, call, onHandlerError);
+    const hidden = takeNoted();
+    if (hidden === undefined) return outcome;
+    throw hidden;
+  } catch (error) {
+    const cause = takeNoted() ?? error;
+    if (!isExhaustion(cause)) throw error;
+    const { service, method, slot, index } = call;
+    throw new Exhausted({ service: service.name, method, slot, index }, cause);
+  }
+}
+
+function attempt(state: OrderedMap, call: Call, onHandlerError: (error: HandlerError) => void): Outcome {
   let tx: EngineTransaction | undefined;
   try {
     const prepared = call.service.prepare(call.method, call.request, call.version);
@@ -135,7 +157,8 @@ export function run(state: OrderedMap, call: Call, onHandlerError: (error: Handl
     const { definition, codec, request } = prepared;
     const opened = new EngineTransaction(state, call.space, definition.kind === "command", call.scheduled);
     tx = opened;
-    const result = guarded(() => definition.execute(opened, request, new EngineCallContext(call, opened)));
+    const context = new EngineCallContext(call, opened);
+    const result = during(context, () => definition.execute(opened, request, context));
     tx.close();
     if (tx.stateError !== undefined) throw tx.stateError.error;
     if (isPromise(result)) {
@@ -157,8 +180,10 @@ export function run(state: OrderedMap, call: Call, onHandlerError: (error: Handl
       Status.resourceExhausted,
       `response of ${response.length} bytes: expected at most ${commandLimits.maxResponseBytes}; ask for less at a time`,
     );
-  } catch (error) {
+  } catch (thrown) {
     tx?.close();
+    const error = original(thrown);
+    if (isExhaustion(error)) throw error;
     if (tx?.stateError !== undefined) throw tx.stateError.error;
     if (error instanceof DeclaredFailure) return failed(error.code, cut(error.message), error.details);
     if (error instanceof CommandLimitExceeded) return failed(Status.resourceExhausted, error.message);
@@ -177,7 +202,7 @@ function undeclared(
   text: string,
   onHandlerError: (error: HandlerError) => void,
 ): Outcome {
-  onHandlerError({ service: service.name, method, slot, error });
+  onHandlerError({ service: service.name, method, slot, error: told(error) });
   return failed(Status.internal, `${service.name}/${method} ${text}`);
 }
 

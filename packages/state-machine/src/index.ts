@@ -22,11 +22,15 @@ export type {
 export type { CommandContext, Context, ErrorSpec } from "./context.js";
 export { type Answer, type Decided, Engine, type EngineOptions } from "./engine.js";
 export type { HandlerError } from "./execution.js";
-export { NotDeterministic } from "./guard.js";
 export type { KeyKind, KeyPart } from "./key.js";
 export { OtherStateFormat, stateFormat } from "./layout.js";
 export { checkpointLimits, commandLimits, defaultQuotaBytes, timeLimits } from "./limits.js";
 export { MemoryMap } from "./memory-map.js";
+export { Exhausted, type Place } from "./realm/exhaustion.js";
+export { realmFingerprint } from "./realm/fingerprint.js";
+export { isNotDeterministic, NotDeterministic } from "./realm/not-deterministic.js";
+export { inRealm, loadInRealm, type RealmExports } from "./realm/realm-service.js";
+export { isOfRealm, told } from "./realm/traces.js";
 export {
   type Change,
   type Definition,

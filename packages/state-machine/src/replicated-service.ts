@@ -17,6 +17,7 @@ import type {
   Unary,
   UnaryResponse,
 } from "./method-types.js";
+import { type Origin, originHere } from "./realm/origin.js";
 import { type BoundService, nameProblems } from "./service.js";
 import type { ReadTransaction, Table, TableDefinition, TableOptions, Transaction } from "./table.js";
 
@@ -93,6 +94,13 @@ export type Definition<P, H, E extends Record<string, ErrorSpec>, C extends Unar
 
 declare const callsType: unique symbol;
 
+/** How a service came about. */
+interface Made {
+  readonly build?: string;
+  readonly origin?: Origin;
+  readonly bind?: (loader: DescriptorLoader) => BoundService;
+}
+
 /**
  * A replicated service, as a module exports it. Whoever runs it binds it to codecs first.
  * `Calls`: request and response of each command and query.
@@ -105,18 +113,22 @@ export class ReplicatedService<Calls = unknown> {
   readonly oldestVersion: number;
   /** A google.protobuf.FileDescriptorSet with all imports. */
   readonly descriptors: Uint8Array;
-  readonly #definition: LoadedDefinition;
+  readonly tables: readonly TableDefinition[];
+  /** sha-256, hex, of the code of a service that was loaded in a realm; undefined for one of this process's own. */
+  readonly build: string | undefined;
+  /** Where it was defined in this process; undefined for one that was loaded in a realm. */
+  readonly origin: Origin | undefined;
+  readonly #bind: (loader: DescriptorLoader) => BoundService;
 
-  constructor(definition: LoadedDefinition) {
+  constructor(definition: LoadedDefinition, made: Made) {
     this.name = definition.name;
     this.version = definition.version;
     this.oldestVersion = definition.oldestVersion ?? definition.version;
     this.descriptors = definition.descriptors;
-    this.#definition = definition;
-  }
-
-  get tables(): readonly TableDefinition[] {
-    return this.#definition.tables;
+    this.tables = definition.tables;
+    this.build = made.build;
+    this.origin = made.origin;
+    this.#bind = made.bind ?? ((loader) => load(definition, loader));
   }
 
   /**
@@ -124,7 +136,7 @@ export class ReplicatedService<Calls = unknown> {
    * @param loader `loadServices` of @synod/wire
    */
   bind(loader: DescriptorLoader): BoundService {
-    return load(this.#definition, loader);
+    return this.#bind(loader);
   }
 }
 
@@ -172,7 +184,7 @@ export function replicatedService<P, H>(options: {
         throw new TypeError(`service ${name} is not well defined:\n  ${problems.join("\n  ")}`);
       const { version, oldestVersion, since = {}, errors, commands, queries, validate = {} } = definition;
       const { watches = {} } = definition as { watches?: object };
-      return new ReplicatedService({
+      const loaded = {
         name,
         version,
         oldestVersion,
@@ -184,7 +196,8 @@ export function replicatedService<P, H>(options: {
         queries,
         watches,
         validate,
-      } as unknown as LoadedDefinition);
+      } as unknown as LoadedDefinition;
+      return new ReplicatedService(loaded, { origin: originHere() });
     },
   };
 }

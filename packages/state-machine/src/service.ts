@@ -1,7 +1,8 @@
 import { Status } from "@synod/core";
 import type { MethodCodec } from "./codec.js";
-import { guarded } from "./guard.js";
 import { commandLimits } from "./limits.js";
+import { isExhaustion, takeNoted } from "./realm/exhaustion.js";
+import type { SeededBytes } from "./seeded.js";
 import type { ByteReadTransaction, ByteTransaction } from "./transaction.js";
 
 /** What is scheduled: a command of the same service. */
@@ -26,8 +27,8 @@ export interface CallContext {
   readonly timeMs: number;
   /** Undefined for a command that was scheduled. */
   readonly client: { readonly id: string; readonly sequence: number } | undefined;
-  /** 32 bytes, other ones for each command. */
-  seed(): Uint8Array;
+  /** Seeded by the command's place in the log: what a realm's chance is drawn from too. */
+  readonly chance: SeededBytes;
   /** Commands only. */
   schedule(scheduling: Scheduling): void;
   unschedule(id: string): void;
@@ -144,6 +145,9 @@ export class BoundService {
       return { status, message: detail === undefined ? message : `${message}: ${detail}` };
     } catch {
       return { status: Status.internal, message: `the validation of ${this.name}/${method} failed` };
+    } finally {
+      // Nothing was executed: what it used up is no reason to stop.
+      takeNoted();
     }
   }
 
@@ -171,13 +175,14 @@ export class BoundService {
     try {
       decoded = codec.decodeRequest(request);
     } catch (error) {
+      if (isExhaustion(error)) throw error;
       return {
         status: Status.invalidArgument,
         message: `the request of ${this.name}/${method} cannot be decoded`,
         detail: error instanceof Error ? error.message : String(error),
       };
     }
-    const problem = definition.validate && guarded(() => definition.validate?.(decoded, version));
+    const problem = definition.validate?.(decoded, version);
     if (problem !== undefined) return { status: Status.invalidArgument, message: problem };
     return { definition, codec, request: decoded };
   }

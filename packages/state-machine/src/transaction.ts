@@ -1,6 +1,5 @@
 import type { OrderedMap } from "@synod/core";
 import { dueKey, encodeScheduled, idKey } from "./due.js";
-import { resumeGuard, suspendGuard } from "./guard.js";
 import { serviceEnd, servicePrefix } from "./layout.js";
 import { commandLimits, timeLimits } from "./limits.js";
 import type { Scheduling } from "./service.js";
@@ -199,15 +198,15 @@ export class EngineTransaction implements ByteTransaction {
   #read(stateKey: Uint8Array): Uint8Array | undefined {
     const own = this.#pending.find(stateKey);
     if (own !== undefined) return own.value;
-    return this.#unguarded(() => this.#state.get(stateKey));
+    return this.#asked(() => this.#state.get(stateKey));
   }
 
   *#stored(range: Parameters<OrderedMap["range"]>[0]): Generator<PendingWrite> {
-    const entries = this.#unguarded(() => this.#state.range(range)[Symbol.iterator]());
+    const entries = this.#asked(() => this.#state.range(range)[Symbol.iterator]());
     let ended = false;
     try {
       for (;;) {
-        const next = this.#unguarded(() => entries.next());
+        const next = this.#asked(() => entries.next());
         ended = next.done === true;
         if (next.done === true) return;
         yield { key: next.value[0], value: next.value[1] };
@@ -217,16 +216,13 @@ export class EngineTransaction implements ByteTransaction {
     }
   }
 
-  /** The map does its work as it does elsewhere; what it throws is its own, whatever the handler makes of it. */
-  #unguarded<Result>(work: () => Result): Result {
-    const guard = suspendGuard();
+  /** What the map throws is its own, whatever the handler makes of it. */
+  #asked<Result>(work: () => Result): Result {
     try {
       return work();
     } catch (error) {
       this.#stateError = { error };
       throw error;
-    } finally {
-      resumeGuard(guard);
     }
   }
 

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { runInNewContext } from "node:vm";
 import { Status } from "@synod/core";
 import fc from "fast-check";
@@ -203,76 +202,6 @@ describe("a typed transaction", () => {
     world.call("bank.v1.Ledger", "Transfer", {});
     expect(read).toEqual(["EUR since 1", "EUR", "EUR", "EUR"]);
   });
-});
-
-describe("while a handler runs", () => {
-  it.each<[string, () => unknown, string]>([
-    ["Date.now", () => Date.now(), "context.time"],
-    ["new Date", () => new Date(), "context.time"],
-    ["Date()", () => Date(), "context.time"],
-    ["Math.random", () => Math.random(), "context.random()"],
-    ["setTimeout", () => setTimeout(() => {}, 0), "context.schedule"],
-    ["setInterval", () => setInterval(() => {}, 1000), "context.schedule"],
-    ["setImmediate", () => setImmediate(() => {}), "context.schedule"],
-    ["queueMicrotask", () => queueMicrotask(() => {}), "context.schedule"],
-    ["fetch", () => fetch("http://127.0.0.1:1"), "a request that carries"],
-    ["performance.now", () => performance.now(), "context.time"],
-    ["process.hrtime", () => process.hrtime(), "context.time"],
-    ["process.hrtime.bigint", () => process.hrtime.bigint(), "context.time"],
-    ["crypto.randomUUID", () => crypto.randomUUID(), "context.uuid()"],
-    ["crypto.getRandomValues", () => crypto.getRandomValues(new Uint8Array(1)), "context.uuid()"],
-    ["node:crypto", () => randomUUID(), "context.uuid()"],
-  ])("%s throws and names the alternative; afterwards it works again", (_what, use, alternative) => {
-    const original = globalThis.Date;
-    const { answer, world } = run((tx) => {
-      tx.put(accounts, ["a"], {});
-      use();
-    });
-    expect(answer).toMatchObject({ status: Status.internal });
-    expect(String(world.errors[0]?.error)).toContain(alternative);
-    expect(globalThis.Date).toBe(original);
-    const used = use();
-    if (typeof used === "object" && used !== null && "hasRef" in used) {
-      clearTimeout(used as NodeJS.Timeout);
-      clearInterval(used as NodeJS.Timeout);
-      clearImmediate(used as unknown as NodeJS.Immediate);
-    }
-    if (used instanceof Promise) used.catch(() => {});
-  });
-
-  it("dates that say their moment work, and are Dates", () => {
-    let seen: unknown;
-    const { answer } = run((_tx, context) => {
-      const date = new Date(5);
-      seen = [date instanceof Date, date.toISOString(), Date.UTC(1970, 0), context.time instanceof Date];
-    });
-    expect(answer.status).toBeUndefined();
-    expect(seen).toEqual([true, "1970-01-01T00:00:00.005Z", 0, true]);
-  });
-
-  it("a validation is held to the same", () => {
-    const service = builder().define({
-      version: 1,
-      errors: {},
-      commands: { Transfer: () => ({}), StandingOrder: () => ({}) },
-      queries: { Balance: () => ({}) },
-      watches: { Watch: { range: () => [accounts], event: () => ({}) } },
-      validate: { Transfer: () => String(Date.now()) },
-    });
-    const world = new World([bound(service)]);
-    expect(world.call("bank.v1.Ledger", "Transfer", {})).toMatchObject({ status: Status.internal });
-  });
-});
-
-it("a key that is no text of Unicode is refused: written as UTF-8, two of them would be one", () => {
-  const texts = new KeyCodec("seats", ["string", "string"]);
-  for (const half of ["\ud800", "a\udfff", "\udc00\ud800"]) {
-    expect(() => texts.encode([half, "b"])).toThrow(
-      "part 1 of the key of table seats: expected well-formed text",
-    );
-    expect(() => texts.leading(["a"], half)).toThrow("beginsWith in table seats: expected well-formed text");
-  }
-  expect(texts.decode(texts.encode(["\u{10000}", "\uffff"]))).toEqual(["\u{10000}", "\uffff"]);
 });
 
 it("a key takes bytes of another realm", () => {

@@ -4,7 +4,8 @@ import { type ReplicatedService, replicatedService } from "../src/index.js";
 import { checkUpgrade, run } from "../src/testing/index.js";
 import { descriptorSetOf, type Proto } from "./protos.js";
 
-const loader = loadServices;
+// The builds are made here, by functions that no module exports.
+const options = { loader: loadServices, sharedRealm: true };
 
 const first: Proto = {
   package: "t.v1",
@@ -88,7 +89,7 @@ const steps = [
 ];
 
 const check = (to: Behaviour, one: ReplicatedService = from) =>
-  checkUpgrade({ from: one, to: build(to), steps, loader });
+  checkUpgrade({ from: one, to: build(to), steps, ...options });
 
 describe("a check of an upgrade", () => {
   it("finds nothing in one that adds fields at any depth, and a method, and looks at the version", async () => {
@@ -147,7 +148,7 @@ describe("a check of an upgrade", () => {
       descriptors: descriptorSetOf({ ...first, service: "Others" }),
       service: "t.v1.Others",
     }).define({ version: 1, errors: {}, commands: {}, queries: {} });
-    await expect(checkUpgrade({ from, to: other, steps, loader })).rejects.toThrow(
+    await expect(checkUpgrade({ from, to: other, steps, ...options })).rejects.toThrow(
       "expected two builds of one service, found t.v1.Seats and t.v1.Others",
     );
   });
@@ -155,7 +156,7 @@ describe("a check of an upgrade", () => {
 
 describe("a run that is restarted with another build", () => {
   it("has the messages and methods of its protos from then on", () => {
-    const before = run(from, { loader });
+    const before = run(from, options);
     before.call("Hold", { seat: "1", holder: "ann" });
     expect(() => before.call("Move", { seat: "1" })).toThrow("t.v1.Seats has no method Move");
     const after = before.restart(build(sound));

@@ -10,7 +10,7 @@ import {
   LeaderHost,
   ReplicaHost,
 } from "@synod/node";
-import type { ReplicatedService } from "@synod/state-machine";
+import { inRealm, type ReplicatedService } from "@synod/state-machine";
 import { MemoryAcceptorDisk, MemoryReplicaDisk } from "@synod/storage";
 import { loadServices, type PlainMessage, type ServiceMethod } from "@synod/wire";
 import { type Counts, configurationOf } from "./members.js";
@@ -18,6 +18,11 @@ import { type Counts, configurationOf } from "./members.js";
 export interface ClusterOptions extends Partial<Counts> {
   /** What the replicas run; nothing else. */
   readonly services: readonly ReplicatedService[];
+  /**
+   * Runs the handlers in the test's own realm, where clock and chance are the process's: for services that a test defines
+   * beside itself and that no module exports. Default: each replica has a realm for each service, as in a process of its own.
+   */
+  readonly sharedRealm?: boolean;
   /** Milliseconds until the cluster must be able to decide; 20,000 unless given. */
   readonly readyWithinMs?: number;
 }
@@ -57,7 +62,8 @@ export interface Cluster {
  * each role unless told otherwise. Rejects when a service does not fit its proto, or when nothing can be decided.
  */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
-  const { acceptors = 3, leaders = 3, replicas = 3, services, readyWithinMs = 20_000 } = options;
+  const { acceptors = 3, leaders = 3, replicas = 3, readyWithinMs = 20_000, sharedRealm = false } = options;
+  const services = sharedRealm ? options.services : options.services.map((service) => inRealm(service));
   const configuration = await configurationOf({ acceptors, leaders, replicas });
   const cluster = new InProcessCluster(configuration, services);
   try {

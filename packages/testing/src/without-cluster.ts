@@ -5,6 +5,11 @@ import { loadServices } from "@synod/wire";
 export interface RunOptions {
   /** Where log time begins, in milliseconds since 1970. Default: 1,000,000,000,000 (September 2001). */
   readonly startMs?: number;
+  /**
+   * Runs the handlers in the test's own realm, where clock and chance are the process's: for a service that a test defines
+   * beside itself and that no module exports. Default: in a realm of its own, as on a replica.
+   */
+  readonly sharedRealm?: boolean;
 }
 
 /**
@@ -21,8 +26,8 @@ export function run<Calls>(
 export type DeterminismTest = Omit<withLoader.DeterminismTest, "loader">;
 
 /**
- * Executes steps twice, in processes with other clocks, time zones and locales, the second time with the module loaded
- * anew for every step. Throws an Error that names the first step whose answer or state differs, and what a handler throws
+ * Executes steps twice, in processes with other time zones and locales, another seed of chance, another stack and other
+ * machine code, the second time with the module loaded anew for every step. Throws an Error that names the first step whose answer or state differs, and what a handler throws
  * that its service does not declare.
  */
 export function checkDeterminism(test: DeterminismTest): Promise<void> {

@@ -61,7 +61,13 @@ test("what a handler throws undeclared is told, as a replica's log tells it", as
     commands: { Add: broken, Subtract: broken, Multiply: broken },
     queries: { Value: () => ({}) },
   }) as typeof calculatorService;
-  cluster = await startCluster({ services: [service], acceptors: 1, leaders: 1, replicas: 1 });
+  cluster = await startCluster({
+    services: [service],
+    sharedRealm: true,
+    acceptors: 1,
+    leaders: 1,
+    replicas: 1,
+  });
   const { Add } = cluster.service(service);
   await expect(Add({ operand: 1 })).rejects.toThrow(
     /INTERNAL: .*Calculator\/Add failed .*: Error: a mistake$/,

@@ -1,6 +1,6 @@
 // A cluster of nine processes whose replicas run a user's service, and ways to call it.
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import * as grpc from "@grpc/grpc-js";
 import { callUnary, healthService, loadServices, metadataKeys, replicaService } from "@synod/wire";
@@ -19,6 +19,8 @@ const deadlineMs = 30_000;
  * @property {string} module what replicas load, unless it is said otherwise
  */
 
+/** Of the text of a module. @typedef {{ from: string, to: string }} Change */
+
 export class ServiceCluster {
   /** @type {Processes} */ processes;
   #service;
@@ -28,13 +30,13 @@ export class ServiceCluster {
 
   /**
    * @param {OwnService} service
-   * @param {{ modules?: Record<string, string> }} [options] `modules` names what single replicas load instead
+   * @param {{ changes?: Record<string, Change> }} [options] what single replicas load is changed like this
    */
-  static async start(service, { modules = {} } = {}) {
+  static async start(service, { changes = {} } = {}) {
     const processes = await Processes.prepare();
     const cluster = new ServiceCluster(processes, service);
     try {
-      for (const id of processes.ids("replica")) cluster.load(id, modules[id] ?? service.module);
+      for (const id of processes.ids("replica")) cluster.load(id, service.module, changes[id]);
       for (const { id } of processes.plan.members) processes.start(id);
       await processes.ready();
       return cluster;
@@ -74,10 +76,16 @@ export class ServiceCluster {
     return this.processes.ids("replica");
   }
 
-  /** What a replica loads from its next start on. @param {string} id @param {string} module of the service's folder */
-  load(id, module) {
-    const file = path.join(this.#folder, module);
-    copyFileSync(path.join(this.#source, module), file);
+  /**
+   * What a replica loads from its next start on.
+   * @param {string} id @param {string} module of the service's folder @param {Change} [change]
+   */
+  load(id, module, change) {
+    const file = path.join(this.#folder, change === undefined ? module : `changed-${id}-${module}`);
+    const source = readFileSync(path.join(this.#source, module), "utf8");
+    if (change !== undefined && !source.includes(change.from))
+      throw new Error(`expected "${change.from}" in ${module}, found it changed`);
+    writeFileSync(file, change === undefined ? source : source.replace(change.from, change.to));
     const { config } = this.processes.member(id);
     const settings = { ...JSON.parse(readFileSync(config, "utf8")), services: [file] };
     writeFileSync(config, JSON.stringify(settings));

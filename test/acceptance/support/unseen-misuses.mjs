@@ -1,10 +1,10 @@
 // Misuses of replicatedService that no compiler sees: in JavaScript, through `any`, or in what a handler calls.
-import { randomUUID } from "node:crypto";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { calculatorService, replicatedService } from "@synod/state-machine";
 import { checkDeterminism, run } from "@synod/testing";
 import { root } from "./copy.mjs";
+import refusedService, { refusals } from "./refused-service.mjs";
 
 /**
  * `says`: what was wrong, and what to do instead.
@@ -30,7 +30,7 @@ function calculator(make) {
   const { message = "synod.calculator.v1.ValueResponse", kinds = ["int64"], ...changes } = make(tables);
   tables.numbers = builder.table("numbers", kinds, message);
   const sound = { commands: { Add: give, Subtract: give, Multiply: give }, queries: { Value: give } };
-  return run(builder.define({ version: 1, errors: {}, ...sound, ...changes }));
+  return run(builder.define({ version: 1, errors: {}, ...sound, ...changes }), { sharedRealm: true });
 }
 
 /** @type {[string, () => Changes, ...RegExp[]][]} */
@@ -102,29 +102,6 @@ const inCommands = [
     () => () => Promise.resolve(number),
     /returned a promise/,
     /synchronous/,
-  ],
-  ["Date.now()", () => () => ({ value: Date.now() }), /Date\.now\(\)/, /context\.time/],
-  ["new Date()", () => () => ({ value: new Date().getUTCDay() }), /new Date\(\)/, /context\.time/],
-  ["performance.now()", () => () => ({ value: performance.now() }), /performance\.now\(\)/, /context\.time/],
-  ["Math.random()", () => () => ({ value: Math.random() }), /Math\.random\(\)/, /context\.random\(\)/],
-  [
-    "crypto.randomUUID()",
-    () => () => ({ value: randomUUID().length }),
-    /randomUUID\(\)/,
-    /context\.uuid\(\)/,
-  ],
-  [
-    "setTimeout()",
-    () => () => setTimeout(give, 1),
-    /setTimeout\(\)/,
-    /context\.schedule\(at, method, request\)/,
-  ],
-  ["queueMicrotask()", () => () => queueMicrotask(give), /queueMicrotask\(\)/, /context\.schedule\(/],
-  [
-    "fetch()",
-    () => () => fetch("http://127.0.0.1:1/"),
-    /fetch\(\)/,
-    /a request that carries what it needs, or a table/,
   ],
   [
     "an undeclared error",
@@ -221,9 +198,8 @@ const inQueries = [
 /** Modules of packages/state-machine/test/fixture/determinism. @type {[string, string, RegExp, ...RegExp[]][]} */
 const amongReplicas = [
   ["state in a variable of the module", "module-variable", /step 3 \(Add/, /a table/],
-  ["the hour where the replica runs", "time-zone", /step 1 \(Add/, /getUTCHours\(\)/],
-  ["text in the language of the replica", "locale", /step 1 \(Add/, /String\(\)/],
-  ["the clock while the module is loaded", "load-time", /step 1 \(Add/, /context\.time/],
+  ["text in the language of the replica", "locale", /step 1: Add/, /toFixed\(\)/],
+  ["the clock while the module is loaded", "load-time", /while its module was loaded/, /context\.time/],
 ];
 
 /** @param {string} module */
@@ -259,6 +235,15 @@ export function unseenMisuses() {
               calculator((tables) => ({ commands: { Add: make(tables), Subtract: give, Multiply: give } })),
               "Add",
             ),
+        }),
+    ),
+    ...refusals.map(
+      ([what, , ...says], operand) =>
+        /** @type {UnseenMisuse} */ ({
+          what,
+          says,
+          caught: "run time",
+          run: () => run(/** @type {any} */ (refusedService)).call("Add", { operand }),
         }),
     ),
     ...inQueries.map(

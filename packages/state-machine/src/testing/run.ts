@@ -7,6 +7,7 @@ import type { HandlerError } from "../execution.js";
 import { serviceEnd, servicePrefix } from "../layout.js";
 import { timeLimits } from "../limits.js";
 import { MemoryMap } from "../memory-map.js";
+import { inRealm } from "../realm/realm-service.js";
 import type { ReplicatedService } from "../replicated-service.js";
 import {
   encodeSaid,
@@ -59,11 +60,17 @@ export interface RunOptions {
   readonly loader: DescriptorLoader;
   /** Where log time begins, in milliseconds since 1970. Default: 1,000,000,000,000 (September 2001). */
   readonly startMs?: number;
+  /**
+   * Runs the handlers in the test's own realm, where clock and chance are the process's: for a service that a test defines
+   * beside itself and that no module exports. Default: in a realm of its own, as on a replica.
+   */
+  readonly sharedRealm?: boolean;
 }
 
 /** A service in memory: the real engine, one command a slot, without a cluster. */
 export class ServiceRun<Calls = unknown> {
   readonly #loader: DescriptorLoader;
+  readonly #sharedRealm: boolean;
   #service: ReplicatedService;
   #described: DescribedService;
   readonly #state: OrderedMap = new MemoryMap();
@@ -72,9 +79,13 @@ export class ServiceRun<Calls = unknown> {
   #sequence = 0;
   #error: HandlerError | undefined;
 
-  constructor(service: ReplicatedService<Calls>, { loader, startMs = 1_000_000_000_000 }: RunOptions) {
+  constructor(
+    service: ReplicatedService<Calls>,
+    { loader, startMs = 1_000_000_000_000, sharedRealm = false }: RunOptions,
+  ) {
     this.#service = service;
     this.#loader = loader;
+    this.#sharedRealm = sharedRealm;
     this.#engine = this.#start(service);
     this.#described = this.#describe(service);
     const opening = systemCommand(openSessionMethod, new Uint8Array(0));
@@ -207,7 +218,7 @@ export class ServiceRun<Calls = unknown> {
     return new Engine({
       state: this.#state,
       genesis,
-      services: [service.bind(this.#loader)],
+      services: [(this.#sharedRealm ? service : inRealm(service)).bind(this.#loader)],
       onHandlerError: (error) => {
         this.#error = error;
       },

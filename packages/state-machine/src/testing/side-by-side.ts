@@ -1,9 +1,9 @@
-import type { DescribedMethod, Descriptions, DescriptorLoader } from "../codec.js";
+import type { DescribedMethod, Descriptions } from "../codec.js";
 import { KeyCodec, type KeyPart } from "../key.js";
 import type { ReplicatedService } from "../replicated-service.js";
 import { messageOfStored } from "../typed-transaction.js";
 import type { DeterminismStep } from "./determinism.js";
-import { CallFailed, ServiceRun } from "./run.js";
+import { CallFailed, type RunOptions, ServiceRun } from "./run.js";
 
 /** A build of a service, as a comparison names it. */
 export interface Build {
@@ -31,11 +31,11 @@ export class SideBySide {
   readonly #runs: readonly [ServiceRun, ServiceRun];
   #running: Builds;
 
-  constructor(builds: Builds, loader: DescriptorLoader) {
+  constructor(builds: Builds, options: RunOptions) {
     this.#builds = builds;
     this.#running = builds;
     const [from, to] = builds;
-    this.#runs = [new ServiceRun(from.service, { loader }), new ServiceRun(to.service, { loader })];
+    this.#runs = [new ServiceRun(from.service, options), new ServiceRun(to.service, options)];
   }
 
   switchVersion(version: number): void {

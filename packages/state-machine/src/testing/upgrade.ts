@@ -1,4 +1,5 @@
 import type { DescriptorLoader } from "../codec.js";
+import { serviceAt } from "../realm/realm-service.js";
 import type { ReplicatedService } from "../replicated-service.js";
 import { offerText } from "../versions.js";
 import type { DeterminismStep } from "./determinism.js";
@@ -15,6 +16,11 @@ export interface UpgradeTest {
   readonly steps: readonly DeterminismStep[];
   /** `loadServices` of @synod/wire. */
   readonly loader: DescriptorLoader;
+  /**
+   * Runs the handlers of services, not those of URLs, in the test's own realm: for services that a test defines beside itself
+   * and that no module exports.
+   */
+  readonly sharedRealm?: boolean;
 }
 
 /**
@@ -29,8 +35,8 @@ export interface UpgradeTest {
  * Throws an Error that names the first step, the version, and the answer or row that differs, in both forms; and what a
  * handler throws that its service does not declare.
  */
-export async function checkUpgrade({ from, to, steps, loader }: UpgradeTest): Promise<void> {
-  const builds = [await buildOf("from", from, loader), await buildOf("to", to, loader)] as const;
+export async function checkUpgrade({ from, to, steps, loader, sharedRealm }: UpgradeTest): Promise<void> {
+  const builds = [buildOf("from", from, loader), buildOf("to", to, loader)] as const;
   const [older, newer] = builds.map(({ service }) => service) as [ReplicatedService, ReplicatedService];
   if (older.name !== newer.name)
     throw new TypeError(`expected two builds of one service, found ${older.name} and ${newer.name}`);
@@ -41,7 +47,7 @@ export async function checkUpgrade({ from, to, steps, loader }: UpgradeTest): Pr
         "replicas can be restarted one after the other; set oldestVersion in to, and look at context.version in its handlers",
     );
   for (const version of common) {
-    const both = new SideBySide(builds, loader);
+    const both = new SideBySide(builds, { loader, sharedRealm: sharedRealm === true });
     both.switchVersion(version);
     both.execute(steps, `under version ${version}`);
     both.execute(steps, `under version ${version}, the second time`);
@@ -56,16 +62,9 @@ export async function checkUpgrade({ from, to, steps, loader }: UpgradeTest): Pr
   }
 }
 
-async function buildOf(name: Build["name"], given: ServiceBuild, loader: DescriptorLoader): Promise<Build> {
-  const service = typeof given === "string" ? await serviceOf(given) : given;
+function buildOf(name: Build["name"], given: ServiceBuild, loader: DescriptorLoader): Build {
+  const service = typeof given === "string" ? serviceAt(given) : given;
   return { name, service, described: loader(service.descriptors) };
-}
-
-async function serviceOf(module: string): Promise<ReplicatedService> {
-  const loaded = (await import(module)) as { default?: ReplicatedService };
-  if (loaded.default === undefined)
-    throw new Error(`${module}: expected a replicated service as default export, found none`);
-  return loaded.default;
 }
 
 function versionsOf({ oldestVersion, version }: ReplicatedService): number[] {

@@ -1,0 +1,25 @@
+import type { SeededBytes } from "../seeded.js";
+
+/** What clock and chance of a realm are while a command or query runs. */
+export interface Moment {
+  /** Log time. */
+  readonly timeMs: number;
+  readonly chance: SeededBytes;
+}
+
+/** Handlers are synchronous and do not nest, so there is at most one in the process, whatever realm it runs in. */
+let running: Moment | undefined;
+
+/** Undefined while no command or query runs: when a module is loaded, and in `validate`. */
+export function moment(): Moment | undefined {
+  return running;
+}
+
+export function during<Result>(now: Moment, work: () => Result): Result {
+  running = now;
+  try {
+    return work();
+  } finally {
+    running = undefined;
+  }
+}
