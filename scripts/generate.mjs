@@ -124,30 +124,6 @@ ${lines.map((line) => `  "${line}",`).join("\n")}
 
 /**
  * @param {string} target
- * @param {LoaderOptions} options
- */
-function generateLoaderOptions(target, options) {
-  const lines = Object.entries(options).map(([name, value]) =>
-    typeof value === "string" ? `  ${name}: String,` : `  ${name}: ${value},`,
-  );
-  for (const [name, value] of Object.entries(options)) {
-    if (typeof value === "string" && value !== "String") {
-      throw new Error(`${loaderOptionsFile}: ${name} must be a boolean or "String", found "${value}"`);
-    }
-  }
-  writeFileSync(
-    path.join(target, "loader-options.ts"),
-    `${headerOf(protoFolder)}
-/** How messages are loaded at run time: the same options that the generated types were made with. */
-export const loaderOptions = {
-${lines.join("\n")}
-} as const;
-`,
-  );
-}
-
-/**
- * @param {string} target
  * @param {Target} from
  */
 async function generate(target, from) {
@@ -156,8 +132,6 @@ async function generate(target, from) {
   const options = JSON.parse(readFileSync(path.join(root, loaderOptionsFile), "utf8"));
   await generateTypes(target, from, options);
   await generateDescriptors(target, from);
-  // The built-in services get their codecs handed in: how messages are loaded is for packages/wire to know.
-  if (from.protos.length === 0) generateLoaderOptions(target, options);
 }
 
 /**

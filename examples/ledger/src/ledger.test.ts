@@ -1,11 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { checkDeterminism, run, startCluster } from "@synod/testing";
+import { checkDeterminism, checkUpgrade, run, startCluster } from "@synod/testing";
 import ledger from "./ledger.js";
 
 const ann = { account: "ann", balance: 100, person: "Ann" };
 const bob = { account: "bob", company: "Bob Ltd" };
 const transfer = { from: "ann", to: "bob", amount: 30 };
+const steps = [
+  { method: "Open", request: ann },
+  { advanceMs: 60_000 },
+  { method: "Open", request: bob },
+  { method: "Transfer", request: transfer },
+  { method: "Total", request: {} },
+];
 
 test("a transfer moves money, and refuses to overdraw", () => {
   const service = run(ledger);
@@ -18,16 +25,12 @@ test("a transfer moves money, and refuses to overdraw", () => {
 });
 
 test("every replica does the same", async () => {
-  await checkDeterminism({
-    module: import.meta.resolve("./ledger.js"),
-    steps: [
-      { method: "Open", request: ann },
-      { advanceMs: 60_000 },
-      { method: "Open", request: bob },
-      { method: "Transfer", request: transfer },
-      { method: "Total", request: {} },
-    ],
-  });
+  await checkDeterminism({ module: import.meta.resolve("./ledger.js"), steps });
+});
+
+test("replicas can go over to this build one after the other", async () => {
+  // From what they run now: until there is a release, from the same.
+  await checkUpgrade({ from: import.meta.resolve("./ledger.js"), to: ledger, steps });
 });
 
 test("a cluster goes on without one of its acceptors", async () => {

@@ -61,8 +61,9 @@ export function takingApart(
   { fields }: MessageShape,
   { evaluate }: RealmValues,
 ): (message: object) => readonly unknown[] {
-  const values = fields.map(({ name }) => {
+  const values = fields.map(({ name, alias }) => {
     const value = `m[${quoted(name)}]`;
+    if (alias !== undefined) return `m[${quoted(alias)}] ?? ${value}`;
     // Every object has such a property, if only from its prototype.
     return name in Object.prototype ? `(hasOwn(m, ${quoted(name)}) ? ${value} : undefined)` : value;
   });

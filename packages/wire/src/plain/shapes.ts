@@ -31,6 +31,8 @@ export interface FieldShape {
   readonly name: string;
   /** As the proto spells it. */
   readonly protoName: string;
+  /** Another name under which an object to be written may have it. */
+  readonly alias: string | undefined;
   readonly number: number;
   readonly cardinality: "singular" | "repeated" | "map";
   readonly type: ValueType;
@@ -169,6 +171,8 @@ function fieldShape(
   return {
     name: fieldName(field.name),
     protoName: field.name,
+    // The generated types have google.protobuf.Any with this name where it is written.
+    alias: place === "google.protobuf.Any.type_url" ? field.name : undefined,
     number: field.number,
     cardinality: entry !== undefined ? "map" : repeated ? "repeated" : "singular",
     type,

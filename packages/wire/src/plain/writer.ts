@@ -27,7 +27,8 @@ export class MessageWriter {
   constructor(shape: MessageShape, takeApart: (message: object) => readonly unknown[]) {
     this.#shape = shape;
     this.#takeApart = takeApart;
-    this.#known = new Set([...shape.fields, ...shape.oneofs].map(({ name }) => name));
+    const aliases = shape.fields.flatMap(({ alias }) => alias ?? []);
+    this.#known = new Set([...[...shape.fields, ...shape.oneofs].map(({ name }) => name), ...aliases]);
     this.#choices = shape.oneofs
       .filter(({ members }) => members.length > 1)
       .map(({ members }) => members.map((member) => shape.fields.indexOf(member)));
