@@ -4,8 +4,10 @@ import {
   batch,
   type Channel,
   callUnary,
+  clusterIn,
   clusterService,
   describedBy,
+  meantFor,
   metadataKeys,
   openChannel,
   type PlainMessage,
@@ -38,16 +40,21 @@ async function withChannel<T>(address: string, work: (client: grpc.Client) => Pr
 
 /** What an error of a call says to people. */
 export function explain(error: unknown): string {
-  const { code, details } = error as Partial<grpc.ServiceError>;
+  const { code, details, metadata } = error as Partial<grpc.ServiceError>;
+  if (code === grpc.status.FAILED_PRECONDITION && clusterIn(metadata) !== undefined)
+    return `FAILED_PRECONDITION: ${details}. "npx synod up" starts the one meant; --replica HOST:PORT takes whichever runs there`;
   if (code === grpc.status.DEADLINE_EXCEEDED) return "no answer in time";
   if (code === grpc.status.UNAVAILABLE && details?.includes("ECONNREFUSED")) return "connection refused";
   if (typeof details === "string") return `${grpc.status[code ?? grpc.status.UNKNOWN]}: ${details}`;
   return error instanceof Error ? error.message : String(error);
 }
 
-/** What the process at an address says of itself. Rejects with a Failure that says why there is no answer. */
-export async function askStatus(address: string, withinMs: number): Promise<Answered> {
-  const options = { deadline: Date.now() + withinMs };
+/**
+ * What the process at an address says of itself. Rejects with a Failure that says why there is no answer.
+ * @param cluster the one it has to be of, for this call and those below; any unless given
+ */
+export async function askStatus(address: string, withinMs: number, cluster?: string): Promise<Answered> {
+  const options = { deadline: Date.now() + withinMs, metadata: meantFor(cluster) };
   const status = await withChannel(address, (client) =>
     callUnary(client, clusterService.Status, {}, options),
   );
@@ -60,8 +67,9 @@ export async function switchVersion(
   service: string,
   version: number,
   withinMs: number,
+  cluster?: string,
 ): Promise<number> {
-  const options = { deadline: Date.now() + withinMs };
+  const options = { deadline: Date.now() + withinMs, metadata: meantFor(cluster) };
   const { slot } = await withChannel(address, (client) =>
     callUnary(client, replicaService.SwitchVersion, { service, version }, options),
   );
@@ -69,8 +77,13 @@ export async function switchVersion(
 }
 
 /** Bounds what services may store. Returns the slot that decided it. */
-export async function setQuota(address: string, bytes: number, withinMs: number): Promise<number> {
-  const options = { deadline: Date.now() + withinMs };
+export async function setQuota(
+  address: string,
+  bytes: number,
+  withinMs: number,
+  cluster?: string,
+): Promise<number> {
+  const options = { deadline: Date.now() + withinMs, metadata: meantFor(cluster) };
   const { slot } = await withChannel(address, (client) =>
     callUnary(client, replicaService.SetQuota, { bytes }, options),
   );
@@ -81,8 +94,8 @@ export async function setQuota(address: string, bytes: number, withinMs: number)
  * A slot such that everything acknowledged before this call was decided in it or below: that of a session that is opened,
  * whose name begins with it.
  */
-export async function currentSlot(address: string, withinMs: number): Promise<number> {
-  const options = { deadline: Date.now() + withinMs };
+export async function currentSlot(address: string, withinMs: number, cluster?: string): Promise<number> {
+  const options = { deadline: Date.now() + withinMs, metadata: meantFor(cluster) };
   const { clientId } = await withChannel(address, (client) =>
     callUnary(client, replicaService.OpenSession, {}, options),
   );
@@ -124,7 +137,12 @@ const describeWithinMs = 2_000;
  * decoded as the replica's reflection describes them.
  * @param most how many slots at most
  */
-export async function* readLog(address: string, from: number, most: number): AsyncGenerator<DecidedSlot> {
+export async function* readLog(
+  address: string,
+  from: number,
+  most: number,
+  cluster?: string,
+): AsyncGenerator<DecidedSlot> {
   const find = methodFinder((service) =>
     withChannel(address, (client) =>
       describedBy(client, service, { deadline: Date.now() + describeWithinMs }),
@@ -133,7 +151,7 @@ export async function* readLog(address: string, from: number, most: number): Asy
   let next = from;
   let left = most;
   while (next !== 0 && left > 0) {
-    const request = { from: next, limit: Math.min(left, 1_000), clusterId: "" };
+    const request = { from: next, limit: Math.min(left, 1_000), clusterId: cluster ?? "" };
     const page = await withChannel(address, (client) =>
       callUnary(client, replicaService.Log, request, { deadline: Date.now() + pageWithinMs }),
     );

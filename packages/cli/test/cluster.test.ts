@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -11,7 +11,7 @@ import { freePorts, requireFreePorts } from "../src/cluster/ports.js";
 import { remember } from "../src/cluster/remembered.js";
 import { prepareCluster } from "../src/cluster/stores.js";
 import { exitCode, Failure } from "../src/failure.js";
-import { replicaAddresses } from "../src/targets.js";
+import { replicaTargets } from "../src/targets.js";
 
 const three = { acceptors: 3, leaders: 3, replicas: 3 };
 let directory: string;
@@ -132,17 +132,37 @@ describe("a child that died", () => {
 });
 
 describe("the replicas to talk to", () => {
-  it("are those of the cluster that up last started in the working directory", () => {
-    remember(directory, planCluster(directory, { acceptors: 1, leaders: 1, replicas: 2 }, 4100));
-    expect(replicaAddresses([], directory)).toEqual(["127.0.0.1:4100", "127.0.0.1:4101"]);
-    expect(replicaAddresses(["other:1"], directory)).toEqual(["other:1"]);
+  it("are those of the cluster that up last started in the working directory", async () => {
+    remember(directory, planCluster(directory, { acceptors: 1, leaders: 1, replicas: 2 }, 4100), "c0ffee");
+    expect(await replicaTargets([], directory)).toEqual({
+      addresses: ["127.0.0.1:4100", "127.0.0.1:4101"],
+      cluster: "c0ffee",
+    });
+    expect(await replicaTargets(["other:1"], directory)).toEqual({
+      addresses: ["other:1"],
+      cluster: undefined,
+    });
+  });
+
+  it("are those of a directory that was renamed, and not of a copy of it (rule 28)", async () => {
+    const [project, renamed, copy] = ["project", "renamed", "copy"].map((name) => path.join(directory, name));
+    if (!project || !renamed || !copy) throw new Error("no paths");
+    const data = path.join(project, ".synod");
+    mkdirSync(data, { recursive: true });
+    remember(project, planCluster(data, { acceptors: 1, leaders: 1, replicas: 1 }, 4100), "c0ffee");
+    renameSync(project, renamed);
+    expect(await replicaTargets([], renamed)).toMatchObject({ cluster: "c0ffee" });
+    cpSync(renamed, copy, { recursive: true });
+    const refused = await failure(() => replicaTargets([], copy));
+    expect(refused.message).toContain(`${path.join(copy, ".synod")} is a copy`);
+    expect(refused.message).toContain("cluster c0ffee");
   });
 
   it("are asked for when no cluster is known, and must be addresses", async () => {
-    const none = await failure(() => replicaAddresses([], directory));
+    const none = await failure(() => replicaTargets([], directory));
     expect(none.message).toContain("npx synod up");
     expect(none.message).toContain("--replica");
-    const wrong = await failure(() => replicaAddresses(["127.0.0.1", "h:99999", "h:1"], directory));
+    const wrong = await failure(() => replicaTargets(["127.0.0.1", "h:99999", "h:1"], directory));
     expect(wrong).toMatchObject({ code: exitCode.usage });
     expect(wrong.message).toBe('--replica: expected HOST:PORT, found "127.0.0.1", "h:99999"');
   });

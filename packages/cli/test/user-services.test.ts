@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { calculatorService, keyValueService, type ReplicatedService } from "@synod/state-machine";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { tryLines } from "../src/cluster/endpoints.js";
+import { planCluster } from "../src/cluster/plan.js";
 import { exampleOf, requireServices, storedServices } from "../src/cluster/user-services.js";
 import { exitCode, Failure } from "../src/failure.js";
 
@@ -39,20 +40,23 @@ describe("what to try of a user's service", () => {
 });
 
 describe("the services of an earlier start", () => {
-  const members = () => [
-    { role: "replica" as const, config: path.join(directory, "r1.json") },
-    { role: "leader" as const, config: path.join(directory, "l1.json") },
-  ];
+  const plan = () => {
+    const made = planCluster(directory, { acceptors: 1, leaders: 1, replicas: 1 }, 4100);
+    mkdirSync(made.cluster, { recursive: true });
+    return made;
+  };
 
-  it("are those in the replicas' configuration", () => {
-    writeFileSync(path.join(directory, "r1.json"), '{ "id": "r1", "services": ["/a.js", "/b.js"] }');
-    expect(storedServices(members())).toEqual(["/a.js", "/b.js"]);
+  it("are those in the replicas' configuration, where the project is now", () => {
+    const made = plan();
+    writeFileSync(path.join(made.cluster, "r1.json"), '{ "id": "r1", "services": ["../../a.js", "/b.js"] }');
+    expect(storedServices(made)).toEqual([path.join(directory, "..", "a.js"), "/b.js"]);
   });
 
   it("are none when there was none", () => {
-    expect(storedServices(members())).toEqual([]);
-    writeFileSync(path.join(directory, "r1.json"), '{ "id": "r1" }');
-    expect(storedServices(members())).toEqual([]);
+    const made = plan();
+    expect(storedServices(made)).toEqual([]);
+    writeFileSync(path.join(made.cluster, "r1.json"), '{ "id": "r1" }');
+    expect(storedServices(made)).toEqual([]);
   });
 });
 

@@ -63,7 +63,8 @@ function memberIn(folder, template, port) {
   const config = path.join(folder, "config.json");
   const address = `127.0.0.1:${port}`;
   const settings = JSON.parse(readFileSync(template.config, "utf8"));
-  writeFileSync(config, JSON.stringify({ ...settings, data, listen: address }));
+  const cluster = path.resolve(path.dirname(template.config), settings.cluster);
+  writeFileSync(config, JSON.stringify({ ...settings, cluster, data, listen: address }));
   return { ...template, port, address, data, config, log: path.join(folder, "log") };
 }
 

@@ -88,7 +88,9 @@ function memberIn(folder, processes, id) {
   const data = path.join(folder, "data");
   cpSync(oldData(processes, id), data, { recursive: true });
   const config = path.join(folder, "config.json");
-  writeFileSync(config, JSON.stringify({ ...JSON.parse(readFileSync(template.config, "utf8")), data }));
+  const settings = JSON.parse(readFileSync(template.config, "utf8"));
+  const cluster = path.resolve(path.dirname(template.config), settings.cluster);
+  writeFileSync(config, JSON.stringify({ ...settings, cluster, data }));
   return { ...template, data, config, log: path.join(folder, "log") };
 }
 

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { type ClusterFile, ConfigurationError, readClusterFile } from "@synod/node";
+import { type ClusterFile, ConfigurationError, clusterIdOf, readClusterFile } from "@synod/node";
 import { exitCode, Failure } from "../failure.js";
 
 /** WINDOW of configuration 1 in clusters that `up` makes. */
@@ -14,4 +14,11 @@ export function clusterFileAt(file: string): ClusterFile | undefined {
     if (error instanceof ConfigurationError) throw new Failure(error.problems.join("\n"), exitCode.usage);
     throw error;
   }
+}
+
+/** The id of the cluster whose file is at a path. Throws a Failure when there is none. */
+export function clusterIdAt(file: string): string {
+  const found = clusterFileAt(file);
+  if (found === undefined) throw new Failure(`expected a cluster file, found nothing at ${file}`);
+  return clusterIdOf(found);
 }

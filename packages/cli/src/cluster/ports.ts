@@ -1,7 +1,10 @@
 import { randomInt } from "node:crypto";
 import { createServer } from "node:net";
+import { askStatus } from "../calls.js";
 import { exitCode, Failure } from "../failure.js";
 import { host, type PlannedMember } from "./plan.js";
+
+const answerWithinMs = 500;
 
 /** Refuses to go on, naming every port of the plan that somebody else listens on. */
 export async function requireFreePorts(members: readonly PlannedMember[]): Promise<void> {
@@ -10,16 +13,29 @@ export async function requireFreePorts(members: readonly PlannedMember[]): Promi
   );
   const busy = checks.filter(({ code }) => code !== undefined);
   if (busy.length === 0) return;
-  const lines = busy.map(({ member, code }) => {
-    const why = code === "EADDRINUSE" ? "is in use by another process" : `cannot be listened on (${code})`;
-    return `  port ${member.port}, meant for ${member.role} ${member.id}, ${why}`;
-  });
+  const lines = await Promise.all(
+    busy.map(async ({ member, code }) => {
+      const why =
+        code === "EADDRINUSE" ? `is in use by ${await userOf(member)}` : `cannot be listened on (${code})`;
+      return `  port ${member.port}, meant for ${member.role} ${member.id}, ${why}`;
+    }),
+  );
   const advice =
     "Nothing was started. Stop that process, or choose other ports with --port (and another --data).";
   throw new Failure(
     [`synod up needs ports that are not free:`, ...lines, advice].join("\n"),
     exitCode.addressInUse,
   );
+}
+
+/** Who listens there, as far as it says so itself. */
+async function userOf({ address }: PlannedMember): Promise<string> {
+  try {
+    const { role, id, clusterId, pid } = await askStatus(address, answerWithinMs);
+    return `${role} ${id} of cluster ${clusterId} (process ${pid})`;
+  } catch {
+    return "another process";
+  }
 }
 
 /** Undefined when the port can be listened on, else the error's code. */

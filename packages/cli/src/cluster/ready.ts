@@ -2,6 +2,7 @@ import { connect } from "@synod/client";
 import { askStatus } from "../calls.js";
 import { Failure, reasonOf } from "../failure.js";
 import type { Child } from "./child.js";
+import { clusterIdAt } from "./cluster-file.js";
 import type { LocalCluster } from "./local-cluster.js";
 
 interface KeyValue {
@@ -25,9 +26,12 @@ const readyWithinMs = 60_000;
  */
 export async function waitUntilReady(cluster: LocalCluster, waiting: Waiting): Promise<void> {
   const giveUpAt = performance.now() + readyWithinMs;
-  await Promise.all(cluster.children.map((child) => waitForMember(cluster, child, giveUpAt, waiting)));
+  const clusterId = clusterIdAt(cluster.plan.clusterFile);
+  await Promise.all(
+    cluster.children.map((child) => waitForMember(cluster, child, clusterId, giveUpAt, waiting)),
+  );
   const replicas = cluster.children.filter((child) => child.member.role === "replica" && child.running);
-  const client = connect({ replicas: replicas.map((child) => child.member.address) });
+  const client = connect({ replicas: replicas.map((child) => child.member.address), cluster: clusterId });
   const close = () => client.close();
   waiting.signal.addEventListener("abort", close);
   try {
@@ -44,6 +48,7 @@ export async function waitUntilReady(cluster: LocalCluster, waiting: Waiting): P
 async function waitForMember(
   cluster: LocalCluster,
   child: Child,
+  clusterId: string,
   giveUpAt: number,
   { progress, signal }: Waiting,
 ): Promise<void> {
@@ -57,7 +62,7 @@ async function waitForMember(
       throw new Failure(`${role} ${id} did not become ready within ${seconds} s: ${news}; see ${log}`);
     }
     try {
-      const status = await askStatus(address, answerWithinMs);
+      const status = await askStatus(address, answerWithinMs, clusterId);
       if (status.serving) {
         progress(`${role} ${id} is ready at ${address} (process ${child.pid})`);
         return;

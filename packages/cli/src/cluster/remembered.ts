@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { exitCode, Failure, reasonOf } from "../failure.js";
 import type { Plan, RoleName } from "./plan.js";
@@ -11,8 +11,12 @@ export interface RememberedMember {
 
 /** What `up` leaves for the other commands run in the same directory. */
 export interface Remembered {
-  /** The data directory, absolute. */
+  /** The cluster's id: at the same addresses another one may run by now. */
+  readonly cluster: string;
+  /** The data directory, from the working directory, so that both may be renamed together. */
   readonly data: string;
+  /** Which directory that was when the cluster was started; a copy of it is another one. */
+  readonly place: string;
   readonly members: readonly RememberedMember[];
 }
 
@@ -22,16 +26,19 @@ export function rememberedPath(workingDirectory: string): string {
 }
 
 /** Notes the cluster that `up` starts here; it stays noted when the cluster stops, so that `status` can say so. */
-export function remember(workingDirectory: string, { directory, members }: Plan): void {
+export function remember(workingDirectory: string, { directory, members }: Plan, cluster: string): void {
   const file = rememberedPath(workingDirectory);
+  mkdirSync(path.dirname(file), { recursive: true });
   const noted: Remembered = {
-    data: directory,
+    cluster,
+    data: path.relative(workingDirectory, directory),
+    place: placeOf(directory) ?? "",
     members: members.map(({ role, id, address }) => ({ role, id, address })),
   };
-  mkdirSync(path.dirname(file), { recursive: true });
   writeFileSync(file, `${JSON.stringify(noted, undefined, 2)}\n`);
 }
 
+/** What is noted here. Throws a Failure when it cannot be read, or is a copy of what was noted elsewhere. */
 export function recall(workingDirectory: string): Remembered | undefined {
   const file = rememberedPath(workingDirectory);
   let text: string;
@@ -41,16 +48,44 @@ export function recall(workingDirectory: string): Remembered | undefined {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw new Failure(`cannot read ${file}: ${reasonOf(error)}`);
   }
+  const found = parsed(text);
+  if (found === undefined) {
+    const advice = "delete it, or give --replica ADDRESS";
+    throw new Failure(`${file} does not name a cluster as synod up writes it: ${advice}`, exitCode.usage);
+  }
+  requireNoCopy(found, path.resolve(workingDirectory, found.data));
+  return found;
+}
+
+function parsed(text: string): Remembered | undefined {
   try {
     const found = JSON.parse(text) as Partial<Remembered>;
-    if (typeof found.data === "string" && Array.isArray(found.members) && found.members.every(isMember)) {
-      return found as Remembered;
-    }
+    const { cluster, data, place, members } = found;
+    const texts = [cluster, data, place].every((each) => typeof each === "string");
+    return texts && Array.isArray(members) && members.every(isMember) ? (found as Remembered) : undefined;
   } catch {
-    // Falls through to the same advice.
+    return undefined;
   }
-  const advice = "delete it, or give --replica ADDRESS";
-  throw new Failure(`${file} does not name a cluster as synod up writes it: ${advice}`, exitCode.usage);
+}
+
+/** A copied project has the original's cluster, id and addresses: only the directory itself tells the two apart. */
+function requireNoCopy({ cluster, place }: Remembered, data: string): void {
+  const found = placeOf(data);
+  if (found === undefined || found === place) return;
+  throw new Failure(
+    `${data} is a copy of the data directory in which cluster ${cluster} was started: commands from here might reach the ` +
+      'original. Start the copy with "npx synod up", or name a replica with --replica HOST:PORT',
+  );
+}
+
+/** Stays the same when a directory is renamed, and is another one's for a copy; undefined when there is none. */
+function placeOf(directory: string): string | undefined {
+  try {
+    const { dev, ino } = statSync(directory, { bigint: true });
+    return `${dev}:${ino}`;
+  } catch {
+    return undefined;
+  }
 }
 
 function isMember(member: unknown): boolean {

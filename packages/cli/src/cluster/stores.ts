@@ -87,15 +87,17 @@ export function clusterFile(plan: Plan, stores: ReadonlyMap<string, string>): Cl
   };
 }
 
-/** The configuration file of each service; paths in it are absolute and name the final place. */
+/** The configuration file of each service. Paths in it begin at the file, so that a renamed or copied project keeps to itself. */
 function writeConfigs(plan: Plan, folder: string): void {
   for (const member of plan.members) {
     const config = {
       id: member.id,
-      cluster: plan.clusterFile,
+      cluster: path.basename(plan.clusterFile),
       listen: member.address,
-      ...(member.role === "leader" ? {} : { data: member.data }),
-      ...(member.role === "replica" && plan.services.length > 0 ? { services: plan.services } : {}),
+      ...(member.role === "leader" ? {} : { data: path.relative(plan.cluster, member.data) }),
+      ...(member.role === "replica" && plan.services.length > 0
+        ? { services: plan.services.map((each) => path.relative(plan.cluster, each)) }
+        : {}),
     };
     writeFileSync(
       path.join(folder, path.basename(member.config)),

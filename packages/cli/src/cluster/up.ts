@@ -1,6 +1,7 @@
 import path from "node:path";
 import { exitCode, Failure } from "../failure.js";
 import { deathReport } from "./advice.js";
+import { clusterIdAt } from "./cluster-file.js";
 import { tryLines } from "./endpoints.js";
 import { LocalCluster } from "./local-cluster.js";
 import { ownDataDirectory } from "./owner.js";
@@ -30,7 +31,8 @@ export async function up(options: UpArguments): Promise<void> {
   try {
     await requireFreePorts(plan.members);
     const fresh = await prepareCluster(plan);
-    remember(process.cwd(), plan);
+    const cluster = clusterIdAt(plan.clusterFile);
+    remember(process.cwd(), plan, cluster);
     const progress = (line: string) => (options.json ? process.stderr : process.stdout).write(`${line}\n`);
     progress(`${fresh ? "starting a new cluster" : "resuming the cluster"} in ${plan.directory}`);
     await run(plan, { json: options.json, progress, ended, examples });
@@ -52,7 +54,7 @@ function planOf(options: UpArguments): Plan {
     options.port ?? stored?.firstPort ?? 4100,
     options.service,
   );
-  return { ...plan, services: plan.services.length > 0 ? plan.services : storedServices(plan.members) };
+  return { ...plan, services: plan.services.length > 0 ? plan.services : storedServices(plan) };
 }
 
 interface Running {

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
+import path from "node:path";
 import { ConfigurationError, loadServiceModules, type ServiceModule } from "@synod/node";
 import { loadServices, type PlainMessage } from "@synod/wire";
 import { exitCode, Failure } from "../failure.js";
-import type { PlannedMember } from "./plan.js";
+import type { Plan } from "./plan.js";
 
 /** Loads the modules here first, so that what is wrong with them is told before anything starts. */
 export async function requireServices(paths: readonly string[]): Promise<readonly ServiceModule[]> {
@@ -14,13 +15,14 @@ export async function requireServices(paths: readonly string[]): Promise<readonl
   }
 }
 
-/** The services that the replicas of an earlier start were given. */
-export function storedServices(members: readonly Pick<PlannedMember, "role" | "config">[]): string[] {
+/** The services that the replicas of an earlier start were given: absolute paths. */
+export function storedServices({ cluster, members }: Pick<Plan, "cluster" | "members">): string[] {
   const replica = members.find(({ role }) => role === "replica");
   if (replica === undefined) return [];
   try {
     const { services } = JSON.parse(readFileSync(replica.config, "utf8")) as { services?: unknown };
-    return Array.isArray(services) ? services.filter((each) => typeof each === "string") : [];
+    const given = Array.isArray(services) ? services.filter((each) => typeof each === "string") : [];
+    return given.map((each) => path.resolve(cluster, each));
   } catch {
     // There was none, or nothing that can be read: it is written anew.
     return [];

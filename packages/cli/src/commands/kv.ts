@@ -1,7 +1,7 @@
 import { type Client, connect, SynodError } from "@synod/client";
 import type { Argv, CommandModule } from "yargs";
 import { Failure } from "../failure.js";
-import { replicaAddresses } from "../targets.js";
+import { replicaTargets } from "../targets.js";
 import { requireWhole, withReplicas } from "./options.js";
 
 interface KvArguments {
@@ -38,7 +38,8 @@ function withStore<T extends KvArguments>(yargs: Argv<object>) {
 /** Connects, runs one piece of work on the store, and closes. */
 async function onStore(options: KvArguments, work: (store: KeyValue) => Promise<void>): Promise<void> {
   const deadlineMs = requireWhole("timeout", options.timeout, 1);
-  const client: Client = connect({ replicas: replicaAddresses(options.replica), deadlineMs });
+  const { addresses, cluster } = await replicaTargets(options.replica);
+  const client: Client = connect({ replicas: addresses, deadlineMs, ...(cluster ? { cluster } : {}) });
   try {
     await work(client.service<KeyValue>("synod.kv.v1.KeyValue"));
   } catch (error) {

@@ -3,7 +3,7 @@ import { readLog } from "../calls.js";
 import { Failure, reasonOf } from "../failure.js";
 import { presentSlot, slotJson } from "../log/present.js";
 import { holdsCommands } from "../log/system-text.js";
-import { replicaAddresses } from "../targets.js";
+import { replicaTargets } from "../targets.js";
 import { requireWhole, withReplicas } from "./options.js";
 
 interface LogArguments {
@@ -30,11 +30,13 @@ export const logCommand: CommandModule<object, LogArguments> = {
   handler: async ({ from, limit, replica, commands, json }) => {
     const first = requireWhole("from", from, 1);
     const most = limit === undefined ? Number.POSITIVE_INFINITY : requireWhole("limit", limit, 1);
+    const wanted = commands ? Number.POSITIVE_INFINITY : most;
     const troubles: string[] = [];
-    for (const address of replicaAddresses(replica)) {
+    const { addresses, cluster } = await replicaTargets(replica);
+    for (const address of addresses) {
       let printed = 0;
       try {
-        for await (const decided of readLog(address, first, commands ? Number.POSITIVE_INFINITY : most)) {
+        for await (const decided of readLog(address, first, wanted, cluster)) {
           if (commands && !holdsCommands(decided)) continue;
           process.stdout.write(`${json ? slotJson(decided) : presentSlot(decided)}\n`);
           printed += 1;

@@ -1,7 +1,7 @@
 import type { CommandModule } from "yargs";
 import { askStatus, setQuota } from "../calls.js";
 import { exitCode, Failure, reasonOf } from "../failure.js";
-import { replicaAddresses } from "../targets.js";
+import { replicaTargets, type Targets } from "../targets.js";
 import { decidedBy, decideWithinMs } from "./decide.js";
 import { withReplicas } from "./options.js";
 
@@ -25,11 +25,11 @@ export function bytesOf(text: string): number {
   );
 }
 
-async function show(addresses: readonly string[]): Promise<string> {
+async function show({ addresses, cluster }: Targets): Promise<string> {
   const troubles: string[] = [];
   for (const address of addresses) {
     try {
-      const { state } = await askStatus(address, answerWithinMs);
+      const { state } = await askStatus(address, answerWithinMs, cluster);
       if (state.role === "replica")
         return `${state.stateBytes} of ${state.quotaBytes} bytes (${((100 * state.stateBytes) / state.quotaBytes).toFixed(1)} %)`;
       troubles.push(`  ${address}: not a replica`);
@@ -49,11 +49,14 @@ export const quotaCommand: CommandModule<object, { replica: string[]; bytes: str
       describe: "such as 500000000, 512MiB or 4GiB",
     }),
   handler: async ({ replica, bytes }) => {
-    const addresses = replicaAddresses(replica);
+    const targets = await replicaTargets(replica);
     if (bytes !== undefined) {
       const wanted = bytesOf(bytes);
-      const slot = await decidedBy(addresses, (address) => setQuota(address, wanted, decideWithinMs));
+      const { addresses, cluster } = targets;
+      const slot = await decidedBy(addresses, (address) =>
+        setQuota(address, wanted, decideWithinMs, cluster),
+      );
       process.stdout.write(`the services may store ${wanted} bytes from slot ${slot} on\n`);
-    } else process.stdout.write(`${await show(addresses)}\n`);
+    } else process.stdout.write(`${await show(targets)}\n`);
   },
 };

@@ -2,7 +2,7 @@ import type { Argv, CommandModule } from "yargs";
 import { askStatus, switchVersion } from "../calls.js";
 import { Failure, reasonOf } from "../failure.js";
 import { presentServices, type ReplicaServices } from "../status/services.js";
-import { replicaAddresses } from "../targets.js";
+import { replicaTargets, type Targets } from "../targets.js";
 import { decidedBy, decideWithinMs } from "./decide.js";
 import { requireWhole, withReplicas } from "./options.js";
 
@@ -18,8 +18,9 @@ interface Switch extends Target {
 }
 
 /** The replicas that answer, and what each has. */
-async function gatherServices(addresses: readonly string[]): Promise<ReplicaServices[]> {
-  const answers = await Promise.allSettled(addresses.map((address) => askStatus(address, answerWithinMs)));
+async function gatherServices({ addresses, cluster }: Targets): Promise<ReplicaServices[]> {
+  const ask = (address: string) => askStatus(address, answerWithinMs, cluster);
+  const answers = await Promise.allSettled(addresses.map(ask));
   const found = answers.flatMap((answer) => {
     if (answer.status === "rejected" || answer.value.state.role !== "replica") return [];
     return [{ id: answer.value.id, services: answer.value.state.services }];
@@ -32,10 +33,9 @@ async function gatherServices(addresses: readonly string[]): Promise<ReplicaServ
   throw new Failure(["no replica answers:", ...troubles].join("\n"));
 }
 
-function switchTo(replica: readonly string[], service: string, version: number): Promise<number> {
-  return decidedBy(replicaAddresses(replica), (address) =>
-    switchVersion(address, service, version, decideWithinMs),
-  );
+async function switchTo(replica: readonly string[], service: string, version: number): Promise<number> {
+  const { addresses, cluster } = await replicaTargets(replica);
+  return decidedBy(addresses, (address) => switchVersion(address, service, version, decideWithinMs, cluster));
 }
 
 const listCommand: CommandModule<object, Target> = {
@@ -43,7 +43,7 @@ const listCommand: CommandModule<object, Target> = {
   describe: "the replicated services: the version in force, and which versions each replica offers",
   builder: (yargs) => withReplicas(yargs),
   handler: async ({ replica }) => {
-    const found = await gatherServices(replicaAddresses(replica));
+    const found = await gatherServices(await replicaTargets(replica));
     process.stdout.write(`${presentServices(found)}\n`);
   },
 };

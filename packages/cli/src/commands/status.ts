@@ -18,8 +18,8 @@ export const statusCommand: CommandModule<object, { replica: string[]; json: boo
       describe: "print one line of JSON",
     }),
   handler: async ({ replica, json }) => {
-    const start = startingPoints(replica, process.cwd());
-    const reports = await gather(start, (address) => askStatus(address, answerWithinMs));
+    const { known, cluster } = await startingPoints(replica, process.cwd());
+    const reports = await gather(known, (address) => askStatus(address, answerWithinMs, cluster));
     const found = verdict(reports);
     const text = json
       ? JSON.stringify({ ...found, frontier: frontier(reports), members: sortReports(reports) })

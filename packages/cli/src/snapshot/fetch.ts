@@ -33,6 +33,8 @@ export interface SnapshotSink {
 
 export interface Fetching {
   readonly address: string;
+  /** The cluster that the replica has to be of; any unless given. */
+  readonly cluster: string | undefined;
   /** Only a snapshot of a slot above this one will do. */
   readonly above: number;
   readonly sink: SnapshotSink;
@@ -88,12 +90,12 @@ function requireSound(page: SnapshotPage, last: SnapshotPage | undefined, digest
 }
 
 async function* pages(
-  { address, above, signal }: Fetching,
+  { address, cluster, above, signal }: Fetching,
   resume: SnapshotPosition | undefined,
 ): AsyncGenerator<SnapshotPage> {
   const { path, requestSerialize, responseDeserialize } = replicaService.Snapshot;
   const channel = openConnection(address);
-  const request = { clusterId: "", above, resume, member: "" };
+  const request = { clusterId: cluster ?? "", above, resume, member: "" };
   const call = channel.client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request);
   const cancel = () => call.cancel();
   const silent = setTimeout(cancel, silentMs);

@@ -1,7 +1,7 @@
 import { StateContents, stateFormat } from "@synod/state-machine";
 import { currentSlot, explain } from "../calls.js";
 import { Failure } from "../failure.js";
-import { replicaAddresses } from "../targets.js";
+import { replicaTargets, type Targets } from "../targets.js";
 import { version } from "../version.js";
 import { fetchSnapshot, type SnapshotSink } from "./fetch.js";
 import { amountText, interruptible, Progress } from "./progress.js";
@@ -26,13 +26,13 @@ const slotWithinMs = 10_000;
 
 /** Writes a backup of a running cluster. */
 export async function save({ file, replica, force, json }: SaveArguments): Promise<void> {
-  const addresses = replicaAddresses(replica);
+  const targets = await replicaTargets(replica);
   await interruptible(`${file} was not written`, async (signal) => {
     const startedAt = performance.now();
     const progress = new Progress("saving");
     const writer = await SnapshotWriter.create(file, force);
     try {
-      const { address, slot, cluster } = await saveFromAny(addresses, writer, progress, signal);
+      const { address, slot, cluster } = await saveFromAny(targets, writer, progress, signal);
       signal.throwIfAborted();
       await writer.finish(force);
       const seconds = (performance.now() - startedAt) / 1000;
@@ -52,7 +52,7 @@ export async function save({ file, replica, force, json }: SaveArguments): Promi
  * replica can, the cluster has lost its majority: what one of them has on disk is then better than nothing.
  */
 async function saveFromAny(
-  addresses: readonly string[],
+  { addresses, cluster }: Targets,
   writer: SnapshotWriter,
   progress: Progress,
   signal: AbortSignal,
@@ -61,9 +61,9 @@ async function saveFromAny(
   for (const mustDecide of [true, false]) {
     for (const address of addresses) {
       try {
-        const slot = mustDecide ? await currentSlot(address, slotWithinMs) : 1;
+        const slot = mustDecide ? await currentSlot(address, slotWithinMs, cluster) : 1;
         signal.throwIfAborted();
-        return await saveFrom(address, slot - 1, writer, progress, signal);
+        return await saveFrom(address, cluster, slot - 1, writer, progress, signal);
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof CannotWrite) throw error;
@@ -82,6 +82,7 @@ async function saveFromAny(
 
 async function saveFrom(
   address: string,
+  meant: string | undefined,
   above: number,
   writer: SnapshotWriter,
   progress: Progress,
@@ -106,7 +107,7 @@ async function saveFrom(
   };
   const onGoingOn = (error: unknown) =>
     progress.say(`${address}: ${explain(error)}; going on with the same snapshot`);
-  await fetchSnapshot({ address, above, sink, signal, onGoingOn });
+  await fetchSnapshot({ address, cluster: meant, above, sink, signal, onGoingOn });
   if (saved === undefined) throw new Error("the snapshot had no page");
   contents.applied(saved.slot);
   return saved;

@@ -1,7 +1,7 @@
 import type { Member } from "@synod/core";
 import type { RoleName } from "../cluster/plan.js";
 import { reasonOf } from "../failure.js";
-import { rememberedMembers, requireAddresses } from "../targets.js";
+import { clusterAt, rememberedCluster, requireAddresses } from "../targets.js";
 import type { Answered, RoleReport } from "./report.js";
 
 /** A process to ask, with what is known of it beforehand. */
@@ -15,10 +15,18 @@ export interface Known {
 /** Asks one process; rejects with a reason when it gives no answer in time. */
 export type Ask = (address: string) => Promise<Answered>;
 
-/** Whom to ask first: the replicas given, else everybody in the cluster that `up` last started here. */
-export function startingPoints(given: readonly string[], workingDirectory: string): readonly Known[] {
-  if (given.length === 0) return rememberedMembers(workingDirectory);
-  return requireAddresses(given).map((address) => ({ role: "replica", id: address, address }));
+/** Whom to ask first: the replicas given, else everybody in the cluster that `up` last started here; and which cluster is meant. */
+export async function startingPoints(
+  given: readonly string[],
+  workingDirectory: string,
+): Promise<{ known: readonly Known[]; cluster: string | undefined }> {
+  if (given.length === 0) {
+    const { cluster, members } = rememberedCluster(workingDirectory);
+    return { known: members, cluster };
+  }
+  const addresses = requireAddresses(given);
+  const known = addresses.map((address) => ({ role: "replica", id: address, address }) as const);
+  return { known, cluster: await clusterAt(addresses) };
 }
 
 /** Asks the processes given, and then every member they know of, until nobody new turns up. */
