@@ -115,6 +115,18 @@ describe("synod generate", () => {
     expect(message).toContain("Run: npx synod generate");
   });
 
+  it("refuses what no replica could load, naming the field", async () => {
+    const syntax = 'syntax = "proto2";\npackage bank.v1;\n';
+    write(
+      "bank/v1/old.proto",
+      `${syntax}message Old { optional group Part = 1 { optional string name = 2; } }\n`,
+    );
+    expect((await failure(run())).message).toBe(
+      "the protos use what replicated services cannot: bank.v1.Old.part: groups are not supported; use a message field",
+    );
+    expect(filesBelow(out)).toEqual([]);
+  });
+
   it("is the same wherever it is made", async () => {
     await run();
     const text = readFileSync(path.join(out, "bank/v1/Account.ts"), "utf8");

@@ -1,5 +1,6 @@
 import protobuf from "protobufjs";
 import descriptor from "protobufjs/ext/descriptor/index.js";
+import { scalarNames } from "./plain/scalar-names.js";
 
 /*
  * protobufjs can read a descriptor set itself (Root.fromDescriptor, which proto-loader uses too), but what it makes is
@@ -69,26 +70,7 @@ export interface MethodDescriptor {
   options?: { idempotencyLevel?: number };
 }
 
-const label = { required: 2, repeated: 3 };
-
-/** FieldDescriptorProto.Type; 10 (group), 11 (message) and 14 (enum) are named by the field. */
-const scalarNames: Readonly<Record<number, string>> = {
-  1: "double",
-  2: "float",
-  3: "int64",
-  4: "uint64",
-  5: "int32",
-  6: "fixed64",
-  7: "fixed32",
-  8: "bool",
-  9: "string",
-  12: "bytes",
-  13: "uint32",
-  15: "sfixed32",
-  16: "sfixed64",
-  17: "sint32",
-  18: "sint64",
-};
+const repeatedLabel = 3;
 const groupType = 10;
 const notPackable = new Set(["string", "bytes"]);
 
@@ -167,17 +149,16 @@ function messageJson(message: MessageDescriptor, scope: string, context: Context
 function fieldJson(field: FieldDescriptor, scope: string, context: Context): protobuf.IField {
   const opaque = context.opaque.has(joined(scope, field.name));
   const type = opaque ? "bytes" : typeNameOf(field, scope);
-  const repeated = field.label === label.repeated;
+  const repeated = field.label === repeatedLabel;
   const packed = field.options?.packed ?? context.proto3;
   const options = {
     ...(repeated && !field.typeName?.length && !notPackable.has(type) ? { packed } : {}),
     ...(field.proto3Optional === true ? { proto3_optional: true } : {}),
-    ...(field.defaultValue ? { default: defaultOf(type, field.defaultValue) } : {}),
   };
   return {
     type,
     id: field.number,
-    ...(repeated ? { rule: "repeated" } : field.label === label.required ? { rule: "required" } : {}),
+    ...(repeated ? { rule: "repeated" } : {}),
     ...(Object.keys(options).length > 0 ? { options } : {}),
   };
 }
@@ -201,11 +182,6 @@ function typeNameOf(field: FieldDescriptor, scope: string): string {
 
 function enumJson(declared: EnumDescriptor): protobuf.IEnum {
   return { values: Object.fromEntries((declared.value ?? []).map(({ name, number }) => [name, number])) };
-}
-
-function defaultOf(type: string, text: string): unknown {
-  if (type === "bool") return text === "true";
-  return type in protobuf.types.basic && type !== "string" && type !== "bytes" ? Number(text) : text;
 }
 
 /** As the generated types spell it. */

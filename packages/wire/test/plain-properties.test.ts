@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import protobuf from "protobufjs";
 import { expect, it } from "vitest";
-import { loadServices, type PlainCodec } from "../src/index.js";
+import { loadServices, type PlainCodec, type PlainMessage, WireError } from "../src/index.js";
 import { filesOf, typesOf } from "../src/message-types.js";
 import { type Field, fieldValue, messageValue, nameOf, type Schema, schema, setOfSchema } from "./schemas.js";
 
@@ -106,5 +106,31 @@ it("other implementations read and write the same messages", () => {
       expect(hex(codec.encode(codec.decode(written)))).toBe(hex(bytes));
     }),
     runs,
+  );
+});
+
+it("bytes that are spoilt are refused, or are a message with one encoding", () => {
+  const spoilt = fc.tuple(
+    withValue,
+    fc.array(fc.tuple(fc.nat(), fc.nat({ max: 255 })), { maxLength: 3 }),
+    fc.nat(),
+  );
+  fc.assert(
+    fc.property(spoilt, ([[drawn, value], flips, length]) => {
+      const codec = root(setOfSchema(drawn, "new"));
+      const whole = codec.encode(value);
+      const bytes = Buffer.from(length % 3 === 0 ? whole.subarray(0, length % (whole.length + 1)) : whole);
+      for (const [at, byte] of flips) if (bytes.length > 0) bytes[at % bytes.length] = byte;
+      let decoded: PlainMessage;
+      try {
+        decoded = codec.decode(bytes);
+      } catch (error) {
+        expect(error).toBeInstanceOf(WireError);
+        return;
+      }
+      const canonical = codec.encode(decoded);
+      expect(hex(codec.encode(codec.decode(canonical)))).toBe(hex(canonical));
+    }),
+    { ...runs, numRuns: 200 },
   );
 });

@@ -1,7 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { exitCode, Failure } from "../failure.js";
+import { loadServices } from "@synod/wire";
+import { exitCode, Failure, reasonOf } from "../failure.js";
 import { applyDifference, differenceOf, filesBelow, mark } from "./files.js";
 import { compile, writeTypes } from "./tools.js";
 
@@ -79,6 +80,7 @@ async function generated(
     const set = path.join(temporary, "descriptors.binpb");
     const types = path.join(temporary, "types");
     await compile(folder, shown, set);
+    requireSupported(readFileSync(set));
     await writeTypes(folder, protos, types);
     const files = new Map<string, string>();
     for (const file of filesBelow(types))
@@ -87,6 +89,15 @@ async function generated(
     return files;
   } finally {
     rmSync(temporary, { recursive: true, force: true });
+  }
+}
+
+/** Told here rather than by the replica that loads them. */
+function requireSupported(set: Uint8Array): void {
+  try {
+    loadServices(set);
+  } catch (error) {
+    throw new Failure(`the protos use what replicated services cannot: ${reasonOf(error)}`);
   }
 }
 
