@@ -11,6 +11,8 @@ interface KvArguments {
 
 /** A gRPC status code: nobody answered. */
 const unavailable = 14;
+/** A gRPC status code: here, that another cluster answers. */
+const failedPrecondition = 9;
 
 interface Entry {
   readonly key: string;
@@ -53,6 +55,8 @@ async function onStore(options: KvArguments, work: (store: KeyValue) => Promise<
 function explain(error: SynodError): string {
   if (error.outcome === "not executed" && error.code === unavailable)
     return `${error.message}\n"npx synod status" shows who runs; "npx synod up" starts a cluster that was stopped.`;
+  if (error.outcome === "not executed" && error.code === failedPrecondition)
+    return `${error.message}\n"npx synod up" starts the cluster of this directory; --replica HOST:PORT takes whichever runs there.`;
   if (error.outcome !== "unknown") return error.message;
   return `${error.message}\nIt may have been executed all the same: look before you repeat it.`;
 }

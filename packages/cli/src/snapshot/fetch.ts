@@ -4,6 +4,7 @@ import { nextDigest } from "@synod/node";
 import {
   type Incoming,
   Invalid,
+  meantFor,
   replicaService,
   type SnapshotPage,
   type SnapshotPosition,
@@ -96,7 +97,13 @@ async function* pages(
   const { path, requestSerialize, responseDeserialize } = replicaService.Snapshot;
   const channel = openConnection(address);
   const request = { clusterId: cluster ?? "", above, resume, member: "" };
-  const call = channel.client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request);
+  const call = channel.client.makeServerStreamRequest(
+    path,
+    requestSerialize,
+    responseDeserialize,
+    request,
+    meantFor(cluster),
+  );
   const cancel = () => call.cancel();
   const silent = setTimeout(cancel, silentMs);
   signal.addEventListener("abort", cancel);
