@@ -1,6 +1,6 @@
 // Two clusters that are taken for one another: at a peer's address, under a client that outlives one of them, on the ports of
 // two projects, in a copied and in a renamed project. Each is refused by name; nothing is executed, and nothing lost.
-import { spawn, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import {
   cpSync,
   existsSync,
@@ -9,6 +9,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -252,7 +253,13 @@ async function onOnePort({ scratch, progress, expect }) {
  */
 async function copiedAndRenamed({ scratch, expect }) {
   const original = new Project(path.join(scratch, "original"), await freePort());
-  cpSync(path.join(root, "test/acceptance/versions"), original.directory, { recursive: true });
+  const source = path.join(root, "test/acceptance/versions");
+  cpSync(path.join(source, "first.mjs"), path.join(original.directory, "first.mjs"));
+  symlinkSync(path.join(root, "node_modules"), path.join(original.directory, "node_modules"));
+  execFileSync(path.join(root, "node_modules/.bin/buf"), [
+    ...["build", path.join(source, "proto-first"), "--config", '{"version":"v2"}'],
+    ...["--as-file-descriptor-set", "-o", path.join(original.directory, "descriptors-first.binpb")],
+  ]);
   const module = path.join(original.directory, "first.mjs");
   await original.up("--service", "first.mjs");
   expect(original.run("kv", "put", "who", "original").code === 0, "kv put in the original");

@@ -4,8 +4,6 @@ import { oversized } from "./message.js";
 import { oversizedOnStream, voteDoor } from "./streams.js";
 import { endsWith } from "./target.js";
 
-export const namesNoCluster = "a unary call names no cluster; only streams open with a hello";
-
 /** What holds of messages that are too large, besides the checks given. */
 export function oversizedCell(port: Port, more: Check[]): Check[] {
   if (port.stream) return [...oversizedOnStream(voteDoor), ...more];

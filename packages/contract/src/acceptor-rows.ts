@@ -66,7 +66,7 @@ const hello: Row = {
           { clusterId, id, role: "ROLE_ACCEPTOR", store, startCount },
           "hello",
         );
-        equal(found.oldestVersion <= 1 && found.newestVersion >= 1, true, "speaks version 1");
+        equal(found.oldestVersion <= 2 && found.newestVersion >= 2, true, "speaks version 2");
       },
     ),
   ]),

@@ -1,16 +1,10 @@
+import { libraryServices, refusesAnotherCluster } from "./cluster-cells.js";
 import type { Context } from "./context.js";
 import { equal, holds } from "./expect.js";
 import { healthRow, watchRow } from "./health-rows.js";
 import { check, type RoleName, type Row, roles } from "./matrix.js";
 import { type Message, malformed, oversized } from "./message.js";
-import {
-  namesNoCluster,
-  noBallot,
-  noMessage,
-  oversizedUnary,
-  ownService,
-  refusedUnary,
-} from "./role-calls.js";
+import { noBallot, noMessage, oversizedUnary, ownService, refusedUnary } from "./role-calls.js";
 import { endsWith, type Stream } from "./target.js";
 
 const enumOf = (role: RoleName) => `ROLE_${role.toUpperCase()}`;
@@ -53,7 +47,7 @@ function statusRow(role: RoleName): Row {
       ],
       malformed: refusedUnary(role, rpc, ["INVALID_ARGUMENT"]),
       oversized: oversizedUnary(role, rpc),
-      "wrong cluster": namesNoCluster,
+      "wrong cluster": refusesAnotherCluster(role, rpc),
     },
   };
 }
@@ -152,7 +146,7 @@ function reflectionRow(role: RoleName, version: "v1" | "v1alpha"): Row {
           await context.target(role).status();
         }),
       ],
-      "wrong cluster": namesNoCluster,
+      "wrong cluster": libraryServices,
     },
   };
 }

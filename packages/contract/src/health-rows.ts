@@ -1,15 +1,9 @@
+import { libraryServices } from "./cluster-cells.js";
 import type { Context } from "./context.js";
 import { equal } from "./expect.js";
 import { check, type RoleName, type Row } from "./matrix.js";
 import { type Message, notText, oversized, unreadable } from "./message.js";
-import {
-  namesNoCluster,
-  noBallot,
-  noMessage,
-  oversizedUnary,
-  ownService,
-  refusedUnary,
-} from "./role-calls.js";
+import { noBallot, noMessage, oversizedUnary, ownService, refusedUnary } from "./role-calls.js";
 import { endsWith, pause, type Stream } from "./target.js";
 
 const spoiledHealth = { ...unreadable, ...notText };
@@ -64,7 +58,7 @@ export function healthRow(role: RoleName): Row {
           },
         ),
       ],
-      "wrong cluster": namesNoCluster,
+      "wrong cluster": libraryServices,
     },
   };
 }
@@ -114,7 +108,7 @@ export function watchRow(role: RoleName): Row {
           await context.target(role).status();
         }),
       ],
-      "wrong cluster": namesNoCluster,
+      "wrong cluster": libraryServices,
     },
   };
 }

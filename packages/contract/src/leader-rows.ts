@@ -1,3 +1,4 @@
+import { refusesAnotherCluster } from "./cluster-cells.js";
 import { equal, holds } from "./expect.js";
 import { leaderAskingRows } from "./leader-asking-rows.js";
 import {
@@ -206,7 +207,7 @@ const submissions: Row = {
         await submit(context, { ...value, batch: { commands } });
       }),
     ],
-    "wrong cluster": "a unary call names no cluster; only streams open with a hello",
+    "wrong cluster": refusesAnotherCluster("leader", "synod.v1.Leader/Submit"),
   },
 };
 

@@ -12,7 +12,8 @@ import {
   tells,
   unchanged,
 } from "./acceptor-bench.js";
-import { namesNoCluster, oversizedCell } from "./acceptor-cells.js";
+import { oversizedCell } from "./acceptor-cells.js";
+import { refusesAnotherCluster } from "./cluster-cells.js";
 import { equal } from "./expect.js";
 import { type Cell, type Check, type Column, check, restarting, writing } from "./matrix.js";
 import { malformed } from "./message.js";
@@ -189,6 +190,8 @@ export function p1aCells(port: Port): Cells {
         },
       ),
     ]),
-    "wrong cluster": port.stream ? [wrongClusterCheck(voteDoor, { p1a: p1aOf(lowest) })] : namesNoCluster,
+    "wrong cluster": port.stream
+      ? [wrongClusterCheck(voteDoor, { p1a: p1aOf(lowest) })]
+      : refusesAnotherCluster("acceptor", "synod.v1.Acceptor/Prepare"),
   };
 }

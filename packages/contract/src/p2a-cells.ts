@@ -12,7 +12,8 @@ import {
   tells,
   unchanged,
 } from "./acceptor-bench.js";
-import { namesNoCluster, oversizedCell } from "./acceptor-cells.js";
+import { oversizedCell } from "./acceptor-cells.js";
+import { refusesAnotherCluster } from "./cluster-cells.js";
 import { equal } from "./expect.js";
 import { type Cell, type Check, type Column, check, restarting, writing } from "./matrix.js";
 import { malformed } from "./message.js";
@@ -195,6 +196,6 @@ export function p2aCells(port: Port): Cells {
     ]),
     "wrong cluster": port.stream
       ? [wrongClusterCheck(voteDoor, { p2a: p2aOf(lowest, 1, { noOperation: {} }) })]
-      : namesNoCluster,
+      : refusesAnotherCluster("acceptor", "synod.v1.Acceptor/Accept"),
   };
 }

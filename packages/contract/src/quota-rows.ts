@@ -1,8 +1,9 @@
+import { refusesAnotherCluster } from "./cluster-cells.js";
 import type { Context } from "./context.js";
 import { equal, holds } from "./expect.js";
 import { check, type Row, writing } from "./matrix.js";
 import { aKey, bytes, kv, replicaState, storedValue } from "./replica-bench.js";
-import { malformedCall, namesNoCluster, noBallot, oversizedCall } from "./replica-calls.js";
+import { malformedCall, noBallot, oversizedCall } from "./replica-calls.js";
 import { endsWith } from "./target.js";
 
 const rpc = "synod.v1.Replica/SetQuota";
@@ -74,6 +75,6 @@ export const quotas: Row = {
       ),
     ],
     oversized: [oversizedCall(rpc)],
-    "wrong cluster": namesNoCluster,
+    "wrong cluster": refusesAnotherCluster("replica", "synod.v1.Replica/SetQuota"),
   },
 };

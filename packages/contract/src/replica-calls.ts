@@ -2,7 +2,6 @@ import { type Check, check } from "./matrix.js";
 import { malformed, oversized } from "./message.js";
 import { endsWith } from "./target.js";
 
-export const namesNoCluster = "the call names no cluster; only streams between members open with a hello";
 export const noBallot = "the call carries no ballot: those are between leaders and acceptors";
 
 /** For any unary call. */

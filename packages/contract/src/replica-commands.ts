@@ -1,3 +1,4 @@
+import { refusesAnotherCluster } from "./cluster-cells.js";
 import type { Context } from "./context.js";
 import { equal, holds } from "./expect.js";
 import { changeBallot } from "./leader-bench.js";
@@ -16,7 +17,6 @@ import {
   unaryWay,
   type Way,
 } from "./replica-bench.js";
-import { namesNoCluster } from "./replica-calls.js";
 import { endsWith } from "./target.js";
 
 /** What a command is refused with; it must have had no effect. */
@@ -119,6 +119,25 @@ const reorders = (way: Way): Check[] => [
     },
   ),
 ];
+
+/** Names end with digits of the cluster's id: the same place in another cluster's log is somebody else's session. */
+function sessionsOfAnotherCluster(way: Way): Check[] {
+  return [
+    writing(
+      "rule 28",
+      "another cluster's session: FAILED_PRECONDITION, never executed, nor answered with what is stored",
+      async (context) => {
+        const clientId = await openSession(context);
+        const key = aKey(context);
+        const append = commandOf(clientId, 1, "Append", { key, value: Buffer.from("x") });
+        await executeOne(context, way, append);
+        const foreign = { ...append, clientId: clientId.replace(/[^.]*$/, "000000000000") };
+        await refused(context, way, foreign, ["FAILED_PRECONDITION"], "another cluster's session");
+        equal(String(await storedValue(context, key)), "x", "the value");
+      },
+    ),
+  ];
+}
 
 function malformedCommands(way: Way): Check[] {
   const bad: Readonly<Record<string, (command: Message) => Message | null>> = {
@@ -269,7 +288,10 @@ export function commands(way: Way): Row {
       reordered: reorders(way),
       malformed: malformedCommands(way),
       oversized: oversizedCommands(way),
-      "wrong cluster": namesNoCluster,
+      "wrong cluster": [
+        ...refusesAnotherCluster("replica", `synod.v1.${way.rpc.replace(".", "/")}`),
+        ...sessionsOfAnotherCluster(way),
+      ],
     },
   };
 }

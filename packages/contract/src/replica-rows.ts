@@ -1,3 +1,4 @@
+import { refusesAnotherCluster } from "./cluster-cells.js";
 import { equal } from "./expect.js";
 import { type Row, writing } from "./matrix.js";
 import type { Message } from "./message.js";
@@ -13,7 +14,7 @@ import {
   streamWay,
   unaryWay,
 } from "./replica-bench.js";
-import { malformedCall, namesNoCluster, noBallot, oversizedCall } from "./replica-calls.js";
+import { malformedCall, noBallot, oversizedCall } from "./replica-calls.js";
 import { commands } from "./replica-commands.js";
 import { log } from "./replica-log.js";
 import { snapshots } from "./snapshot-rows.js";
@@ -50,7 +51,7 @@ const sessions: Row = {
     ],
     malformed: [malformedCall("synod.v1.Replica/OpenSession")],
     oversized: [oversizedCall("synod.v1.Replica/OpenSession")],
-    "wrong cluster": namesNoCluster,
+    "wrong cluster": refusesAnotherCluster("replica", "synod.v1.Replica/OpenSession", {}, true),
   },
 };
 

@@ -2,7 +2,6 @@ import { type Check, check, type RoleName } from "./matrix.js";
 import { oversized, unreadable } from "./message.js";
 import { endsWith } from "./target.js";
 
-export const namesNoCluster = "the call names no cluster; only streams between members open with a hello";
 export const noBallot = "the call carries no ballot";
 
 export const ownService = {

@@ -1,3 +1,4 @@
+import { refusesAnotherCluster } from "./cluster-cells.js";
 import type { Context } from "./context.js";
 import { equal, holds } from "./expect.js";
 import { type Check, check, type Row, writing } from "./matrix.js";
@@ -117,7 +118,7 @@ export function rowOf(method: Method): Row {
           await target.status();
         }),
       ],
-      "wrong cluster": "the call names no cluster; only streams between members open with a hello",
+      "wrong cluster": refusesAnotherCluster("replica", rpc, method.request("contract-wrong-cluster"), true),
     },
   };
 }

@@ -1,3 +1,4 @@
+import { refusesAnotherCluster, wrongCluster } from "./cluster-cells.js";
 import type { Context } from "./context.js";
 import { equal, holds } from "./expect.js";
 import { type Check, check, type Row, writing } from "./matrix.js";
@@ -19,7 +20,6 @@ import {
   wholeOf,
   withReader,
 } from "./snapshot-bench.js";
-import { wrongCluster } from "./streams.js";
 import { endsWith } from "./target.js";
 
 /** More than any implementation should want to keep open at once for readers that are gone. */
@@ -210,6 +210,7 @@ export const snapshots: Row = {
       ),
     ],
     "wrong cluster": [
+      ...refusesAnotherCluster("replica", "synod.v1.Replica/Snapshot"),
       check(
         "hello, replica.proto",
         "another one is FAILED_PRECONDITION, and both are named",

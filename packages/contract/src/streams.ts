@@ -1,3 +1,4 @@
+import { wrongCluster } from "./cluster-cells.js";
 import type { Context } from "./context.js";
 import { equal, holds } from "./expect.js";
 import { type Cell, type Check, check, type RoleName } from "./matrix.js";
@@ -38,8 +39,8 @@ export async function helloOf(context: Context, door: Door, changes: Message = {
     clusterId,
     id: context.name(),
     role: door.opener,
-    oldestVersion: 1,
-    newestVersion: 1,
+    oldestVersion: 2,
+    newestVersion: 2,
     slotOut,
     ...changes,
   };
@@ -69,8 +70,6 @@ export async function endingOf(
   for (const message of messages) stream.send(message);
   return stream.ending();
 }
-
-export const wrongCluster = "another-cluster";
 
 /** A stream whose hello names another cluster ends, saying both, and what was sent behind it is not answered. */
 export function wrongClusterCheck(door: Door, message: Message): Check {

@@ -88,9 +88,12 @@ export class Target {
     throw new Violation(`${name} at ${this.address}: expected an answer, found ${ended(answer)}`);
   }
 
-  open(name: string): Stream {
+  /** Also for a unary call, with one message. */
+  open(name: string, more: Readonly<Record<string, string>> = {}): Stream {
     const rpc = rpcOf(name);
-    const call = this.#client.makeBidiStreamRequest(rpc.path, rpc.encode, rpc.decode);
+    const metadata = new grpc.Metadata();
+    for (const [key, value] of Object.entries(more)) metadata.set(key, value);
+    const call = this.#client.makeBidiStreamRequest(rpc.path, rpc.encode, rpc.decode, metadata);
     const stream = new Stream(name, call, this.patienceMs);
     this.#streams.add(stream);
     void stream.ended.then(() => this.#streams.delete(stream));

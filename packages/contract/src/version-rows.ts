@@ -1,9 +1,10 @@
+import { refusesAnotherCluster } from "./cluster-cells.js";
 import type { Context } from "./context.js";
 import { equal, holds } from "./expect.js";
 import { type Check, check, type Row, writing } from "./matrix.js";
 import type { Message } from "./message.js";
 import { aKey, keyValue, kv, replicaState, replicasOf } from "./replica-bench.js";
-import { malformedCall, namesNoCluster, noBallot, oversizedCall } from "./replica-calls.js";
+import { malformedCall, noBallot, oversizedCall } from "./replica-calls.js";
 import { type Answer, endsWith, pause } from "./target.js";
 
 const rpc = "synod.v1.Replica/SwitchVersion";
@@ -177,6 +178,6 @@ export const versions: Row = {
         endsWith(ending, ["INVALID_ARGUMENT"], [], "513 characters");
       }),
     ],
-    "wrong cluster": namesNoCluster,
+    "wrong cluster": refusesAnotherCluster("replica", "synod.v1.Replica/SwitchVersion"),
   },
 };

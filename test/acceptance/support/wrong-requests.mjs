@@ -230,7 +230,7 @@ export function wrongRequests(processes) {
 
 /** @param {string} clusterId @param {string} id @param {string} role */
 function hello(clusterId, id, role) {
-  return { clusterId, id, role, oldestVersion: 1, newestVersion: 1, slotOut: "1" };
+  return { clusterId, id, role, oldestVersion: 2, newestVersion: 2, slotOut: "1" };
 }
 
 /**

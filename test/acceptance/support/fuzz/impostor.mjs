@@ -102,7 +102,7 @@ export class Impostor {
     const { id, role, store } = this.#played;
     const hello = {
       ...{ kind: /** @type {const} */ ("hello"), clusterId: this.#clusterId, id, role },
-      ...{ oldestVersion: 1, newestVersion: 1, slotOut: 1, configurations: [] },
+      ...{ oldestVersion: 2, newestVersion: 2, slotOut: 1, configurations: [] },
     };
     return role === "acceptor"
       ? fromAcceptor.encode({ ...hello, store, startCount: Math.ceil(this.#draw() * 5) })

@@ -86,8 +86,8 @@ export class Drawn {
       clusterId,
       id,
       role,
-      oldestVersion: 1,
-      newestVersion: 1,
+      oldestVersion: 2,
+      newestVersion: 2,
     };
     return [{ send: Buffer.from(toLeader.encode({ ...hello, slotOut: 1, configurations: [] })) }];
   }
