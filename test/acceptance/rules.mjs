@@ -11,7 +11,9 @@ export const name = "rules";
 export const promise = "each protocol rule taken out by a committed patch turns a test red";
 
 /** Rules that this version implements. */
-const rules = [...Array.from({ length: 19 }, (_, index) => index + 1), 22, 23, 26, 27].map(String);
+const rules = [...Array.from({ length: 19 }, (_, index) => index + 1), 22, 23, 26, 27, 28, 32, 34].map(
+  String,
+);
 
 /**
  * Runs test files in the copy.

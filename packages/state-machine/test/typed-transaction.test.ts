@@ -209,3 +209,14 @@ it("a key takes bytes of another realm", () => {
   const foreign = runInNewContext("Uint8Array.of(1, 2)") as Uint8Array;
   expect(bytes.decode(bytes.encode([foreign]))).toEqual([Uint8Array.of(1, 2)]);
 });
+
+it("a key that is no text of Unicode is refused: written as UTF-8, two of them would be one", () => {
+  const texts = new KeyCodec("seats", ["string", "string"]);
+  for (const half of ["\ud800", "a\udfff", "\udc00\ud800"]) {
+    expect(() => texts.encode([half, "b"])).toThrow(
+      "part 1 of the key of table seats: expected well-formed text",
+    );
+    expect(() => texts.leading(["a"], half)).toThrow("beginsWith in table seats: expected well-formed text");
+  }
+  expect(texts.decode(texts.encode(["\u{10000}", "\uffff"]))).toEqual(["\u{10000}", "\uffff"]);
+});

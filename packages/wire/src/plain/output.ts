@@ -114,10 +114,10 @@ export class Output {
     this.#position += value.length;
   }
 
-  /** Bytes as characters from 0 to 255, as they are. */
-  raw(latin1: string): void {
-    this.#room(latin1.length);
-    this.#position += this.#buffer.write(latin1, this.#position, "latin1");
+  /** Bytes that are encoded already. */
+  raw(bytes: Buffer, start: number, end: number): void {
+    this.#room(end - start);
+    this.#position += bytes.copy(this.#buffer, this.#position, start, end);
   }
 
   /** Begins what has its length before it. Hand what is returned to `close`. */

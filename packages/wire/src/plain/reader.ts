@@ -3,14 +3,14 @@ import { WireError } from "../wire-error.js";
 import type { Input } from "./input.js";
 import type { RealmValues } from "./realm-values.js";
 import type { FieldShape, MessageShape } from "./shapes.js";
-import { readUnknown, type UnknownField, unknownText } from "./unknown-fields.js";
+import { UnknownFields } from "./unknown-fields.js";
 import type { Value, Values } from "./values.js";
 
 /** What was read of a message so far: a value for each field that came, in order of numbers. */
 export interface Partial {
   /** At the end, the unknown fields as a text once the message is whole. */
   readonly values: unknown[];
-  unknown: UnknownField[] | undefined;
+  unknown: UnknownFields | undefined;
 }
 
 type ReadField = (input: Input, type: number, limit: number, into: unknown[], depth: number) => void;
@@ -71,13 +71,14 @@ export class MessageReader {
   read(input: Input, limit: number, into: Partial, depth: number): void {
     checkDepth(depth);
     while (input.position < limit) {
+      const start = input.position;
       const tag = input.varint();
       if (tag < 8 || tag > 0xffffffff) throw input.malformed(`tag ${tag}`);
       const read = this.#byNumber[tag >>> 3];
       if (read !== undefined) read(input, tag & 7, limit, into.values, depth);
       else {
-        into.unknown ??= [];
-        into.unknown.push(readUnknown(input, tag, limit));
+        into.unknown ??= new UnknownFields();
+        into.unknown.read(input, start, tag, limit);
       }
     }
     input.finish(limit);
@@ -96,7 +97,7 @@ export class MessageReader {
         throw beneath(error, `.${this.#shape.fields[index]?.protoName}`);
       }
     }
-    if (unknown !== undefined) values[values.length - 1] = unknownText(this.#shape.name, unknown);
+    if (unknown !== undefined) values[values.length - 1] = unknown.text(this.#shape.name);
     return this.#assemble(values);
   }
 

@@ -4,7 +4,7 @@ import { shown, WireError } from "../wire-error.js";
 import type { Output } from "./output.js";
 import { beneath, checkDepth } from "./reader.js";
 import type { FieldShape, MessageShape } from "./shapes.js";
-import { type UnknownField, unknownOf } from "./unknown-fields.js";
+import { UnknownWriting } from "./unknown-fields.js";
 import type { Value, Values } from "./values.js";
 
 type WriteField = (output: Output, value: unknown, depth: number) => void;
@@ -48,12 +48,10 @@ export class MessageWriter {
     this.#refuseStrangers(message);
     for (const choice of this.#choices) this.#refuseSeveral(choice, values);
     const unknown = values[fields.length];
-    const others = unknown === undefined ? none : unknownOf(this.#shape.name, unknown);
-    let next = 0;
+    const others = unknown === undefined ? undefined : new UnknownWriting(this.#shape.name, unknown);
     for (let index = 0; index < fields.length; index++) {
       const field = fields[index] as FieldShape;
-      for (; next < others.length && (others[next] as UnknownField).number < field.number; next++)
-        output.raw((others[next] as UnknownField).encoded);
+      others?.before(field.number, output);
       const value = values[index];
       if (value !== undefined && value !== null) {
         try {
@@ -64,7 +62,7 @@ export class MessageWriter {
       } else if (field.presence === "required")
         throw new WireError(`.${field.name}`, "a value, because the field is required", "nothing");
     }
-    for (; next < others.length; next++) output.raw((others[next] as UnknownField).encoded);
+    others?.before(Number.POSITIVE_INFINITY, output);
   }
 
   #refuseStrangers(message: object): void {
@@ -98,8 +96,6 @@ export class MessageWriter {
     );
   }
 }
-
-const none: readonly UnknownField[] = [];
 
 function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !types.isUint8Array(value);
