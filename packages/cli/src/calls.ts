@@ -6,7 +6,9 @@ import {
   callUnary,
   clusterIn,
   clusterService,
+  type DecideRemedyRequest,
   describedBy,
+  type HeldSlotAnswer,
   meantFor,
   metadataKeys,
   openChannel,
@@ -72,6 +74,34 @@ export async function switchVersion(
   const options = { deadline: Date.now() + withinMs, metadata: meantFor(cluster) };
   const { slot } = await withChannel(address, (client) =>
     callUnary(client, replicaService.SwitchVersion, { service, version }, options),
+  );
+  return slot;
+}
+
+/** Asks a replica for the promise not to execute a slot before a remedy with this number. */
+export function holdSlot(
+  address: string,
+  slot: number,
+  number: number,
+  withinMs: number,
+  cluster?: string,
+): Promise<HeldSlotAnswer> {
+  const options = { deadline: Date.now() + withinMs, metadata: meantFor(cluster) };
+  return withChannel(address, (client) =>
+    callUnary(client, replicaService.HoldSlot, { slot, number }, options),
+  );
+}
+
+/** Has it decided what becomes of a slot. Returns the slot that decided it. */
+export async function decideRemedy(
+  address: string,
+  remedy: DecideRemedyRequest,
+  withinMs: number,
+  cluster?: string,
+): Promise<number> {
+  const options = { deadline: Date.now() + withinMs, metadata: meantFor(cluster) };
+  const { slot } = await withChannel(address, (client) =>
+    callUnary(client, replicaService.DecideRemedy, remedy, options),
   );
   return slot;
 }

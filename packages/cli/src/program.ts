@@ -6,6 +6,7 @@ import { logCommand } from "./commands/log.js";
 import { quotaCommand } from "./commands/quota.js";
 import { serviceCommand } from "./commands/service.js";
 import { simulateCommand } from "./commands/simulate.js";
+import { skipCommand } from "./commands/skip.js";
 import { snapshotCommand } from "./commands/snapshot.js";
 import { statusCommand } from "./commands/status.js";
 import { upCommand } from "./commands/up.js";
@@ -22,6 +23,7 @@ const modules = [
   kvCommand,
   logCommand,
   snapshotCommand,
+  skipCommand,
   demoCommand,
   simulateCommand,
 ] as readonly CommandModule[];

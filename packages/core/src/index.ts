@@ -35,6 +35,7 @@ export type {
   Peer,
   Received,
   ReplicaInput,
+  Rewound,
   Role,
   Tick,
   TrimPoint,

@@ -64,6 +64,15 @@ export interface Installed {
   readonly configurations: readonly RulingConfiguration[];
 }
 
+/**
+ * What was decided from `slotOut` on was given out and not executed (a replica that halted before that slot), and is wanted
+ * once more: it is asked for like anything that is lacking (rule 15).
+ */
+export interface Rewound {
+  readonly kind: "rewound";
+  readonly slotOut: number;
+}
+
 export type AcceptorInput = Received<ToAcceptor> | Tick | Connected | Disconnected;
 export type LeaderInput = Received<ToLeader | FromAcceptor | FromLeader> | Tick | Connected | Disconnected;
 export type ReplicaInput =
@@ -71,6 +80,7 @@ export type ReplicaInput =
   | ClientRequests
   | TrimPoint
   | Installed
+  | Rewound
   | Tick
   | Connected
   | Disconnected;

@@ -1,7 +1,7 @@
 import { type Ballot, compareBallots, noBallot, sameBallot } from "./ballot.js";
 import { type Command, commandBytes } from "./command.js";
 import { Configurations, type Genesis, type RulingConfiguration } from "./configuration.js";
-import type { Connected, Installed, ReplicaInput } from "./input.js";
+import type { Connected, Installed, ReplicaInput, Rewound } from "./input.js";
 import { invariant } from "./invariant.js";
 import type { Limits } from "./limits.js";
 import type { FromLeader, LeaderStatus, Propose, Question, ToLeader } from "./message.js";
@@ -109,6 +109,9 @@ export class Replica {
         break;
       case "installed":
         this.#install(input, outputs);
+        break;
+      case "rewound":
+        this.#rewind(input, outputs);
         break;
       case "connected":
         this.#connected(input, outputs);
@@ -257,6 +260,14 @@ export class Replica {
     this.#askedInVain = 0;
     this.#applyNext(outputs);
     this.#tellStatus(outputs);
+  }
+
+  /** Goes back to a slot whose decision it has given out: it is decided for good, so it comes again as it was. */
+  #rewind({ slotOut }: Rewound, outputs: Output[]): void {
+    if (slotOut >= this.#slotOut) return;
+    this.#slotOut = slotOut;
+    this.#askedInVain = 0;
+    this.#ask(outputs);
   }
 
   /** Asks for what it knows of and lacks (rule 15): the active leader; every leader when none is known, or it does not answer. */

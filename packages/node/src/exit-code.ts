@@ -1,6 +1,6 @@
 /**
  * How a service ends: the one list of exit codes. The README's table and the advice of `synod up` follow it; a
- * supervisor may start the service again after 1, 6 or 7, and should leave the others to a person.
+ * supervisor may start the service again after 1, 6, 7 or 9, and should leave the others to a person.
  */
 export const ExitCode = Object.freeze({
   /** Asked to stop, and stopped in good order. */
@@ -21,6 +21,8 @@ export const ExitCode = Object.freeze({
   writeFailed: 7,
   /** An invariant of the protocol does not hold: going on could lose what was acknowledged. */
   invariantViolated: 8,
+  /** A slot could not be executed: a handler that does not return, or takes all of the stack (rule 33). */
+  slotNotExecuted: 9,
 });
 
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];

@@ -6,22 +6,86 @@ import {
   offerText,
   type Unjudged,
 } from "@synod/state-machine";
+import type { BegunSlot } from "@synod/storage";
+
+/**
+ * Why a replica executes nothing more, though its process runs:
+ *
+ * - `diverged`: its state differs from the others' (rule 27). For good.
+ * - `missed`: it executed a slot that the others skipped by decision (rule 33). For good.
+ * - `lacking`: it does not offer a version that is in force (rule 26).
+ * - `stuck`: executing the slot ended its process, or failed in a way that is no answer (rule 33).
+ * - `held`: it promised not to execute the slot before something is decided about it (rule 33).
+ *
+ * Of the last three each is before a slot, and ends when a remedy for that slot is found among what was decided after it.
+ */
+export interface Halt {
+  readonly kind: "diverged" | "missed" | "lacking" | "stuck" | "held";
+  /** The slot that is not executed. */
+  readonly slot: number;
+  /** For people: what was expected, what was found, and what to do next. */
+  readonly reason: string;
+  /** The others are known to have another state, and go on with that. */
+  readonly outvoted?: boolean;
+  /** Of a slot that is stuck: the command, where it is known. */
+  readonly command?: BegunSlot["command"];
+}
+
+/** Whether a replica that halted for this reason may go on once something is decided about the slot. */
+export function endsByRemedy({ kind }: Halt): boolean {
+  return kind === "lacking" || kind === "stuck" || kind === "held";
+}
 
 /** Why a replica that lacks a version of a service applies nothing more (rule 26), and what to do. */
-export function lackingText({ service, version, offered }: Lacking, slot: number): string {
+export function lackingHalt({ service, version, offered }: Lacking, slot: number): Halt {
   const expected = `stopped before slot ${slot}: version ${version} of ${service} is in force there`;
-  return offered === undefined
-    ? `${expected}, and this replica has no such service; start it with the service's module`
-    : `${expected}, and this replica offers ${offerText(offered)}; start it with a build that offers ${version}`;
+  const otherwise = `or, when no build offers it any more, \`synod service retire ${service}\``;
+  const reason =
+    offered === undefined
+      ? `${expected}, and this replica has no such service; start it with the service's module, ${otherwise}`
+      : `${expected}, and this replica offers ${offerText(offered)}; start it with a build that offers ${version}, ${otherwise}`;
+  return { kind: "lacking", slot, reason };
 }
 
 /** Why a replica that differs from the others applies nothing more (rule 27), and what to do. */
-export function divergenceText({ slot, own, reported, majority }: Divergence): string {
+export function divergedHalt({ slot, own, reported, majority }: Divergence, applied: number): Halt {
   const others = Object.entries(reported).map(([id, hash]) => `${id} ${hash.slice(0, 12)}`);
   const said = `at slot ${slot} its hash is ${own.slice(0, 12)}, and reported are ${others.join(", ")}`;
-  return majority === ""
-    ? `diverged: ${said}; no majority agrees, so every replica stops: find out which build or handler is not deterministic`
-    : `diverged: ${said}; its files are kept: compare its build with the others', then start it anew in an empty directory`;
+  const reason =
+    majority === ""
+      ? `diverged: ${said}; no majority agrees, so every replica stops: find out which handler or build is not ` +
+        "deterministic, then go on in a new cluster with the state of one of them: `synod snapshot save FILE --stopped`"
+      : `diverged: ${said}; its files are kept: compare its build with the others', then start it anew in an empty directory`;
+  return { kind: "diverged", slot: applied + 1, reason, outvoted: majority !== "" };
+}
+
+/** Why a replica does not execute a slot (rule 33), and what to do. */
+export function stuckHalt({ slot, attempts, command, cause }: BegunSlot): Halt {
+  const what = command && `command ${command.index} of it, ${command.service}/${command.method}, `;
+  const skip = command ? `synod skip ${slot} --command ${command.index}` : `synod skip ${slot}`;
+  const happened = what
+    ? `${what}${cause ?? "ended the process"}`
+    : `executing it ${cause ?? "ended the process"}`;
+  const reason =
+    `stopped before slot ${slot}: ${happened}, ${attempts === 1 ? "once" : `${attempts} times`}; start every replica with a build ` +
+    `whose handler does not, or have it decided that nobody executes it: \`${skip}\``;
+  return { kind: "stuck", slot, reason, command };
+}
+
+/** Why a replica that could execute a slot waits before it, and what to do. */
+export function heldHalt(slot: number): Halt {
+  const reason =
+    `waits before slot ${slot}: it promised \`synod skip\` not to execute it before a decision; ` +
+    `run that command to its end, or take it back: \`synod skip ${slot} --undo\``;
+  return { kind: "held", slot, reason };
+}
+
+/** Why a replica that executed what the others skipped goes no further (rule 33), and what to do. */
+export function missedHalt(executed: number, decidedIn: number): Halt {
+  const reason =
+    `stopped before slot ${decidedIn}: a remedy for slot ${executed} is decided there, and this replica had executed slot ${executed} without it, ` +
+    "so it differs from the others; start it anew in an empty directory";
+  return { kind: "missed", slot: decidedIn, reason, outvoted: true };
 }
 
 /** Replicas differ, and those that are away have not judged them yet (rule 34). They have a while to do so. */
@@ -48,4 +112,20 @@ function parties({ slot, reported }: Unjudged, replicas: readonly Member[]) {
   const hashes = differing.map((id) => `${id} ${reported[id]?.slice(0, 12)}`);
   const away = replicas.map(({ id }) => id).filter((id) => reported[id] === undefined);
   return { who: `at slot ${slot} replicas differ (${hashes.join(", ")})`, differing, away };
+}
+
+/**
+ * Why a state is not given. A replica that has stopped gives it to a person who asks for that, and to nobody else: what it has
+ * may differ from what others have, and no member may go on from it.
+ */
+export function refusalOf(
+  halt: Pick<Halt, "outvoted" | "reason"> | undefined,
+  stopped: boolean,
+): string | undefined {
+  if (!stopped) return halt?.reason;
+  if (halt === undefined)
+    return "expected a replica that has stopped, found one that goes on: ask without --stopped";
+  return halt.outvoted
+    ? `${halt.reason}: the others go on, and what they have is what was decided; ask one of them`
+    : undefined;
 }

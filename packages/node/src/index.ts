@@ -1,6 +1,7 @@
 // For a service's main: its configuration, its process, its host.
 
 export { AcceptorHost, type AcceptorHostOptions } from "./acceptor-host.js";
+export { buildName } from "./build-name.js";
 export {
   type ConfigurationAnswer,
   type ConfigurationRequest,
@@ -8,6 +9,7 @@ export {
   type ServiceConfiguration,
 } from "./config.js";
 export { type LogLevel, sharedVariables } from "./config-file.js";
+export { ExecutionWatch, type ExecutionWatchOptions } from "./execution-watch.js";
 export { ExitCode } from "./exit-code.js";
 export { exitCodeOf, ServiceFailure } from "./failure.js";
 export type { Host, HostOptions } from "./host.js";

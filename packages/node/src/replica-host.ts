@@ -9,13 +9,20 @@ import {
   type ReplicaInput,
   type ToLeader,
 } from "@synod/core";
-import { type BoundService, Engine, type HandlerError, type ReplicatedService } from "@synod/state-machine";
-import type { ReplicaStore } from "@synod/storage";
+import {
+  type Answer,
+  type BoundService,
+  Engine,
+  type HandlerError,
+  type ReplicatedService,
+} from "@synod/state-machine";
+import type { ExecutionMarker, ReplicaStore } from "@synod/storage";
 import { batch, leaderService, loadServices, type Status } from "@synod/wire";
 import { CatchUp, catchUpCheckMs } from "./catch-up.js";
 import { confirmationOf } from "./confirmation.js";
 import { Driver } from "./driver.js";
-import { unjudgedText, unjudgedWarning } from "./halt.js";
+import type { ExecutionWatch } from "./execution-watch.js";
+import { endsByRemedy, type Halt, refusalOf, unjudgedText, unjudgedWarning } from "./halt.js";
 import {
   connectedInput,
   type Host,
@@ -32,11 +39,12 @@ import { advanceCheckMs, LogTimeMover } from "./log-time-mover.js";
 import { inputBytes } from "./message-bytes.js";
 import { Performer } from "./performer.js";
 import { haltedAnswer, ReplicaServices } from "./replica-services.js";
-import { lagOf, obstacleOf, servicesOf } from "./replica-view.js";
+import { haltStatus, lagOf, obstacleOf, servicesOf } from "./replica-view.js";
 import { addReplicatedServices } from "./replicated-services.js";
 import { Reporter, reportCheckMs } from "./reporter.js";
 import { Requests } from "./requests.js";
 import type { Server } from "./server.js";
+import { SlotRemedies } from "./slot-remedies.js";
 import { SnapshotReceiver } from "./snapshot-receiver.js";
 import { SnapshotSender } from "./snapshot-sender.js";
 
@@ -47,6 +55,10 @@ export interface ReplicaHostOptions extends HostOptions {
   readonly services: readonly ReplicatedService[];
   /** Told what a handler threw that its service does not declare, besides the log. */
   readonly onHandlerError?: (failure: HandlerError) => void;
+  /** Which slot is being executed, for the next start; beside the store, so there is none where that is in memory. */
+  readonly marker?: ExecutionMarker | undefined;
+  /** Ends the process when one command is executed for too long; the host stops it. */
+  readonly watch?: ExecutionWatch | undefined;
   /** For tests. */
   readonly logClock?: { readonly monotonicMs: () => number; readonly wallMs: () => number };
   /** Descriptor sets of services that do not come with Synod, for reflection. */
@@ -92,6 +104,7 @@ export class ReplicaHost implements Host {
       genesis,
       clusterId: options.clusterId,
       services: this.#services,
+      onExecuting: (slot, index, service, method) => this.#performer.executing(slot, index, service, method),
       onHandlerError: (failure) => {
         const { error, ...where } = failure;
         logger.error({ ...where, err: error }, "a handler failed in a way it does not declare");
@@ -121,7 +134,10 @@ export class ReplicaHost implements Host {
       log: store.log,
       requests: this.#requests,
       logger,
-      onHalted: (reason) => this.#cutOff(reason),
+      marker: options.marker,
+      watch: options.watch,
+      onHalted: (halt) => this.#halted(halt),
+      onResumed: (slot) => this.#resumed(slot),
     });
     this.#driver = new Driver<ReplicaInput>({
       role: this.#replica,
@@ -154,7 +170,7 @@ export class ReplicaHost implements Host {
     this.#sender = new SnapshotSender({
       store,
       clusterId: options.clusterId,
-      refusal: () => this.#stopped,
+      refusal: (stopped) => refusalOf(this.#stop, stopped),
       confirmation: confirmationOf({
         engine: this.#engine,
         configuration: genesis.configuration,
@@ -169,6 +185,14 @@ export class ReplicaHost implements Host {
       requests: this.#requests,
       log: store.log,
       snapshots: this.#sender,
+      remedies: new SlotRemedies({
+        requests: this.#requests,
+        marker: options.marker,
+        performer: this.#performer,
+        appliedSlot: () => this.#engine.appliedSlot,
+        highestKnown: () => this.#replica.status().highestKnown,
+        remedyOf: (slot) => this.#engine.system.remedyOf(slot),
+      }),
       pace: {
         readable: () => this.#keepsUp,
         whenReadable: (callback) => this.#whenKeepingUp(callback),
@@ -178,9 +202,7 @@ export class ReplicaHost implements Host {
     this.#server = hostServer(options, () => this.status(), names, options.descriptorSets);
     this.#front.addTo(this.#server.grpc);
     addReplicatedServices(this.#server.grpc, this.#services, this.#requests, (service, method, request) =>
-      this.#stopped === undefined
-        ? this.#engine.query(service, method, request)
-        : haltedAnswer(this.#stopped),
+      this.#read(service, method, request),
     );
     this.#performer.haltIfUnfit();
   }
@@ -197,9 +219,10 @@ export class ReplicaHost implements Host {
   async start(): Promise<void> {
     this.#port = await this.#server.listen(this.#options.listen);
     this.#driver.start();
-    if (this.#performer.halted !== undefined) return;
+    const { halted } = this.#performer;
+    if (halted !== undefined && !endsByRemedy(halted)) return;
     for (const link of this.#leaders.values()) link.start();
-    this.#requests.start();
+    if (halted === undefined) this.#requests.start();
     const proposing = (work: () => void) => () => {
       if (this.#obstacle === "") work();
     };
@@ -243,12 +266,19 @@ export class ReplicaHost implements Host {
       stateBytes: this.#engine.stateBytes,
       quotaBytes: this.#engine.system.quotaBytes,
       warnings: this.#warnings,
+      halt: haltStatus(this.#performer),
     });
   }
 
   /** Why this replica answers nothing, whether it executes what is decided (rule 34) or not. */
   get #stopped(): string | undefined {
-    return this.#performer.halted ?? this.#doubt;
+    return this.#performer.halted?.reason ?? this.#doubt;
+  }
+
+  /** Whether a person may have its state, as that of a replica that has stopped. */
+  get #stop(): Pick<Halt, "outvoted" | "reason"> | undefined {
+    const doubt = this.#doubt;
+    return this.#performer.halted ?? (doubt === undefined ? undefined : { reason: doubt });
   }
 
   /** It cannot tell whether it is the one that is wrong (rule 34). */
@@ -349,7 +379,7 @@ export class ReplicaHost implements Host {
     this.#clock.applied(logTimeMs);
     this.#requests.jumped();
     this.#driver.post({ kind: "installed", slotOut: appliedSlot + 1, configurations });
-    this.#performer.haltIfUnfit();
+    this.#performer.installed();
   }
 
   /** Rule 18: what a majority has on disk the leaders and acceptors need not keep, and this replica not for ever. */
@@ -382,12 +412,36 @@ export class ReplicaHost implements Host {
     return { kind: "requests", commands };
   }
 
-  /** It takes no further part. */
-  #cutOff(reason: string): void {
-    for (const link of this.#leaders.values()) link.close();
-    this.#requests.close(`this replica ${reason}`);
-    this.#front.end(`this replica ${reason}`);
-    this.#catchUp.close();
+  /** A read of this replica's own state. */
+  #read(service: string, method: string, request: Uint8Array): Answer {
+    if (this.#stopped !== undefined) return haltedAnswer(this.#stopped);
+    const { watch } = this.#options;
+    watch?.begin(0, 0, service, method);
+    try {
+      return this.#engine.query(service, method, request);
+    } finally {
+      watch?.end();
+    }
+  }
+
+  /**
+   * It executes nothing more and answers nobody. Where something may yet be decided about the slot it stopped before, it goes
+   * on learning and proposing; otherwise it takes no further part.
+   */
+  #halted(halt: Halt): void {
+    const reason = `this replica ${halt.reason}`;
+    if (endsByRemedy(halt)) this.#requests.suspend(reason);
+    else {
+      for (const link of this.#leaders.values()) link.close();
+      this.#requests.close(reason);
+      this.#catchUp.close();
+    }
+    this.#front.end(reason);
+  }
+
+  #resumed(slot: number): void {
+    this.#requests.resume();
+    this.#driver.post({ kind: "rewound", slotOut: slot });
   }
 
   async #end(): Promise<void> {
@@ -402,6 +456,8 @@ export class ReplicaHost implements Host {
     this.#sender.close();
     for (const link of this.#leaders.values()) link.close();
     await Promise.all([this.#driver.stop(), this.#server.stop()]);
+    await this.#options.watch?.stop();
     await this.#options.store.close();
+    this.#options.marker?.close();
   }
 }

@@ -10,7 +10,9 @@ import {
 import type { DecidedLog } from "@synod/storage";
 import {
   anotherCluster,
+  type DecideRemedyRequest,
   decodeValue,
+  type HoldSlotRequest,
   type LogPage,
   type LogRequest,
   meantFor,
@@ -25,6 +27,7 @@ import { ExecuteStream, type ExecuteStreamCall, type ExecuteStreamOptions } from
 import { answerTrailer, executeOne, refusedHere } from "./replicated-services.js";
 import type { Requests } from "./requests.js";
 import { CallError, type UnaryAnswer, type UnaryCall, unary } from "./server.js";
+import type { SlotRemedies } from "./slot-remedies.js";
 import type { SnapshotCall, SnapshotSender } from "./snapshot-sender.js";
 import { systemCommand } from "./system-commands.js";
 
@@ -36,6 +39,7 @@ export interface ReplicaServicesOptions {
   readonly requests: Requests;
   readonly log: DecidedLog;
   readonly snapshots: SnapshotSender;
+  readonly remedies: SlotRemedies;
   /** Whether clients' streams may be read on, and being told when. */
   readonly pace: Pick<ExecuteStreamOptions, "readable" | "whenReadable">;
 }
@@ -64,6 +68,11 @@ export class ReplicaServices {
       ),
       SwitchVersion: unary(
         (call: UnaryCall<SwitchVersionRequest>) => this.#decide(call, switchVersionMethod, call.request),
+        refusedHere,
+      ),
+      HoldSlot: unary((call: UnaryCall<HoldSlotRequest>) => this.#options.remedies.hold(call.request)),
+      DecideRemedy: unary(
+        (call: UnaryCall<DecideRemedyRequest>) => this.#options.remedies.decide(call),
         refusedHere,
       ),
     });

@@ -1,6 +1,7 @@
 import type { AcceptorMember, ReplicaState } from "@synod/core";
 import type { Engine } from "@synod/state-machine";
-import type { PeerStatus, ServiceVersionStatus } from "@synod/wire";
+import type { HaltStatus, PeerStatus, ServiceVersionStatus } from "@synod/wire";
+import type { Performer } from "./performer.js";
 import { quorumProblem } from "./quorum-text.js";
 
 /** Slots known to be decided and not applied, beyond which a replica is behind and says NOT_SERVING. */
@@ -36,6 +37,17 @@ export function lagOf({
   return behind > maxSlotsBehind
     ? `${behind} slots behind: catching up from slot ${slotOut} to ${highestKnown}`
     : "";
+}
+
+/** Why a replica executes nothing more, for status; undefined while it does. */
+export function haltStatus({
+  halted,
+  remediesOfNext,
+}: Pick<Performer, "halted" | "remediesOfNext">): HaltStatus | undefined {
+  if (halted === undefined) return undefined;
+  const { kind, slot, command } = halted;
+  const status = { kind, slot, remedies: remediesOfNext };
+  return command === undefined ? status : { ...status, command: command.index };
 }
 
 /** The replicated services as this replica has them, by name. */

@@ -1,6 +1,6 @@
 import * as grpc from "@grpc/grpc-js";
 import type { Command, Refusal } from "@synod/core";
-import type { Answer, Engine } from "@synod/state-machine";
+import { type Answer, type Engine, remedyMethod } from "@synod/state-machine";
 import type { Response } from "@synod/wire";
 import { OwnSession } from "./own-session.js";
 import { isOwnSystemCommand } from "./system-commands.js";
@@ -69,6 +69,8 @@ export class Requests {
   #count = 0;
   /** Why nothing is taken any more. */
   #closed: string | undefined;
+  /** Why nothing is taken now but remedies. */
+  #suspended: string | undefined;
 
   constructor(options: RequestsOptions) {
     this.#options = options;
@@ -195,6 +197,22 @@ export class Requests {
     }
   }
 
+  /**
+   * Answers everybody who waits, and whoever comes before `resume`, as `close` does. Only a remedy goes on: this replica need
+   * execute nothing to learn that it was decided.
+   */
+  suspend(reason: string): void {
+    this.#suspended = reason;
+    for (const group of [...this.#groups])
+      for (const waiter of group.waiters)
+        if (!isOwnRemedy(waiter.asked)) this.#settle(waiter, closedHere(waiter, reason));
+  }
+
+  resume(): void {
+    this.#suspended = undefined;
+    this.start();
+  }
+
   #admit(waiter: Waiter): void {
     const { asked } = waiter;
     const known = this.#answerNow(waiter);
@@ -211,6 +229,7 @@ export class Requests {
       const details = `${this.#maxWaiting} commands wait in this replica already; try again later`;
       return refusedHere(asked, grpc.status.RESOURCE_EXHAUSTED, details);
     }
+    if (this.#suspended !== undefined && !isOwnRemedy(asked)) return closedHere(waiter, this.#suspended);
     if (isOwnSystemCommand(asked)) return undefined;
     const { engine, doubt } = this.#options;
     const doubted = doubt();
@@ -283,6 +302,10 @@ export class Requests {
 }
 
 const jumpedOver = "a snapshot was installed meanwhile";
+
+function isOwnRemedy(command: Command): boolean {
+  return command.method === remedyMethod && isOwnSystemCommand(command);
+}
 
 function keyOf(command: Command): string {
   return `${command.clientId}/${command.sequence}`;

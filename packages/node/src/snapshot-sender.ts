@@ -36,8 +36,11 @@ const drainMs = 20_000;
 export interface SnapshotSenderOptions {
   readonly store: Pick<ReplicaStore, "snapshot" | "durableSlot">;
   readonly clusterId: string;
-  /** Why this replica's state is not to be had; undefined when it is. */
-  refusal(): string | undefined;
+  /**
+   * Why this replica's state is not to be had; undefined when it is.
+   * @param stopped it is asked for as that of a replica that has stopped
+   */
+  refusal(stopped: boolean): string | undefined;
   /** What others have said of the state, without which no replica may go on from it (rule 27). */
   readonly confirmation: Confirmation;
 }
@@ -109,7 +112,7 @@ export class SnapshotSender {
       let { after, digest } = positionIn(kept, request.resume);
       if (request.member !== "") await this.#confirmed(call, kept.snapshot.slot, request.member);
       for (let last = false; !last && !call.cancelled; ) {
-        this.#refuse();
+        this.#refuse(request.stopped === true);
         const { entries, done } = kept.snapshot.page(after, pageBytes);
         digest = nextDigest(digest, entries);
         const lastKey = entries.at(-1)?.[0];
@@ -134,7 +137,7 @@ export class SnapshotSender {
     const { confirmation } = this.#options;
     const giveUpAt = performance.now() + confirmedWithinMs;
     for (;;) {
-      this.#refuse();
+      this.#refuse(false);
       const awaited = confirmation.unconfirmed(slot, replica);
       if (awaited.length === 0 || call.cancelled) return;
       if (performance.now() >= giveUpAt)
@@ -148,14 +151,14 @@ export class SnapshotSender {
     }
   }
 
-  #refuse(): void {
-    const refusal = this.#options.refusal();
+  #refuse(stopped: boolean): void {
+    const refusal = this.#options.refusal(stopped);
     if (refusal !== undefined) throw new CallError(grpc.status.FAILED_PRECONDITION, refusal);
   }
 
   /** One to read from; the caller lets go of it with `#leave`. */
-  async #find({ resume, above }: SnapshotRequest): Promise<Kept> {
-    this.#refuse();
+  async #find({ resume, above, stopped = false }: SnapshotRequest): Promise<Kept> {
+    this.#refuse(stopped);
     if (resume !== undefined) {
       const kept = this.#kept.get(resume.snapshot);
       if (kept !== undefined) return this.#use(kept);

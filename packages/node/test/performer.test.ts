@@ -2,6 +2,7 @@ import type { Command, Value } from "@synod/core";
 import type { Answer, Decided } from "@synod/state-machine";
 import { batch } from "@synod/wire";
 import { expect, test } from "vitest";
+import type { Halt } from "../src/halt.js";
 import { Performer, type PerformerOptions } from "../src/performer.js";
 
 const command = (sequence: number): Command => ({
@@ -26,7 +27,12 @@ function make(appliedSlot: number, system: object = {}) {
   const engine = {
     appliedSlot,
     logTimeMs: 5,
-    system: { reports: { divergence: undefined }, lackingFor: () => undefined, ...system },
+    system: {
+      reports: { divergence: undefined },
+      lackingFor: () => undefined,
+      missedIn: () => undefined,
+      ...system,
+    },
     apply(slot: number, decided: Decided): readonly Answer[] {
       events.push(`apply ${slot} ${decided.kind}`);
       engine.appliedSlot = slot;
@@ -41,8 +47,9 @@ function make(appliedSlot: number, system: object = {}) {
       executed: ({ sequence }) => events.push(`answer ${sequence}`),
       jumpedOver: ({ sequence }) => events.push(`jumped over ${sequence}`),
     },
-    logger: { error: (_, text) => events.push(text) },
-    onHalted: (reason) => events.push(`halted: ${reason}`),
+    logger: { error: (_, text) => events.push(text), info: () => {} },
+    onHalted: ({ reason }) => events.push(`halted: ${reason}`),
+    onResumed: (slot) => events.push(`resumed at ${slot}`),
   });
   return { performer, events };
 }
@@ -74,6 +81,7 @@ test("a replica that is unfit performs nothing more and says so once (rules 26 a
   performer.apply(4, batchOf(1));
   performer.apply(4, batchOf(1));
   performer.haltIfUnfit();
-  expect(performer.halted).toMatch(/stopped before slot 4: version 2 of bank\.v1\.Ledger/);
-  expect(events).toEqual([performer.halted, `halted: ${performer.halted}`]);
+  const { reason } = performer.halted as Halt;
+  expect(reason).toMatch(/stopped before slot 4: version 2 of bank\.v1\.Ledger/);
+  expect(events).toEqual([reason, `halted: ${reason}`]);
 });

@@ -3,6 +3,7 @@ import { performance } from "node:perf_hooks";
 import { maxOpenSnapshots, type StateEntry, type StateSnapshot } from "@synod/storage";
 import type { SnapshotPage, SnapshotRequest } from "@synod/wire";
 import { afterEach, expect, test, vi } from "vitest";
+import { refusalOf } from "../src/halt.js";
 import { type Confirmation, type SnapshotCall, SnapshotSender } from "../src/snapshot-sender.js";
 
 /** A store that allows as many open snapshots as a real one, each of two pages. */
@@ -165,4 +166,13 @@ test("a replica is told whom it waits for when nobody confirms, and that the giv
     [],
     expect.objectContaining({ code: 9, details: "diverged" }),
   ]);
+});
+
+test("a replica that has stopped gives its state to whoever asks for that, and to nobody else", () => {
+  const stopped = { reason: "stopped before slot 4" };
+  expect(refusalOf(stopped, true)).toBeUndefined();
+  expect(refusalOf(stopped, false)).toBe("stopped before slot 4");
+  expect(refusalOf(undefined, false)).toBeUndefined();
+  expect(refusalOf(undefined, true)).toMatch(/expected a replica that has stopped/);
+  expect(refusalOf({ ...stopped, outvoted: true }, true)).toMatch(/the others go on/);
 });

@@ -28,10 +28,12 @@ export type StateRow = readonly [key: Uint8Array, value: Uint8Array];
  *   q  stays: the quota
  *   s  stays: a command of before the backup is never executed again; sessions opened from now on have names of their own
  *   t  stays, v stays: what services stored, and the versions that wrote it
- *   x  refuses everything: a replica that differs from the others is no source
+ *   x  refuses everything: a replica that differs from the others is no source, unless none is better and a person said so;
+ *      then it goes
+ *   y  goes: the slots it is about are executed
  */
 const stays = new Set("deqstv");
-const goes = new Set("chopru");
+const goes = new Set("chopruy");
 const appliedKind = "a";
 const divergedKind = "x";
 
@@ -99,6 +101,7 @@ export interface ServicePart {
 
 /** What the rows of a state tell of it. */
 export class StateContents {
+  readonly #mayDiffer: boolean;
   #applied: Applied | undefined;
   readonly #versions = new Map<string, number>();
   readonly #stored = new Map<string, { keys: number; bytes: number }>();
@@ -109,6 +112,11 @@ export class StateContents {
   sessions = 0;
   /** Commands that wait for log time. */
   scheduled = 0;
+
+  /** @param mayDiffer a state that differs from the others' will do: every replica has stopped */
+  constructor(mayDiffer = false) {
+    this.#mayDiffer = mayDiffer;
+  }
 
   /** Takes the next rows. Throws UnfitBackup where no cluster could go on from them. */
   add(rows: readonly StateRow[]): void {
@@ -137,6 +145,7 @@ export class StateContents {
     this.keys++;
     this.bytes += key.length + value.length;
     const kind = kindOf(key);
+    if (kind === divergedKind && this.#mayDiffer) return;
     if (kind === divergedKind)
       throw new UnfitBackup(
         `it is of a replica that differs from the others (${Buffer.from(value).toString().slice(0, 200)}); ` +

@@ -29,6 +29,7 @@ import {
 } from "./layout.js";
 import { checkpointLimits, timeLimits } from "./limits.js";
 import { Exhausted } from "./realm/exhaustion.js";
+import { hasEffect, type Remedy, skips } from "./remedies.js";
 import type { Unjudged } from "./reports.js";
 import type { BoundService, Rejection } from "./service.js";
 import { StoredBytes } from "./stored-bytes.js";
@@ -96,6 +97,11 @@ export interface EngineOptions {
   readonly services: readonly BoundService[];
   /** Told of undeclared exceptions in handlers, during `apply`. Must not throw. */
   readonly onHandlerError: (error: HandlerError) => void;
+  /**
+   * Told before each command of a slot, and each that is due in it, is executed, whose place in the slot this is. Called for
+   * every command: it must cost next to nothing.
+   */
+  readonly onExecuting?: (slot: number, index: number, service: string, method: string) => void;
   /** Replicated behaviour, for tests: every replica of a cluster must use the same. */
   readonly sessionLimits?: SessionLimits;
 }
@@ -105,7 +111,9 @@ interface Installed {
   readonly space: ServiceSpace;
 }
 
-const tags = Object.freeze({ noOp: 0, batch: 1, configuration: 2, put: 3, delete: 4, answer: 5, due: 6 });
+const tags = Object.freeze({
+  ...{ noOp: 0, batch: 1, configuration: 2, put: 3, delete: 4, answer: 5, due: 6, remedies: 7 },
+});
 const noBytes = new Uint8Array(0);
 const nothingApplied: Applied = Object.freeze({
   slot: 0,
@@ -126,6 +134,7 @@ export class Engine {
   readonly #state: OrderedMap;
   readonly #services = new Map<string, Installed>();
   readonly #onHandlerError: (error: HandlerError) => void;
+  readonly #onExecuting: EngineOptions["onExecuting"];
   readonly #genesis: Genesis;
   readonly #era: string;
   readonly #sessionLimits: SessionLimits | undefined;
@@ -143,11 +152,15 @@ export class Engine {
   #hash: Uint8Array = new Uint8Array(32);
   #slotsSinceCheckpoint = 0;
   #bytesSinceCheckpoint = 0;
+  /** Of the slot that is being applied. */
+  #remedies: readonly Remedy[] = [];
+  #batchLength = 0;
 
   constructor(options: EngineOptions) {
     const { state, genesis, services, onHandlerError } = options;
     this.#state = state;
     this.#onHandlerError = onHandlerError;
+    this.#onExecuting = options.onExecuting;
     for (const service of services) {
       if (service.name === systemService || this.#services.has(service.name)) {
         throw new TypeError(
@@ -299,14 +312,23 @@ export class Engine {
     return answered(command, { status, message, response, slot, details }, outcome);
   }
 
-  /** Applies the next slot. One answer for each command of a batch, in order. */
-  apply(slot: number, decided: Decided): readonly Answer[] {
+  /**
+   * Applies the next slot. One answer for each command of a batch, in order.
+   * @param remedies all that were decided for this slot (rule 33)
+   */
+  apply(slot: number, decided: Decided, remedies: readonly Remedy[] = []): readonly Answer[] {
     invariant(
       slot === this.#appliedSlot + 1,
       () => `expected slot ${this.#appliedSlot + 1} to be applied next, found ${slot}`,
     );
     this.#slotHash.start(this.#hash, slot);
     this.#slotHash.tag(tags[decided.kind === "no-op" ? "noOp" : decided.kind]);
+    this.#remedies = remedies.filter(hasEffect);
+    if (this.#remedies.length > 0) {
+      this.#slotHash.tag(tags.remedies);
+      this.#slotHash.text(JSON.stringify(this.#remedies));
+      this.#system.remedy(slot, this.#remedies);
+    }
     let answers: readonly Answer[] = [];
     if (decided.kind === "batch") {
       this.#advance(decided.logTimeMs ?? 0, decided.beginsLogTime ?? false);
@@ -314,6 +336,7 @@ export class Engine {
       this.#bytesSinceCheckpoint +=
         Math.ceil(bytes / checkpointLimits.unitBytes) * checkpointLimits.unitBytes;
       this.#system.begin(commands);
+      this.#batchLength = decided.commands.length;
       answers = decided.commands.map((command, index) => this.#perform(command, slot, index));
       this.#runDue(slot, decided.commands.length);
       this.#sessions.settle();
@@ -387,6 +410,8 @@ export class Engine {
    * schedule themselves runs in a later slot.
    */
   #runDue(slot: number, firstIndex: number): void {
+    // What is due is no part of a batch that is skipped: it runs in the next slot.
+    if (this.#remedies.some(({ skip }) => skip === "batch")) return;
     if (this.#scheduleChanged) this.#nextDueMs = nextDueMs(this.#state);
     this.#scheduleChanged = false;
     if (this.#nextDueMs === undefined || this.#nextDueMs > this.#logTimeMs) return;
@@ -408,7 +433,13 @@ export class Engine {
     this.#scheduled--;
     this.#revision++;
     const command = { clientId: "", sequence: 0, acknowledged: 0, service, method, request };
-    this.#hashAnswer(this.#keep(this.#execute(command, slot, index)));
+    this.#hashAnswer(
+      this.#skips(index) ? skipped(slot, index) : this.#keep(this.#execute(command, slot, index)),
+    );
+  }
+
+  #skips(index: number): boolean {
+    return this.#remedies.length > 0 && skips(this.#remedies, index, this.#batchLength);
   }
 
   #perform(command: Command, slot: number, index: number): Answer {
@@ -437,8 +468,7 @@ export class Engine {
       this.#sessions.use(command, at);
       return answered(command, verdict.answer, "answered", true);
     }
-    this.#revision++;
-    const outcome = this.#keep(this.#execute(command, slot, index));
+    const outcome = this.#skips(index) ? skipped(slot, index) : this.#executed(command, slot, index);
     const { status, message, response, details } = outcome;
     const answer: StoredAnswer =
       details === undefined
@@ -446,6 +476,11 @@ export class Engine {
         : { status, message, response, slot, details };
     this.#sessions.store(command, answer, at);
     return answered(command, answer, "answered");
+  }
+
+  #executed(command: Command, slot: number, index: number): Outcome {
+    this.#revision++;
+    return this.#keep(this.#execute(command, slot, index));
   }
 
   /** What came of it, now that its writes are made: the outcome, or that it would be too much. */
@@ -493,6 +528,7 @@ export class Engine {
       previousHash: this.#hash,
       scheduled: this.#scheduled,
     };
+    if (slot > this.#appliedSlot) this.#onExecuting?.(slot, index, command.service, method);
     return run(this.#state, call, this.#onHandlerError);
   }
 
@@ -523,6 +559,14 @@ function offersOf(installed: Iterable<Installed>): readonly Offer[] {
     oldest: oldestVersion,
     newest: version,
   }));
+}
+
+/** The same on every replica: it is kept as the command's answer. */
+function skipped(slot: number, index: number): Outcome {
+  return failed(
+    Status.internal,
+    `not executed: whoever operates the cluster had command ${index} of slot ${slot} skipped, which no replica could execute`,
+  );
 }
 
 function noService(name: string): Rejection {

@@ -31,6 +31,7 @@ export { realmFingerprint } from "./realm/fingerprint.js";
 export { isNotDeterministic, NotDeterministic } from "./realm/not-deterministic.js";
 export { inRealm, loadInRealm, type RealmExports } from "./realm/realm-service.js";
 export { isOfRealm, told } from "./realm/traces.js";
+export { isNext, type Remedy, remedyText, sameRemedy } from "./remedies.js";
 export {
   type Change,
   type Definition,
@@ -56,6 +57,8 @@ export {
   openedSession,
   openSessionMethod,
   type Report,
+  remediesIn,
+  remedyMethod,
   reportMethod,
   type ServiceVersion,
   type SystemCommand,

@@ -16,6 +16,7 @@ import type { Configuration, Member, RulingConfiguration } from "@synod/core";
  *   "u"                              at which slot replicas differ and nobody can judge, since when in log time
  *   "v" service name                 the version of a service in force (versions.ts)
  *   "x"                              how this replica differs from the others, if it does
+ *   "y" slot                         what was decided about a slot that could not be executed (remedies.ts)
  */
 export const appliedKey: Uint8Array = Buffer.from("a");
 export const sessionPrefix: Uint8Array = Buffer.from("s");
@@ -142,6 +143,10 @@ export function reportedHashKey(slot: number, replica: string): Uint8Array {
 /** Of a key that begins with a letter and a slot. */
 export function slotOfKey(key: Uint8Array): number {
   return Number(Buffer.from(key).readBigUInt64BE(1));
+}
+
+export function remedyKey(slot: number): Uint8Array {
+  return numberKey("y", slot);
 }
 
 const versionPrefix = "v";

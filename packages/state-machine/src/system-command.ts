@@ -1,4 +1,5 @@
 import type { Command } from "@synod/core";
+import { type Remedy, remedyOf } from "./remedies.js";
 
 /*
  * Commands of Synod itself. They are decided like any other, so that every replica does the same at the same place of
@@ -22,6 +23,9 @@ export const reportMethod = "Report";
 export const installServiceMethod = "InstallService";
 /** Switches a service to another version that every replica offers (rule 26). */
 export const switchVersionMethod = "SwitchVersion";
+
+/** What is done about a slot that cannot be executed (rule 33). */
+export const remedyMethod = "Remedy";
 
 /** Sets how much services may store in all. */
 export const setQuotaMethod = "SetQuota";
@@ -83,6 +87,7 @@ export type SystemCommand =
   | { readonly kind: "report"; readonly report: Report }
   | ({ readonly kind: "install" | "switch" } & ServiceVersion)
   | ({ readonly kind: "quota" } & Quota)
+  | { readonly kind: "remedy"; readonly remedy: Remedy }
   /** What no version of Synod known here proposes: it does nothing, on every replica alike. */
   | { readonly kind: "unknown"; readonly problem: string };
 
@@ -113,6 +118,11 @@ export function systemCommandOf(command: Said): SystemCommand | undefined {
         const kind = command.method === installServiceMethod ? "install" : "switch";
         return isServiceVersion(value) ? { kind, service: value.service, version: value.version } : undefined;
       });
+    case remedyMethod:
+      return said(command, (value) => {
+        const remedy = remedyOf(value);
+        return remedy && { kind: "remedy", remedy };
+      });
     case setQuotaMethod:
       return said(command, (value) => {
         const { bytes } = (value ?? {}) as Partial<Record<keyof Quota, unknown>>;
@@ -124,8 +134,17 @@ export function systemCommandOf(command: Said): SystemCommand | undefined {
 }
 
 /** The request bytes of a command that says something. */
-export function encodeSaid(said: Report | ServiceVersion | Quota | CheckpointWish): Uint8Array {
+export function encodeSaid(said: Report | ServiceVersion | Quota | CheckpointWish | Remedy): Uint8Array {
   return Buffer.from(JSON.stringify(said));
+}
+
+/** The remedies among the commands of a batch. */
+export function remediesIn(commands: readonly Said[]): readonly Remedy[] {
+  return commands.flatMap((command) => {
+    if (command.service !== systemService || command.method !== remedyMethod) return [];
+    const said = systemCommandOf(command);
+    return said?.kind === "remedy" ? [said.remedy] : [];
+  });
 }
 
 function said({ method, request }: Said, read: (value: unknown) => SystemCommand | undefined): SystemCommand {

@@ -2,6 +2,7 @@ import { type Command, type Configuration, type OrderedMap, type SessionTable, S
 import type { Decided } from "./engine.js";
 import { quotaKey } from "./layout.js";
 import { defaultQuotaBytes } from "./limits.js";
+import { Remedies, type Remedy } from "./remedies.js";
 import { Reports } from "./reports.js";
 import { isJudgedBy, snapshotObjection } from "./snapshot-objection.js";
 import {
@@ -10,6 +11,7 @@ import {
   installServiceMethod,
   type Offer,
   type Report,
+  remediesIn,
   type ServiceVersion,
   type SystemCommand,
   systemCommandOf,
@@ -44,6 +46,7 @@ export class System {
   readonly reports: Reports;
   #quotaBytes = defaultQuotaBytes;
   readonly #options: SystemOptions;
+  readonly #remedies: Remedies;
   #checkpointAsked = false;
   /** One at or above this slot is asked for in the slot under way; 0 when none is. */
   #checkpointWanted = 0;
@@ -52,6 +55,7 @@ export class System {
     this.#options = options;
     this.versions = new Versions(options.state, options.offers);
     this.reports = new Reports(options.state);
+    this.#remedies = new Remedies(options.state);
     const quota = options.state.get(quotaKey);
     if (quota !== undefined) this.#quotaBytes = Number(Buffer.from(quota).toString());
   }
@@ -80,14 +84,37 @@ export class System {
     );
   }
 
-  /** What applying a slot would need and this replica does not have (rule 26): it must not be applied then. */
-  lackingFor(decided: Decided): Lacking | undefined {
+  /**
+   * What applying a slot with these remedies would need and this replica does not have (rule 26): it must not be applied
+   * then.
+   */
+  lackingFor(decided: Decided, remedies: readonly Remedy[] = []): Lacking | undefined {
+    const retired = new Set(remedies.flatMap(({ retire = [] }) => retire));
     const commands = decided.kind === "batch" ? decided.commands : [];
     for (const said of installations(commands)) {
       const lacking = this.versions.lackingAfter(said, this.#reported);
-      if (lacking !== undefined) return lacking;
+      if (lacking !== undefined && !retired.has(said.service)) return lacking;
     }
-    return this.versions.lacking;
+    return this.versions.lackingBut(retired);
+  }
+
+  /** A remedy decided in this slot that this replica executed another slot without: it must not go on. */
+  missedIn(slot: number, decided: Decided): Remedy | undefined {
+    if (decided.kind !== "batch") return undefined;
+    const found = remediesIn(decided.commands);
+    return found.length === 0 ? undefined : this.#remedies.missedIn(found, slot);
+  }
+
+  /** The number of the last remedy with an effect that a slot was executed with; 0 when there was none. */
+  remedyOf(slot: number): number {
+    return this.#remedies.appliedTo(slot);
+  }
+
+  /** The slot that is about to be executed has these remedies, at least one, and each with an effect. */
+  remedy(slot: number, remedies: readonly Remedy[]): void {
+    this.#remedies.apply(slot, remedies);
+    for (const service of remedies.flatMap(({ retire = [] }) => retire)) this.versions.retire(service);
+    this.#checkpointAsked = true;
   }
 
   /**
@@ -148,6 +175,12 @@ export class System {
         return done;
       case "switch":
         return { ...this.versions.switch(said, this.#replicas, this.reports.latest), response: noBytes };
+      case "remedy": {
+        const problem = this.#remedies.decide(said.remedy, at.slot);
+        if (problem !== "") return { status: Status.failedPrecondition, message: problem, response: noBytes };
+        this.#checkpointAsked = true;
+        return done;
+      }
       case "quota":
         this.#quotaBytes = said.bytes;
         this.#options.state.put(quotaKey, Buffer.from(String(said.bytes)));

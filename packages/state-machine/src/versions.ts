@@ -50,10 +50,25 @@ export class Versions {
     return this.#lacking;
   }
 
+  /** A version in force that this replica does not offer, of another service than these. */
+  lackingBut(retired: ReadonlySet<string>): Lacking | undefined {
+    if (this.#lacking === undefined || !retired.has(this.#lacking.service)) return this.#lacking;
+    for (const [service, version] of this.#inForce) {
+      const lacking = retired.has(service) ? undefined : this.#lacks(service, version);
+      if (lacking !== undefined) return lacking;
+    }
+    return undefined;
+  }
+
   /** What an installation decided in the next slot would bring that this replica does not offer. */
   lackingAfter(wanted: ServiceVersion, reports: readonly Report[]): Lacking | undefined {
     const { service, version } = wanted;
     return this.#installs(wanted, reports) ? this.#lacks(service, version) : undefined;
+  }
+
+  /** Takes a service out of use at once, as a remedy for the slot that is about to be executed. */
+  retire(service: string): void {
+    this.#set(service, 0);
   }
 
   /**

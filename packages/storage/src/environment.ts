@@ -4,6 +4,7 @@ import path from "node:path";
 import type { Database, DatabaseOptions, RootDatabase, Transaction } from "lmdb";
 import type { CommitDone } from "./commit-queue.js";
 import { damagedStore, foundUnsound, StoreError, type StorePlace, storeFailure } from "./error.js";
+import { markerFiles } from "./execution-marker.js";
 import { isOwnerSocket } from "./ownership.js";
 import { checkDataFile } from "./preflight.js";
 
@@ -57,7 +58,9 @@ export async function lookInto(directory: string): Promise<"absent" | "empty" | 
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return "absent";
     throw storeFailure(directory, "reading the data directory", error);
   }
-  const files = names.filter((name) => !isOwnerSocket(name) && name !== fileSystemsOwn);
+  const files = names.filter(
+    (name) => !isOwnerSocket(name) && !markerFiles.has(name) && name !== fileSystemsOwn,
+  );
   if (files.length === 0) return "empty";
   return files.includes(dataFile) && files.every((name) => name === dataFile || name === lockFile)
     ? "store"

@@ -4,6 +4,7 @@
 export { AcceptorStore } from "./acceptor-store.js";
 export type { DecidedLog, LogPage } from "./decided-log.js";
 export { StoreError, type StoreErrorReason } from "./error.js";
+export { type BegunSlot, type ExecutedCommand, ExecutionMarker, type HeldSlot } from "./execution-marker.js";
 export type { StoreIdentity } from "./identity.js";
 export { type Install, type InstallName, maxProgressBytes } from "./install.js";
 export type { LogEntry } from "./layer.js";

@@ -134,3 +134,101 @@ export const setQuotaResponse: Codec<DecidedIn> = codec(
     fromWire: (message, field) => ({ slot: check.slot(message?.slot, `${field}.slot`) }),
   },
 );
+
+/** Asks for a promise not to execute a slot before something is decided about it. */
+export interface HoldSlotRequest {
+  readonly slot: number;
+  /** From 1: which remedy for the slot is to be waited for. */
+  readonly number: number;
+}
+
+export const holdSlotRequest: Codec<HoldSlotRequest> = codec(
+  messageType<wire.HoldSlotRequest>("synod.v1.HoldSlotRequest"),
+  {
+    toWire: ({ slot, number }) => ({
+      slot: check.checked(slot, "HoldSlotRequest.slot"),
+      number: check.checked(number, "HoldSlotRequest.number"),
+    }),
+    fromWire: (message, field) => ({
+      slot: check.slot(message?.slot, `${field}.slot`),
+      number: check.integer(message?.number, `${field}.number`, 1),
+    }),
+  },
+);
+
+export interface HeldSlotAnswer {
+  /** The promise is on disk. */
+  readonly held: boolean;
+  /** The last slot that was executed. */
+  readonly appliedSlot: number;
+  /** The last remedy that the slot was executed with; 0 when there was none, or it was not executed. */
+  readonly appliedRemedy: number;
+}
+
+export const holdSlotResponse: Codec<HeldSlotAnswer> = codec(
+  messageType<wire.HoldSlotResponse>("synod.v1.HoldSlotResponse"),
+  {
+    toWire: ({ held, appliedSlot, appliedRemedy }) => ({
+      held,
+      appliedSlot: check.checked(appliedSlot, "HoldSlotResponse.applied_slot"),
+      appliedRemedy: check.checked(appliedRemedy, "HoldSlotResponse.applied_remedy"),
+    }),
+    fromWire: (message, field) => ({
+      held: message?.held ?? false,
+      appliedSlot: check.integer(message?.appliedSlot, `${field}.applied_slot`),
+      appliedRemedy: check.integer(message?.appliedRemedy, `${field}.applied_remedy`),
+    }),
+  },
+);
+
+/** What is to become of a slot that cannot be executed. */
+export interface DecideRemedyRequest {
+  readonly slot: number;
+  /** From 1: its place among the remedies for the slot. */
+  readonly number: number;
+  /** All of its batch is skipped, or the command with this index; nothing when absent. */
+  readonly skip?: "batch" | number | undefined;
+  /** Services out of use from the slot on. */
+  readonly retire: readonly string[];
+}
+
+const maxRetired = 1_000;
+
+export const decideRemedyRequest: Codec<DecideRemedyRequest> = codec(
+  messageType<wire.DecideRemedyRequest>("synod.v1.DecideRemedyRequest"),
+  {
+    toWire: ({ slot, number, skip, retire }) => ({
+      slot: check.checked(slot, "DecideRemedyRequest.slot"),
+      number: check.checked(number, "DecideRemedyRequest.number"),
+      retire: [...retire],
+      ...(skip === "batch" ? { skipBatch: true } : {}),
+      ...(typeof skip === "number"
+        ? { skipCommand: check.checked(skip, "DecideRemedyRequest.skip_command") }
+        : {}),
+    }),
+    fromWire: (message, field) => {
+      const found = check.present(message, field);
+      const command = found.skipCommand;
+      const skip =
+        found.skipBatch === true
+          ? ("batch" as const)
+          : typeof command === "number"
+            ? check.integer(command, `${field}.skip_command`)
+            : undefined;
+      return {
+        slot: check.slot(found.slot, `${field}.slot`),
+        number: check.integer(found.number, `${field}.number`, 1),
+        retire: check.list(found.retire, `${field}.retire`, maxRetired, check.service),
+        ...(skip === undefined ? {} : { skip }),
+      };
+    },
+  },
+);
+
+export const decideRemedyResponse: Codec<DecidedIn> = codec(
+  messageType<wire.DecideRemedyResponse>("synod.v1.DecideRemedyResponse"),
+  {
+    toWire: ({ slot }) => ({ slot: check.checked(slot, "DecideRemedyResponse.slot") }),
+    fromWire: (message, field) => ({ slot: check.slot(message?.slot, `${field}.slot`) }),
+  },
+);

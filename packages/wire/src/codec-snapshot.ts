@@ -14,6 +14,8 @@ export interface SnapshotRequest {
   readonly resume: SnapshotPosition | undefined;
   /** The replica that wants to go on from it; empty: it is for a backup. */
   readonly member: string;
+  /** The state of a replica that has stopped, for a person. */
+  readonly stopped?: boolean;
 }
 
 export interface SnapshotPosition {
@@ -51,7 +53,8 @@ function digest(value: Uint8Array | string | undefined, field: string): Uint8Arr
 export const snapshotRequest: Codec<SnapshotRequest> = codec(
   messageType<wire.SnapshotRequest>("synod.v1.SnapshotRequest"),
   {
-    toWire: ({ clusterId, above, resume, member }) => ({
+    toWire: ({ clusterId, above, resume, member, stopped = false }) => ({
+      stopped,
       clusterId,
       member,
       above: check.checked(above, "SnapshotRequest.above"),
@@ -63,6 +66,7 @@ export const snapshotRequest: Codec<SnapshotRequest> = codec(
         clusterId: check.optionalId(message?.clusterId, `${field}.cluster_id`),
         above: check.integer(message?.above, `${field}.above`),
         member: check.optionalId(message?.member, `${field}.member`),
+        stopped: message?.stopped ?? false,
         resume:
           snapshot === ""
             ? undefined

@@ -60,6 +60,21 @@ export interface ReplicaRoleStatus {
   readonly quotaBytes: number;
   /** What is wrong although it goes on, in words for people. */
   readonly warnings: readonly string[];
+  /** Absent while it executes what is decided. */
+  readonly halt?: HaltStatus | undefined;
+}
+
+const haltKinds = ["diverged", "missed", "lacking", "stuck", "held"] as const;
+
+/** Why a replica executes nothing more, though its process runs. */
+export interface HaltStatus {
+  readonly kind: (typeof haltKinds)[number];
+  /** The slot that is not executed. */
+  readonly slot: number;
+  /** Remedies for it that the replica knows. */
+  readonly remedies: number;
+  /** The command that keeps it from being executed, where that is known. */
+  readonly command?: number | undefined;
 }
 
 /** A replicated service as one replica has it. */
@@ -162,6 +177,33 @@ const serviceVersion: Mapping<ServiceVersionStatus, wire.ServiceVersionStatus> =
   },
 };
 
+const halt: Mapping<HaltStatus | undefined, wire.Halt | null> = {
+  toWire: (message) =>
+    message === undefined
+      ? null
+      : {
+          kind: message.kind,
+          slot: check.checked(message.slot, "Halt.slot"),
+          remedies: check.checked(message.remedies, "Halt.remedies"),
+          ...(message.command === undefined
+            ? {}
+            : { command: check.checked(message.command, "Halt.command") }),
+        },
+  fromWire: (message, field) => {
+    if (!message) return undefined;
+    const kind = haltKinds.find((known) => known === message.kind);
+    if (kind === undefined) throw new WireError(`${field}.kind`, haltKinds.join(", "), shown(message.kind));
+    return {
+      kind,
+      slot: check.slot(message.slot, `${field}.slot`),
+      remedies: check.integer(message.remedies, `${field}.remedies`),
+      ...(typeof message.command === "number"
+        ? { command: check.integer(message.command, `${field}.command`) }
+        : {}),
+    };
+  },
+};
+
 const replicaStatus: Mapping<ReplicaRoleStatus, wire.ReplicaRoleStatus> = {
   toWire: (message) => ({
     slotOut: check.checked(message.slotOut, "ReplicaRoleStatus.slot_out"),
@@ -177,6 +219,7 @@ const replicaStatus: Mapping<ReplicaRoleStatus, wire.ReplicaRoleStatus> = {
     stateBytes: check.checked(message.stateBytes, "ReplicaRoleStatus.state_bytes"),
     quotaBytes: check.checked(message.quotaBytes, "ReplicaRoleStatus.quota_bytes"),
     warnings: [...message.warnings],
+    halt: halt.toWire(message.halt),
   }),
   fromWire: (message, field) => {
     const found = check.present(message, field);
@@ -195,6 +238,7 @@ const replicaStatus: Mapping<ReplicaRoleStatus, wire.ReplicaRoleStatus> = {
       stateBytes: check.integer(found.stateBytes, `${field}.state_bytes`),
       quotaBytes: check.integer(found.quotaBytes, `${field}.quota_bytes`),
       warnings: check.list(found.warnings, `${field}.warnings`, maxWarnings, check.text),
+      halt: halt.fromWire(found.halt, `${field}.halt`),
     };
   },
 };

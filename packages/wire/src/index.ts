@@ -28,6 +28,10 @@ export {
 export type { HealthCheckRequest, HealthCheckResponse } from "./codec-health.js";
 export { fromLeader, toLeader } from "./codec-leader.js";
 export type {
+  DecidedIn,
+  DecideRemedyRequest,
+  HeldSlotAnswer,
+  HoldSlotRequest,
   LogPage,
   LogRequest,
   OpenedSession,
@@ -51,6 +55,7 @@ export {
 } from "./codec-snapshot.js";
 export type {
   AcceptorRoleStatus,
+  HaltStatus,
   LeaderRoleStatus,
   PeerStatus,
   ReplicaRoleStatus,

@@ -12,6 +12,10 @@ import { request, requests } from "./codec-command.js";
 import { healthCheckRequest, healthCheckResponse } from "./codec-health.js";
 import { fromLeader, submitRequest, submitResponse, toLeader } from "./codec-leader.js";
 import {
+  decideRemedyRequest,
+  decideRemedyResponse,
+  holdSlotRequest,
+  holdSlotResponse,
   logRequest,
   logResponse,
   openSessionRequest,
@@ -69,6 +73,8 @@ export const replicaService = {
   Snapshot: method("synod.v1.Replica", "Snapshot", snapshotRequest, snapshotPage),
   SetQuota: method("synod.v1.Replica", "SetQuota", setQuotaRequest, setQuotaResponse),
   SwitchVersion: method("synod.v1.Replica", "SwitchVersion", switchVersionRequest, switchVersionResponse),
+  HoldSlot: method("synod.v1.Replica", "HoldSlot", holdSlotRequest, holdSlotResponse),
+  DecideRemedy: method("synod.v1.Replica", "DecideRemedy", decideRemedyRequest, decideRemedyResponse),
 };
 
 export const clusterService = {

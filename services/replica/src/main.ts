@@ -1,4 +1,6 @@
 import {
+  buildName,
+  ExecutionWatch,
   exitCodeOf,
   loadServiceModules,
   ReplicaHost,
@@ -6,7 +8,7 @@ import {
   startHost,
   thrownByService,
 } from "@synod/node";
-import { openReplicaStore } from "@synod/storage";
+import { ExecutionMarker, openReplicaStore } from "@synod/storage";
 import { name, replicaConfiguration, version } from "./config.js";
 import { builtInServices } from "./services.js";
 
@@ -30,7 +32,9 @@ runService(name, async (context) => {
         clusterId: configuration.clusterId,
         onFailure: (error) => context.fatal(exitCodeOf(error), error),
       });
-      return new ReplicaHost({ ...options, store, services, descriptorSets });
+      const marker = new ExecutionMarker(configuration.data, buildName(version, services));
+      const watch = new ExecutionWatch({ name, marker: marker.descriptor, logger: options.logger });
+      return new ReplicaHost({ ...options, store, services, descriptorSets, marker, watch });
     },
   });
 });

@@ -15,6 +15,7 @@ const meanings: Readonly<Record<number, string>> = {
   [ExitCode.writeFailed]: "a write or fsync failed: check the disk, and its free space",
   [ExitCode.invariantViolated]:
     "an invariant of the protocol does not hold, and it stopped rather than go on",
+  [ExitCode.slotNotExecuted]: "a slot could not be executed: its last words name the handler",
 };
 
 /** The report on a service that ended by itself: how, its last words, and what to do. */

@@ -14,6 +14,18 @@ export function withReplicas<T>(yargs: Argv<T>) {
   });
 }
 
+/** `--without ID`, for what every replica must be asked. */
+export function withoutReplicas<T>(yargs: Argv<T>) {
+  return yargs.option("without", {
+    type: "string",
+    array: true,
+    nargs: 1,
+    default: [] as string[],
+    describe:
+      "id of a replica that is gone for good, and with it what it alone has executed; may be repeated",
+  });
+}
+
 export function requireWhole(name: string, value: number, least: number): number {
   if (Number.isSafeInteger(value) && value >= least) return value;
   throw new Failure(

@@ -1,10 +1,12 @@
 import type { Argv, CommandModule } from "yargs";
 import { askStatus, switchVersion } from "../calls.js";
 import { Failure, reasonOf } from "../failure.js";
+import { agreeOn, goOn } from "../remedy/agree.js";
+import { everyReplica, type FoundReplica } from "../remedy/replicas.js";
 import { presentServices, type ReplicaServices } from "../status/services.js";
 import { replicaTargets, type Targets } from "../targets.js";
 import { decidedBy, decideWithinMs } from "./decide.js";
-import { requireWhole, withReplicas } from "./options.js";
+import { requireWhole, withoutReplicas, withReplicas } from "./options.js";
 
 const answerWithinMs = 1_000;
 
@@ -59,15 +61,37 @@ const switchCommand: CommandModule<object, Switch> = {
   },
 };
 
-const retireCommand: CommandModule<object, Target & { service: string }> = {
+const retireCommand: CommandModule<object, Target & { service: string; without: string[] }> = {
   command: "retire <service>",
   describe: "takes a service out of use, so that replicas may go on without its module; its rows stay",
-  builder: (yargs) => withService(withReplicas(yargs)),
-  handler: async ({ replica, service }) => {
-    const slot = await switchTo(replica, service, 0);
-    process.stdout.write(`${service} is out of use after slot ${slot}\n`);
+  builder: (yargs) => withService(withoutReplicas(withReplicas(yargs))),
+  handler: async ({ replica, service, without }) => {
+    const targets = await replicaTargets(replica);
+    const lines = (await allStopped(targets))
+      ? await retireStopped(await everyReplica(targets, without), service)
+      : [`${service} is out of use after slot ${await switchTo(replica, service, 0)}`];
+    process.stdout.write(`${lines.join("\n")}\n`);
   },
 };
+
+/** Whether every replica that answers executes nothing more: then none can have anything decided as it is done otherwise. */
+async function allStopped({ addresses, cluster }: Targets): Promise<boolean> {
+  const ask = (address: string) => askStatus(address, answerWithinMs, cluster);
+  const answers = await Promise.allSettled(addresses.map(ask));
+  const states = answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value.state] : []));
+  return states.length > 0 && states.every((state) => state.role === "replica" && state.halt !== undefined);
+}
+
+/** From the slot on that no replica has executed. */
+async function retireStopped(replicas: readonly FoundReplica[], service: string): Promise<string[]> {
+  const slot = 1 + Math.max(...replicas.map(({ appliedSlot }) => appliedSlot));
+  const decidedIn = await agreeOn(replicas, { slot, retire: [service] });
+  const fared = await goOn(replicas, slot - 1);
+  return [
+    `${service} is out of use from slot ${slot} on: decided in slot ${decidedIn}`,
+    ...fared.map((line) => `  ${line}`),
+  ];
+}
 
 function withService<T>(yargs: Argv<T>) {
   return yargs.positional("service", {

@@ -1,4 +1,10 @@
-import { offerText, type Report, type SystemCommand, systemCommandOf } from "@synod/state-machine";
+import {
+  offerText,
+  type Report,
+  remedyText,
+  type SystemCommand,
+  systemCommandOf,
+} from "@synod/state-machine";
 import type { DecidedCommand, DecidedSlot } from "./decided.js";
 
 const shownHash = 12;
@@ -34,6 +40,8 @@ function wordsOf(said: Exclude<SystemCommand, { kind: "unknown" }>, logTimeMs: n
         : `: version ${said.version} of ${said.service}`;
     case "quota":
       return `: ${said.bytes} bytes`;
+    case "remedy":
+      return ` ${said.remedy.number} for ${remedyText(said.remedy)}`;
   }
 }
 

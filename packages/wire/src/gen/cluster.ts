@@ -12,6 +12,7 @@ import type { Configuration as _synod_v1_Configuration, Configuration__Output as
 import type { Decision as _synod_v1_Decision, Decision__Output as _synod_v1_Decision__Output } from './synod/v1/Decision.js';
 import type { FromAcceptor as _synod_v1_FromAcceptor, FromAcceptor__Output as _synod_v1_FromAcceptor__Output } from './synod/v1/FromAcceptor.js';
 import type { FromLeader as _synod_v1_FromLeader, FromLeader__Output as _synod_v1_FromLeader__Output } from './synod/v1/FromLeader.js';
+import type { Halt as _synod_v1_Halt, Halt__Output as _synod_v1_Halt__Output } from './synod/v1/Halt.js';
 import type { Heartbeat as _synod_v1_Heartbeat, Heartbeat__Output as _synod_v1_Heartbeat__Output } from './synod/v1/Heartbeat.js';
 import type { HeartbeatAck as _synod_v1_HeartbeatAck, HeartbeatAck__Output as _synod_v1_HeartbeatAck__Output } from './synod/v1/HeartbeatAck.js';
 import type { Hello as _synod_v1_Hello, Hello__Output as _synod_v1_Hello__Output } from './synod/v1/Hello.js';
@@ -61,6 +62,7 @@ export interface ProtoGrpcType {
       Decision: MessageTypeDefinition<_synod_v1_Decision, _synod_v1_Decision__Output>
       FromAcceptor: MessageTypeDefinition<_synod_v1_FromAcceptor, _synod_v1_FromAcceptor__Output>
       FromLeader: MessageTypeDefinition<_synod_v1_FromLeader, _synod_v1_FromLeader__Output>
+      Halt: MessageTypeDefinition<_synod_v1_Halt, _synod_v1_Halt__Output>
       Heartbeat: MessageTypeDefinition<_synod_v1_Heartbeat, _synod_v1_Heartbeat__Output>
       HeartbeatAck: MessageTypeDefinition<_synod_v1_HeartbeatAck, _synod_v1_HeartbeatAck__Output>
       Hello: MessageTypeDefinition<_synod_v1_Hello, _synod_v1_Hello__Output>

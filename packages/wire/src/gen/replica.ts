@@ -7,12 +7,16 @@ import type { Ballot as _synod_v1_Ballot, Ballot__Output as _synod_v1_Ballot__Ou
 import type { Batch as _synod_v1_Batch, Batch__Output as _synod_v1_Batch__Output } from './synod/v1/Batch.js';
 import type { Command as _synod_v1_Command, Command__Output as _synod_v1_Command__Output } from './synod/v1/Command.js';
 import type { Configuration as _synod_v1_Configuration, Configuration__Output as _synod_v1_Configuration__Output } from './synod/v1/Configuration.js';
+import type { DecideRemedyRequest as _synod_v1_DecideRemedyRequest, DecideRemedyRequest__Output as _synod_v1_DecideRemedyRequest__Output } from './synod/v1/DecideRemedyRequest.js';
+import type { DecideRemedyResponse as _synod_v1_DecideRemedyResponse, DecideRemedyResponse__Output as _synod_v1_DecideRemedyResponse__Output } from './synod/v1/DecideRemedyResponse.js';
 import type { Decision as _synod_v1_Decision, Decision__Output as _synod_v1_Decision__Output } from './synod/v1/Decision.js';
 import type { FromAcceptor as _synod_v1_FromAcceptor, FromAcceptor__Output as _synod_v1_FromAcceptor__Output } from './synod/v1/FromAcceptor.js';
 import type { FromLeader as _synod_v1_FromLeader, FromLeader__Output as _synod_v1_FromLeader__Output } from './synod/v1/FromLeader.js';
 import type { Heartbeat as _synod_v1_Heartbeat, Heartbeat__Output as _synod_v1_Heartbeat__Output } from './synod/v1/Heartbeat.js';
 import type { HeartbeatAck as _synod_v1_HeartbeatAck, HeartbeatAck__Output as _synod_v1_HeartbeatAck__Output } from './synod/v1/HeartbeatAck.js';
 import type { Hello as _synod_v1_Hello, Hello__Output as _synod_v1_Hello__Output } from './synod/v1/Hello.js';
+import type { HoldSlotRequest as _synod_v1_HoldSlotRequest, HoldSlotRequest__Output as _synod_v1_HoldSlotRequest__Output } from './synod/v1/HoldSlotRequest.js';
+import type { HoldSlotResponse as _synod_v1_HoldSlotResponse, HoldSlotResponse__Output as _synod_v1_HoldSlotResponse__Output } from './synod/v1/HoldSlotResponse.js';
 import type { LeaderClient as _synod_v1_LeaderClient, LeaderDefinition as _synod_v1_LeaderDefinition } from './synod/v1/Leader.js';
 import type { LeaderStatus as _synod_v1_LeaderStatus, LeaderStatus__Output as _synod_v1_LeaderStatus__Output } from './synod/v1/LeaderStatus.js';
 import type { LogRequest as _synod_v1_LogRequest, LogRequest__Output as _synod_v1_LogRequest__Output } from './synod/v1/LogRequest.js';
@@ -64,12 +68,16 @@ export interface ProtoGrpcType {
       Batch: MessageTypeDefinition<_synod_v1_Batch, _synod_v1_Batch__Output>
       Command: MessageTypeDefinition<_synod_v1_Command, _synod_v1_Command__Output>
       Configuration: MessageTypeDefinition<_synod_v1_Configuration, _synod_v1_Configuration__Output>
+      DecideRemedyRequest: MessageTypeDefinition<_synod_v1_DecideRemedyRequest, _synod_v1_DecideRemedyRequest__Output>
+      DecideRemedyResponse: MessageTypeDefinition<_synod_v1_DecideRemedyResponse, _synod_v1_DecideRemedyResponse__Output>
       Decision: MessageTypeDefinition<_synod_v1_Decision, _synod_v1_Decision__Output>
       FromAcceptor: MessageTypeDefinition<_synod_v1_FromAcceptor, _synod_v1_FromAcceptor__Output>
       FromLeader: MessageTypeDefinition<_synod_v1_FromLeader, _synod_v1_FromLeader__Output>
       Heartbeat: MessageTypeDefinition<_synod_v1_Heartbeat, _synod_v1_Heartbeat__Output>
       HeartbeatAck: MessageTypeDefinition<_synod_v1_HeartbeatAck, _synod_v1_HeartbeatAck__Output>
       Hello: MessageTypeDefinition<_synod_v1_Hello, _synod_v1_Hello__Output>
+      HoldSlotRequest: MessageTypeDefinition<_synod_v1_HoldSlotRequest, _synod_v1_HoldSlotRequest__Output>
+      HoldSlotResponse: MessageTypeDefinition<_synod_v1_HoldSlotResponse, _synod_v1_HoldSlotResponse__Output>
       Leader: SubtypeConstructor<typeof grpc.Client, _synod_v1_LeaderClient> & { service: _synod_v1_LeaderDefinition }
       LeaderStatus: MessageTypeDefinition<_synod_v1_LeaderStatus, _synod_v1_LeaderStatus__Output>
       LogRequest: MessageTypeDefinition<_synod_v1_LogRequest, _synod_v1_LogRequest__Output>

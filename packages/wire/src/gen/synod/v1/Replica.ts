@@ -3,6 +3,10 @@
 
 import type * as grpc from '@grpc/grpc-js'
 import type { MethodDefinition } from '@grpc/proto-loader'
+import type { DecideRemedyRequest as _synod_v1_DecideRemedyRequest, DecideRemedyRequest__Output as _synod_v1_DecideRemedyRequest__Output } from '../../synod/v1/DecideRemedyRequest.js';
+import type { DecideRemedyResponse as _synod_v1_DecideRemedyResponse, DecideRemedyResponse__Output as _synod_v1_DecideRemedyResponse__Output } from '../../synod/v1/DecideRemedyResponse.js';
+import type { HoldSlotRequest as _synod_v1_HoldSlotRequest, HoldSlotRequest__Output as _synod_v1_HoldSlotRequest__Output } from '../../synod/v1/HoldSlotRequest.js';
+import type { HoldSlotResponse as _synod_v1_HoldSlotResponse, HoldSlotResponse__Output as _synod_v1_HoldSlotResponse__Output } from '../../synod/v1/HoldSlotResponse.js';
 import type { LogRequest as _synod_v1_LogRequest, LogRequest__Output as _synod_v1_LogRequest__Output } from '../../synod/v1/LogRequest.js';
 import type { LogResponse as _synod_v1_LogResponse, LogResponse__Output as _synod_v1_LogResponse__Output } from '../../synod/v1/LogResponse.js';
 import type { OpenSessionRequest as _synod_v1_OpenSessionRequest, OpenSessionRequest__Output as _synod_v1_OpenSessionRequest__Output } from '../../synod/v1/OpenSessionRequest.js';
@@ -19,6 +23,15 @@ import type { SwitchVersionRequest as _synod_v1_SwitchVersionRequest, SwitchVers
 import type { SwitchVersionResponse as _synod_v1_SwitchVersionResponse, SwitchVersionResponse__Output as _synod_v1_SwitchVersionResponse__Output } from '../../synod/v1/SwitchVersionResponse.js';
 
 export interface ReplicaClient extends grpc.Client {
+  DecideRemedy(argument: _synod_v1_DecideRemedyRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_synod_v1_DecideRemedyResponse__Output>): grpc.ClientUnaryCall;
+  DecideRemedy(argument: _synod_v1_DecideRemedyRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_synod_v1_DecideRemedyResponse__Output>): grpc.ClientUnaryCall;
+  DecideRemedy(argument: _synod_v1_DecideRemedyRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_synod_v1_DecideRemedyResponse__Output>): grpc.ClientUnaryCall;
+  DecideRemedy(argument: _synod_v1_DecideRemedyRequest, callback: grpc.requestCallback<_synod_v1_DecideRemedyResponse__Output>): grpc.ClientUnaryCall;
+  decideRemedy(argument: _synod_v1_DecideRemedyRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_synod_v1_DecideRemedyResponse__Output>): grpc.ClientUnaryCall;
+  decideRemedy(argument: _synod_v1_DecideRemedyRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_synod_v1_DecideRemedyResponse__Output>): grpc.ClientUnaryCall;
+  decideRemedy(argument: _synod_v1_DecideRemedyRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_synod_v1_DecideRemedyResponse__Output>): grpc.ClientUnaryCall;
+  decideRemedy(argument: _synod_v1_DecideRemedyRequest, callback: grpc.requestCallback<_synod_v1_DecideRemedyResponse__Output>): grpc.ClientUnaryCall;
+  
   Execute(argument: _synod_v1_Request, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_synod_v1_Response__Output>): grpc.ClientUnaryCall;
   Execute(argument: _synod_v1_Request, metadata: grpc.Metadata, callback: grpc.requestCallback<_synod_v1_Response__Output>): grpc.ClientUnaryCall;
   Execute(argument: _synod_v1_Request, options: grpc.CallOptions, callback: grpc.requestCallback<_synod_v1_Response__Output>): grpc.ClientUnaryCall;
@@ -32,6 +45,15 @@ export interface ReplicaClient extends grpc.Client {
   ExecuteStream(options?: grpc.CallOptions): grpc.ClientDuplexStream<_synod_v1_Requests, _synod_v1_Responses__Output>;
   executeStream(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_synod_v1_Requests, _synod_v1_Responses__Output>;
   executeStream(options?: grpc.CallOptions): grpc.ClientDuplexStream<_synod_v1_Requests, _synod_v1_Responses__Output>;
+  
+  HoldSlot(argument: _synod_v1_HoldSlotRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_synod_v1_HoldSlotResponse__Output>): grpc.ClientUnaryCall;
+  HoldSlot(argument: _synod_v1_HoldSlotRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_synod_v1_HoldSlotResponse__Output>): grpc.ClientUnaryCall;
+  HoldSlot(argument: _synod_v1_HoldSlotRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_synod_v1_HoldSlotResponse__Output>): grpc.ClientUnaryCall;
+  HoldSlot(argument: _synod_v1_HoldSlotRequest, callback: grpc.requestCallback<_synod_v1_HoldSlotResponse__Output>): grpc.ClientUnaryCall;
+  holdSlot(argument: _synod_v1_HoldSlotRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_synod_v1_HoldSlotResponse__Output>): grpc.ClientUnaryCall;
+  holdSlot(argument: _synod_v1_HoldSlotRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_synod_v1_HoldSlotResponse__Output>): grpc.ClientUnaryCall;
+  holdSlot(argument: _synod_v1_HoldSlotRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_synod_v1_HoldSlotResponse__Output>): grpc.ClientUnaryCall;
+  holdSlot(argument: _synod_v1_HoldSlotRequest, callback: grpc.requestCallback<_synod_v1_HoldSlotResponse__Output>): grpc.ClientUnaryCall;
   
   Log(argument: _synod_v1_LogRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_synod_v1_LogResponse__Output>): grpc.ClientUnaryCall;
   Log(argument: _synod_v1_LogRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_synod_v1_LogResponse__Output>): grpc.ClientUnaryCall;
@@ -77,9 +99,13 @@ export interface ReplicaClient extends grpc.Client {
 }
 
 export interface ReplicaHandlers extends grpc.UntypedServiceImplementation {
+  DecideRemedy: grpc.handleUnaryCall<_synod_v1_DecideRemedyRequest__Output, _synod_v1_DecideRemedyResponse>;
+  
   Execute: grpc.handleUnaryCall<_synod_v1_Request__Output, _synod_v1_Response>;
   
   ExecuteStream: grpc.handleBidiStreamingCall<_synod_v1_Requests__Output, _synod_v1_Responses>;
+  
+  HoldSlot: grpc.handleUnaryCall<_synod_v1_HoldSlotRequest__Output, _synod_v1_HoldSlotResponse>;
   
   Log: grpc.handleUnaryCall<_synod_v1_LogRequest__Output, _synod_v1_LogResponse>;
   
@@ -94,8 +120,10 @@ export interface ReplicaHandlers extends grpc.UntypedServiceImplementation {
 }
 
 export interface ReplicaDefinition extends grpc.ServiceDefinition {
+  DecideRemedy: MethodDefinition<_synod_v1_DecideRemedyRequest, _synod_v1_DecideRemedyResponse, _synod_v1_DecideRemedyRequest__Output, _synod_v1_DecideRemedyResponse__Output>
   Execute: MethodDefinition<_synod_v1_Request, _synod_v1_Response, _synod_v1_Request__Output, _synod_v1_Response__Output>
   ExecuteStream: MethodDefinition<_synod_v1_Requests, _synod_v1_Responses, _synod_v1_Requests__Output, _synod_v1_Responses__Output>
+  HoldSlot: MethodDefinition<_synod_v1_HoldSlotRequest, _synod_v1_HoldSlotResponse, _synod_v1_HoldSlotRequest__Output, _synod_v1_HoldSlotResponse__Output>
   Log: MethodDefinition<_synod_v1_LogRequest, _synod_v1_LogResponse, _synod_v1_LogRequest__Output, _synod_v1_LogResponse__Output>
   OpenSession: MethodDefinition<_synod_v1_OpenSessionRequest, _synod_v1_OpenSessionResponse, _synod_v1_OpenSessionRequest__Output, _synod_v1_OpenSessionResponse__Output>
   SetQuota: MethodDefinition<_synod_v1_SetQuotaRequest, _synod_v1_SetQuotaResponse, _synod_v1_SetQuotaRequest__Output, _synod_v1_SetQuotaResponse__Output>

@@ -3,6 +3,7 @@
 
 import type { Ballot as _synod_v1_Ballot, Ballot__Output as _synod_v1_Ballot__Output } from '../../synod/v1/Ballot.js';
 import type { ServiceVersionStatus as _synod_v1_ServiceVersionStatus, ServiceVersionStatus__Output as _synod_v1_ServiceVersionStatus__Output } from '../../synod/v1/ServiceVersionStatus.js';
+import type { Halt as _synod_v1_Halt, Halt__Output as _synod_v1_Halt__Output } from '../../synod/v1/Halt.js';
 import type { Long } from '@grpc/proto-loader';
 
 export interface ReplicaRoleStatus {
@@ -19,6 +20,7 @@ export interface ReplicaRoleStatus {
   'stateBytes'?: (number | string | Long);
   'quotaBytes'?: (number | string | Long);
   'warnings'?: (string)[];
+  'halt'?: (_synod_v1_Halt | null);
 }
 
 export interface ReplicaRoleStatus__Output {
@@ -35,4 +37,5 @@ export interface ReplicaRoleStatus__Output {
   'stateBytes': (string);
   'quotaBytes': (string);
   'warnings': (string)[];
+  'halt': (_synod_v1_Halt__Output | null);
 }

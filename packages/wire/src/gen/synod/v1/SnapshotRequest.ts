@@ -10,6 +10,7 @@ export interface SnapshotRequest {
   'after'?: (Buffer | Uint8Array | string);
   'digest'?: (Buffer | Uint8Array | string);
   'member'?: (string);
+  'stopped'?: (boolean);
 }
 
 export interface SnapshotRequest__Output {
@@ -19,4 +20,5 @@ export interface SnapshotRequest__Output {
   'after': (Buffer);
   'digest': (Buffer);
   'member': (string);
+  'stopped': (boolean);
 }

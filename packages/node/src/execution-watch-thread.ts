@@ -1,0 +1,66 @@
+import { readSync, writeSync } from "node:fs";
+import { Session } from "node:inspector";
+import { parentPort, workerData } from "node:worker_threads";
+import { type WatchData, type WatchedMethod, watched } from "./execution-watch.js";
+import { ExitCode } from "./exit-code.js";
+
+/*
+ * The thread of `ExecutionWatch`. It counts its own looks rather than time: a process that was stopped as a whole, or a
+ * machine that slept, is not a handler that does not return.
+ */
+
+const looks = 40;
+/** The debugger's way to the other thread may not lead there (one regular expression that never ends): then by a signal. */
+const patienceMs = 2_000;
+
+const { shared, longestMs, name, marker } = workerData as WatchData;
+const numbers = new Uint32Array(shared);
+const methods = new Map<number, WatchedMethod>();
+parentPort?.on("message", (told: WatchedMethod) => methods.set(told.id, told));
+
+let last = 0;
+let seen = 0;
+const timer = setInterval(() => {
+  const count = Atomics.load(numbers, watched.count);
+  seen = count !== 0 && count === last ? seen + 1 : 0;
+  last = count;
+  if (seen >= looks) end();
+}, longestMs / looks);
+
+function end(): void {
+  clearInterval(timer);
+  const { service = "", method = "" } = methods.get(numbers[watched.method] as number) ?? {};
+  const slot = (numbers[watched.slotHigh] as number) * 2 ** 32 + (numbers[watched.slotLow] as number);
+  const index = numbers[watched.index] as number;
+  const cause = `was executed for longer than ${longestMs / 1000} s`;
+  if (slot > 0 && marker !== undefined) mark(marker, { command: { index, service, method }, cause });
+  const where = slot > 0 ? `command ${index} of slot ${slot}` : "a read of this replica's own state";
+  const words = `ended: ${where}, ${service}/${method}, ${cause}: its handler does not return, or asks for too much at a time`;
+  const line = { level: "fatal", time: new Date().toISOString(), slot, index, service, method, msg: words };
+  writeSync(1, `${JSON.stringify({ ...line, pid: process.pid, exitCode: ExitCode.slotNotExecuted })}\n`);
+  writeSync(2, `${name}: ${words}\n`);
+  exit();
+}
+
+/** Adds to what the other thread wrote before it began with the slot. */
+function mark(descriptor: number, known: object): void {
+  const record = Buffer.alloc(1024, " ");
+  readSync(descriptor, record, 0, record.length, 0);
+  const written = JSON.parse(record.toString()) as { begun?: object };
+  const text = JSON.stringify({ ...written, begun: { ...written.begun, ...known } });
+  if (Buffer.byteLength(text) > record.length) return;
+  record.fill(" ").write(text);
+  writeSync(descriptor, record, 0, record.length, 0);
+}
+
+/** Only the other thread can end the process with an exit code, and it does nothing but loop. */
+function exit(): void {
+  setTimeout(() => process.kill(process.pid, "SIGKILL"), patienceMs);
+  const session = new Session();
+  session.connectToMainThread();
+  session.post("Debugger.enable");
+  session.on("Debugger.paused", () => {
+    session.post("Runtime.evaluate", { expression: `process.reallyExit(${ExitCode.slotNotExecuted})` });
+  });
+  session.post("Debugger.pause");
+}

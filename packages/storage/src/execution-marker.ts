@@ -1,0 +1,220 @@
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from "node:fs";
+import path from "node:path";
+import { storeFailure } from "./error.js";
+
+/*
+ * Two small files beside a replica's store, for slots that cannot be executed (rule 33).
+ *
+ * `executing` says which slot is being executed, so that a process that ends within one (a handler that takes all of the
+ * heap) is known by its next start to have done so, and which is the last one that was: its clients may have been answered
+ * although the store lost it. It is written before each slot and after it and never synced: an end of the process does not
+ * lose it, and an end of the machine says nothing about the slot.
+ *
+ * `held` is a promise to a person: not to execute a slot until it is decided what becomes of it. It is on disk before it is
+ * given.
+ */
+const executingFile = "executing";
+const heldFile = "held";
+const heldNewFile = "held.new";
+
+/** The names of the files, which say nothing about a store. */
+export const markerFiles: ReadonlySet<string> = new Set([executingFile, heldFile, heldNewFile]);
+
+const recordBytes = 1024;
+
+/** The place of a command in the log. */
+export interface ExecutedCommand {
+  readonly index: number;
+  readonly service: string;
+  readonly method: string;
+}
+
+/** A slot whose execution was begun and has not ended. */
+export interface BegunSlot {
+  readonly slot: number;
+  /** How many remedies it is executed with. */
+  readonly remedies: number;
+  /** How often it was begun, by the same build and with as many remedies, this time included. */
+  readonly attempts: number;
+  /** Names the build and how it was started: another one may fare better. */
+  readonly build: string;
+  /** The command that was being executed, where it is known. */
+  readonly command?: ExecutedCommand | undefined;
+  /** What ended the process, where it is known. */
+  readonly cause?: string | undefined;
+}
+
+interface Written {
+  /** The last slot that was executed, on disk in the store or not. */
+  readonly executed: number;
+  readonly begun?: BegunSlot | undefined;
+  /** Slots that ended a process before and were not executed since, in their order. */
+  readonly suspects: readonly BegunSlot[];
+}
+
+/** So many are remembered: a replica gets to the second only after it executed the first, by luck, and lost that again. */
+const maxSuspects = 5;
+
+/** A slot that is not to be executed before it has so many remedies. */
+export interface HeldSlot {
+  readonly slot: number;
+  readonly remedies: number;
+}
+
+/** Which slot a replica is executing, and which one it promised not to execute. */
+export class ExecutionMarker {
+  readonly #directory: string;
+  readonly #build: string;
+  readonly #descriptor: number;
+  readonly #record = Buffer.alloc(recordBytes, " ");
+  /** Of this very build. */
+  #suspects: readonly BegunSlot[] = [];
+  #begun: BegunSlot | undefined;
+  #executed = 0;
+  #held: HeldSlot | undefined;
+
+  /** Throws StoreError `failed`. */
+  constructor(directory: string, build: string) {
+    this.#directory = directory;
+    this.#build = build;
+    const at = path.join(directory, executingFile);
+    try {
+      const { executed = 0, begun, suspects = [] } = parsed<Written>(at) ?? {};
+      this.#executed = executed;
+      this.#suspects = suspectsOf(suspects, begun).filter((suspect) => suspect.build === build);
+      this.#held = parsed<HeldSlot>(path.join(directory, heldFile));
+      this.#descriptor = openSync(at, constants.O_RDWR | constants.O_CREAT, 0o644);
+      ftruncateSync(this.#descriptor, recordBytes);
+    } catch (error) {
+      throw storeFailure(directory, `opening ${at}`, error);
+    }
+  }
+
+  get held(): HeldSlot | undefined {
+    return this.#held;
+  }
+
+  /** The last slot that was executed here, by this process or an earlier one, whether the store still has it or not. */
+  get executed(): number {
+    return this.#executed;
+  }
+
+  /** For whoever has to write what it was that ended the process. */
+  get descriptor(): number {
+    return this.#descriptor;
+  }
+
+  /** The slot that ended the process before, as often as it may, unless it has more remedies now. */
+  endedBy(slot: number, remedies: number, mayTry: number): BegunSlot | undefined {
+    const earlier = this.#suspects.find((suspect) => suspect.slot === slot);
+    if (earlier === undefined || earlier.remedies < remedies) return undefined;
+    // It was executed with more remedies, so those are decided, and this replica has yet to learn of them.
+    return earlier.remedies > remedies || earlier.attempts >= mayTry ? earlier : undefined;
+  }
+
+  /** Before a slot is executed. True when it ended the process before: then each command of it is worth a mark. */
+  begin(slot: number, remedies: number): boolean {
+    const earlier = this.#earlier(slot, remedies);
+    this.#begun = { slot, remedies, attempts: (earlier?.attempts ?? 0) + 1, build: this.#build };
+    this.#write();
+    return earlier !== undefined;
+  }
+
+  /** Within a slot that was begun: what is known of it. */
+  note(known: Pick<BegunSlot, "command" | "cause">): void {
+    if (this.#begun === undefined) return;
+    this.#begun = { ...this.#begun, ...known };
+    this.#write();
+  }
+
+  /** The slot was executed. */
+  end(): void {
+    if (this.#begun === undefined) return;
+    const { slot } = this.#begun;
+    this.#executed = Math.max(this.#executed, slot);
+    this.#begun = undefined;
+    // Slots before this one are on their way to the disk again; those after it are still to be executed.
+    if (this.#suspects.length > 0) this.#suspects = this.#suspects.filter((suspect) => suspect.slot > slot);
+    this.#write();
+  }
+
+  #earlier(slot: number, remedies: number): BegunSlot | undefined {
+    return this.#suspects.find((suspect) => suspect.slot === slot && suspect.remedies === remedies);
+  }
+
+  /** Resolves a promise: it is on disk when this returns. Throws StoreError `failed`. */
+  hold(held: HeldSlot): void {
+    const [from, to] = [path.join(this.#directory, heldNewFile), path.join(this.#directory, heldFile)];
+    try {
+      writeSynced(from, JSON.stringify(held));
+      renameSync(from, to);
+      syncEntry(this.#directory);
+    } catch (error) {
+      throw storeFailure(this.#directory, `writing ${to}`, error);
+    }
+    this.#held = held;
+  }
+
+  close(): void {
+    closeSync(this.#descriptor);
+  }
+
+  #write(): void {
+    const record: Written = { executed: this.#executed, begun: this.#begun, suspects: this.#suspects };
+    const text = JSON.stringify(record);
+    this.#record.fill(" ");
+    // What is long are names: they go rather than the record, which must stay whole to be read.
+    this.#record.write(Buffer.byteLength(text) <= recordBytes ? text : JSON.stringify(withoutNames(record)));
+    writeSync(this.#descriptor, this.#record, 0, recordBytes, 0);
+  }
+}
+
+/** Of each slot the last attempt is known. */
+function suspectsOf(before: readonly BegunSlot[], begun: BegunSlot | undefined): readonly BegunSlot[] {
+  if (begun === undefined) return before;
+  const others = before.filter(({ slot }) => slot !== begun.slot);
+  return [...others, begun].sort((a, b) => a.slot - b.slot).slice(0, maxSuspects);
+}
+
+function withoutNames({ executed, begun, suspects }: Written): Written {
+  const bare = ({ command: _, cause: __, ...slot }: BegunSlot): BegunSlot => slot;
+  return { executed, begun: begun && bare(begun), suspects: suspects.map(bare) };
+}
+
+/** Undefined when there is none that can be read: an end of the machine may leave anything. */
+function parsed<T>(file: string): T | undefined {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as T;
+  } catch (error) {
+    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function writeSynced(file: string, text: string): void {
+  const descriptor = openSync(file, "w", 0o644);
+  try {
+    writeSync(descriptor, text);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function syncEntry(directory: string): void {
+  const descriptor = openSync(directory, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
