@@ -63,6 +63,8 @@ export class RestoredRows {
   /** What the next rows of the backup become. Throws UnfitBackup. */
   next(rows: readonly StateRow[]): StateRow[] {
     return rows.flatMap((row) => {
+      // A cluster restored from this slot that decided nothing since begins its names here as well; they are given to nobody.
+      if (this.#era !== undefined && Buffer.compare(this.#era[0], row[0]) === 0) return this.end();
       const before = this.#eraBefore(row[0]);
       const kind = kindOf(row[0]);
       if (stays.has(kind)) return [...before, row];

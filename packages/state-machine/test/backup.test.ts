@@ -115,6 +115,16 @@ describe("the state of a new cluster, made from a backup", () => {
     expect(names).toEqual(["6.0", "6.0.c0ffee012345"]);
   });
 
+  it("restored again before anything was decided, gives names of the last cluster alone", () => {
+    const { map } = oldState();
+    const once = restored(rowsOf(map), 5);
+    const twice = restored(once, 5, "5eed00000000");
+    expect(twice.length).toBe(once.length);
+    const next = engineOf(mapOf(twice));
+    const open = { kind: "batch" as const, commands: [openCommand()] };
+    expect(openedSession((next.apply(6, open)[0] as Answer).response)).toBe("6.0.5eed00000000");
+  });
+
   it("keeps its rows in order, wherever the row that names the era comes", () => {
     const { map } = oldState();
     for (const rows of [rowsOf(map), rowsOf(map).filter(([key]) => (key[0] as number) < 0x73)]) {

@@ -195,7 +195,8 @@ function wordsOf(targets, { clusterId, members }) {
   };
   const said = [report, { service: services[0], version: 1 }, { bytes: 1 }, {}, [], null, 1];
   const named = [...members, "stranger-1", "x"];
-  const sessions = ["", "1.0", "2.0", "5.0", "999.9"];
+  const era = clusterId.slice(0, 12);
+  const sessions = ["", `1.0.${era}`, `2.0.${era}`, `5.0.${era}`, `999.9.${era}`, "1.0.another", "1.0"];
   const byField = {
     ...{ cluster_id: [clusterId, clusterId, clusterId, "another"], service: services, method: methods },
     ...{ id: named, leader: named, replica: named, acceptor: named, store: named },

@@ -1,0 +1,110 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import * as grpc from "@grpc/grpc-js";
+import { anotherCluster, answering, clusterIn, clusterService, meantFor, type Status } from "@synod/wire";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { askStatus } from "../src/calls.js";
+import { planCluster } from "../src/cluster/plan.js";
+import { requireFreePorts } from "../src/cluster/ports.js";
+import { remember } from "../src/cluster/remembered.js";
+import { gather, startingPoints } from "../src/status/gather.js";
+import { replicaTargets } from "../src/targets.js";
+
+const servers: grpc.Server[] = [];
+let directory: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(path.join(tmpdir(), "synod-cli-"));
+});
+
+afterEach(() => {
+  for (const server of servers.splice(0)) server.forceShutdown();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+/** A replica that says of itself which cluster it is of, and answers nobody who means another. Returns its port. */
+function replicaOf(clusterId: string): Promise<number> {
+  const server = new grpc.Server();
+  servers.push(server);
+  const configuration = { number: 1, predecessor: 0, acceptors: [], leaders: [], replicas: [] };
+  const ballot = { round: 1, leader: "l1", incarnation: 1 };
+  const status = {
+    ...{ clusterId, id: "r1", version: "0", pid: 77, uptimeSeconds: 1, serving: true, problem: "" },
+    ...{
+      peers: [],
+      configuration: {
+        ...configuration,
+        acceptors: [member("a1")],
+        leaders: [member("l1")],
+        replicas: [member("r1")],
+      },
+    },
+    state: {
+      role: "leader",
+      phase: "passive",
+      ballot,
+      slotOut: 1,
+      commanders: 0,
+      queued: 0,
+      unreachable: [],
+    },
+  } as unknown as Status;
+  server.addService(
+    { Status: clusterService.Status } as never,
+    {
+      Status: answering(clusterService.Status, (_, metadata) => {
+        const meant = clusterIn(metadata) ?? clusterId;
+        if (meant === clusterId) return status;
+        const details = anotherCluster("r1", clusterId, meant);
+        const code = grpc.status.FAILED_PRECONDITION;
+        throw Object.assign(new Error(details), { code, details, metadata: meantFor(clusterId) });
+      }),
+    } as never,
+  );
+  return new Promise((resolve) =>
+    server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (_, port) => resolve(port)),
+  );
+}
+
+const member = (id: string) => ({ id, address: `127.0.0.1:1`, store: "s" });
+const one = { acceptors: 1, leaders: 1, replicas: 1 };
+const failure = (work: Promise<unknown>) =>
+  work.then(
+    () => expect.unreachable(),
+    (error: Error) => error,
+  );
+
+describe("where another cluster answers (rule 28)", () => {
+  it("a remembered one is not taken for it, and both are named", async () => {
+    const port = await replicaOf("theirs");
+    remember(directory, planCluster(directory, one, port), "ours");
+    const { addresses, cluster } = await replicaTargets([], directory);
+    const refused = await failure(askStatus(addresses[0] as string, 5_000, cluster));
+    expect(refused.message).toContain("belongs to cluster theirs, and cluster ours was meant");
+    expect(refused.message).toContain('"npx synod up" starts the one meant');
+    const start = await startingPoints([], directory);
+    const [replica] = await gather(start.known, (address) => askStatus(address, 5_000, start.cluster));
+    expect(replica).toMatchObject({ id: "r1", answered: false, reason: expect.stringContaining("theirs") });
+  });
+
+  it("one address says itself which is meant, and several have to agree", async () => {
+    const [a, b] = await Promise.all([replicaOf("a"), replicaOf("b")]);
+    const [first, second] = [`127.0.0.1:${a}`, `127.0.0.1:${b}`];
+    expect(await replicaTargets([first], directory)).toEqual({ addresses: [first], cluster: undefined });
+    expect(await replicaTargets([first, first], directory)).toMatchObject({ cluster: "a" });
+    const mixed = await failure(replicaTargets([first, second], directory));
+    expect(mixed.message).toBe(
+      `--replica: expected replicas of one cluster, found a at ${first}, b at ${second}`,
+    );
+  });
+
+  it("up says whose ports it needs", async () => {
+    const port = await replicaOf("theirs");
+    const { members } = planCluster(directory, one, port);
+    const refused = await failure(requireFreePorts(members.slice(0, 1)));
+    expect(refused.message).toContain(
+      `port ${port}, meant for replica r1, is in use by leader r1 of cluster theirs (process 77)`,
+    );
+  });
+});
