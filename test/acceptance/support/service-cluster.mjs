@@ -1,6 +1,6 @@
 // A cluster of nine processes whose replicas run a user's service, and ways to call it.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import * as grpc from "@grpc/grpc-js";
 import { callUnary, healthService, loadServices, metadataKeys, replicaService } from "@synod/wire";
@@ -30,10 +30,12 @@ export class ServiceCluster {
 
   /**
    * @param {OwnService} service
-   * @param {{ changes?: Record<string, Change> }} [options] what single replicas load is changed like this
+   * @param {{ changes?: Record<string, Change>, environments?: Record<string, Record<string, string>> }} [options] what
+   *   single replicas load is changed like this, and they are started with these variables
    */
-  static async start(service, { changes = {} } = {}) {
+  static async start(service, { changes = {}, environments = {} } = {}) {
     const processes = await Processes.prepare();
+    for (const [id, environment] of Object.entries(environments)) processes.environments.set(id, environment);
     const cluster = new ServiceCluster(processes, service);
     try {
       for (const id of processes.ids("replica")) cluster.load(id, service.module, changes[id]);
@@ -53,6 +55,8 @@ export class ServiceCluster {
     this.#source = path.join(root, "test/acceptance", service.folder);
     mkdirSync(this.#folder);
     symlinkSync(path.join(root, "node_modules"), path.join(this.#folder, "node_modules"));
+    for (const each of readdirSync(this.#source).filter((file) => file.endsWith(".mjs")))
+      copyFileSync(path.join(this.#source, each), path.join(this.#folder, each));
     // "proto" gives descriptors.binpb, and "proto-first", for a build of its own, descriptors-first.binpb.
     for (const protos of readdirSync(this.#source).filter((each) => each.startsWith("proto")))
       execFileSync(path.join(root, "node_modules/.bin/buf"), [
@@ -65,6 +69,11 @@ export class ServiceCluster {
 
   get #folder() {
     return path.join(this.processes.plan.directory, "modules");
+  }
+
+  /** A module that replicas load, or may load. @param {string} module of the service's folder */
+  file(module) {
+    return path.join(this.#folder, module);
   }
 
   /** A file with what the protos say. */

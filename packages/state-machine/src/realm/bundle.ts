@@ -4,7 +4,7 @@ import { builtinModules, createRequire, SourceMap } from "node:module";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { type BuildFailure, type BuildResult, buildSync, type Message } from "esbuild";
-import { instrument, names } from "./instrument.js";
+import { names as inserted, instrument } from "./instrument.js";
 
 /** A module with everything that it imports, as one script. */
 export interface Bundle {
@@ -63,11 +63,24 @@ export function bundleOf(file: string): Bundle {
     return `${rootUrl}${path.relative(root, source).split(path.sep).join("/")}`;
   };
   const code = instrument(script?.text ?? "", urlAt);
-  const digest = createHash("sha256").update(code).digest("hex");
+  const names = Object.keys(result.metafile.inputs);
+  const digest = createHash("sha256").update(withoutPlaces(code, names)).digest("hex");
   const bundle = { file, root, code, sourceMap, digest };
-  const inputs = Object.keys(result.metafile.inputs).map((input) => path.resolve(root, input));
+  const inputs = names.map((input) => path.resolve(root, input));
   kept.set(file, { bundle, changed: new Map(inputs.map((input) => [input, changedAt(input)])) });
   return bundle;
+}
+
+/** Two replicas have the same build wherever its files lie; the bundler names each file by the way to it. */
+function withoutPlaces(code: string, inputs: readonly string[]): string {
+  const named = (input: string) =>
+    (/.*node_modules\/(.+)/.exec(input) ?? /([^/]+)$/.exec(input))?.[1] ?? input;
+  return inputs
+    .toSorted((a, b) => b.length - a.length)
+    .reduce(
+      (text, input) => text.replaceAll(`// ${input}\n`, "").replaceAll(`"${input}"`, `"${named(input)}"`),
+      code,
+    );
 }
 
 type Built = BuildResult<{ write: false; metafile: true }>;
@@ -100,7 +113,7 @@ function built(file: string, root: string): Built {
       supported: { "exponent-operator": false, "dynamic-import": false },
       define: {
         global: "globalThis",
-        "import.meta.url": names.url,
+        "import.meta.url": inserted.url,
         "process.env.NODE_ENV": '"production"',
       },
       external: [sdk, `${sdk}/*`, "node:*", ...builtinModules.filter((name) => name !== "buffer")],

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { formatWithOptions } from "node:util";
 import vm from "node:vm";
 import type { LoadedDefinition } from "../load.js";
+import { SeededBytes } from "../seeded.js";
 import { type Bundle, rootUrl } from "./bundle.js";
 import { isExhaustion, note } from "./exhaustion.js";
 import { installChance } from "./inside/chance.js";
@@ -17,27 +18,30 @@ import { type Given, makeSdk, type Registry } from "./inside/sdk.js";
 import { installStack } from "./inside/stack.js";
 import { names } from "./instrument.js";
 import { intrinsics } from "./intrinsics.js";
-import { moment } from "./running.js";
-import { keepTrace } from "./traces.js";
+import { type Moment, moment } from "./running.js";
+import { isCalledByPackage, keepTrace } from "./traces.js";
 
-const outside: Outside = {
-  timeMs: () => moment()?.timeMs,
-  random: () => moment()?.chance.random(),
-  fillWithChance(bytes) {
-    const chance = moment()?.chance;
-    if (chance === undefined) return false;
-    for (let start = 0; start < bytes.length; start += 32) {
-      const block = chance.take(Math.min(32, bytes.length - start));
-      for (const [index, byte] of block.entries()) bytes[start + index] = byte;
-    }
-    return true;
-  },
-  isExhaustion(error) {
-    if (!isExhaustion(error)) return false;
-    note(error);
-    return true;
-  },
-};
+/** @param present of the command that runs, or of a package that is loaded */
+function outsideOf(present: () => Moment | undefined): Outside {
+  return {
+    timeMs: () => present()?.timeMs,
+    random: () => present()?.chance.random(),
+    fillWithChance(bytes) {
+      const chance = present()?.chance;
+      if (chance === undefined) return false;
+      for (let start = 0; start < bytes.length; start += 32) {
+        const block = chance.take(Math.min(32, bytes.length - start));
+        for (const [index, byte] of block.entries()) bytes[start + index] = byte;
+      }
+      return true;
+    },
+    isExhaustion(error) {
+      if (!isExhaustion(error)) return false;
+      note(error);
+      return true;
+    },
+  };
+}
 
 /** Errors of the process, by those of a realm that stand for them. */
 const stoodFor = new WeakMap<object, unknown>();
@@ -68,6 +72,8 @@ export class Realm {
   readonly #given: Given;
   readonly #kit: Kit;
   readonly #modules: Readonly<Record<string, object>>;
+  readonly #outside = outsideOf(() => moment() ?? this.#momentOfLoading());
+  readonly #chanceOfLoading = new SeededBytes(() => Buffer.from("a package is loaded"));
   #sdk: unknown;
   #bundle: Bundle | undefined;
   #loading = false;
@@ -89,6 +95,7 @@ export class Realm {
     );
     const kit = this.#inside(makeKit)() as Kit;
     this.#kit = kit;
+    const outside = this.#outside;
     this.#inside(installClock)(kit, outside);
     const chance = this.#inside(installChance)(kit, outside) as object;
     this.#inside(installMath)(kit);
@@ -116,12 +123,21 @@ export class Realm {
       const require = this.evaluate(requireText) as Evaluator;
       const module = this.evaluate("({ exports: {} })") as { exports: { service?: Record<string, unknown> } };
       const lookUp = (name: unknown) => this.#module(String(name));
-      run(require(lookUp), module, module.exports, caught(outside.isExhaustion));
+      run(require(lookUp), module, module.exports, caught(this.#outside.isExhaustion));
       const build = this.#build.update(bundle.digest).digest("hex");
       return { exports: module.exports.service ?? {}, defined: this.#defined, build };
     } finally {
       this.#loading = false;
     }
+  }
+
+  /**
+   * Some packages ask for the time when they are loaded, to no visible end (lodash counts its own calls): they get the same
+   * everywhere. A user's own module is told that there is none.
+   */
+  #momentOfLoading(): Moment | undefined {
+    if (!this.#loading || this.#bundle === undefined || !isCalledByPackage(this.#bundle)) return undefined;
+    return { timeMs: 0, chance: this.#chanceOfLoading };
   }
 
   #module(name: string): unknown {

@@ -15,16 +15,33 @@ export function keepTrace(error: object, sites: readonly object[], bundle: Bundl
   traces.set(error, (sites as readonly Site[]).map((site) => line(site, bundle)).join("\n"));
 }
 
+/** Whether the innermost code of a bundle that is being called belongs to a package, not to the user's own project. */
+export function isCalledByPackage(bundle: Bundle): boolean {
+  const { prepareStackTrace } = Error;
+  let sites: readonly Site[] = [];
+  Error.prepareStackTrace = (_, found) => {
+    sites = found;
+    return "";
+  };
+  void new Error().stack;
+  Error.prepareStackTrace = prepareStackTrace;
+  const caller = sites.find((site) => site.getFileName() === bundle.file);
+  return caller !== undefined && /[\\/]node_modules[\\/]/.test(place(caller, bundle));
+}
+
 function line(site: Site, bundle: Bundle | undefined): string {
+  const name = site.getFunctionName();
+  return name === null ? `    at ${place(site, bundle)}` : `    at ${name} (${place(site, bundle)})`;
+}
+
+function place(site: Site, bundle: Bundle | undefined): string {
   const [row, column] = [site.getLineNumber() ?? 1, site.getColumnNumber() ?? 1];
-  let place = `${site.getFileName() ?? "native"}:${row}:${column}`;
   if (bundle !== undefined && site.getFileName() === bundle.file) {
     const entry = bundle.sourceMap.findEntry(row - 1, column - 1);
     if ("originalSource" in entry)
-      place = `${entry.originalSource}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
+      return `${entry.originalSource}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
   }
-  const name = site.getFunctionName();
-  return name === null ? `    at ${place}` : `    at ${name} (${place})`;
+  return `${site.getFileName() ?? "native"}:${row}:${column}`;
 }
 
 /** What a missing global is called, and what there is instead. */

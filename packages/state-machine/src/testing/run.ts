@@ -198,9 +198,9 @@ export class ServiceRun<Calls = unknown> {
   }
 
   #report(): Command {
-    const { offers, ground, reports } = this.#engine.system;
+    const { offers, reports } = this.#engine.system;
     const number = reports.nextNumber("run");
-    const said = { replica: "run", store: "run", number, slot: 0, hash: "", earlier: [], offers, ground };
+    const said = { replica: "run", store: "run", number, slot: 0, hash: "", earlier: [], offers };
     return systemCommand(reportMethod, encodeSaid(said));
   }
 
