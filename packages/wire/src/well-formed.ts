@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import protobuf from "protobufjs";
 import { asBuffer, Reading, wireType } from "./bytes.js";
+import { maxDepth } from "./plain/nesting.js";
 import { WireError } from "./wire-error.js";
 
 /*
@@ -8,9 +9,6 @@ import { WireError } from "./wire-error.js";
  * a field run past the message it is in, takes any wire type for a field, replaces bytes that are no UTF-8, and keeps
  * both members of a oneof. So bytes are checked against their type before protobufjs sees them.
  */
-
-/** What other implementations allow too. */
-const maxDepth = 100;
 
 /** Decodes, or throws a `WireError`. Byte fields are views of `bytes`. */
 export function decoded(type: protobuf.Type, bytes: Uint8Array, place: string): protobuf.Message {

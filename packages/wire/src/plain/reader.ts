@@ -1,32 +1,20 @@
 import { wireType } from "../bytes.js";
 import { WireError } from "../wire-error.js";
 import type { Input } from "./input.js";
+import { beneath, checkDepth } from "./nesting.js";
 import type { RealmValues } from "./realm-values.js";
 import type { FieldShape, MessageShape } from "./shapes.js";
 import { UnknownFields } from "./unknown-fields.js";
 import type { Value, Values } from "./values.js";
 
 /** What was read of a message so far: a value for each field that came, in order of numbers. */
-export interface Partial {
+export interface Unfinished {
   /** At the end, the unknown fields as a text once the message is whole. */
   readonly values: unknown[];
   unknown: UnknownFields | undefined;
 }
 
 type ReadField = (input: Input, type: number, limit: number, into: unknown[], depth: number) => void;
-
-/** What other implementations allow too. */
-export const maxDepth = 100;
-
-/** Throws a `WireError` for a message within more than `maxDepth` others. */
-export function checkDepth(depth: number): void {
-  if (depth > maxDepth) throw new WireError("", `messages at most ${maxDepth} deep`, "deeper ones");
-}
-
-/** An error caught while a part of `place` was read or written. */
-export function beneath(error: unknown, place: string): unknown {
-  return error instanceof WireError ? error.beneath(place) : error;
-}
 
 /** Decodes messages of one type to plain objects of a realm. */
 export class MessageReader {
@@ -64,11 +52,11 @@ export class MessageReader {
     return this.finish(into);
   }
 
-  begin(): Partial {
+  begin(): Unfinished {
     return { values: new Array(this.#shape.fields.length + 1).fill(undefined), unknown: undefined };
   }
 
-  read(input: Input, limit: number, into: Partial, depth: number): void {
+  read(input: Input, limit: number, into: Unfinished, depth: number): void {
     checkDepth(depth);
     while (input.position < limit) {
       const start = input.position;
@@ -84,12 +72,12 @@ export class MessageReader {
     input.finish(limit);
   }
 
-  finish({ values, unknown }: Partial): object {
+  finish({ values, unknown }: Unfinished): object {
     for (const [index, { name }] of this.#required)
       if (values[index] === undefined)
         throw new WireError(`.${name}`, "a value, because the field is required", "nothing");
     for (const [index, reader] of this.#parts) {
-      const part = values[index] as Partial | undefined;
+      const part = values[index] as Unfinished | undefined;
       if (part === undefined) continue;
       try {
         values[index] = reader.finish(part);
@@ -117,7 +105,7 @@ export class MessageReader {
       const end = input.end(limit);
       into[index] ??= reader.begin();
       try {
-        reader.read(input, end, into[index] as Partial, depth + 1);
+        reader.read(input, end, into[index] as Unfinished, depth + 1);
       } catch (error) {
         throw beneath(error, place);
       }

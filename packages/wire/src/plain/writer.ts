@@ -1,8 +1,8 @@
 import { types } from "node:util";
 import { wireType } from "../bytes.js";
 import { shown, WireError } from "../wire-error.js";
+import { beneath, checkDepth } from "./nesting.js";
 import type { Output } from "./output.js";
-import { beneath, checkDepth } from "./reader.js";
 import type { FieldShape, MessageShape } from "./shapes.js";
 import { UnknownWriting } from "./unknown-fields.js";
 import type { Value, Values } from "./values.js";
