@@ -1,7 +1,7 @@
 import { loadServices } from "@synod/wire";
 import { describe, expect, it } from "vitest";
 import { type ReplicatedService, replicatedService } from "../src/index.js";
-import { checkUpgrade, run } from "../src/testing/index.js";
+import { checkUpgrade, run, type ServiceRun } from "../src/testing/index.js";
 import { descriptorSetOf, type Proto } from "./protos.js";
 
 // The builds are made here, by functions that no module exports.
@@ -173,5 +173,22 @@ describe("a run that is restarted with another build", () => {
     expect(Buffer.from(again.callEncoded("Show", Buffer.from([0x0a, 1, 0x31]))).toString()).toContain(
       "balcony",
     );
+  });
+
+  it("has the types of that build", () => {
+    interface Next {
+      Extend: { request: { seat: string }; response: { left: string } };
+    }
+    const typed = (
+      before: ServiceRun<{ Hold: { request: object; response: object } }>,
+      next: ReplicatedService<Next>,
+    ) => {
+      before.restart().call("Hold", {});
+      const { left } = before.restart(next).call("Extend", { seat: "1" });
+      // @ts-expect-error the new build has no such method
+      before.restart(next).call("Hold", {});
+      return left satisfies string;
+    };
+    expect(typed).toBeTypeOf("function");
   });
 });
