@@ -9,6 +9,7 @@ import { ServiceFailure } from "./failure.js";
 import {
   divergedHalt,
   endsByRemedy,
+  foreignHalt,
   type Halt,
   heldHalt,
   lackingHalt,
@@ -144,6 +145,8 @@ export class Performer {
     if (divergence !== undefined) return divergedHalt(divergence, appliedSlot);
     const missed = system.missedIn(slot, decided);
     if (missed !== undefined) return missedHalt(missed.slot, slot);
+    const foreign = system.foreignFor(decided);
+    if (foreign !== undefined) return foreignHalt(foreign, slot);
     const lacking = system.lackingFor(decided, remedies);
     if (lacking !== undefined) return lackingHalt(lacking, slot);
     const ended = marker?.endedBy(slot, remedies.length, mayTry);

@@ -31,6 +31,7 @@ function make(appliedSlot: number, system: object = {}) {
       reports: { divergence: undefined },
       lackingFor: () => undefined,
       missedIn: () => undefined,
+      foreignFor: () => undefined,
       ...system,
     },
     apply(slot: number, decided: Decided): readonly Answer[] {
@@ -84,4 +85,24 @@ test("a replica that is unfit performs nothing more and says so once (rules 26 a
   const { reason } = performer.halted as Halt;
   expect(reason).toMatch(/stopped before slot 4: version 2 of bank\.v1\.Ledger/);
   expect(events).toEqual([reason, `halted: ${reason}`]);
+});
+
+test("a replica on another runtime, or with another engine, performs nothing, and says what runs and what to start (rule 32)", () => {
+  const engine = { version: 1, digest: "0".repeat(64) };
+  const inForce = { engine, runtime: "a".repeat(64), node: "v22.1.0" };
+  const own = { engines: [{ version: 1, digest: "1".repeat(64) }], runtime: "b".repeat(64), node: "v24.2.0" };
+  const halted = (what: string) => {
+    const { performer, events } = make(3, { foreignFor: () => ({ what, inForce, own }) });
+    performer.apply(4, batchOf(1));
+    const { kind, reason } = performer.halted as Halt;
+    expect(kind).toBe("foreign");
+    expect(events).toEqual([reason, `halted: ${reason}`]);
+    return reason;
+  };
+  expect(halted("runtime")).toMatch(
+    /^stopped before slot 4: .* Node v22\.1\.0 .* Node v24\.2\.0 .* start it with Node v22\.1\.0/,
+  );
+  expect(halted("engine")).toMatch(
+    /version 1 \(0{12}\) of synod\.engine is in force, .* version 1 \(1{12}\)/,
+  );
 });

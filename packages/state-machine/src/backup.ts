@@ -21,6 +21,7 @@ export type StateRow = readonly [key: Uint8Array, value: Uint8Array];
  *   c  goes: configuration 1 is the new cluster file, and number 2 of the old chain would put the old members in force (22)
  *   d  stays, e stays: what waits for log time goes on waiting, since log time goes on
  *   h  goes: judged by reports that go as well (27)
+ *   n  goes: the first batch of the new cluster says what its replicas execute commands on (32)
  *   o  goes: what the old replicas have on disk and offer says nothing of the new, and a replica that never reports again
  *      would keep services from being installed (18, 26)
  *   p  goes: a majority of the new replicas has to say for itself what it has on disk (18)
@@ -28,12 +29,14 @@ export type StateRow = readonly [key: Uint8Array, value: Uint8Array];
  *   q  stays: the quota
  *   s  stays: a command of before the backup is never executed again; sessions opened from now on have names of their own
  *   t  stays, v stays: what services stored, and the versions that wrote it
+ *   u  goes, as r does (34)
+ *   w  goes: nothing of the old log is in the new one (32)
  *   x  refuses everything: a replica that differs from the others is no source, unless none is better and a person said so;
  *      then it goes
  *   y  goes: the slots it is about are executed
  */
 const stays = new Set("deqstv");
-const goes = new Set("chopruy");
+const goes = new Set("chnopruwy");
 const appliedKind = "a";
 const divergedKind = "x";
 

@@ -12,10 +12,12 @@ import {
   SessionTable,
   Status,
   type StoredAnswer,
+  sessionLimits,
 } from "@synod/core";
 import { SlotHash } from "./chain.js";
 import { atMsOf, decodeScheduled, dueRange, idKey, nextDueMs, scheduledIn } from "./due.js";
 import { type Call, failed, type HandlerError, type Outcome, run } from "./execution.js";
+import { engineName, type Ground, ownGround } from "./foundation.js";
 import {
   type Applied,
   appliedKey,
@@ -36,6 +38,7 @@ import { StoredBytes } from "./stored-bytes.js";
 import { System } from "./system.js";
 import {
   checkpointMethod,
+  installFoundationMethod,
   type Offer,
   reportMethod,
   systemCommandOf,
@@ -104,6 +107,8 @@ export interface EngineOptions {
   readonly onExecuting?: (slot: number, index: number, service: string, method: string) => void;
   /** Replicated behaviour, for tests: every replica of a cluster must use the same. */
   readonly sessionLimits?: SessionLimits;
+  /** Fingerprint of the JavaScript that handlers run in, for tests; that of this process by default. */
+  readonly runtime?: string | undefined;
 }
 
 interface Installed {
@@ -138,6 +143,7 @@ export class Engine {
   readonly #genesis: Genesis;
   readonly #era: string;
   readonly #sessionLimits: SessionLimits | undefined;
+  readonly #ground: Ground;
   #sessions!: SessionTable;
   #system!: System;
   #configurations!: Configurations;
@@ -162,9 +168,9 @@ export class Engine {
     this.#onHandlerError = onHandlerError;
     this.#onExecuting = options.onExecuting;
     for (const service of services) {
-      if (service.name === systemService || this.#services.has(service.name)) {
+      if ([systemService, engineName].includes(service.name) || this.#services.has(service.name)) {
         throw new TypeError(
-          `services: expected each name once and none to be ${systemService}, found ${service.name}`,
+          `services: expected each name once and none to be ${systemService} or ${engineName}, found ${service.name}`,
         );
       }
       this.#services.set(service.name, { service, space: serviceSpace(service.name) });
@@ -172,6 +178,7 @@ export class Engine {
     this.#genesis = genesis;
     this.#era = eraOf(options.clusterId ?? "");
     this.#sessionLimits = options.sessionLimits;
+    this.#ground = ownGround(options.sessionLimits ?? sessionLimits, options.runtime);
     this.reload();
   }
 
@@ -195,6 +202,7 @@ export class Engine {
       state,
       sessions: this.#sessions,
       offers: offersOf(this.#services.values()),
+      ground: this.#ground,
       configurations: () => this.#configurations.known.map(({ configuration }) => configuration),
       logTimeMs: () => this.#logTimeMs,
     });
@@ -346,7 +354,7 @@ export class Engine {
     if (!isBookkeeping(decided)) this.#slotsSinceCheckpoint++;
     this.#appliedSlot = slot;
     this.#hash = this.#slotHash.finish();
-    this.#checkpoint(slot, this.#system.settle());
+    this.#checkpoint(slot, this.#system.settle(slot));
     this.#state.put(
       appliedKey,
       encodeApplied({
@@ -364,7 +372,7 @@ export class Engine {
 
   /**
    * Notes the hash where it is asked for, unless nothing is to be had by it; and after so many slots or bytes, whatever they
-   * were, or slots that are no reason to ask would gather for ever.
+   * were, or slots that are no reason to ask would gather for ever; and wherever a version was switched (rule 32).
    */
   #checkpoint(slot: number, { asked, atLeast }: ReturnType<System["settle"]>): void {
     const { maxSlots, maxBytes } = checkpointLimits;
@@ -595,9 +603,9 @@ function answered(command: Command, answer: StoredAnswer, outcome: AnswerOutcome
   return details === undefined ? plain : { ...plain, details };
 }
 
-const bookkeeping: ReadonlySet<string> = new Set([checkpointMethod, reportMethod]);
+const bookkeeping: ReadonlySet<string> = new Set([checkpointMethod, reportMethod, installFoundationMethod]);
 
-/** Nothing but checkpoints and reports was decided. */
+/** Nothing but checkpoints, reports and what goes before the first of them was decided. */
 function isBookkeeping(decided: Decided): boolean {
   if (decided.kind !== "batch" || decided.commands.length === 0) return false;
   return decided.commands.every(

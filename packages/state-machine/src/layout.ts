@@ -7,6 +7,7 @@ import type { Configuration, Member, RulingConfiguration } from "@synod/core";
  *   "c" number                       the configuration with that number, and the first slot it rules
  *   "d" …, "e" …                     commands that wait for log time (due.ts)
  *   "h" slot                         this replica's own hash at a checkpoint (reports.ts)
+ *   "n"                              what commands are executed on: engine and runtime (foundation.ts)
  *   "o" replica                      the last report of a replica
  *   "p"                              the trim point
  *   "q"                              how many bytes services may store
@@ -15,6 +16,7 @@ import type { Configuration, Member, RulingConfiguration } from "@synod/core";
  *   "t" service name, 0, key         what a service stored; no name holds a 0, so no service sees another's keys
  *   "u"                              at which slot replicas differ and nobody can judge, since when in log time
  *   "v" service name                 the version of a service in force (versions.ts)
+ *   "w"                              the last slot that switched a version
  *   "x"                              how this replica differs from the others, if it does
  *   "y" slot                         what was decided about a slot that could not be executed (remedies.ts)
  */
@@ -24,6 +26,8 @@ export const trimPointKey: Uint8Array = Buffer.from("p");
 export const quotaKey: Uint8Array = Buffer.from("q");
 export const divergenceKey: Uint8Array = Buffer.from("x");
 export const unjudgedKey: Uint8Array = Buffer.from("u");
+export const foundationKey: Uint8Array = Buffer.from("n");
+export const lastSwitchKey: Uint8Array = Buffer.from("w");
 const configurationPrefix = "c";
 const servicesPrefix = "t";
 

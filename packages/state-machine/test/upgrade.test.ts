@@ -154,6 +154,17 @@ describe("a check of an upgrade", () => {
   });
 });
 
+it("takes builds by the URLs of their modules, and runs each in a realm of its own", async () => {
+  const module = (name: string) => new URL(`fixture/determinism/${name}.mjs`, import.meta.url).href;
+  const sum = { steps: [{ method: "Add", request: { operand: "5" } }], loader: loadServices };
+  await checkUpgrade({ from: module("sound"), to: module("sound"), ...sum });
+  await expect(
+    checkUpgrade({ from: module("sound"), to: module("module-variable"), ...sum }),
+  ).rejects.toThrow(
+    /^step 1 \(Add {"operand":"5"}\), under version 1: the two builds differ in what they answer/,
+  );
+});
+
 describe("a run that is restarted with another build", () => {
   it("has the messages and methods of its protos from then on", () => {
     const before = run(from, options);

@@ -198,9 +198,9 @@ export class ServiceRun<Calls = unknown> {
   }
 
   #report(): Command {
-    const { offers, reports } = this.#engine.system;
+    const { offers, ground, reports } = this.#engine.system;
     const number = reports.nextNumber("run");
-    const said = { replica: "run", store: "run", number, slot: 0, hash: "", earlier: [], offers };
+    const said = { replica: "run", store: "run", number, slot: 0, hash: "", earlier: [], offers, ground };
     return systemCommand(reportMethod, encodeSaid(said));
   }
 
