@@ -17,13 +17,15 @@ import {
   stuckHalt,
 } from "./halt.js";
 import type { HostLogger } from "./host.js";
-import type { LogClock } from "./log-clock.js";
+import type { LogTimeMover } from "./log-time-mover.js";
 import { LookAhead } from "./look-ahead.js";
 import type { Requests } from "./requests.js";
 
 export interface PerformerOptions {
-  readonly engine: Pick<Engine, "appliedSlot" | "apply" | "logTimeMs" | "system">;
-  readonly clock: Pick<LogClock, "applied">;
+  readonly engine: Pick<Engine, "appliedSlot" | "apply" | "system">;
+  readonly logTime: Pick<LogTimeMover, "applied">;
+  /** This process proposed the value. */
+  proposed(value: Value): boolean;
   readonly log: Pick<DecidedLog, "append">;
   readonly requests: Pick<Requests, "executed" | "jumpedOver">;
   readonly logger: Pick<HostLogger, "error" | "info">;
@@ -83,7 +85,7 @@ export class Performer {
     if (this.#haltIfUnfit(decided)) return;
     const answers = this.#execute(slot, decided, remedies);
     this.#ahead = undefined;
-    this.#options.clock.applied(engine.logTimeMs);
+    this.#options.logTime.applied(slot, decided, this.#options.proposed(value));
     this.#options.log.append(slot, encodeValue(value));
     if (decided.kind !== "batch") return;
     decided.commands.forEach((command, index) => {

@@ -42,7 +42,10 @@ function make(appliedSlot: number, system: object = {}) {
   };
   const performer = new Performer({
     engine: engine as unknown as PerformerOptions["engine"],
-    clock: { applied: () => {} },
+    logTime: {
+      applied: (slot, { kind } = { kind: "no-op" }, own) => events.push(`time ${slot} ${kind} ${own}`),
+    },
+    proposed: () => true,
     log: { append: (slot) => events.push(`log ${slot}`) },
     requests: {
       executed: ({ sequence }) => events.push(`answer ${sequence}`),
@@ -58,7 +61,7 @@ function make(appliedSlot: number, system: object = {}) {
 test("a decided slot is executed, kept, and answered, in this order (rule 17)", () => {
   const { performer, events } = make(3);
   performer.apply(4, batchOf(1, 2));
-  expect(events).toEqual(["apply 4 batch", "log 4", "answer 1", "answer 2"]);
+  expect(events).toEqual(["apply 4 batch", "time 4 batch true", "log 4", "answer 1", "answer 2"]);
 });
 
 test("what a snapshot has brought is not executed again, and its commands are answered (rule 19)", () => {
@@ -72,7 +75,12 @@ test("what a snapshot has brought is not executed again, and its commands are an
 test("a batch that is none counts as a no-op", () => {
   const { performer, events } = make(3);
   performer.apply(4, { kind: "batch", proposal, commands: Buffer.from([0xff]) });
-  expect(events).toEqual([expect.stringContaining("cannot be decoded"), "apply 4 no-op", "log 4"]);
+  expect(events).toEqual([
+    expect.stringContaining("cannot be decoded"),
+    "apply 4 no-op",
+    "time 4 no-op true",
+    "log 4",
+  ]);
 });
 
 test("a replica that is unfit performs nothing more and says so once (rules 26 and 27)", () => {

@@ -19,7 +19,7 @@ export type StateRow = readonly [key: Uint8Array, value: Uint8Array];
  *   a  the hash is chained on with the new cluster's id, so that what handlers draw by chance in the next slot is not what
  *      the old cluster drew there; and no checkpoint was made yet, so that the new replicas soon compare theirs (rule 27)
  *   c  goes: configuration 1 is the new cluster file, and number 2 of the old chain would put the old members in force (22)
- *   d  stays, e stays: what waits for log time goes on waiting, since log time goes on
+ *   d, e, f  stay: what waits for log time goes on waiting, since log time goes on
  *   h  goes: judged by reports that go as well (27)
  *   n  goes: the first batch of the new cluster says what its replicas execute commands on (32)
  *   o  goes: what the old replicas have on disk and offer says nothing of the new, and a replica that never reports again
@@ -35,7 +35,7 @@ export type StateRow = readonly [key: Uint8Array, value: Uint8Array];
  *      then it goes
  *   y  goes: the slots it is about are executed
  */
-const stays = new Set("deqstv");
+const stays = new Set("defqstv");
 const goes = new Set("chnopruwy");
 const appliedKind = "a";
 const divergedKind = "x";
@@ -158,7 +158,7 @@ export class StateContents {
       );
     if (kind === appliedKind && key.length === appliedKey.length) this.#applied = appliedIn(value);
     else if (kind === "s") this.sessions += key[1] === 0 ? 1 : 0;
-    else if (kind === "d") this.scheduled++;
+    else if (kind === "d" || kind === "f") this.scheduled++;
     else if (kind === "v") this.#versions.set(textOf(key.subarray(1)), Number(textOf(value)));
     else if (kind === "t") this.#count(textOf(key.subarray(1, key.indexOf(0, 1))), key, value);
     else if (!stays.has(kind) && !goes.has(kind))

@@ -20,6 +20,7 @@ export type {
   MethodCodec,
 } from "./codec.js";
 export type { CommandContext, Context, ErrorSpec } from "./context.js";
+export { isDue, type NextDue } from "./due.js";
 export { type Answer, type Decided, Engine, type EngineOptions } from "./engine.js";
 export type { HandlerError } from "./execution.js";
 export { engineName, type Foreign, type Foundation, type Ground } from "./foundation.js";
@@ -32,6 +33,13 @@ export {
   judgementPatienceMs,
   timeLimits,
 } from "./limits.js";
+export {
+  type AfterStandstill,
+  advanced,
+  type LogTimeState,
+  type LogTimes,
+  type SaidTime,
+} from "./log-time.js";
 export { MemoryMap } from "./memory-map.js";
 export { Exhausted, type Place } from "./realm/exhaustion.js";
 export { realmFingerprint } from "./realm/fingerprint.js";

@@ -83,7 +83,7 @@ const steps = [
   { method: "Hold", request: { seat: "1", holder: "ann" } },
   { method: "Later", request: { seat: "1", holder: "bob" } },
   { method: "Move", request: { seat: "2", holder: "eve", section: "balcony" } },
-  { advanceMs: 2000 },
+  { idleMs: 2000 },
   { method: "Hold", request: { seat: "2", holder: "ann", section: "stalls" } },
   { method: "Show", request: { seat: "1" } },
 ];
