@@ -39,7 +39,6 @@ export type {
   Role,
   Tick,
   TrimPoint,
-  Withdraw,
 } from "./input.js";
 export { InvariantViolation, invariant } from "./invariant.js";
 export { Leader, type LeaderOptions, type LeaderState } from "./leader.js";

@@ -81,8 +81,7 @@ class Replica {
     });
     this.performer = new Performer({
       engine: this.engine,
-      logTime: { applied: () => {} },
-      proposed: () => true,
+      clock: { applied: () => {} },
       log: { append: () => {} },
       requests: {
         executed: (command, answer) => this.#answered(command, answer),

@@ -17,7 +17,6 @@ export type { Codec } from "./codec.js";
 export { fromAcceptor, toAcceptor } from "./codec-acceptor.js";
 export {
   type Batch,
-  type BatchTime,
   batch,
   decodeBatch,
   decodeCommand,
