@@ -11,7 +11,13 @@ import {
 } from "./wrong/acceptors.js";
 import { FaultyFront, type Rule } from "./wrong/front.js";
 import { decidesWithoutAMajority, givesOneIdTwoSlots } from "./wrong/leaders.js";
-import { answersStale, executesARepeatTwice, skipsAKey } from "./wrong/replicas.js";
+import {
+  answersStale,
+  callsARefusalAnAnswer,
+  executesARepeatTwice,
+  knowsNoOutcome,
+  skipsAKey,
+} from "./wrong/replicas.js";
 
 declare module "vitest" {
   interface TaskMeta {
@@ -156,6 +162,17 @@ describe("a replica", () => {
     expect(
       red(context, await other("replica", executesARepeatTwice(), "Replica.Execute", "Replica.OpenSession")),
     ).toContain("Replica.Execute × repeated");
+  });
+
+  test("that calls what the log refused answered fails where commands are refused", async (context) => {
+    const cells = red(context, await other("replica", callsARefusalAnAnswer, "Replica.Execute"));
+    expect(cells).toContain("Replica.Execute × reordered");
+    expect(cells).not.toContain("Replica.Execute × accepted");
+  });
+
+  test("that never knows an outcome fails where commands are answered", async (context) => {
+    const cells = red(context, await other("replica", knowsNoOutcome, "Replica.Execute"));
+    expect(cells).toContain("Replica.Execute × accepted");
   });
 
   test("that answers from before its own write fails where a read follows a write", async (context) => {

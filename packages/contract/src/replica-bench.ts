@@ -41,7 +41,9 @@ export function commandOf(
 
 /** The message in a Response of one of the key-value methods, which must have succeeded. */
 export function resultOf(method: string, response: Message): Message {
-  equal([response.status, response.message], [0, ""], `status and message of ${method}`);
+  const { status, message, outcome } = response;
+  const said = `status, message and outcome of ${method}`;
+  equal([status, message, outcome], [0, "", "OUTCOME_ANSWERED"], said);
   return rpcOf(`${keyValue}/${method}`).decode(response.response);
 }
 

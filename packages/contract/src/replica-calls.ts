@@ -15,6 +15,7 @@ export function oversizedCall(rpc: string): Check {
 
 export function malformedCall(rpc: string): Check {
   return check("replica.proto", "bytes that are no message: INVALID_ARGUMENT", async (context) => {
-    endsWith(await context.target("replica").ask(rpc, malformed), ["INVALID_ARGUMENT"], [], "no message");
+    const ending = await context.target("replica").ask(rpc, malformed);
+    endsWith(ending, ["INVALID_ARGUMENT"], [], "no message");
   });
 }

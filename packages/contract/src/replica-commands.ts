@@ -27,10 +27,11 @@ async function refused(
   expected: readonly (keyof typeof codes)[],
   what: string,
 ): Promise<void> {
-  const { status, message } = await executeOne(context, way, command);
+  const { status, message, outcome } = await executeOne(context, way, command);
   const name = codes[status] as keyof typeof codes;
   holds(expected.includes(name), what, expected.join(" or "), `${name}: ${message}`);
   holds(message !== "", `${what}: the reason`, "words", message);
+  equal(outcome, "OUTCOME_NOT_EXECUTED", `${what}: the outcome`);
 }
 
 const repeats = (way: Way): Check[] => [

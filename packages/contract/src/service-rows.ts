@@ -4,7 +4,7 @@ import { equal, holds } from "./expect.js";
 import { type Check, check, type Row, writing } from "./matrix.js";
 import { type Message, malformed, oversized } from "./message.js";
 import { aKey, callWithin, openSession } from "./replica-bench.js";
-import { endsWith } from "./target.js";
+import { endsWith, saysOutcome } from "./target.js";
 
 /** A method of a replicated service, and requests to try it with. */
 export interface Method {
@@ -26,6 +26,7 @@ function refusals(rpc: string, requests: Readonly<Record<string, Message>>): Che
     check("the service's proto", `${what}: INVALID_ARGUMENT`, async (context) => {
       const ending = await context.target("replica").ask(rpc, request);
       endsWith(ending, ["INVALID_ARGUMENT"], [], what);
+      saysOutcome(ending, "not-executed", what);
     }),
   );
 }
@@ -43,16 +44,21 @@ async function within(
   sequence: number,
   request: Message,
 ) {
-  const { code, details, message, trailer } = await callWithin(
-    context,
-    `${service}/${name}`,
-    request,
-    clientId,
-    sequence,
-  );
+  const answer = await callWithin(context, `${service}/${name}`, request, clientId, sequence);
+  const { code, details, message, trailer } = answer;
   equal([code, details], [0, details], `${name} in a session`);
+  saysOutcome(answer, "answered", `${name} in a session`);
   return { message, slot: trailer.get("synod-slot")[0] };
 }
+
+/** Without a session as well. */
+const saysThatItIsAnswered = (method: Method): Check =>
+  writing("replica.proto", "what is executed is answered, and its trailer says so", async (context) => {
+    const rpc = `${method.service}/${method.name}`;
+    const answer = await context.target("replica").ask(rpc, await requestOf(context, method));
+    equal([answer.code, answer.details], [0, answer.details], method.name);
+    saysOutcome(answer, "answered", method.name);
+  });
 
 /** The row of a method, whatever it does: exactly once in a session, and refusals. */
 export function rowOf(method: Method): Row {
@@ -62,7 +68,7 @@ export function rowOf(method: Method): Row {
     role: "replica",
     rpc: `${service.split(".").at(-1)}.${name}`,
     cells: {
-      accepted: method.accepted,
+      accepted: [...method.accepted, saysThatItIsAnswered(method)],
       "higher ballot": "the call carries no ballot: those are between leaders and acceptors",
       repeated: [
         writing(
@@ -88,17 +94,15 @@ export function rowOf(method: Method): Row {
           const request = method.request(aKey(context));
           const ending = await callWithin(context, rpc, request, clientId, 1, 1);
           endsWith(ending, ["FAILED_PRECONDITION"], [], "a sequence at the mark");
+          saysOutcome(ending, "not-executed", "a sequence at the mark");
         }),
       ],
       malformed: [
         ...refusals(rpc, method.bad),
         check("replica.proto", "bytes that are no message: INVALID_ARGUMENT", async (context) => {
-          endsWith(
-            await context.target("replica").ask(rpc, malformed),
-            ["INVALID_ARGUMENT"],
-            [],
-            "no message",
-          );
+          const ending = await context.target("replica").ask(rpc, malformed);
+          endsWith(ending, ["INVALID_ARGUMENT"], [], "no message");
+          saysOutcome(ending, "not-executed", "no message");
         }),
         check(
           "replica.proto",
@@ -107,6 +111,7 @@ export function rowOf(method: Method): Row {
             const metadata = { "synod-client-id": "contract" };
             const ending = await context.target("replica").ask(rpc, method.request("k"), { metadata });
             endsWith(ending, ["INVALID_ARGUMENT"], ["synod-sequence"], "no sequence");
+            saysOutcome(ending, "not-executed", "no sequence");
           },
         ),
       ],

@@ -42,6 +42,16 @@ export function endsWith(
     holds(ending.details.includes(word), `${what}: the reason`, `one that says ${word}`, ending.details);
 }
 
+/** Requires the trailer of a call to say what is known of its command. */
+export function saysOutcome({ trailer }: Answer, outcome: "answered" | "not-executed", what: string): void {
+  holds(
+    trailer.get("synod-outcome")[0] === outcome,
+    `${what}: the trailer synod-outcome`,
+    outcome,
+    trailer.get("synod-outcome"),
+  );
+}
+
 /** A service under test, reached over gRPC and in no other way. */
 export class Target {
   readonly address: string;

@@ -4,6 +4,8 @@ import type { ReplicaFault } from "../members.js";
 import type { Rule } from "./front.js";
 import { inFront } from "./in-front.js";
 
+const aborted = 10;
+
 /** Sequences that no check uses in the sessions it repeats in, but within their window. */
 const far = 128;
 
@@ -24,6 +26,23 @@ export function executesARepeatTwice(): readonly Rule[] {
     },
   ];
 }
+
+/** It says of what the log refused, because its session is not open, that this is the answer. */
+export const callsARefusalAnAnswer: readonly Rule[] = [
+  {
+    method: "synod.v1.Replica/Execute",
+    response: (response) =>
+      response.status === aborted ? { ...response, outcome: "OUTCOME_ANSWERED" } : response,
+  },
+];
+
+/** It never says more than that the outcome is unknown. */
+export const knowsNoOutcome: readonly Rule[] = [
+  {
+    method: "synod.v1.Replica/Execute",
+    response: (response) => (response.status === 0 ? { ...response, outcome: "OUTCOME_UNKNOWN" } : response),
+  },
+];
 
 /** It answers reads from what it has read before, not from where the log has come to. */
 export function answersStale(): readonly Rule[] {
