@@ -225,6 +225,8 @@ export class ScenarioCluster {
       this.#note(`    ${id} will not apply ${describeValue(output.value)}, which a snapshot brought`);
     else if (output.kind === "refuse")
       this.#note(`    ${id} refuses ${output.command.clientId}: ${output.reason}`);
+    else if (output.kind === "withdrawn")
+      this.#note(`    ${id} takes back ${output.commands.map(({ clientId }) => clientId).join(", ")}`);
     else if (output.kind === "send-durable") node.held.push(output);
     else this.#send(node, output.to, output.message);
   }

@@ -8,7 +8,7 @@ const bob = { account: "bob", company: "Bob Ltd" };
 const transfer = { from: "ann", to: "bob", amount: 30 };
 const steps = [
   { method: "Open", request: ann },
-  { advanceMs: 60_000 },
+  { idleMs: 60_000 },
   { method: "Open", request: bob },
   { method: "Transfer", request: transfer },
   { method: "Total", request: {} },

@@ -72,6 +72,7 @@ describe("Synod's own commands", () => {
     hash: "0123456789abcdef".repeat(4),
     earlier: [],
     offers,
+    ground: { runtime: "v8 of the test", node: "v0.0.0", engines: [{ version: 1, digest: "d" }] },
   };
   const offered = "version 1 of synod.kv.v1.KeyValue, versions 1 to 3 of a.v1.B";
 
@@ -79,10 +80,13 @@ describe("Synod's own commands", () => {
     [system("OpenSession"), "OpenSession"],
     [system("Checkpoint"), "Checkpoint"],
     [system("AdvanceTime"), "AdvanceTime to 2030-01-02T03:04:05.006Z"],
-    [system("Report", report), `Report: r2 has slot 7 on disk, hash 0123456789ab; offers ${offered}`],
+    [
+      system("Report", report),
+      `Report: r2 has slot 7 on disk, hash 0123456789ab; runs Node v0.0.0; offers ${offered}`,
+    ],
     [
       system("Report", { ...report, slot: 0, hash: "", offers: [] }),
-      "Report: r2 has nothing on disk yet; offers nothing",
+      "Report: r2 has nothing on disk yet; runs Node v0.0.0; offers nothing",
     ],
     [system("InstallService", { service: "a.v1.B", version: 2 }), "InstallService: version 2 of a.v1.B"],
     [system("SwitchVersion", { service: "a.v1.B", version: 3 }), "SwitchVersion: version 3 of a.v1.B"],

@@ -24,7 +24,7 @@ const slot = 9;
 const rows: readonly StateEntry[] = [
   [
     Buffer.from("a"),
-    Buffer.concat([Buffer.of(stateFormat), number(slot), Buffer.alloc(40), Buffer.alloc(32)]),
+    Buffer.concat([Buffer.of(stateFormat), number(slot), Buffer.alloc(56), Buffer.alloc(32)]),
   ],
   [Buffer.from("tkv\0one"), Buffer.from("1")],
   [Buffer.from("tkv\0two"), Buffer.from("2")],

@@ -39,6 +39,7 @@ export type {
   Role,
   Tick,
   TrimPoint,
+  Withdraw,
 } from "./input.js";
 export { InvariantViolation, invariant } from "./invariant.js";
 export { Leader, type LeaderOptions, type LeaderState } from "./leader.js";

@@ -73,12 +73,23 @@ export interface Rewound {
   readonly slotOut: number;
 }
 
+/**
+ * Commands go back to the driver, in the order in which they came: those not proposed yet, and with `outstanding` those
+ * proposed too. What was proposed may be decided all the same, so each must be one that does no harm when it is decided
+ * twice. A batch says what time it is (rule 35): one that could not be decided for long is better made anew.
+ */
+export interface Withdraw {
+  readonly kind: "withdraw";
+  readonly outstanding: boolean;
+}
+
 export type AcceptorInput = Received<ToAcceptor> | Tick | Connected | Disconnected;
 export type LeaderInput = Received<ToLeader | FromAcceptor | FromLeader> | Tick | Connected | Disconnected;
 export type ReplicaInput =
   | Received<FromLeader>
   | ClientRequests
   | TrimPoint
+  | Withdraw
   | Installed
   | Rewound
   | Tick

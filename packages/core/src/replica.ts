@@ -42,6 +42,8 @@ export interface ReplicaState {
 
 interface Outstanding {
   readonly value: Value;
+  /** Of the value. */
+  readonly commands: readonly Command[];
   readonly again: Timeout;
   /** Its time has come, and it goes again once this slot is applied: it may have been decided up to there. */
   after: number | undefined;
@@ -106,6 +108,9 @@ export class Replica {
       case "trim-point":
         this.#trimmedBelow = Math.max(this.#trimmedBelow, input.below);
         this.#tellStatus(outputs);
+        break;
+      case "withdraw":
+        this.#withdraw(input.outstanding, outputs);
         break;
       case "installed":
         this.#install(input, outputs);
@@ -174,11 +179,23 @@ export class Replica {
       this.#queueStart < this.#queue.length
     ) {
       const proposal = { replica: this.#id, incarnation: this.#incarnation, number: ++this.#proposalNumber };
-      const value: Value = { kind: "batch", proposal, commands: this.#encodeBatch(this.#nextBatch()) };
+      const commands = this.#nextBatch();
+      const value: Value = { kind: "batch", proposal, commands: this.#encodeBatch(commands) };
       const again = new Timeout(this.#limits.reproposeTicks);
-      this.#outstanding.set(proposal.number, { value, again, after: undefined });
+      this.#outstanding.set(proposal.number, { value, commands, again, after: undefined });
       this.#toLeaders(this.#proposeMessage(value), this.#heardLeader, outputs);
     }
+  }
+
+  /** What was proposed comes first: it cannot be refused any more, since it may be decided. */
+  #withdraw(outstanding: boolean, outputs: Output[]): void {
+    const proposed = outstanding ? [...this.#outstanding.values()].flatMap(({ commands }) => commands) : [];
+    if (outstanding) this.#outstanding.clear();
+    const commands = [...proposed, ...this.#queue.slice(this.#queueStart)];
+    this.#queue = [];
+    this.#queueStart = 0;
+    this.#queuedBytes = 0;
+    if (commands.length > 0) outputs.push({ kind: "withdrawn", commands });
   }
 
   #nextBatch(): Command[] {

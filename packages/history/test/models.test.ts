@@ -17,7 +17,7 @@ interface Call {
   readonly request: object;
 }
 /** Time passes before a call, so that locks expire. */
-type Step = Call | { readonly advanceMs: number };
+type Step = Call | { readonly idleMs: number };
 
 const key = fc.constantFrom("a", "b", "ab");
 const value = fc.constantFrom("1", "2", "").map((text) => Buffer.from(text));
@@ -74,7 +74,7 @@ const calls: Record<string, fc.Arbitrary<Step>> = {
       request: fc.record({ name, fencingToken, ttlMs: fc.constant("2000") }),
     }),
     fc.constant({ method: "Get", request: { name: "l" } }),
-    fc.record({ advanceMs: fc.constantFrom(500, 3000) }),
+    fc.record({ idleMs: fc.constantFrom(500, 3000) }),
   ),
 };
 
@@ -115,8 +115,8 @@ function historyOf(service: ReplicatedService<never>, steps: readonly Step[]): O
     loader: loadServices,
   });
   return steps.flatMap((step, index) => {
-    if ("advanceMs" in step) {
-      running.advance(step.advanceMs);
+    if ("idleMs" in step) {
+      running.idle(step.idleMs);
       return [];
     }
     const result = {

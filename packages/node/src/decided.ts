@@ -5,5 +5,6 @@ import { batch } from "@synod/wire";
 /** What a slot decides, as the engine takes it. Throws WireError where a batch is none. */
 export function decidedOf(value: Value): Decided {
   if (value.kind !== "batch") return value;
-  return { kind: "batch", ...batch.decode(value.commands), bytes: value.commands.length };
+  // What a batch does not say it had applied, it had not.
+  return { kind: "batch", appliedSlot: 0, ...batch.decode(value.commands), bytes: value.commands.length };
 }

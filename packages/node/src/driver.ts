@@ -42,6 +42,7 @@ export interface DriverOptions<Input> {
   apply?(slot: number, value: Value): void;
   jumpedOver?(value: Value): void;
   refuse?(command: Command, reason: Refusal): void;
+  withdrawn?(commands: readonly Command[]): void;
   /** Asked once at the start of every turn: one input made of everything that gathered since the last. */
   gather?(): Input | undefined;
   /** The process must end with this exit code; the driver has stopped and sends nothing more. */
@@ -233,6 +234,9 @@ export class Driver<Input> {
         return;
       case "refuse":
         this.#options.refuse?.(output.command, output.reason);
+        return;
+      case "withdrawn":
+        this.#options.withdrawn?.(output.commands);
         return;
     }
   }

@@ -1,6 +1,8 @@
 import type { Member } from "@synod/core";
 import {
   type Divergence,
+  engineName,
+  type Foreign,
   judgementPatienceMs,
   type Lacking,
   offerText,
@@ -12,6 +14,7 @@ import type { BegunSlot } from "@synod/storage";
  * Why a replica executes nothing more, though its process runs:
  *
  * - `diverged`: its state differs from the others' (rule 27). For good.
+ * - `foreign`: it would execute on another runtime than the others, or with another engine (rule 32).
  * - `missed`: it executed a slot that the others skipped by decision (rule 33). For good.
  * - `lacking`: it does not offer a version that is in force (rule 26).
  * - `stuck`: executing the slot ended its process, or failed in a way that is no answer (rule 33).
@@ -20,7 +23,7 @@ import type { BegunSlot } from "@synod/storage";
  * Of the last three each is before a slot, and ends when a remedy for that slot is found among what was decided after it.
  */
 export interface Halt {
-  readonly kind: "diverged" | "missed" | "lacking" | "stuck" | "held";
+  readonly kind: "diverged" | "foreign" | "missed" | "lacking" | "stuck" | "held";
   /** The slot that is not executed. */
   readonly slot: number;
   /** For people: what was expected, what was found, and what to do next. */
@@ -86,6 +89,27 @@ export function missedHalt(executed: number, decidedIn: number): Halt {
     `stopped before slot ${decidedIn}: a remedy for slot ${executed} is decided there, and this replica had executed slot ${executed} without it, ` +
     "so it differs from the others; start it anew in an empty directory";
   return { kind: "missed", slot: decidedIn, reason, outvoted: true };
+}
+
+/** Why a replica on another ground than the others applies nothing (rule 32), and what to do. */
+export function foreignHalt(foreign: Foreign, slot: number): Halt {
+  return { kind: "foreign", slot, reason: foreignText(foreign, slot) };
+}
+
+function foreignText({ what, inForce, own }: Foreign, slot: number): string {
+  if (what === "engine") {
+    const { version, digest } = inForce.engine;
+    const runs = own.engines.map((engine) => `version ${engine.version} (${engine.digest.slice(0, 12)})`);
+    return (
+      `stopped before slot ${slot}: version ${version} (${digest.slice(0, 12)}) of ${engineName} is in force, and this build of Synod runs ` +
+      `${runs.join(", ")}; start this replica with the release of Synod that the others run`
+    );
+  }
+  return (
+    `stopped before slot ${slot}: the cluster runs on Node ${inForce.node} (runtime ${inForce.runtime.slice(0, 12)}), and this replica on ` +
+    `Node ${own.node} (runtime ${own.runtime.slice(0, 12)}), whose results may differ; start it with Node ${inForce.node}. To move to ` +
+    `another Node, save a backup and restore it: a new cluster runs on what its replicas run on`
+  );
 }
 
 /** Replicas differ, and those that are away have not judged them yet (rule 34). They have a while to do so. */

@@ -1,78 +1,268 @@
 import { performance } from "node:perf_hooks";
-import { timeLimits } from "@synod/state-machine";
+import type { LogTimeState, SaidTime } from "@synod/state-machine";
+import type { BatchTime } from "@synod/wire";
+import { LogLine } from "./log-line.js";
 
-/** What this clock proposed and has not seen applied: when that was, and how much of a step was left then. */
-interface Proposed {
-  readonly atMs: number;
-  readonly leftMs: number;
+export const logClockLimits = Object.freeze({
+  /** Shorter times without a leader or a majority count: one leader takes the place of another meanwhile. */
+  standstillMs: 1_000,
+  /** A process that did nothing for so long was paused, and may have missed what began meanwhile. */
+  stallMs: 500,
+  /** For so long after a pause what comes in late is laid to it. */
+  afterStallMs: 1_000,
+  /** Differences below it are the network's. */
+  aheadMs: 50,
+  /** How long those who know of more time have for saying so. */
+  patienceMs: 300,
+});
+
+export interface LogClockOptions {
+  /** Log time, and the last slot applied, as the replica's state has them at start. */
+  readonly time: LogTimeState;
+  readonly appliedSlot: number;
+  /** There is no other replica, so nobody can know of more time. */
+  alone(): boolean;
+  /** In milliseconds. Counts on while the process is paused. */
+  readonly monotonicMs?: (() => number) | undefined;
+  /** Asked once in a cluster's life, for where log time begins. */
+  readonly wallMs?: (() => number) | undefined;
+}
+
+/** A slot that was applied, or the last of several that a snapshot jumped over. */
+export interface AppliedSlot {
+  readonly slot: number;
+  /** Log time after it. */
+  readonly time: LogTimeState;
+  /** What its batch said; absent when it had none. */
+  readonly said?: SaidTime | undefined;
+  /** This process proposed it. */
+  readonly own: boolean;
+}
+
+/** "away": it could not take part for a while. "paused": its process did nothing for a while. */
+export type DoubtReason = "started" | "away" | "paused";
+
+/** Others may know of more time than this clock does. */
+interface Doubt {
+  readonly reason: DoubtReason;
+  /** Tells apart what was proposed in it from what was proposed in an earlier one. */
+  readonly number: number;
+  readonly sinceMs: number;
+  /** Something was proposed in it, so that others hear of it. */
+  said: boolean;
+  /** The slot in which they heard of it, and until when they may object. */
+  heard: { readonly slot: number; readonly untilMs: number } | undefined;
+}
+
+/** Nothing can be decided. */
+interface Standstill {
+  /** What came before is accounted for. */
+  sinceMs: number;
+  /** It has lasted long enough to count as one. */
+  proven: boolean;
+}
+
+/** Somebody's doubt that this clock can dispel. */
+interface Question {
+  readonly slot: number;
+  readonly sinceMs: number;
+  /** This clock is further than log time was in that slot; otherwise it is asked what it knows only if it is sure. */
+  readonly ahead: boolean;
 }
 
 /**
- * What a proposer says of log time (rule 16): what it had applied last plus what its monotonic clock has counted since,
- * within a cap. Wall clocks are asked once in a cluster's life, for where log time begins; one that jumps moves nothing.
+ * What a replica says of log time (rules 16 and 35): it counts on by the monotonic clock from the slots applied, so that
+ * log time keeps up while nothing is decided. Wall clocks are asked once in a cluster's life, for where log time begins;
+ * one that jumps moves nothing.
  *
- * What comes out of it, however late and in whatever order proposals are decided: after slot s, log time runs ahead of
- * real time by at most one step (`timeLimits.maxStepMs`), once. A proposal made before s was known is at most a step above
- * log time in s; one made later counts real time from what its proposer applied after s was decided.
+ * Two things do not count. What a decided slot took beyond one step to be applied (`LogLine`). And a standstill, in which
+ * this replica knew that nothing could be decided: that counts for services alone that declare "catch up".
+ *
+ * A clock that has just started, or was away, knows of less time than the others. Were it to stamp a client's command,
+ * nobody could count what it does not know of, since a span may have begun there. So it is in doubt at first: it proposes
+ * Synod's own commands alone, and those who know of more time answer with it.
  */
 export class LogClock {
+  readonly #options: LogClockOptions;
   readonly #monotonicMs: () => number;
   readonly #wallMs: () => number;
-  #appliedMs: number;
-  #sinceMs: number;
-  /**
-   * By log time. What this clock proposed was right then, not only when it comes back decided, so that is where it counts
-   * on from; otherwise the way through the log would be lost again and again, and log time run at a fraction of its speed.
-   * But the proposal and the way back share one step: a proposal that was held up for long must not bring a second one,
-   * which would be a second step that a lock granted meanwhile loses. At most one entry a millisecond of the cap.
-   */
-  readonly #proposed = new Map<number, Proposed>();
+  #time: LogTimeState;
+  #appliedSlot: number;
+  #resume: LogLine;
+  #catchUp: LogLine;
+  #standstill: Standstill | undefined;
+  #lastTickMs: number;
+  #stalledAtMs = Number.NEGATIVE_INFINITY;
+  /** What lines lost while the clock was sure. */
+  #lostMs = 0;
+  #doubts = 0;
+  #doubt: Doubt | undefined;
+  #question: Question | undefined;
 
-  /** @param appliedMs log time as the replica's state had it at start */
-  constructor(appliedMs: number, monotonicMs = () => performance.now(), wallMs = () => Date.now()) {
-    this.#monotonicMs = monotonicMs;
-    this.#wallMs = wallMs;
-    this.#appliedMs = appliedMs;
-    this.#sinceMs = monotonicMs();
-  }
-
-  /** A slot was applied, and log time is this now. */
-  applied(logTimeMs: number): void {
-    if (logTimeMs === this.#appliedMs) return;
-    this.#appliedMs = logTimeMs;
+  constructor(options: LogClockOptions) {
+    this.#options = options;
+    this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
+    this.#wallMs = options.wallMs ?? (() => Date.now());
+    this.#time = options.time;
+    this.#appliedSlot = options.appliedSlot;
     const nowMs = this.#monotonicMs();
-    const own = this.#proposed.get(logTimeMs);
-    this.#sinceMs = own === undefined ? nowMs : Math.max(own.atMs, nowMs - own.leftMs);
-    for (const proposedMs of this.#proposed.keys())
-      if (proposedMs <= logTimeMs) this.#proposed.delete(proposedMs);
+    this.#lastTickMs = nowMs;
+    this.#resume = new LogLine(nowMs, options.time.resumeMs);
+    this.#catchUp = new LogLine(nowMs, options.time.catchUpMs);
+    this.#beginDoubt("started");
   }
 
-  /** What this clock has counted since log time moved last, not capped, in milliseconds. */
-  get elapsedMs(): number {
-    return Math.max(0, this.#monotonicMs() - this.#sinceMs);
+  get nowMs(): number {
+    return this.#monotonicMs();
   }
 
-  /** It knows of no log time yet: what it proposes is where log time begins, and nothing where it has begun. */
-  get begins(): boolean {
-    return this.#appliedMs === 0;
+  /** Clients' commands may be proposed. */
+  get sure(): boolean {
+    return this.#doubt === undefined;
+  }
+
+  /** The doubt that it is in: a number of its own for each. */
+  get doubt(): Pick<Doubt, "number" | "reason"> | undefined {
+    return this.#doubt;
+  }
+
+  /** Since when it is in a doubt of which the others have not heard. */
+  get untoldSinceMs(): number | undefined {
+    return this.#doubt?.said === false ? this.#doubt.sinceMs : undefined;
+  }
+
+  /** Since when somebody waits for what this clock knows. */
+  get askedSinceMs(): number | undefined {
+    if (this.#question === undefined) return undefined;
+    return this.#question.ahead || this.sure ? this.#question.sinceMs : undefined;
+  }
+
+  /** Log time now. */
+  get time(): { readonly resumeMs: number; readonly catchUpMs: number } {
+    const nowMs = this.#monotonicMs();
+    const skippedMs = this.#skippedMs(nowMs);
+    return {
+      resumeMs: Math.max(this.#time.resumeMs, this.#resume.logTimeAt(nowMs - skippedMs)),
+      catchUpMs: Math.max(this.#time.catchUpMs, this.#catchUp.logTimeAt(nowMs)),
+    };
   }
 
   /** For a batch proposed now. */
-  get proposedMs(): number {
-    if (this.#appliedMs === 0) return Math.max(1, Math.floor(this.#wallMs()));
-    const nowMs = this.#monotonicMs();
-    const stepMs = Math.floor(Math.min(Math.max(0, nowMs - this.#sinceMs), timeLimits.maxStepMs));
-    const proposedMs = this.#appliedMs + stepMs;
-    if (!this.#proposed.has(proposedMs))
-      this.#proposed.set(proposedMs, { atMs: nowMs, leftMs: timeLimits.maxStepMs - stepMs });
-    return proposedMs;
+  say(): BatchTime {
+    const { resumeMs, catchUpMs } = this.#time;
+    const doubt = this.#doubt?.number ?? 0;
+    if (this.#doubt) this.#doubt.said = true;
+    if (this.#begins)
+      return { logTimeMs: Math.max(1, Math.floor(this.#wallMs())), beginsLogTime: true, doubt };
+    const now = this.time;
+    return {
+      logTimeMs: now.resumeMs,
+      standstillMs: Math.max(0, now.catchUpMs - now.resumeMs),
+      appliedSlot: this.#appliedSlot,
+      appliedLogTimeMs: resumeMs,
+      appliedStandstillMs: catchUpMs - resumeMs,
+      doubt,
+    };
   }
-}
 
-/**
- * How long log time may stand still, while something waits for it, before this replica moves it. The first replica comes
- * first; the others only step in where it does not, so that a group proposes about one time a step.
- */
-export function advanceAfterMs(position: number): number {
-  return timeLimits.maxStepMs * (0.8 + 0.15 * Math.min(position, 10));
+  applied({ slot, time, said, own }: AppliedSlot): void {
+    const nowMs = this.#monotonicMs();
+    this.#skipStandstill(nowMs);
+    const jumped = slot > this.#appliedSlot + 1;
+    if (this.#begins || jumped) {
+      this.#resume = new LogLine(nowMs, time.resumeMs);
+      this.#catchUp = new LogLine(nowMs, time.catchUpMs);
+    } else {
+      const timed = time.timedSlot === slot;
+      this.#catchUp.applied(nowMs, time.catchUpMs, timed);
+      this.#lostMs += this.#resume.applied(nowMs, time.resumeMs, timed);
+    }
+    const begunHere = this.#begins && own && time.resumeMs !== 0;
+    this.#time = time;
+    this.#appliedSlot = slot;
+    if (begunHere) this.#endDoubt();
+    else if (jumped) this.#beginDoubt("away");
+    else if (this.#missedSomething(nowMs)) this.#beginDoubt("paused");
+    if (said !== undefined) {
+      this.#dispel(slot, said, own, nowMs);
+      this.#ask(slot, said, own, nowMs);
+    }
+  }
+
+  /** To be called every few milliseconds. @param obstacle nothing can be decided now */
+  tick(obstacle: boolean): void {
+    const nowMs = this.#monotonicMs();
+    if (nowMs - this.#lastTickMs > logClockLimits.stallMs) this.#stalledAtMs = nowMs;
+    this.#lastTickMs = nowMs;
+    if (obstacle) {
+      this.#standstill ??= { sinceMs: nowMs, proven: false };
+      return;
+    }
+    this.#skipStandstill(nowMs);
+    if (this.#standstill?.proven) this.#beginDoubt("away");
+    this.#standstill = undefined;
+    const { heard } = this.#doubt ?? {};
+    if (heard !== undefined && nowMs >= heard.untilMs) this.#endDoubt();
+  }
+
+  /** It knows of no log time yet: what it says is where log time begins, and nothing where it has begun. */
+  get #begins(): boolean {
+    return this.#time.resumeMs === 0;
+  }
+
+  /** Of a standstill that lasts. */
+  #skippedMs(nowMs: number): number {
+    if (this.#standstill === undefined) return 0;
+    const lastedMs = nowMs - this.#standstill.sinceMs;
+    return this.#standstill.proven || lastedMs > logClockLimits.standstillMs ? lastedMs : 0;
+  }
+
+  #skipStandstill(nowMs: number): void {
+    const skippedMs = this.#skippedMs(nowMs);
+    if (skippedMs === 0) return;
+    this.#resume.skip(skippedMs);
+    this.#standstill = { sinceMs: nowMs, proven: true };
+  }
+
+  #missedSomething(nowMs: number): boolean {
+    const { afterStallMs, aheadMs } = logClockLimits;
+    return this.sure && this.#lostMs > aheadMs && nowMs - this.#stalledAtMs < afterStallMs;
+  }
+
+  #beginDoubt(reason: DoubtReason): void {
+    if (this.#options.alone()) return;
+    this.#doubt = {
+      reason,
+      number: ++this.#doubts,
+      sinceMs: this.#monotonicMs(),
+      said: false,
+      heard: undefined,
+    };
+  }
+
+  #endDoubt(): void {
+    this.#doubt = undefined;
+    this.#lostMs = 0;
+  }
+
+  /** Ends once somebody who is sure has spoken who had heard of it, or nobody has objected for long enough. */
+  #dispel(slot: number, said: SaidTime, own: boolean, nowMs: number): void {
+    const doubt = this.#doubt;
+    if (doubt === undefined) return;
+    const { appliedSlot = 0 } = said;
+    if (own && said.doubt === doubt.number)
+      doubt.heard ??= { slot, untilMs: nowMs + logClockLimits.patienceMs };
+    else if (!own && !said.doubt && doubt.heard && appliedSlot >= doubt.heard.slot) this.#endDoubt();
+  }
+
+  #ask(slot: number, said: SaidTime, own: boolean, nowMs: number): void {
+    if (said.doubt && !own) {
+      const { resumeMs, catchUpMs } = this.time;
+      const aheadMs = Math.max(resumeMs - this.#time.resumeMs, catchUpMs - this.#time.catchUpMs);
+      const ahead = aheadMs > logClockLimits.aheadMs;
+      if (ahead || said.beginsLogTime) this.#question = { slot, sinceMs: nowMs, ahead };
+    } else if ((own || !said.doubt) && (said.appliedSlot ?? 0) >= (this.#question?.slot ?? 0)) {
+      this.#question = undefined;
+    }
+  }
 }

@@ -3,6 +3,7 @@ export { confirmationOf } from "./confirmation.js";
 export { decidedOf } from "./decided.js";
 export { LogClock } from "./log-clock.js";
 export { LogTimeMover } from "./log-time-mover.js";
+export { obstacleOf } from "./replica-view.js";
 export { Reporter } from "./reporter.js";
 export { nextDigest, noDigest } from "./snapshot-digest.js";
 export type { Confirmation } from "./snapshot-sender.js";

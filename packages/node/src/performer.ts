@@ -9,6 +9,7 @@ import { ServiceFailure } from "./failure.js";
 import {
   divergedHalt,
   endsByRemedy,
+  foreignHalt,
   type Halt,
   heldHalt,
   lackingHalt,
@@ -16,13 +17,15 @@ import {
   stuckHalt,
 } from "./halt.js";
 import type { HostLogger } from "./host.js";
-import type { LogClock } from "./log-clock.js";
+import type { LogTimeMover } from "./log-time-mover.js";
 import { LookAhead } from "./look-ahead.js";
 import type { Requests } from "./requests.js";
 
 export interface PerformerOptions {
-  readonly engine: Pick<Engine, "appliedSlot" | "apply" | "logTimeMs" | "system">;
-  readonly clock: Pick<LogClock, "applied">;
+  readonly engine: Pick<Engine, "appliedSlot" | "apply" | "system">;
+  readonly logTime: Pick<LogTimeMover, "applied">;
+  /** This process proposed the value. */
+  proposed(value: Value): boolean;
   readonly log: Pick<DecidedLog, "append">;
   readonly requests: Pick<Requests, "executed" | "jumpedOver">;
   readonly logger: Pick<HostLogger, "error" | "info">;
@@ -82,7 +85,7 @@ export class Performer {
     if (this.#haltIfUnfit(decided)) return;
     const answers = this.#execute(slot, decided, remedies);
     this.#ahead = undefined;
-    this.#options.clock.applied(engine.logTimeMs);
+    this.#options.logTime.applied(slot, decided, this.#options.proposed(value));
     this.#options.log.append(slot, encodeValue(value));
     if (decided.kind !== "batch") return;
     decided.commands.forEach((command, index) => {
@@ -144,6 +147,8 @@ export class Performer {
     if (divergence !== undefined) return divergedHalt(divergence, appliedSlot);
     const missed = system.missedIn(slot, decided);
     if (missed !== undefined) return missedHalt(missed.slot, slot);
+    const foreign = system.foreignFor(decided);
+    if (foreign !== undefined) return foreignHalt(foreign, slot);
     const lacking = system.lackingFor(decided, remedies);
     if (lacking !== undefined) return lackingHalt(lacking, slot);
     const ended = marker?.endedBy(slot, remedies.length, mayTry);

@@ -5,6 +5,7 @@ import {
   type FromLeader,
   type Member,
   type Peer,
+  proposalOf,
   Replica,
   type ReplicaInput,
   type ToLeader,
@@ -15,6 +16,7 @@ import {
   Engine,
   type HandlerError,
   type ReplicatedService,
+  systemService,
 } from "@synod/state-machine";
 import type { ExecutionMarker, ReplicaStore } from "@synod/storage";
 import { batch, leaderService, loadServices, type Status } from "@synod/wire";
@@ -69,6 +71,10 @@ export interface ReplicaHostOptions extends HostOptions {
 const maxPendingBytes = 256 << 20;
 const pendingCheckMs = 20;
 
+function isOfSynod({ service }: Command): boolean {
+  return service === systemService;
+}
+
 /** Between looks at whether the log has grown too long and the trim point moved. */
 const trimCheckMs = 50;
 
@@ -112,10 +118,17 @@ export class ReplicaHost implements Host {
       },
     });
     const { monotonicMs, wallMs } = options.logClock ?? {};
-    this.#clock = new LogClock(this.#engine.logTimeMs, monotonicMs, wallMs);
+    this.#clock = new LogClock({
+      time: this.#engine.logTime,
+      appliedSlot: this.#engine.appliedSlot,
+      alone: () => genesis.configuration.replicas.length === 1,
+      monotonicMs,
+      wallMs,
+    });
+    const incarnation = randomInt(1, incarnationLimit);
     this.#replica = new Replica({
       id,
-      incarnation: randomInt(1, incarnationLimit),
+      incarnation,
       genesis,
       configurations: this.#engine.configurations,
       slotOut: this.#engine.appliedSlot + 1,
@@ -128,9 +141,21 @@ export class ReplicaHost implements Host {
       obstacle: () => this.#obstacle,
       doubt: () => this.#doubt,
     });
-    this.#performer = new Performer({
+    this.#timeMover = new LogTimeMover({
       engine: this.#engine,
       clock: this.#clock,
+      position: () => this.#position,
+      propose: (command) => this.#propose(command),
+      held: () => this.#gathered.length > 0,
+      inDoubt: (away) => this.#driver.post({ kind: "withdraw", outstanding: away }),
+    });
+    this.#performer = new Performer({
+      engine: this.#engine,
+      logTime: this.#timeMover,
+      proposed: (value) => {
+        const proposal = proposalOf(value);
+        return proposal?.replica === id && proposal.incarnation === incarnation;
+      },
       log: store.log,
       requests: this.#requests,
       logger,
@@ -149,6 +174,10 @@ export class ReplicaHost implements Host {
       apply: (slot, value) => this.#performer.apply(slot, value),
       jumpedOver: (value) => this.#performer.jumpedOver(value),
       refuse: (command, reason) => this.#requests.refused(command, reason),
+      withdrawn: (commands) => {
+        this.#gathered = [...commands, ...this.#gathered];
+        this.#driver.wake();
+      },
       onFatal: options.onFatal,
     });
     for (const leader of genesis.configuration.leaders) this.#leaders.set(leader.id, this.#link(leader));
@@ -160,12 +189,6 @@ export class ReplicaHost implements Host {
       position: () => this.#position,
       propose: (command) => this.#propose(command),
       nowMs: () => performance.now(),
-    });
-    this.#timeMover = new LogTimeMover({
-      engine: this.#engine,
-      clock: this.#clock,
-      position: () => this.#position,
-      propose: (command) => this.#propose(command),
     });
     this.#sender = new SnapshotSender({
       store,
@@ -226,10 +249,7 @@ export class ReplicaHost implements Host {
     const proposing = (work: () => void) => () => {
       if (this.#obstacle === "") work();
     };
-    this.#every(
-      advanceCheckMs,
-      proposing(() => this.#timeMover.tick()),
-    );
+    this.#every(advanceCheckMs, () => this.#keepLogTime());
     this.#every(
       reportCheckMs,
       proposing(() => this.#reporter.tick()),
@@ -375,8 +395,8 @@ export class ReplicaHost implements Host {
   /** A snapshot took the place of the state (rule 19). */
   #replaced(): void {
     this.#engine.reload();
-    const { appliedSlot, configurations, logTimeMs } = this.#engine;
-    this.#clock.applied(logTimeMs);
+    const { appliedSlot, configurations } = this.#engine;
+    this.#timeMover.applied(appliedSlot, undefined, false);
     this.#requests.jumped();
     this.#driver.post({ kind: "installed", slotOut: appliedSlot + 1, configurations });
     this.#performer.installed();
@@ -400,15 +420,18 @@ export class ReplicaHost implements Host {
 
   #encodeBatch(commands: readonly Command[]): Uint8Array {
     const all = [...this.#engine.system.installationsFor(commands), ...commands];
-    const { proposedMs: logTimeMs, begins: beginsLogTime } = this.#clock;
-    return batch.encode({ commands: all, logTimeMs, beginsLogTime });
+    return batch.encode({ commands: all, ...this.#clock.say() });
   }
 
-  /** All commands of one turn are one input, so that they share a batch (rule 13). */
+  /**
+   * All commands of one turn are one input, so that they share a batch (rule 13). While the clock is in doubt, clients'
+   * wait here, as many as may wait at all (rule 35).
+   */
   #gather(): ReplicaInput | undefined {
-    if (this.#gathered.length === 0) return undefined;
-    const commands = this.#gathered;
-    this.#gathered = [];
+    const all = this.#gathered;
+    const commands = this.#clock.sure ? all : all.filter(isOfSynod);
+    if (commands.length === 0) return undefined;
+    this.#gathered = commands.length === all.length ? [] : all.filter((command) => !isOfSynod(command));
     return { kind: "requests", commands };
   }
 
@@ -442,6 +465,11 @@ export class ReplicaHost implements Host {
   #resumed(slot: number): void {
     this.#requests.resume();
     this.#driver.post({ kind: "rewound", slotOut: slot });
+  }
+
+  #keepLogTime(): void {
+    this.#timeMover.tick(this.#obstacle !== "");
+    if (this.#clock.sure && this.#gathered.length > 0) this.#driver.wake();
   }
 
   async #end(): Promise<void> {

@@ -78,7 +78,7 @@ export class Reporter {
   get #due(): Report {
     const { replica, store, engine, durableSlot } = this.#options;
     const durable = durableSlot();
-    const { reports, offers } = engine.system;
+    const { reports, offers, ground } = engine.system;
     const checkpoint = reports.checkpoints.findLast(({ slot }) => slot <= durable);
     const { slot, hash } = checkpoint ?? { slot: 0, hash: "" };
     const last = reports.latest.get(replica);
@@ -86,7 +86,7 @@ export class Reporter {
     const earlier = reports.checkpoints
       .filter((each) => each.slot > reported && each.slot < slot)
       .slice(-maxEarlier);
-    return { replica, store, number: reports.nextNumber(replica), slot, hash, earlier, offers };
+    return { replica, store, number: reports.nextNumber(replica), slot, hash, earlier, offers, ground };
   }
 
   /** The first replica comes first; the others only step in where it does not. */
@@ -128,6 +128,6 @@ function sameReport(said: Report | undefined, report: Report): boolean {
   return sameOffers(said, report);
 }
 
-function sameOffers(a: Pick<Report, "offers">, b: Pick<Report, "offers">): boolean {
-  return JSON.stringify(a.offers) === JSON.stringify(b.offers);
+function sameOffers(a: Pick<Report, "offers" | "ground">, b: Pick<Report, "offers" | "ground">): boolean {
+  return JSON.stringify([a.offers, a.ground]) === JSON.stringify([b.offers, b.ground]);
 }

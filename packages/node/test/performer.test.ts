@@ -31,6 +31,7 @@ function make(appliedSlot: number, system: object = {}) {
       reports: { divergence: undefined },
       lackingFor: () => undefined,
       missedIn: () => undefined,
+      foreignFor: () => undefined,
       ...system,
     },
     apply(slot: number, decided: Decided): readonly Answer[] {
@@ -41,7 +42,10 @@ function make(appliedSlot: number, system: object = {}) {
   };
   const performer = new Performer({
     engine: engine as unknown as PerformerOptions["engine"],
-    clock: { applied: () => {} },
+    logTime: {
+      applied: (slot, { kind } = { kind: "no-op" }, own) => events.push(`time ${slot} ${kind} ${own}`),
+    },
+    proposed: () => true,
     log: { append: (slot) => events.push(`log ${slot}`) },
     requests: {
       executed: ({ sequence }) => events.push(`answer ${sequence}`),
@@ -57,7 +61,7 @@ function make(appliedSlot: number, system: object = {}) {
 test("a decided slot is executed, kept, and answered, in this order (rule 17)", () => {
   const { performer, events } = make(3);
   performer.apply(4, batchOf(1, 2));
-  expect(events).toEqual(["apply 4 batch", "log 4", "answer 1", "answer 2"]);
+  expect(events).toEqual(["apply 4 batch", "time 4 batch true", "log 4", "answer 1", "answer 2"]);
 });
 
 test("what a snapshot has brought is not executed again, and its commands are answered (rule 19)", () => {
@@ -71,7 +75,12 @@ test("what a snapshot has brought is not executed again, and its commands are an
 test("a batch that is none counts as a no-op", () => {
   const { performer, events } = make(3);
   performer.apply(4, { kind: "batch", proposal, commands: Buffer.from([0xff]) });
-  expect(events).toEqual([expect.stringContaining("cannot be decoded"), "apply 4 no-op", "log 4"]);
+  expect(events).toEqual([
+    expect.stringContaining("cannot be decoded"),
+    "apply 4 no-op",
+    "time 4 no-op true",
+    "log 4",
+  ]);
 });
 
 test("a replica that is unfit performs nothing more and says so once (rules 26 and 27)", () => {
@@ -84,4 +93,24 @@ test("a replica that is unfit performs nothing more and says so once (rules 26 a
   const { reason } = performer.halted as Halt;
   expect(reason).toMatch(/stopped before slot 4: version 2 of bank\.v1\.Ledger/);
   expect(events).toEqual([reason, `halted: ${reason}`]);
+});
+
+test("a replica on another runtime, or with another engine, performs nothing, and says what runs and what to start (rule 32)", () => {
+  const engine = { version: 1, digest: "0".repeat(64) };
+  const inForce = { engine, runtime: "a".repeat(64), node: "v22.1.0" };
+  const own = { engines: [{ version: 1, digest: "1".repeat(64) }], runtime: "b".repeat(64), node: "v24.2.0" };
+  const halted = (what: string) => {
+    const { performer, events } = make(3, { foreignFor: () => ({ what, inForce, own }) });
+    performer.apply(4, batchOf(1));
+    const { kind, reason } = performer.halted as Halt;
+    expect(kind).toBe("foreign");
+    expect(events).toEqual([reason, `halted: ${reason}`]);
+    return reason;
+  };
+  expect(halted("runtime")).toMatch(
+    /^stopped before slot 4: .* Node v22\.1\.0 .* Node v24\.2\.0 .* start it with Node v22\.1\.0/,
+  );
+  expect(halted("engine")).toMatch(
+    /version 1 \(0{12}\) of synod\.engine is in force, .* version 1 \(1{12}\)/,
+  );
 });

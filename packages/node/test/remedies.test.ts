@@ -81,7 +81,8 @@ class Replica {
     });
     this.performer = new Performer({
       engine: this.engine,
-      clock: { applied: () => {} },
+      logTime: { applied: () => {} },
+      proposed: () => true,
       log: { append: () => {} },
       requests: {
         executed: (command, answer) => this.#answered(command, answer),

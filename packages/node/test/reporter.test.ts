@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { Reporter } from "../src/reporter.js";
 
 const checkpoints = [10, 20, 30].map((slot) => ({ slot, hash: `hash ${slot}` }));
+const ground = { runtime: "v8 of the test", node: "v0.0.0", engines: [{ version: 1, digest: "d" }] };
 const offers = [{ service: "bank.v1.Ledger", oldest: 1, newest: 2 }];
 
 /** A reporter over a state in which reports are decided by hand. */
@@ -19,7 +20,7 @@ class Bench {
 
   constructor(store = "store-r1", position = 0) {
     const nextNumber = (id: string) => (this.latest.get(id)?.number ?? 0) + 1;
-    const system = { offers, reports: { checkpoints, latest: this.latest, nextNumber } };
+    const system = { offers, ground, reports: { checkpoints, latest: this.latest, nextNumber } };
     const beyond = () => this.beyondCheckpoint;
     const [unjudged, logTime] = [() => this.unjudged, () => this.logTimeMs];
     const engine = {
@@ -65,7 +66,7 @@ test("reports the last checkpoint that is on disk, not the last one applied (rul
   bench.durableSlot = 25;
   expect(bench.tick()).toEqual([
     {
-      ...{ replica: "r1", store: "store-r1", number: 1, slot: 20, hash: "hash 20", offers },
+      ...{ replica: "r1", store: "store-r1", number: 1, slot: 20, hash: "hash 20", offers, ground },
       earlier: [{ slot: 10, hash: "hash 10" }],
     },
   ]);
@@ -93,6 +94,7 @@ test("introduces another store, whatever the one before had, and at once where a
     hash: "hash 30",
     earlier: [],
     offers,
+    ground,
   };
   expect(bench.tick()).toMatchObject([{ number: 1 }]);
   bench.decide(before);

@@ -109,6 +109,11 @@ export class Checker {
     }
   }
 
+  /** A replica takes back what it has outstanding. */
+  withdrawn(replica: string, incarnation: number): void {
+    this.#proposals.withdrawn({ replica, incarnation });
+  }
+
   /** An acceptor votes for nothing in a slot that it has trimmed (rule 2). */
   accepting(acceptor: string, { slot, ballot }: PValue, disk: Disk): void {
     const { below } = disk.state().trim;

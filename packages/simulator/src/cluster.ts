@@ -74,6 +74,10 @@ export class Cluster {
         installs: disks.installs.bind(disks),
         installed: log.installed.bind(log),
       },
+      withdraws: (replica: string, incarnation: number) => {
+        trace.count("withdrawal");
+        checker.withdrawn(replica, incarnation);
+      },
       writes: (node: SimulatedNode, record: AcceptorRecord) => this.#writes(node, record),
       persisted: (node: SimulatedNode, records: readonly AcceptorRecord[]) => this.#persisted(node, records),
     };

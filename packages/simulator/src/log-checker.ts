@@ -11,7 +11,7 @@ export class LogChecker {
   readonly #nowMs: () => number;
   /** How much faster than time a clock may run. */
   readonly #fastest: number;
-  /** The least that log time was ahead of time by in any slot. */
+  /** The least that log time was ahead of time by in any slot in which a span could begin. */
   #leastAheadMs = Number.POSITIVE_INFINITY;
   readonly #told = new Set<string>();
 
@@ -39,21 +39,21 @@ export class LogChecker {
   /** The next slot, in order, is chosen. */
   next(slot: number, value: Value): void {
     const before = this.#run.at(slot - 1)?.logTimeMs ?? 0;
-    const { logTimeMs } = this.#run.next(slot, value);
+    const { logTimeMs, timed } = this.#run.next(slot, value);
     if (logTimeMs < before)
       throw new Violation(`log time went back from ${before} to ${logTimeMs} in slot ${slot}`);
-    if (logTimeMs > 0) this.#time(slot, logTimeMs);
+    if (logTimeMs > 0) this.#time(slot, logTimeMs, timed);
   }
 
-  /** Rule 16: after any slot, log time runs ahead of time by one step at most, so that nothing expires early. */
-  #time(slot: number, logTimeMs: number): void {
+  /** Rule 16: from any slot on in which a span begins, log time runs ahead of time by one step at most: nothing ends early. */
+  #time(slot: number, logTimeMs: number, timed: boolean): void {
     const aheadMs = logTimeMs - this.#nowMs() * this.#fastest;
     const most = this.#leastAheadMs + timeLimits.maxStepMs + 1;
     if (aheadMs > most)
       throw new Violation(
         `in slot ${slot} log time is ${Math.round(aheadMs - this.#leastAheadMs)} ms further than time since an earlier slot; expected at most ${timeLimits.maxStepMs}`,
       );
-    this.#leastAheadMs = Math.min(this.#leastAheadMs, aheadMs);
+    if (timed) this.#leastAheadMs = Math.min(this.#leastAheadMs, aheadMs);
   }
 
   /** A replica applied a slot. */

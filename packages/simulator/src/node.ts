@@ -9,11 +9,14 @@ import {
   type Message,
   type Output,
   type Peer,
+  proposalOf,
   type Random,
   Replica,
   type ReplicaInput,
   type RulingConfiguration,
+  type Value,
 } from "@synod/core";
+import { obstacleOf } from "@synod/node/parts";
 import { Clock } from "./clock.js";
 import { Disk, type DiskCopy } from "./disk.js";
 import type { WorldOptions } from "./options.js";
@@ -34,6 +37,8 @@ export interface Surroundings {
   readonly watcher: ReplicaWatcher;
   /** A node is about to write a record to its disk. */
   readonly writes: (node: SimulatedNode, record: AcceptorRecord) => void;
+  /** A replica takes back what it has outstanding. */
+  readonly withdraws: (replica: string, incarnation: number) => void;
   /** Records became durable on the disk of a node. */
   readonly persisted: (node: SimulatedNode, records: readonly AcceptorRecord[]) => void;
 }
@@ -68,6 +73,7 @@ export class SimulatedNode {
   life = 0;
   role: AnyRole | undefined;
   #held: Held[] = [];
+  #incarnation = 0;
 
   constructor(peer: Peer, world: Surroundings) {
     this.peer = peer;
@@ -89,6 +95,7 @@ export class SimulatedNode {
     const { limits } = this.#world.options;
     const { id } = this.peer;
     const incarnation = nextIncarnation();
+    this.#incarnation = incarnation;
     const { disk, replica } = this;
     if (disk) {
       this.role = new Acceptor({ id, store: disk.store, state: disk.state(), log: disk, limits }) as AnyRole;
@@ -145,8 +152,18 @@ export class SimulatedNode {
   }
 
   tick(): void {
-    for (const input of this.replica?.inputs() ?? []) this.step(input);
+    for (const input of this.replica?.inputs(this.#obstacle) ?? []) {
+      if (input.kind === "withdraw" && input.outstanding)
+        this.#world.withdraws(this.peer.id, this.#incarnation);
+      this.step(input);
+    }
     this.step({ kind: "tick" });
+  }
+
+  /** Nothing can be decided, as far as a replica knows. */
+  get #obstacle(): boolean {
+    if (!(this.role instanceof Replica)) return false;
+    return obstacleOf(this.role.status(), this.#world.genesis.configuration.acceptors, []) !== "";
   }
 
   /** Makes what an acceptor wrote durable, and releases what waited for it. */
@@ -154,6 +171,12 @@ export class SimulatedNode {
     if (!this.disk) return;
     if (this.disk.synced < this.disk.written) this.#world.persisted(this, this.disk.sync());
     this.#release();
+  }
+
+  /** In this life. */
+  #proposed(value: Value): boolean {
+    const proposal = proposalOf(value);
+    return proposal?.replica === this.peer.id && proposal.incarnation === this.#incarnation;
   }
 
   flush(): void {
@@ -188,7 +211,10 @@ export class SimulatedNode {
         this.replica?.refused(output.command);
         return;
       case "apply":
-        this.replica?.apply(output.slot, output.value);
+        this.replica?.apply(output.slot, output.value, this.#proposed(output.value));
+        return;
+      case "withdrawn":
+        this.replica?.withdrawn(output.commands);
         return;
     }
   }

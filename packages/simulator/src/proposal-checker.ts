@@ -1,4 +1,12 @@
-import { describeBallot, describeValue, type PValue, proposalKey, proposalOf, type Value } from "@synod/core";
+import {
+  describeBallot,
+  describeValue,
+  type ProposalId,
+  type PValue,
+  proposalKey,
+  proposalOf,
+  type Value,
+} from "@synod/core";
 import { Violation } from "./violation.js";
 
 /** Watches what replicas propose, and which slots it gets (rules 10 and 12). */
@@ -8,8 +16,8 @@ export class ProposalChecker {
   readonly #contents = new Map<string, Value>();
   /** By proposal: the slots in which it was proposed to acceptors, and by which ballots. */
   readonly #places = new Map<string, Map<number, Set<string>>>();
-  /** By the life of a replica: the numbers of its proposals that were chosen. */
-  readonly #chosen = new Map<string, Set<number>>();
+  /** By the life of a replica: the last proposal withdrawn, the later ones chosen, and the last of all. */
+  readonly #lives = new Map<string, { readonly chosen: Set<number>; last: number; withdrawn: number }>();
 
   constructor(maxOutstanding: number) {
     this.#maxOutstanding = maxOutstanding;
@@ -19,7 +27,9 @@ export class ProposalChecker {
   asked(value: Value): void {
     const proposal = proposalOf(value);
     if (!proposal) return;
-    const outstanding = proposal.number - (this.#chosen.get(lifeOf(proposal))?.size ?? 0);
+    const life = this.#life(proposal);
+    life.last = Math.max(life.last, proposal.number);
+    const outstanding = proposal.number - life.withdrawn - life.chosen.size;
     if (outstanding > this.#maxOutstanding)
       throw new Violation(
         `${proposal.replica} has ${outstanding} proposals outstanding; expected at most ${this.#maxOutstanding}`,
@@ -53,9 +63,22 @@ export class ProposalChecker {
   chosen(value: Value): void {
     const proposal = proposalOf(value);
     if (!proposal) return;
-    const life = lifeOf(proposal);
-    const numbers = this.#chosen.get(life) ?? new Set();
-    this.#chosen.set(life, numbers.add(proposal.number));
+    const { chosen, withdrawn } = this.#life(proposal);
+    if (proposal.number > withdrawn) chosen.add(proposal.number);
+  }
+
+  /** A replica takes back what it has outstanding, to propose it anew (rule 35). It may be chosen all the same. */
+  withdrawn(of: Pick<ProposalId, "replica" | "incarnation">): void {
+    const life = this.#life(of);
+    life.withdrawn = life.last;
+    life.chosen.clear();
+  }
+
+  #life({ replica, incarnation }: Pick<ProposalId, "replica" | "incarnation">) {
+    const name = `${replica}.${incarnation}`;
+    const life = this.#lives.get(name) ?? { chosen: new Set(), last: 0, withdrawn: 0 };
+    this.#lives.set(name, life);
+    return life;
   }
 
   #says(key: string, value: Value): void {
@@ -68,14 +91,4 @@ export class ProposalChecker {
     )
       throw new Violation(`proposal ${key} names two batches`);
   }
-}
-
-function lifeOf({
-  replica,
-  incarnation,
-}: {
-  readonly replica: string;
-  readonly incarnation: number;
-}): string {
-  return `${replica}.${incarnation}`;
 }

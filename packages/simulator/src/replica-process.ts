@@ -1,4 +1,4 @@
-import type { Command, Genesis, Installed, Random, ReplicaInput, Value } from "@synod/core";
+import type { Command, Genesis, Installed, Random, ReplicaInput, Value, Withdraw } from "@synod/core";
 import {
   type Confirmation,
   confirmationOf,
@@ -7,7 +7,7 @@ import {
   LogTimeMover,
   Reporter,
 } from "@synod/node/parts";
-import { type Answer, Engine } from "@synod/state-machine";
+import { type Answer, Engine, systemService } from "@synod/state-machine";
 import { batch } from "@synod/wire";
 import type { Clock } from "./clock.js";
 import { Front, type Told } from "./front.js";
@@ -52,6 +52,8 @@ export class ReplicaProcess {
   #gathered: Command[] = [];
   /** A snapshot took the state's place, and the role has not heard of it yet. */
   #installed: Installed | undefined;
+  /** For the role's next turn. */
+  #withdraw: Withdraw | undefined;
   #trimPointTold = 0;
 
   constructor(options: ReplicaProcessOptions) {
@@ -86,11 +88,13 @@ export class ReplicaProcess {
     });
     const engine = this.#engine;
     this.#front = new Front(engine);
-    this.#logClock = new LogClock(
-      engine.logTimeMs,
-      () => clock.monotonicMs,
-      () => clock.wallMs,
-    );
+    this.#logClock = new LogClock({
+      time: engine.logTime,
+      appliedSlot: engine.appliedSlot,
+      alone: () => genesis.configuration.replicas.length === 1,
+      monotonicMs: () => clock.monotonicMs,
+      wallMs: () => clock.wallMs,
+    });
     const position = () =>
       Math.max(
         0,
@@ -112,13 +116,24 @@ export class ReplicaProcess {
       propose,
       nowMs: () => clock.monotonicMs,
     });
-    this.#timeMover = new LogTimeMover({ engine, clock: this.#logClock, position, propose });
+    this.#timeMover = new LogTimeMover({
+      engine,
+      clock: this.#logClock,
+      position,
+      propose,
+      held: () => this.#gathered.length > 0,
+      inDoubt: (away) => {
+        this.#withdraw = { kind: "withdraw", outstanding: away };
+      },
+    });
+    this.#withdraw = undefined;
     this.#trimPointTold = 0;
   }
 
   crash(): void {
     this.disk.crash();
     this.#installed = undefined;
+    this.#withdraw = undefined;
     this.#gathered = [];
   }
 
@@ -142,12 +157,14 @@ export class ReplicaProcess {
 
   encodeBatch(commands: readonly Command[]): Uint8Array {
     const all = [...this.#engine.system.installationsFor(commands), ...commands];
-    const { proposedMs: logTimeMs, begins: beginsLogTime } = this.#logClock;
-    return batch.encode({ commands: all, logTimeMs, beginsLogTime });
+    return batch.encode({ commands: all, ...this.#logClock.say() });
   }
 
-  /** As PMMC's perform(); what a snapshot holds already is not applied again, though the role may not know it yet. */
-  apply(slot: number, value: Value): void {
+  /**
+   * As PMMC's perform(); what a snapshot holds already is not applied again, though the role may not know it yet.
+   * @param own this process proposed it
+   */
+  apply(slot: number, value: Value, own: boolean): void {
     const { id, watcher } = this.#options;
     const engine = this.#engine;
     if (slot <= engine.appliedSlot) {
@@ -158,7 +175,7 @@ export class ReplicaProcess {
     const decided = decidedOf(value);
     const answers = engine.apply(slot, decided);
     watcher.applied(id, slot, value, engine, answers);
-    this.#logClock.applied(engine.logTimeMs);
+    this.#timeMover.applied(slot, decided, own);
     this.disk.append(slot, value);
     if (engine.system.reports.trimPoint > trimPoint)
       watcher.trimPointMoved(slot, engine.system.reports.trimPoint);
@@ -174,8 +191,13 @@ export class ReplicaProcess {
     if (decided.kind === "batch") for (const command of decided.commands) this.#front.jumpedOver(command);
   }
 
-  /** What the process has to say to its role in this tick. */
-  inputs(): ReplicaInput[] {
+  /** The role gives commands back that are to be proposed later. */
+  withdrawn(commands: readonly Command[]): void {
+    this.#gathered = [...commands, ...this.#gathered];
+  }
+
+  /** What the process has to say to its role in this tick. @param obstacle nothing can be decided now */
+  inputs(obstacle: boolean): ReplicaInput[] {
     const { random } = this.#options;
     const inputs: ReplicaInput[] = [];
     if (this.#installed && random() < 0.15) {
@@ -187,12 +209,13 @@ export class ReplicaProcess {
       this.#trimPointTold = trimPoint;
       inputs.push({ kind: "trim-point", below: trimPoint + 1 });
     }
-    this.#timeMover.tick();
+    this.#timeMover.tick(obstacle);
     if (random() < 0.3) this.#reporter.tick();
-    if (this.#gathered.length > 0) {
-      inputs.push({ kind: "requests", commands: this.#gathered });
-      this.#gathered = [];
-    }
+    if (this.#withdraw) inputs.push(this.#withdraw);
+    this.#withdraw = undefined;
+    const commands = this.#gathered.filter((command) => this.#logClock.sure || isOfSynod(command));
+    if (commands.length > 0) inputs.push({ kind: "requests", commands });
+    this.#gathered = this.#gathered.filter((command) => !commands.includes(command));
     return inputs;
   }
 
@@ -219,13 +242,17 @@ export class ReplicaProcess {
     this.disk.install(snapshot);
     engine.reload();
     watcher.installed(id, engine);
-    this.#logClock.applied(engine.logTimeMs);
+    this.#timeMover.applied(engine.appliedSlot, undefined, false);
     this.#front.jumped();
     const { configurations, appliedSlot } = engine;
     this.#installed = { kind: "installed", slotOut: appliedSlot + 1, configurations };
     watcher.durable(this.disk.store, snapshot.slot);
     return true;
   }
+}
+
+function isOfSynod({ service }: Command): boolean {
+  return service === systemService;
 }
 
 /** Room for all that a short run does. */

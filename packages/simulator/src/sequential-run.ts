@@ -15,6 +15,8 @@ export interface SequentialSlot {
   readonly answers: readonly Answer[];
   readonly hash: string;
   readonly logTimeMs: number;
+  /** A span of time may have begun here. */
+  readonly timed: boolean;
 }
 
 /**
@@ -40,7 +42,7 @@ export class SequentialRun {
       sessionLimits: { ...sessionBounds, maxSessions },
     });
     this.#sessions = new PlainSessions(clusterId, maxSessions, sessionBounds.maxWindow);
-    this.#slots.push({ commands: [], answers: [], hash: this.#engine.hash, logTimeMs: 0 });
+    this.#slots.push({ commands: [], answers: [], hash: this.#engine.hash, logTimeMs: 0, timed: false });
   }
 
   /** Commands of clients executed. */
@@ -60,8 +62,8 @@ export class SequentialRun {
     commands.forEach((command, index) => {
       this.#judge(`command ${index} of slot ${slot}`, command, answers[index] as Answer);
     });
-    const { hash, logTimeMs } = this.#engine;
-    const done = { commands, answers, hash, logTimeMs };
+    const { hash, logTimeMs, logTime } = this.#engine;
+    const done = { commands, answers, hash, logTimeMs, timed: logTime.timedSlot === slot };
     this.#slots.push(done);
     return done;
   }

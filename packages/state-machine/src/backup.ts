@@ -19,8 +19,9 @@ export type StateRow = readonly [key: Uint8Array, value: Uint8Array];
  *   a  the hash is chained on with the new cluster's id, so that what handlers draw by chance in the next slot is not what
  *      the old cluster drew there; and no checkpoint was made yet, so that the new replicas soon compare theirs (rule 27)
  *   c  goes: configuration 1 is the new cluster file, and number 2 of the old chain would put the old members in force (22)
- *   d  stays, e stays: what waits for log time goes on waiting, since log time goes on
+ *   d, e, f  stay: what waits for log time goes on waiting, since log time goes on
  *   h  goes: judged by reports that go as well (27)
+ *   n  goes: the first batch of the new cluster says what its replicas execute commands on (32)
  *   o  goes: what the old replicas have on disk and offer says nothing of the new, and a replica that never reports again
  *      would keep services from being installed (18, 26)
  *   p  goes: a majority of the new replicas has to say for itself what it has on disk (18)
@@ -28,12 +29,14 @@ export type StateRow = readonly [key: Uint8Array, value: Uint8Array];
  *   q  stays: the quota
  *   s  stays: a command of before the backup is never executed again; sessions opened from now on have names of their own
  *   t  stays, v stays: what services stored, and the versions that wrote it
+ *   u  goes, as r does (34)
+ *   w  goes: nothing of the old log is in the new one (32)
  *   x  refuses everything: a replica that differs from the others is no source, unless none is better and a person said so;
  *      then it goes
  *   y  goes: the slots it is about are executed
  */
-const stays = new Set("deqstv");
-const goes = new Set("chopruy");
+const stays = new Set("defqstv");
+const goes = new Set("chnopruwy");
 const appliedKind = "a";
 const divergedKind = "x";
 
@@ -155,7 +158,7 @@ export class StateContents {
       );
     if (kind === appliedKind && key.length === appliedKey.length) this.#applied = appliedIn(value);
     else if (kind === "s") this.sessions += key[1] === 0 ? 1 : 0;
-    else if (kind === "d") this.scheduled++;
+    else if (kind === "d" || kind === "f") this.scheduled++;
     else if (kind === "v") this.#versions.set(textOf(key.subarray(1)), Number(textOf(value)));
     else if (kind === "t") this.#count(textOf(key.subarray(1, key.indexOf(0, 1))), key, value);
     else if (!stays.has(kind) && !goes.has(kind))

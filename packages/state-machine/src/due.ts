@@ -1,13 +1,28 @@
 import type { OrderedMap } from "@synod/core";
+import type { AfterStandstill, LogTimes } from "./log-time.js";
 
 /*
  * Commands that wait for log time, in the replicated state:
  *
  *   "d" at, slot, index, number      service, method, id and request; keys sort in the order in which they run
- *   "e" service, 0, id               the key above of the command scheduled under this id
+ *   "e" service, 0, id               the key, above or below, of the command scheduled under this id
+ *   "f" at, slot, index, number      as "d", for services that catch up after a standstill: they have a time of their own
  */
-export const dueRange = Object.freeze({ from: Buffer.from("d"), until: Buffer.from("e") });
+const queues = Object.freeze({ resume: "d", "catch up": "f" } satisfies Record<AfterStandstill, string>);
+const dueKinds = new Set(Object.values(queues).map((prefix) => prefix.charCodeAt(0)));
 const idPrefix = "e";
+
+function rangeOf(queue: AfterStandstill) {
+  return { from: Buffer.from(queues[queue]), until: Buffer.from([queues[queue].charCodeAt(0) + 1]) };
+}
+
+/** When the next commands are due, in the log time of their kind of services; undefined where none waits. */
+export type NextDue = { readonly [T in keyof LogTimes]: LogTimes[T] | undefined };
+
+/** Whether a key is one of a command that waits. */
+export function isDueKey(key: Uint8Array): boolean {
+  return dueKinds.has(key[0] as number);
+}
 
 /** A command that waits. `atMs` is log time. */
 export interface ScheduledCommand {
@@ -19,9 +34,14 @@ export interface ScheduledCommand {
 }
 
 /** @param number tells apart what one command schedules */
-export function dueKey(atMs: number, slot: number, index: number, number: number): Uint8Array {
+export function dueKey(
+  queue: AfterStandstill,
+  atMs: number,
+  { slot, index }: { readonly slot: number; readonly index: number },
+  number: number,
+): Uint8Array {
   const key = Buffer.alloc(1 + 8 + 8 + 4 + 4);
-  key.write("d");
+  key.write(queues[queue]);
   key.writeBigUInt64BE(BigInt(atMs), 1);
   key.writeBigUInt64BE(BigInt(slot), 9);
   key.writeUInt32BE(index, 17);
@@ -51,19 +71,36 @@ export function decodeScheduled(stored: Uint8Array): ScheduledCommand {
   return { service, method, id, request: bytes.subarray(end) };
 }
 
-/** When the next waiting command is due, in log time; undefined when none waits. */
-export function nextDueMs(state: OrderedMap): number | undefined {
-  for (const [key] of state.range({ ...dueRange, limit: 1 })) return atMsOf(key);
-  return undefined;
+/** Nothing waits. */
+export const noneDue: NextDue = Object.freeze({ resumeMs: undefined, catchUpMs: undefined });
+
+export function nextDue(state: OrderedMap): NextDue {
+  const first = (queue: AfterStandstill) => {
+    for (const [key] of state.range({ ...rangeOf(queue), limit: 1 })) return atMsOf(key);
+    return undefined;
+  };
+  return { resumeMs: first("resume"), catchUpMs: first("catch up") };
 }
 
-/** What waits in a state that an engine starts on. */
-export function scheduledIn(state: OrderedMap): { nextDueMs: number | undefined; count: number } {
-  let first: number | undefined;
-  let count = 0;
-  for (const [key] of state.range(dueRange)) {
-    first ??= atMsOf(key);
-    count++;
-  }
-  return { nextDueMs: first, count };
+/** Whether something is due at these times. */
+export function isDue(next: NextDue, { resumeMs, catchUpMs }: LogTimes): boolean {
+  return (
+    (next.resumeMs !== undefined && next.resumeMs <= resumeMs) ||
+    (next.catchUpMs !== undefined && next.catchUpMs <= catchUpMs)
+  );
+}
+
+/** The keys of what is due at these times, at most `limit`, in the order in which it runs. */
+export function dueKeys(state: OrderedMap, { resumeMs, catchUpMs }: LogTimes, limit: number): Uint8Array[] {
+  const keys = (queue: AfterStandstill, ms: number, most: number) =>
+    [...state.range({ ...rangeOf(queue), limit: most })]
+      .map(([key]) => key)
+      .filter((key) => atMsOf(key) <= ms);
+  const resumed = keys("resume", resumeMs, limit);
+  return [...resumed, ...keys("catch up", catchUpMs, limit - resumed.length)];
+}
+
+/** Everything that waits in a state, in the order in which it runs. */
+export function* scheduledIn(state: OrderedMap): Generator<readonly [key: Uint8Array, value: Uint8Array]> {
+  for (const queue of ["resume", "catch up"] as const) yield* state.range(rangeOf(queue));
 }

@@ -12,10 +12,22 @@ import {
   SessionTable,
   Status,
   type StoredAnswer,
+  sessionLimits,
 } from "@synod/core";
 import { SlotHash } from "./chain.js";
-import { atMsOf, decodeScheduled, dueRange, idKey, nextDueMs, scheduledIn } from "./due.js";
+import {
+  decodeScheduled,
+  dueKeys,
+  idKey,
+  isDue,
+  isDueKey,
+  type NextDue,
+  nextDue,
+  noneDue,
+  scheduledIn,
+} from "./due.js";
 import { type Call, failed, type HandlerError, type Outcome, run } from "./execution.js";
+import { engineName, type Ground, ownGround } from "./foundation.js";
 import {
   type Applied,
   appliedKey,
@@ -28,6 +40,13 @@ import {
   sessionPrefix,
 } from "./layout.js";
 import { checkpointLimits, timeLimits } from "./limits.js";
+import {
+  type AfterStandstill,
+  advanced,
+  type LogTimeState,
+  type LogTimes,
+  type SaidTime,
+} from "./log-time.js";
 import { Exhausted } from "./realm/exhaustion.js";
 import { hasEffect, type Remedy, skips } from "./remedies.js";
 import type { Unjudged } from "./reports.js";
@@ -36,6 +55,7 @@ import { StoredBytes } from "./stored-bytes.js";
 import { System } from "./system.js";
 import {
   checkpointMethod,
+  installFoundationMethod,
   type Offer,
   reportMethod,
   systemCommandOf,
@@ -46,16 +66,12 @@ import type { PendingWrite } from "./write-set.js";
 
 /** What a slot decided, its batch decoded. */
 export type Decided =
-  | {
+  | ({
       readonly kind: "batch";
       readonly commands: readonly Command[];
-      /** Log time as the batch's proposer saw it (rule 16), in milliseconds; absent or 0 when it says none. */
-      readonly logTimeMs?: number;
-      /** The proposer knew of no log time: what it says is where log time begins, and nothing where it has begun. */
-      readonly beginsLogTime?: boolean | undefined;
       /** Of the commands, encoded as they were decided; without it, of their requests. */
       readonly bytes?: number | undefined;
-    }
+    } & SaidTime)
   | { readonly kind: "configuration"; readonly configuration: Configuration }
   | { readonly kind: "no-op" };
 
@@ -104,6 +120,8 @@ export interface EngineOptions {
   readonly onExecuting?: (slot: number, index: number, service: string, method: string) => void;
   /** Replicated behaviour, for tests: every replica of a cluster must use the same. */
   readonly sessionLimits?: SessionLimits;
+  /** Fingerprint of the JavaScript that handlers run in, for tests; that of this process by default. */
+  readonly runtime?: string | undefined;
 }
 
 interface Installed {
@@ -120,6 +138,8 @@ const nothingApplied: Applied = Object.freeze({
   revision: 0,
   logTimeMs: 0,
   slotsSinceCheckpoint: 0,
+  catchUpTimeMs: 0,
+  timedSlot: 0,
   bytesSinceCheckpoint: 0,
   stateBytes: 0,
   hash: new Uint8Array(32),
@@ -138,6 +158,7 @@ export class Engine {
   readonly #genesis: Genesis;
   readonly #era: string;
   readonly #sessionLimits: SessionLimits | undefined;
+  readonly #ground: Ground;
   #sessions!: SessionTable;
   #system!: System;
   #configurations!: Configurations;
@@ -145,8 +166,8 @@ export class Engine {
   readonly #slotHash = new SlotHash();
   #appliedSlot = 0;
   #revision = 0;
-  #logTimeMs = 0;
-  #nextDueMs: number | undefined;
+  #time: LogTimeState = { resumeMs: 0, catchUpMs: 0, timedSlot: 0 };
+  #nextDue: NextDue = noneDue;
   #scheduled = 0;
   #scheduleChanged = false;
   #hash: Uint8Array = new Uint8Array(32);
@@ -162,9 +183,9 @@ export class Engine {
     this.#onHandlerError = onHandlerError;
     this.#onExecuting = options.onExecuting;
     for (const service of services) {
-      if (service.name === systemService || this.#services.has(service.name)) {
+      if ([systemService, engineName].includes(service.name) || this.#services.has(service.name)) {
         throw new TypeError(
-          `services: expected each name once and none to be ${systemService}, found ${service.name}`,
+          `services: expected each name once and none to be ${systemService} or ${engineName}, found ${service.name}`,
         );
       }
       this.#services.set(service.name, { service, space: serviceSpace(service.name) });
@@ -172,6 +193,7 @@ export class Engine {
     this.#genesis = genesis;
     this.#era = eraOf(options.clusterId ?? "");
     this.#sessionLimits = options.sessionLimits;
+    this.#ground = ownGround(options.sessionLimits ?? sessionLimits, options.runtime);
     this.reload();
   }
 
@@ -180,7 +202,8 @@ export class Engine {
     const state = this.#state;
     const stored = state.get(appliedKey);
     const applied = stored === undefined ? nothingApplied : decodeApplied(stored);
-    this.#logTimeMs = applied.logTimeMs;
+    const { logTimeMs: resumeMs, catchUpTimeMs: catchUpMs, timedSlot } = applied;
+    this.#time = { resumeMs, catchUpMs, timedSlot };
     this.#appliedSlot = applied.slot;
     this.#revision = applied.revision;
     this.#slotsSinceCheckpoint = applied.slotsSinceCheckpoint;
@@ -195,12 +218,12 @@ export class Engine {
       state,
       sessions: this.#sessions,
       offers: offersOf(this.#services.values()),
+      ground: this.#ground,
       configurations: () => this.#configurations.known.map(({ configuration }) => configuration),
-      logTimeMs: () => this.#logTimeMs,
+      logTimeMs: () => this.#time.resumeMs,
     });
-    const waiting = scheduledIn(state);
-    this.#nextDueMs = waiting.nextDueMs;
-    this.#scheduled = waiting.count;
+    this.#nextDue = nextDue(state);
+    this.#scheduled = [...scheduledIn(state)].length;
     this.#scheduleChanged = false;
   }
 
@@ -216,12 +239,17 @@ export class Engine {
 
   /** Log time (rule 16), in milliseconds: it moves with the log alone. 0 before the first batch that says one. */
   get logTimeMs(): number {
-    return this.#logTimeMs;
+    return this.#time.resumeMs;
   }
 
-  /** When the next scheduled command is due, in log time; undefined when none waits. */
-  get nextDueMs(): number | undefined {
-    return this.#nextDueMs;
+  /** Log time, that of services that catch up after a standstill too (rule 35). */
+  get logTime(): LogTimeState {
+    return this.#time;
+  }
+
+  /** When the next scheduled commands are due. */
+  get nextDue(): NextDue {
+    return this.#nextDue;
   }
 
   /** Hex, chained over all slots applied: two replicas that differ here have diverged (rule 27). */
@@ -246,7 +274,7 @@ export class Engine {
 
   /** Replicas differ and nobody has judged them (rule 34); undefined when none do. */
   get unjudged(): Unjudged | undefined {
-    return this.#system.reports.unjudged(this.#logTimeMs);
+    return this.#system.reports.unjudged(this.#time.resumeMs);
   }
 
   /** Keys and values that services have stored. */
@@ -331,14 +359,16 @@ export class Engine {
     }
     let answers: readonly Answer[] = [];
     if (decided.kind === "batch") {
-      this.#advance(decided.logTimeMs ?? 0, decided.beginsLogTime ?? false);
+      this.#advance(slot, decided);
       const { commands, bytes = requestBytes(commands) } = decided;
       this.#bytesSinceCheckpoint +=
         Math.ceil(bytes / checkpointLimits.unitBytes) * checkpointLimits.unitBytes;
       this.#system.begin(commands);
       this.#batchLength = decided.commands.length;
       answers = decided.commands.map((command, index) => this.#perform(command, slot, index));
-      this.#runDue(slot, decided.commands.length);
+      const ran = this.#runDue(slot, commands.length);
+      if (ran || commands.some(({ service }) => service !== systemService))
+        this.#time = { ...this.#time, timedSlot: slot };
       this.#sessions.settle();
     } else if (decided.kind === "configuration") {
       this.#configure(slot, decided.configuration);
@@ -346,13 +376,15 @@ export class Engine {
     if (!isBookkeeping(decided)) this.#slotsSinceCheckpoint++;
     this.#appliedSlot = slot;
     this.#hash = this.#slotHash.finish();
-    this.#checkpoint(slot, this.#system.settle());
+    this.#checkpoint(slot, this.#system.settle(slot));
     this.#state.put(
       appliedKey,
       encodeApplied({
         slot,
         revision: this.#revision,
-        logTimeMs: this.#logTimeMs,
+        logTimeMs: this.#time.resumeMs,
+        catchUpTimeMs: this.#time.catchUpMs,
+        timedSlot: this.#time.timedSlot,
         slotsSinceCheckpoint: this.#slotsSinceCheckpoint,
         bytesSinceCheckpoint: this.#bytesSinceCheckpoint,
         stateBytes: this.#stored.total,
@@ -364,7 +396,7 @@ export class Engine {
 
   /**
    * Notes the hash where it is asked for, unless nothing is to be had by it; and after so many slots or bytes, whatever they
-   * were, or slots that are no reason to ask would gather for ever.
+   * were, or slots that are no reason to ask would gather for ever; and wherever a version was switched (rule 32).
    */
   #checkpoint(slot: number, { asked, atLeast }: ReturnType<System["settle"]>): void {
     const { maxSlots, maxBytes } = checkpointLimits;
@@ -389,37 +421,27 @@ export class Engine {
     return digest.digest("hex");
   }
 
-  /**
-   * Log time becomes the larger. An honest proposer is never more than a step ahead of what everybody has applied, so
-   * nothing else is taken from a dishonest one; only the very first word on time is taken as it is. From a replica that
-   * knew of no log time (a new one, or one with a new disk) nothing else is taken at all: each of its proposals would
-   * bring a step that no time has passed for.
-   */
-  #advance(proposedMs: number, begins: boolean): void {
-    if (this.#logTimeMs === 0) this.#logTimeMs = proposedMs;
-    else if (!begins)
-      this.#logTimeMs = Math.max(
-        this.#logTimeMs,
-        Math.min(proposedMs, this.#logTimeMs + timeLimits.maxStepMs),
-      );
-    this.#slotHash.number(this.#logTimeMs);
+  #advance(slot: number, said: SaidTime): void {
+    this.#time = advanced(this.#time, slot, said);
+    this.#slotHash.number(this.#time.resumeMs);
+    this.#slotHash.number(this.#time.catchUpMs);
   }
 
   /**
    * Runs what log time has reached, after the batch: what the batch renewed does not expire (rule 16). What these commands
-   * schedule themselves runs in a later slot.
+   * schedule themselves runs in a later slot. Whether anything was due.
    */
-  #runDue(slot: number, firstIndex: number): void {
+  #runDue(slot: number, firstIndex: number): boolean {
     // What is due is no part of a batch that is skipped: it runs in the next slot.
-    if (this.#remedies.some(({ skip }) => skip === "batch")) return;
-    if (this.#scheduleChanged) this.#nextDueMs = nextDueMs(this.#state);
+    if (this.#remedies.some(({ skip }) => skip === "batch")) return false;
+    if (this.#scheduleChanged) this.#nextDue = nextDue(this.#state);
     this.#scheduleChanged = false;
-    if (this.#nextDueMs === undefined || this.#nextDueMs > this.#logTimeMs) return;
-    const range = { ...dueRange, limit: timeLimits.maxDuePerSlot };
-    const due = [...this.#state.range(range)].filter(([key]) => atMsOf(key) <= this.#logTimeMs);
-    for (const [index, [key]] of due.entries()) this.#runScheduled(key, slot, firstIndex + index);
-    this.#nextDueMs = nextDueMs(this.#state);
+    if (!isDue(this.#nextDue, this.#time)) return false;
+    const keys = dueKeys(this.#state, this.#time, timeLimits.maxDuePerSlot);
+    for (const [index, key] of keys.entries()) this.#runScheduled(key, slot, firstIndex + index);
+    this.#nextDue = nextDue(this.#state);
     this.#scheduleChanged = false;
+    return true;
   }
 
   #runScheduled(key: Uint8Array, slot: number, index: number): void {
@@ -494,7 +516,7 @@ export class Engine {
   #write({ key, value }: PendingWrite): void {
     this.#slotHash.tag(value === undefined ? tags.delete : tags.put);
     this.#slotHash.bytes(key);
-    if (key[0] === dueRange.from[0]) this.#scheduleChanged = true;
+    if (isDueKey(key)) this.#scheduleChanged = true;
     if (value === undefined) {
       this.#state.delete(key);
     } else {
@@ -514,6 +536,7 @@ export class Engine {
       const { status, message } = noService(command.service);
       return failed(status, message);
     }
+    const afterStandstill = installed.service.afterStandstill(version);
     const call: Call = {
       service: installed.service,
       space: installed.space,
@@ -523,7 +546,8 @@ export class Engine {
       slot,
       index,
       revision: this.#revision,
-      timeMs: this.#logTimeMs,
+      timeMs: timeFor(this.#time, afterStandstill),
+      afterStandstill,
       client: clientId === "" ? undefined : { id: clientId, sequence },
       previousHash: this.#hash,
       scheduled: this.#scheduled,
@@ -551,6 +575,10 @@ export class Engine {
     this.#slotHash.bytes(ruling);
     this.#state.put(configurationKey(configuration.number), ruling);
   }
+}
+
+function timeFor({ resumeMs, catchUpMs }: LogTimes, afterStandstill: AfterStandstill): number {
+  return afterStandstill === "resume" ? resumeMs : catchUpMs;
 }
 
 function offersOf(installed: Iterable<Installed>): readonly Offer[] {
@@ -595,9 +623,9 @@ function answered(command: Command, answer: StoredAnswer, outcome: AnswerOutcome
   return details === undefined ? plain : { ...plain, details };
 }
 
-const bookkeeping: ReadonlySet<string> = new Set([checkpointMethod, reportMethod]);
+const bookkeeping: ReadonlySet<string> = new Set([checkpointMethod, reportMethod, installFoundationMethod]);
 
-/** Nothing but checkpoints and reports was decided. */
+/** Nothing but checkpoints, reports and what goes before the first of them was decided. */
 function isBookkeeping(decided: Decided): boolean {
   if (decided.kind !== "batch" || decided.commands.length === 0) return false;
   return decided.commands.every(

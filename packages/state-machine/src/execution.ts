@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { type OrderedMap, Status } from "@synod/core";
 import { commandLimits } from "./limits.js";
+import type { AfterStandstill } from "./log-time.js";
 import { Exhausted, isExhaustion, takeNoted } from "./realm/exhaustion.js";
 import { original } from "./realm/realm.js";
 import { during } from "./realm/running.js";
@@ -41,7 +42,9 @@ export interface Call {
   /** Of the command in its slot. */
   readonly index: number;
   readonly revision: number;
+  /** Log time of a service that declares this. */
   readonly timeMs: number;
+  readonly afterStandstill: AfterStandstill;
   readonly client: { readonly id: string; readonly sequence: number } | undefined;
   /** Hash of everything before the slot. */
   readonly previousHash: Uint8Array;
@@ -107,7 +110,7 @@ class EngineCallContext implements CallContext {
   }
 
   schedule(scheduling: Scheduling): void {
-    this.#tx.schedule(scheduling, this.#call.slot, this.#call.index);
+    this.#tx.schedule(scheduling, this.#call.afterStandstill, this.#call);
   }
 
   unschedule(id: string): void {

@@ -20,11 +20,26 @@ export type {
   MethodCodec,
 } from "./codec.js";
 export type { CommandContext, Context, ErrorSpec } from "./context.js";
+export { isDue, type NextDue } from "./due.js";
 export { type Answer, type Decided, Engine, type EngineOptions } from "./engine.js";
 export type { HandlerError } from "./execution.js";
+export { engineName, type Foreign, type Foundation, type Ground } from "./foundation.js";
 export type { KeyKind, KeyPart } from "./key.js";
 export { OtherStateFormat, stateFormat } from "./layout.js";
-export { checkpointLimits, commandLimits, defaultQuotaBytes, timeLimits } from "./limits.js";
+export {
+  checkpointLimits,
+  commandLimits,
+  defaultQuotaBytes,
+  judgementPatienceMs,
+  timeLimits,
+} from "./limits.js";
+export {
+  type AfterStandstill,
+  advanced,
+  type LogTimeState,
+  type LogTimes,
+  type SaidTime,
+} from "./log-time.js";
 export { MemoryMap } from "./memory-map.js";
 export { Exhausted, type Place } from "./realm/exhaustion.js";
 export { realmFingerprint } from "./realm/fingerprint.js";
@@ -40,7 +55,7 @@ export {
   type ServiceBuilder,
   type Watch,
 } from "./replicated-service.js";
-export { type Divergence, judgementPatienceMs, type Unjudged } from "./reports.js";
+export type { Divergence, Unjudged } from "./reports.js";
 export type { BoundService, Rejection } from "./service.js";
 // The services that come with Synod.
 export { calculatorService } from "./services/calculator.js";

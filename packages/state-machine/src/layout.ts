@@ -5,8 +5,9 @@ import type { Configuration, Member, RulingConfiguration } from "@synod/core";
  *
  *   "a"                              the state's format; slot applied, commands executed, log time, hash
  *   "c" number                       the configuration with that number, and the first slot it rules
- *   "d" …, "e" …                     commands that wait for log time (due.ts)
+ *   "d" …, "e" …, "f" …              commands that wait for log time (due.ts)
  *   "h" slot                         this replica's own hash at a checkpoint (reports.ts)
+ *   "n"                              what commands are executed on: engine and runtime (foundation.ts)
  *   "o" replica                      the last report of a replica
  *   "p"                              the trim point
  *   "q"                              how many bytes services may store
@@ -15,6 +16,7 @@ import type { Configuration, Member, RulingConfiguration } from "@synod/core";
  *   "t" service name, 0, key         what a service stored; no name holds a 0, so no service sees another's keys
  *   "u"                              at which slot replicas differ and nobody can judge, since when in log time
  *   "v" service name                 the version of a service in force (versions.ts)
+ *   "w"                              the last slot that switched a version
  *   "x"                              how this replica differs from the others, if it does
  *   "y" slot                         what was decided about a slot that could not be executed (remedies.ts)
  */
@@ -24,6 +26,8 @@ export const trimPointKey: Uint8Array = Buffer.from("p");
 export const quotaKey: Uint8Array = Buffer.from("q");
 export const divergenceKey: Uint8Array = Buffer.from("x");
 export const unjudgedKey: Uint8Array = Buffer.from("u");
+export const foundationKey: Uint8Array = Buffer.from("n");
+export const lastSwitchKey: Uint8Array = Buffer.from("w");
 const configurationPrefix = "c";
 const servicesPrefix = "t";
 
@@ -47,6 +51,10 @@ export interface Applied {
   readonly logTimeMs: number;
   /** Slots since the last checkpoint that call for another one. */
   readonly slotsSinceCheckpoint: number;
+  /** Log time of services that catch up after a standstill (rule 35). */
+  readonly catchUpTimeMs: number;
+  /** The last slot that began spans of time (log-time.ts). */
+  readonly timedSlot: number;
   /** Bytes of the commands decided since. */
   readonly bytesSinceCheckpoint: number;
   /** Keys and values that services have stored. */
@@ -63,12 +71,14 @@ export class OtherStateFormat extends Error {
 }
 
 const formatBytes = 1;
-const appliedHeadBytes = formatBytes + 48;
+const appliedHeadBytes = formatBytes + 64;
 const hashBytes = 32;
 
 export function encodeApplied(applied: Applied): Uint8Array {
-  const { slot, revision, logTimeMs, slotsSinceCheckpoint, bytesSinceCheckpoint, stateBytes, hash } = applied;
+  const { slot, revision, slotsSinceCheckpoint, bytesSinceCheckpoint, stateBytes, hash } = applied;
+  const { logTimeMs, catchUpTimeMs, timedSlot } = applied;
   const numbers = [slot, revision, logTimeMs, slotsSinceCheckpoint, bytesSinceCheckpoint, stateBytes];
+  numbers.push(catchUpTimeMs, timedSlot);
   const bytes = Buffer.alloc(appliedHeadBytes + hash.length);
   bytes[0] = stateFormat;
   numbers.forEach((number, index) => {
@@ -99,6 +109,8 @@ export function decodeApplied(stored: Uint8Array): Applied {
     slotsSinceCheckpoint: number(3),
     bytesSinceCheckpoint: number(4),
     stateBytes: number(5),
+    catchUpTimeMs: number(6),
+    timedSlot: number(7),
     hash: bytes.subarray(appliedHeadBytes),
   };
 }

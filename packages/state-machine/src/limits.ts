@@ -35,6 +35,9 @@ export const timeLimits = Object.freeze({
 /** What services may store in all, in bytes of keys and values, until another quota is decided. Replicated behaviour. */
 export const defaultQuotaBytes = 8 * 2 ** 30;
 
+/** How long others may take to judge replicas that differ, in milliseconds of log time (rule 34). Replicated behaviour. */
+export const judgementPatienceMs = 5_000;
+
 /** How often the state's hash is noted and reported (rules 18, 27), besides where a checkpoint is asked for. Replicated behaviour. */
 export const checkpointLimits = Object.freeze({
   /** Slots from one checkpoint to the next, at most, while commands are executed. */

@@ -1,6 +1,6 @@
 import type { DescribedMethod, Descriptions, DescriptorLoader, MessageCodec } from "./codec.js";
 import { type BoundError, type ContextSource, type ErrorSpec, HandlerContext } from "./context.js";
-import { type BoundMethod, BoundService, type CallContext } from "./service.js";
+import { type BoundMethod, BoundService, type CallContext, type DeclaredAfterStandstill } from "./service.js";
 import type { TableDefinition } from "./table.js";
 import type { ByteTransaction } from "./transaction.js";
 import { type BoundTable, boundTable, TypedTransaction } from "./typed-transaction.js";
@@ -14,6 +14,7 @@ export interface LoadedDefinition {
   readonly version: number;
   readonly oldestVersion: number | undefined;
   readonly since: Readonly<Record<string, number>>;
+  readonly afterStandstill: DeclaredAfterStandstill | undefined;
   readonly descriptors: Uint8Array;
   readonly tables: readonly TableDefinition[];
   readonly errors: Readonly<Record<string, ErrorSpec>>;
@@ -41,6 +42,7 @@ export function load(definition: LoadedDefinition, loader: DescriptorLoader): Bo
   const problems: string[] = [];
   for (const method of service.methods.values()) problems.push(...methodProblems(definition, method));
   problems.push(...strangers(definition, service.methods), ...sinceProblems(definition));
+  problems.push(...standstillProblems(definition));
   const tables = loadTables(definition, described, problems);
   const errors = loadErrors(definition, described, problems);
   if (problems.length > 0)
@@ -80,6 +82,21 @@ function sinceProblems({ since, version }: LoadedDefinition): string[] {
       ? []
       : [`since.${method}: expected a version from 1 to ${version}, found ${first}`],
   );
+}
+
+/** Asked for every version here: what is found wrong in a slot would stop a replica. */
+function standstillProblems({ afterStandstill = "resume", ...definition }: LoadedDefinition): string[] {
+  const { version: newest, oldestVersion = newest } = definition;
+  const versions = Array.from({ length: newest - oldestVersion + 1 }, (_, index) => oldestVersion + index);
+  return versions.flatMap((version) => {
+    const declared: unknown =
+      typeof afterStandstill === "function" ? afterStandstill(version) : afterStandstill;
+    return declared === "resume" || declared === "catch up"
+      ? []
+      : [
+          `afterStandstill: expected "resume" or "catch up" for version ${version}, found ${String(declared)}`,
+        ];
+  });
 }
 
 function methodProblems(definition: LoadedDefinition, method: DescribedMethod): string[] {

@@ -18,7 +18,7 @@ import type {
   UnaryResponse,
 } from "./method-types.js";
 import { type Origin, originHere } from "./realm/origin.js";
-import { type BoundService, nameProblems } from "./service.js";
+import { type BoundService, type DeclaredAfterStandstill, nameProblems } from "./service.js";
 import type { ReadTransaction, Table, TableDefinition, TableOptions, Transaction } from "./table.js";
 
 type ErrorDetails<P, E extends Record<string, ErrorSpec>> = {
@@ -65,6 +65,13 @@ export type Definition<P, H, E extends Record<string, ErrorSpec>, C extends Unar
   readonly oldestVersion?: number;
   /** Methods that came with a later version than 1: before it is in force there is no such method, on any replica. */
   readonly since?: { readonly [M in Unary<H>]?: number };
+  /**
+   * What becomes of the time in which the whole cluster could decide nothing (no majority, no leader). "resume", the
+   * default: it does not count, so that a lease does not run out while nobody could renew it. "catch up": it counts, as far
+   * as some replica lived through it, for what people wait for, such as a rate limit. A function of the version tells it
+   * for each: what a version does must never change.
+   */
+  readonly afterStandstill?: DeclaredAfterStandstill;
   readonly errors: E;
   /** Executed once each, in the order of the log. */
   readonly commands: {
@@ -182,13 +189,23 @@ export function replicatedService<P, H>(options: {
       const problems = nameProblems(name, definition.version, definition.oldestVersion);
       if (problems.length > 0)
         throw new TypeError(`service ${name} is not well defined:\n  ${problems.join("\n  ")}`);
-      const { version, oldestVersion, since = {}, errors, commands, queries, validate = {} } = definition;
+      const {
+        version,
+        oldestVersion,
+        since = {},
+        afterStandstill,
+        errors,
+        commands,
+        queries,
+        validate = {},
+      } = definition;
       const { watches = {} } = definition as { watches?: object };
       const loaded = {
         name,
         version,
         oldestVersion,
         since,
+        afterStandstill,
         descriptors,
         tables,
         errors,

@@ -9,6 +9,7 @@ import {
   trimPointKey,
   unjudgedKey,
 } from "./layout.js";
+import { judgementPatienceMs } from "./limits.js";
 import { ReportedHashes } from "./reported-hashes.js";
 import type { Checkpoint, Report } from "./system-command.js";
 
@@ -36,9 +37,6 @@ export interface Unjudged {
   /** Nobody has judged in time: no replica may answer anything until somebody has. */
   readonly stops: boolean;
 }
-
-/** How long others may take to judge two replicas that differ, in milliseconds of log time. Replicated behaviour. */
-export const judgementPatienceMs = 5_000;
 
 /** A replica keeps so many of its own checkpoints, to judge late reports by. */
 const keptCheckpoints = 256;
@@ -220,19 +218,8 @@ export class Reports {
     else this.#state.put(unjudgedKey, Buffer.from(JSON.stringify(this.#unjudged)));
   }
 
-  #differs(slot: number, replicas: Configuration["replicas"]): boolean {
-    if (!this.#hashes.tally(slot, replicas, (id, { store }) => this.#isPresent(id, store)).differ)
-      return false;
-    const outvoted = this.#outvoted(replicas);
-    return this.#hashes.tally(
-      slot,
-      replicas,
-      (id, { store }) => this.#isPresent(id, store) && !outvoted.has(id),
-    ).differ;
-  }
-
-  /** Whose present store contradicted a majority. */
-  #outvoted(replicas: Configuration["replicas"]): ReadonlySet<string> {
+  /** Whose present store contradicted a majority: it has to be replaced. */
+  outvoted(replicas: Configuration["replicas"]): ReadonlySet<string> {
     const outvoted = new Set<string>();
     for (const slot of this.#hashes.slots) {
       const { hash, agreed } = this.#hashes.tally(slot, replicas);
@@ -241,6 +228,17 @@ export class Reports {
         if (said.hash !== hash && this.#isPresent(id, said.store)) outvoted.add(id);
     }
     return outvoted;
+  }
+
+  #differs(slot: number, replicas: Configuration["replicas"]): boolean {
+    if (!this.#hashes.tally(slot, replicas, (id, { store }) => this.#isPresent(id, store)).differ)
+      return false;
+    const outvoted = this.outvoted(replicas);
+    return this.#hashes.tally(
+      slot,
+      replicas,
+      (id, { store }) => this.#isPresent(id, store) && !outvoted.has(id),
+    ).differ;
   }
 
   #isPresent(replica: string, store: string): boolean {

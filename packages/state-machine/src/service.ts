@@ -1,9 +1,13 @@
 import { Status } from "@synod/core";
 import type { MethodCodec } from "./codec.js";
 import { commandLimits } from "./limits.js";
+import type { AfterStandstill } from "./log-time.js";
 import { isExhaustion, takeNoted } from "./realm/exhaustion.js";
 import type { SeededBytes } from "./seeded.js";
 import type { ByteReadTransaction, ByteTransaction } from "./transaction.js";
+
+/** One for all versions of a service, or by version: what a version does must never change. */
+export type DeclaredAfterStandstill = AfterStandstill | ((version: number) => AfterStandstill);
 
 /** What is scheduled: a command of the same service. */
 export interface Scheduling {
@@ -107,11 +111,17 @@ export class BoundService {
   readonly oldestVersion: number;
   /** Methods that stream changes; they are no commands, so no batch holds one. */
   readonly watchNames: readonly string[];
+  /** By version. */
+  readonly #afterStandstill = new Map<number, AfterStandstill>();
   readonly #methods: ReadonlyMap<string, BoundMethod>;
 
   constructor(
     name: string,
-    versions: { readonly version: number; readonly oldestVersion?: number | undefined },
+    versions: {
+      readonly version: number;
+      readonly oldestVersion?: number | undefined;
+      readonly afterStandstill?: DeclaredAfterStandstill | undefined;
+    },
     methods: ReadonlyMap<string, BoundMethod>,
     watchNames: readonly string[] = [],
   ) {
@@ -119,6 +129,11 @@ export class BoundService {
     this.version = versions.version;
     this.oldestVersion = versions.oldestVersion ?? versions.version;
     this.watchNames = watchNames;
+    const { afterStandstill = "resume" } = versions;
+    for (let version = this.oldestVersion; version <= this.version; version++) {
+      const declared = typeof afterStandstill === "string" ? afterStandstill : afterStandstill(version);
+      this.#afterStandstill.set(version, declared);
+    }
     this.#methods = methods;
   }
 
@@ -126,6 +141,11 @@ export class BoundService {
   kindOf(method: string): "command" | "query" | "watch" | undefined {
     if (this.watchNames.includes(method)) return "watch";
     return this.#methods.get(method)?.definition.kind;
+  }
+
+  /** Which of the log times is this service's (rule 35). */
+  afterStandstill(version: number): AfterStandstill {
+    return this.#afterStandstill.get(version) ?? "resume";
   }
 
   /** Commands and queries. */

@@ -1,4 +1,5 @@
 import type { Command } from "@synod/core";
+import type { EngineVersion, Foundation, Ground } from "./foundation.js";
 import { type Remedy, remedyOf } from "./remedies.js";
 
 /*
@@ -27,6 +28,9 @@ export const switchVersionMethod = "SwitchVersion";
 /** What is done about a slot that cannot be executed (rule 33). */
 export const remedyMethod = "Remedy";
 
+/** What the commands of a cluster are executed on, said by its first batch (rule 32). */
+export const installFoundationMethod = "InstallFoundation";
+
 /** Sets how much services may store in all. */
 export const setQuotaMethod = "SetQuota";
 
@@ -35,6 +39,8 @@ export interface Offer {
   readonly service: string;
   readonly oldest: number;
   readonly newest: number;
+  /** SHA-256 of what the replica runs, in hexadecimal, for people; absent where it was not built from a module. */
+  readonly build?: string | undefined;
 }
 
 /** The state at the end of a slot: replicas that agree have the same hash there. */
@@ -60,6 +66,8 @@ export interface Report extends Checkpoint {
    */
   readonly earlier: readonly Checkpoint[];
   readonly offers: readonly Offer[];
+  /** What it executes commands on. */
+  readonly ground: Ground;
 }
 
 /** A service's version; 0 takes the service out of use. */
@@ -72,6 +80,9 @@ export interface Quota {
   /** Of keys and values. */
   readonly bytes: number;
 }
+
+/** Versions of the engine that one build can run, at most. */
+const maxEngines = 32;
 
 /** Checkpoints that one report names besides its last. */
 export const maxEarlier = 32;
@@ -88,6 +99,7 @@ export type SystemCommand =
   | ({ readonly kind: "install" | "switch" } & ServiceVersion)
   | ({ readonly kind: "quota" } & Quota)
   | { readonly kind: "remedy"; readonly remedy: Remedy }
+  | { readonly kind: "install-foundation"; readonly foundation: Foundation }
   /** What no version of Synod known here proposes: it does nothing, on every replica alike. */
   | { readonly kind: "unknown"; readonly problem: string };
 
@@ -123,6 +135,11 @@ export function systemCommandOf(command: Said): SystemCommand | undefined {
         const remedy = remedyOf(value);
         return remedy && { kind: "remedy", remedy };
       });
+    case installFoundationMethod:
+      return said(command, (value) => {
+        const foundation = foundationOf(value);
+        return foundation && { kind: "install-foundation", foundation };
+      });
     case setQuotaMethod:
       return said(command, (value) => {
         const { bytes } = (value ?? {}) as Partial<Record<keyof Quota, unknown>>;
@@ -134,7 +151,9 @@ export function systemCommandOf(command: Said): SystemCommand | undefined {
 }
 
 /** The request bytes of a command that says something. */
-export function encodeSaid(said: Report | ServiceVersion | Quota | CheckpointWish | Remedy): Uint8Array {
+export function encodeSaid(
+  said: Report | ServiceVersion | Quota | CheckpointWish | Remedy | Foundation,
+): Uint8Array {
   return Buffer.from(JSON.stringify(said));
 }
 
@@ -158,12 +177,14 @@ function said({ method, request }: Said, read: (value: unknown) => SystemCommand
 
 /** Field by field: what is kept of it must not depend on what else was said. */
 function reportOf(value: unknown): Report | undefined {
-  const { replica, store, number, slot, hash, earlier, offers } = (value ?? {}) as Partial<
+  const { replica, store, number, slot, hash, earlier, offers, ground } = (value ?? {}) as Partial<
     Record<keyof Report, unknown>
   >;
   if (!isText(replica) || !isText(store) || !isWhole(number)) return undefined;
   if (!isWhole(slot) || typeof hash !== "string") return undefined;
   if (!/^([0-9a-f]{64})?$/.test(hash) || !Array.isArray(offers) || !offers.every(isOffer)) return undefined;
+  const on = groundOf(ground);
+  if (on === undefined) return undefined;
   if (!Array.isArray(earlier) || earlier.length > maxEarlier || !earlier.every(isCheckpoint))
     return undefined;
   return {
@@ -173,13 +194,34 @@ function reportOf(value: unknown): Report | undefined {
     slot,
     hash,
     earlier: earlier.map((each) => ({ slot: each.slot, hash: each.hash })),
-    offers: offers.map(({ service, oldest, newest }) => ({ service, oldest, newest })),
+    offers: offers.map(({ service, oldest, newest, build }) =>
+      build === undefined ? { service, oldest, newest } : { service, oldest, newest, build },
+    ),
+    ground: on,
   };
 }
 
+function groundOf(value: unknown): Ground | undefined {
+  const { runtime, node, engines } = (value ?? {}) as Partial<Record<keyof Ground, unknown>>;
+  if (!isText(runtime) || !isText(node) || !Array.isArray(engines)) return undefined;
+  if (engines.length === 0 || engines.length > maxEngines || !engines.every(isEngine)) return undefined;
+  return { runtime, node, engines: engines.map(({ version, digest }) => ({ version, digest })) };
+}
+
+function foundationOf(value: unknown): Foundation | undefined {
+  const { runtime, node, engine } = (value ?? {}) as Partial<Record<keyof Foundation, unknown>>;
+  if (!isText(runtime) || !isText(node) || !isEngine(engine)) return undefined;
+  return { engine: { version: engine.version, digest: engine.digest }, runtime, node };
+}
+
+function isEngine(value: unknown): value is EngineVersion {
+  const { version, digest } = (value ?? {}) as Partial<Record<keyof EngineVersion, unknown>>;
+  return isWhole(version) && isText(digest);
+}
+
 function isOffer(value: unknown): value is Offer {
-  const { service, oldest, newest } = (value ?? {}) as Partial<Record<keyof Offer, unknown>>;
-  return isText(service) && isWhole(oldest) && isWhole(newest);
+  const { service, oldest, newest, build } = (value ?? {}) as Partial<Record<keyof Offer, unknown>>;
+  return isText(service) && isWhole(oldest) && isWhole(newest) && (build === undefined || isText(build));
 }
 
 function isCheckpoint(value: unknown): value is Checkpoint {

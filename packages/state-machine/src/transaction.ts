@@ -2,6 +2,7 @@ import type { OrderedMap } from "@synod/core";
 import { dueKey, encodeScheduled, idKey } from "./due.js";
 import { serviceEnd, servicePrefix } from "./layout.js";
 import { commandLimits, timeLimits } from "./limits.js";
+import type { AfterStandstill } from "./log-time.js";
 import type { Scheduling } from "./service.js";
 import { type PendingWrite, WriteSet } from "./write-set.js";
 
@@ -114,7 +115,11 @@ export class EngineTransaction implements ByteTransaction {
   }
 
   /** Has a command of this service run at a place in log time; one under the same id takes the place of the last. */
-  schedule({ atMs, method, request, id = "" }: Scheduling, slot: number, index: number): void {
+  schedule(
+    { atMs, method, request, id = "" }: Scheduling,
+    queue: AfterStandstill,
+    place: { readonly slot: number; readonly index: number },
+  ): void {
     this.#assertWritable();
     this.#assertOpen();
     const { service } = this.#space;
@@ -125,7 +130,7 @@ export class EngineTransaction implements ByteTransaction {
         `an id of ${id.length} characters was scheduled; expected at most ${timeLimits.maxIdLength}`,
       );
     if (id !== "") this.unschedule(id);
-    const key = dueKey(atMs, slot, index, this.#schedulings++);
+    const key = dueKey(queue, atMs, place, this.#schedulings++);
     this.#add(key, encodeScheduled({ service, method, id, request }));
     if (id !== "") this.#add(idKey(service, id), key);
     if (this.#scheduledBefore + ++this.#scheduled > timeLimits.maxScheduled)

@@ -1,5 +1,5 @@
 import { type OrderedMap, Status } from "@synod/core";
-import { versionKey, versionRange } from "./layout.js";
+import { lastSwitchKey, versionKey, versionRange } from "./layout.js";
 import type { Offer, Report, ServiceVersion } from "./system-command.js";
 
 /** What a replica cannot run: a version in force, or about to be, of a service. */
@@ -23,6 +23,7 @@ export class Versions {
   readonly #offered: ReadonlyMap<string, Offer>;
   readonly #inForce = new Map<string, number>();
   readonly #next = new Map<string, number>();
+  #lastSwitch = 0;
   #lacking: Lacking | undefined;
 
   /** @param offered what this replica's build can run */
@@ -32,7 +33,17 @@ export class Versions {
     for (const [key, value] of state.range(versionRange)) {
       this.#inForce.set(Buffer.from(key.subarray(1)).toString(), Number(Buffer.from(value).toString()));
     }
+    const lastSwitch = state.get(lastSwitchKey);
+    if (lastSwitch !== undefined) this.#lastSwitch = Number(Buffer.from(lastSwitch).toString());
     this.#look();
+  }
+
+  /**
+   * The last slot that switched anything; 0 before the first. What was decided up to there was executed under other versions,
+   * perhaps by other builds, and is not executed again by whoever comes later (rule 32).
+   */
+  get lastSwitch(): number {
+    return this.#lastSwitch;
   }
 
   /** Undefined before its first command; 0 when the service was taken out of use. */
@@ -105,11 +116,18 @@ export class Versions {
     return { status: Status.ok, message: "" };
   }
 
-  /** Ends a slot: what was switched in it is in force from here on. */
-  settle(): void {
-    if (this.#next.size === 0) return;
+  /** Ends a slot: what was switched in it is in force from here on. True when anything was. */
+  settle(): boolean {
+    if (this.#next.size === 0) return false;
     for (const [service, version] of this.#next) this.#set(service, version);
     this.#next.clear();
+    return true;
+  }
+
+  /** This slot switched something, of a service or of what all of them run on. */
+  noteSwitch(slot: number): void {
+    this.#lastSwitch = slot;
+    this.#state.put(lastSwitchKey, Buffer.from(String(slot)));
   }
 
   #installs(wanted: ServiceVersion, reports: readonly Report[]): boolean {
@@ -134,7 +152,7 @@ export class Versions {
   }
 }
 
-function refused(message: string): SwitchAnswer {
+export function refused(message: string): SwitchAnswer {
   return { status: Status.failedPrecondition, message };
 }
 

@@ -85,14 +85,14 @@ describe("a scheduled command", () => {
   it("runs once, when log time has reached its moment, and not before", () => {
     const world = ledgerWorld();
     world.call(name, "StandingOrder", order("5000"));
-    expect(world.engine.nextDueMs).toBe(world.engine.logTimeMs + 5000);
+    expect(world.engine.nextDue.resumeMs).toBe(world.engine.logTimeMs + 5000);
     world.advance(4999);
     expect(balance(world, "b")).toBe("0");
     world.advance(1);
     expect(balance(world, "b")).toBe("1");
     world.advance(10_000);
     expect(balance(world, "b")).toBe("1");
-    expect(world.engine.nextDueMs).toBeUndefined();
+    expect(world.engine.nextDue.resumeMs).toBeUndefined();
   });
 
   it("runs at the end of the slot that reaches it: after the batch, in the order of moment and place", () => {
@@ -118,7 +118,7 @@ describe("a scheduled command", () => {
     expect(balance(world, "b")).toBe("2");
     world.call(name, "StandingOrder", order("1000", "rent"));
     world.call(name, "StandingOrder", { id: "rent" });
-    expect(world.engine.nextDueMs).toBeUndefined();
+    expect(world.engine.nextDue.resumeMs).toBeUndefined();
     world.advance(2000);
     expect(balance(world, "b")).toBe("2");
   });
@@ -127,22 +127,31 @@ describe("a scheduled command", () => {
     const world = ledgerWorld();
     world.call(name, "StandingOrder", order("1000"));
     world.advance(400);
-    const { nextDueMs, logTimeMs, hash } = world.engine;
+    const { nextDue, logTime, hash } = world.engine;
     world.engine = world.engineOver(world.map);
-    expect(world.engine).toMatchObject({ nextDueMs, logTimeMs, hash });
+    expect(world.engine).toMatchObject({ nextDue, logTime, hash });
     world.advance(600);
     expect(balance(world, "b")).toBe("1");
   });
 
-  it("does not run sooner because a proposer's clock is hours ahead", () => {
+  it("does not run sooner because hours had passed for proposers that had not seen it", () => {
     const world = ledgerWorld();
+    const { appliedSlot, logTimeMs: before } = world.engine;
+    const inFlight = (logTimeMs: number) =>
+      world.engine.apply(world.engine.appliedSlot + 1, {
+        kind: "batch",
+        commands: [],
+        logTimeMs,
+        appliedSlot,
+        appliedLogTimeMs: before,
+      });
     world.call(name, "StandingOrder", order("5000"));
-    const before = world.engine.logTimeMs;
-    world.batch([], before + 3_600_000);
-    expect(world.engine.logTimeMs).toBe(before + timeLimits.maxStepMs);
-    world.batch([], before - 3_600_000);
+    for (const saidMs of [3_600_000, -3_600_000, 3_700_000]) inFlight(before + saidMs);
     expect(world.engine.logTimeMs).toBe(before + timeLimits.maxStepMs);
     expect(balance(world, "b")).toBe("0");
+    world.batch([], before + 3_600_000);
+    expect(world.engine.logTimeMs).toBe(before + 3_600_000);
+    expect(balance(world, "b")).toBe("1");
   });
 });
 

@@ -81,7 +81,7 @@ describe("synod.lock.v1.Lock", () => {
     expect(locks.release(fencingToken)).toBe(false);
     locks.advance(3_000 + timeLimits.maxStepMs);
     expect(locks.get().held).toBe(false);
-    expect(locks.engine.nextDueMs).toBeUndefined();
+    expect(locks.engine.nextDue.resumeMs).toBeUndefined();
   });
 
   it("lives on when renewed, also by a batch whose own time would have ended it", () => {
@@ -107,11 +107,15 @@ describe("synod.lock.v1.Lock", () => {
     expect(locks.get().fencingToken).toBe(fencingToken);
   });
 
-  it("does not expire early because a proposer's wall clock jumped an hour, either way", () => {
+  it("does not expire early because many proposals were under way when it was granted", () => {
     const locks = new Locks();
+    locks.apply(locks.command(service, "Get", { name: "l" }));
+    const { appliedSlot, logTimeMs: appliedLogTimeMs } = locks.engine;
     locks.acquire("a", { ttlMs: "2000" });
-    for (const jumpMs of [3_600_000, -3_600_000]) {
-      locks.batch([], Math.max(0, locks.engine.logTimeMs + jumpMs));
+    for (const saidMs of [3_600_000, -3_600_000, 3_700_000, 3_800_000]) {
+      const logTimeMs = Math.max(0, appliedLogTimeMs + saidMs);
+      const said = { logTimeMs, appliedSlot, appliedLogTimeMs };
+      locks.engine.apply(locks.engine.appliedSlot + 1, { kind: "batch", commands: [], ...said });
       expect(locks.holder).toBe("a");
     }
     locks.advance(2_000 - 1);

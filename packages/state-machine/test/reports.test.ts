@@ -120,8 +120,8 @@ class Group {
     const reported = last?.store === store ? last.slot : 0;
     const earlier = reports.checkpoints.filter((each) => each.slot > reported && each.slot < slot);
     const number = reports.nextNumber(id);
-    const said = { replica: id, store, number, slot, hash, earlier: earlier.slice(-maxEarlier), offers: [] };
-    return system(reportMethod, encodeSaid(said));
+    const said = { replica: id, store, number, slot, hash, earlier: earlier.slice(-maxEarlier) };
+    return system(reportMethod, encodeSaid({ ...said, offers: [], ground: this.engine(id).system.ground }));
   }
 
   get diverged(): string[] {

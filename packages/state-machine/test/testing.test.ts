@@ -44,14 +44,27 @@ describe("a service run in memory", () => {
     );
   });
 
-  it("lets log time pass", () => {
+  it("lets time pass while nobody asks anything: what is due runs at its time, and the next command sees the time", () => {
     const lock = run(lockService, { loader, startMs: 5_000 });
     lock.call("Acquire", { name: "l", owner: "a", ttlMs: 3_000, wait: true });
-    lock.advance(3_199);
+    lock.idle(3_199);
     expect(lock.call("Get", { name: "l" })).toMatchObject({ held: true, owner: "a", expiresAtMs: "8200" });
-    lock.advance(1);
+    lock.call("Acquire", { name: "l", owner: "b", ttlMs: 3_000, wait: true });
+    lock.idle(60_000);
+    expect(lock.time).toEqual(new Date(68_199));
     expect(lock.call("Get", { name: "l" }).held).toBe(false);
-    expect(lock.time).toEqual(new Date(8_200));
+    // The second began to hold when the first had ended, and a third holds from the last moment on.
+    expect(lock.call("Acquire", { name: "l", owner: "c", ttlMs: 3_000 }).expiresAtMs).toBe("71399");
+  });
+
+  it("lets a standstill pass, in which a lock's time does not", () => {
+    const lock = run(lockService, { loader, startMs: 5_000 });
+    lock.call("Acquire", { name: "l", owner: "a", ttlMs: 3_000 });
+    lock.standstill(3_600_000);
+    lock.idle(3_199);
+    expect(lock.call("Get", { name: "l" }).held).toBe(true);
+    lock.idle(1);
+    expect(lock.call("Get", { name: "l" }).held).toBe(false);
   });
 
   it("does not compile with a method, request or response that the proto does not have", () => {
@@ -78,7 +91,7 @@ describe("a determinism test", { timeout: 60_000 }, () => {
     const add = { method: "Add", request: { operand: "1000" } };
     // Compiled too: a process of its own has nobody who would compile it.
     const loader = new URL("../../wire/dist/index.js", import.meta.url).href;
-    const steps = [add, { advanceMs: 500 }, add, { method: "Value", request: {} }];
+    const steps = [add, { idleMs: 500 }, add, { method: "Value", request: {} }];
     await checkDeterminism({ module, steps, loader });
   };
 

@@ -1,7 +1,7 @@
 import { loadServices } from "@synod/wire";
 import { describe, expect, it } from "vitest";
 import { type ReplicatedService, replicatedService } from "../src/index.js";
-import { checkUpgrade, run } from "../src/testing/index.js";
+import { checkUpgrade, run, type ServiceRun } from "../src/testing/index.js";
 import { descriptorSetOf, type Proto } from "./protos.js";
 
 // The builds are made here, by functions that no module exports.
@@ -83,7 +83,7 @@ const steps = [
   { method: "Hold", request: { seat: "1", holder: "ann" } },
   { method: "Later", request: { seat: "1", holder: "bob" } },
   { method: "Move", request: { seat: "2", holder: "eve", section: "balcony" } },
-  { advanceMs: 2000 },
+  { idleMs: 2000 },
   { method: "Hold", request: { seat: "2", holder: "ann", section: "stalls" } },
   { method: "Show", request: { seat: "1" } },
 ];
@@ -154,6 +154,17 @@ describe("a check of an upgrade", () => {
   });
 });
 
+it("takes builds by the URLs of their modules, and runs each in a realm of its own", async () => {
+  const module = (name: string) => new URL(`fixture/determinism/${name}.mjs`, import.meta.url).href;
+  const sum = { steps: [{ method: "Add", request: { operand: "5" } }], loader: loadServices };
+  await checkUpgrade({ from: module("sound"), to: module("sound"), ...sum });
+  await expect(
+    checkUpgrade({ from: module("sound"), to: module("module-variable"), ...sum }),
+  ).rejects.toThrow(
+    /^step 1 \(Add {"operand":"5"}\), under version 1: the two builds differ in what they answer/,
+  );
+});
+
 describe("a run that is restarted with another build", () => {
   it("has the messages and methods of its protos from then on", () => {
     const before = run(from, options);
@@ -173,5 +184,22 @@ describe("a run that is restarted with another build", () => {
     expect(Buffer.from(again.callEncoded("Show", Buffer.from([0x0a, 1, 0x31]))).toString()).toContain(
       "balcony",
     );
+  });
+
+  it("has the types of that build", () => {
+    interface Next {
+      Extend: { request: { seat: string }; response: { left: string } };
+    }
+    const typed = (
+      before: ServiceRun<{ Hold: { request: object; response: object } }>,
+      next: ReplicatedService<Next>,
+    ) => {
+      before.restart().call("Hold", {});
+      const { left } = before.restart(next).call("Extend", { seat: "1" });
+      // @ts-expect-error the new build has no such method
+      before.restart(next).call("Hold", {});
+      return left satisfies string;
+    };
+    expect(typed).toBeTypeOf("function");
   });
 });

@@ -1,11 +1,12 @@
 import type { Command, Genesis } from "@synod/core";
-import { Status } from "@synod/core";
+import { Status, sessionLimits } from "@synod/core";
 import { describe, expect, it } from "vitest";
 import {
   type Answer,
   type Decided,
   Engine,
   encodeSaid,
+  engineName,
   type Offer,
   reportMethod,
   switchVersionMethod,
@@ -66,18 +67,27 @@ class Replica {
     return status === 0 ? JSON.parse(Buffer.from(response).toString()) : { status, message };
   }
 
-  report(replica: string, offers: readonly Offer[]): Command {
+  report(replica: string, offers: readonly Offer[], ground = this.engine.system.ground): Command {
     const number = this.engine.system.reports.nextNumber(replica);
-    return system(reportMethod, { replica, store: "store", number, slot: 0, hash: "", earlier: [], offers });
+    return systemCommand(reportMethod, {
+      replica,
+      store: "store",
+      number,
+      slot: 0,
+      hash: "",
+      earlier: [],
+      offers,
+      ground,
+    });
   }
 
   switch(version: number): { status: number; message: string } {
-    const [answer] = this.apply([system(switchVersionMethod, { service: name, version })]);
+    const [answer] = this.apply([systemCommand(switchVersionMethod, { service: name, version })]);
     return answer as Answer;
   }
 }
 
-function system(method: string, said: Parameters<typeof encodeSaid>[0]): Command {
+function systemCommand(method: string, said: Parameters<typeof encodeSaid>[0]): Command {
   const request = encodeSaid(said);
   return { clientId: "nonce", sequence: 1, acknowledged: 0, service: systemService, method, request };
 }
@@ -125,7 +135,7 @@ describe("the version of a service (rule 26)", () => {
     replica.call("Do", first(1));
     const reports = ["r1", "r2", "r3"].map((id) => replica.report(id, offer(1, 2)));
     replica.apply(reports);
-    const switching = system(switchVersionMethod, { service: name, version: 2 });
+    const switching = systemCommand(switchVersionMethod, { service: name, version: 2 });
     expect(replica.call("Do", [switching])).toEqual({ v: 1 });
     expect(replica.call()).toEqual({ v: 2 });
   });
@@ -191,9 +201,136 @@ describe("the version of a service (rule 26)", () => {
     const replica = new Replica(build(1, 1));
     const request = Buffer.from('{"service":1}');
     for (const method of [switchVersionMethod, reportMethod, "Nothing"]) {
-      const command = { ...system(method, { service: name, version: 2 }), request };
+      const command = { ...systemCommand(method, { service: name, version: 2 }), request };
       expect(replica.apply([command])).toMatchObject([{ status: Status.unimplemented }]);
     }
     expect(replica.engine.system.versions.all.size).toBe(0);
+  });
+});
+
+describe("a switch (rule 32)", () => {
+  const offeredByAll = (replica: Replica) => ["r1", "r2", "r3"].map((id) => replica.report(id, offer(1, 2)));
+
+  it("is a checkpoint at its slot, and known as the last one, after a restart too", () => {
+    const replica = new Replica(build(1, 2));
+    replica.call("Do", first(1));
+    replica.apply(offeredByAll(replica));
+    expect(replica.engine.system.versions.lastSwitch).toBe(0);
+    replica.switch(2);
+    const slot = replica.engine.appliedSlot;
+    for (const { system } of [replica.engine, replica.start(build(2, 2))]) {
+      expect(system.versions.lastSwitch).toBe(slot);
+      expect(system.reports.checkpoints.at(-1)?.slot).toBe(slot);
+    }
+    replica.switch(0);
+    expect(replica.engine.system.versions.lastSwitch).toBe(slot + 1);
+    expect(replica.engine.system.reports.checkpoints.at(-1)?.slot).toBe(slot + 1);
+  });
+
+  it("that is refused is none", () => {
+    const replica = new Replica(build(1, 1));
+    replica.call("Do", first(1));
+    expect(replica.switch(2).status).toBe(Status.failedPrecondition);
+    expect(replica.engine.system.versions.lastSwitch).toBe(0);
+    expect(replica.engine.system.reports.checkpoints).toEqual([]);
+  });
+
+  it("is refused while a replica runs on another runtime than the one in force, with what to do", () => {
+    const replica = new Replica(build(1, 2));
+    replica.call("Do", first(1));
+    const ground = { ...replica.engine.system.ground, runtime: "another", node: "v99.0.0" };
+    replica.apply([...offeredByAll(replica)]);
+    replica.apply([replica.report("r2", offer(1, 2), ground)]);
+    const { status, message } = replica.switch(2);
+    expect(status).toBe(Status.failedPrecondition);
+    expect(message).toContain(
+      `r2 runs Node v99.0.0, whose results may differ from those of Node ${process.version}`,
+    );
+    replica.apply([replica.report("r2", offer(1, 2))]);
+    expect(replica.switch(2).status).toBe(Status.ok);
+  });
+
+  it("is refused while replicas differ unjudged, and while one that was outvoted is not replaced", () => {
+    const replica = new Replica(build(1, 2));
+    replica.call("Do", first(1));
+    const { system } = replica.engine;
+    const said = (id: string, hash: string, store = "store"): Command => {
+      const number = system.reports.nextNumber(id);
+      const plain = { replica: id, store, number, earlier: [], offers: offer(1, 2), ground: system.ground };
+      return systemCommand(reportMethod, { ...plain, slot: 1, hash: hash.repeat(64) });
+    };
+    replica.apply(offeredByAll(replica));
+    replica.apply([said("r1", "a"), said("r2", "b")]);
+    expect(replica.switch(2).message).toContain("replicas differ at slot 1 (r1, r2) and no majority agrees");
+    replica.apply([said("r3", "a")]);
+    expect(replica.switch(2).message).toContain("r2 differs from the others");
+    expect(replica.switch(0).status).toBe(Status.ok);
+    replica.apply([said("r2", "a", "another")]);
+    expect(replica.switch(2).status).toBe(Status.ok);
+  });
+});
+
+describe("what commands are executed on (rule 32)", () => {
+  const begin = new Replica(build(1, 1)).engine.system.installationsFor([]);
+  const on = (runtime: string, sessions = sessionLimits) =>
+    new Engine({
+      ...{ state: new TestMap(), genesis, services: [build(1, 1)], onHandlerError: () => {} },
+      ...{ runtime, sessionLimits: sessions },
+    });
+  const batch = (...commands: Command[]): Decided => ({ kind: "batch", commands });
+
+  it("is said by the first batch of a cluster, whatever it holds, and by no other", () => {
+    const replica = new Replica(build(1, 1));
+    const { system } = replica.engine;
+    expect(begin).toMatchObject([{ method: "InstallFoundation" }]);
+    replica.apply(begin);
+    expect(system.foundation).toMatchObject({ node: process.version, runtime: system.ground.runtime });
+    expect(system.installationsFor([])).toEqual([]);
+    const { foundation } = system;
+    replica.apply(new Replica(build(1, 1)).engine.system.installationsFor([]));
+    expect(replica.start(build(1, 1)).system.foundation).toEqual(foundation);
+  });
+
+  it("keeps a process with another runtime from executing anything, before the slot that says it and after", () => {
+    const foreign = on("another");
+    expect(foreign.system.foreignFor(batch())).toBeUndefined();
+    expect(foreign.system.foreignFor(batch(...begin))).toMatchObject({ what: "runtime" });
+    const replica = new Replica(build(1, 1));
+    replica.apply(begin);
+    expect(replica.engine.system.foreignFor(batch())).toBeUndefined();
+    const restarted = new Engine({
+      ...{ state: replica.map, genesis, services: [build(1, 1)], onHandlerError: () => {} },
+      runtime: "another",
+    });
+    expect(restarted.system.foreignFor({ kind: "no-op" })).toMatchObject({ what: "runtime" });
+  });
+
+  it("keeps a build with other constants under the same number from executing anything", () => {
+    const { runtime } = new Replica(build(1, 1)).engine.system.ground;
+    const same = on(runtime);
+    expect(same.system.foreignFor(batch(...begin))).toBeUndefined();
+    const other = on(runtime, { ...sessionLimits, maxWindow: sessionLimits.maxWindow + 1 });
+    expect(other.system.foreignFor(batch(...begin))).toMatchObject({ what: "engine" });
+  });
+
+  it("changes its engine by a switch that every replica offers, with a checkpoint, and not to what has no number", () => {
+    const replica = new Replica(build(1, 1));
+    replica.apply(begin);
+    const { ground } = replica.engine.system;
+    const engines = [...ground.engines, { version: 2, digest: "of 2" }];
+    const switching = systemCommand(switchVersionMethod, { service: engineName, version: 2 });
+    const answer = () => replica.apply([switching])[0] as Answer;
+    replica.apply(["r1", "r2"].map((id) => replica.report(id, [], { ...ground, engines })));
+    replica.apply([replica.report("r3", [])]);
+    expect(answer().message).toContain("is not offered by every replica: r3 does not");
+    const unlike = [{ version: 2, digest: "another" }];
+    replica.apply([replica.report("r3", [], { ...ground, engines: unlike })]);
+    expect(answer().message).toContain("is not the same everywhere");
+    replica.apply([replica.report("r3", [], { ...ground, engines })]);
+    expect(answer().status).toBe(Status.ok);
+    expect(replica.engine.system.foundation?.engine).toEqual({ version: 2, digest: "of 2" });
+    expect(replica.engine.system.versions.lastSwitch).toBe(replica.engine.appliedSlot);
+    expect(replica.engine.system.foreignFor(batch())).toMatchObject({ what: "engine" });
+    expect(replica.switch(0)).toMatchObject({ status: Status.failedPrecondition });
   });
 });

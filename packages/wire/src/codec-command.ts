@@ -25,10 +25,16 @@ const commandField = {
 } as const;
 /** Batch.commands, Requests.requests and Request.command alike. */
 const only = 1;
-/** Batch.log_time_ms. */
-const logTime = 2;
-/** Batch.begins_log_time. */
-const beginsLogTime = 3;
+/** Of synod.v1.Batch, what stands beside its commands: all of them numbers, 0 when absent. */
+const timeFields = [
+  [2, "logTimeMs", "Batch.log_time_ms"],
+  [3, "beginsLogTime", "Batch.begins_log_time"],
+  [4, "appliedSlot", "Batch.applied_slot"],
+  [5, "appliedLogTimeMs", "Batch.applied_log_time_ms"],
+  [6, "standstillMs", "Batch.standstill_ms"],
+  [7, "appliedStandstillMs", "Batch.applied_standstill_ms"],
+  [8, "doubt", "Batch.doubt"],
+] as const;
 const onlyTag = tagOf(only, wireType.bytes);
 const texts = new EncodedTexts();
 const clientIds = new KnownTexts(check.id);
@@ -149,13 +155,25 @@ class CommandReader {
 
 const noBytes = Buffer.alloc(0);
 
-/** What one slot decides together. */
-export interface Batch {
-  readonly commands: readonly Command[];
-  /** Log time as its proposer saw it (rule 16), in milliseconds; 0 says nothing. */
+/** What a batch says of log time (rules 16 and 35), in milliseconds; what is absent is 0. */
+export interface BatchTime {
+  /** When it was proposed, as its proposer counted it; 0 says nothing. */
   readonly logTimeMs: number;
   /** The time is a wall clock's: it says where log time begins, and nothing where it has begun. */
   readonly beginsLogTime?: boolean | undefined;
+  /** The last slot that its proposer had applied, and log time there. */
+  readonly appliedSlot?: number | undefined;
+  readonly appliedLogTimeMs?: number | undefined;
+  /** How much later it was, then and there, for services that catch up after a standstill. */
+  readonly standstillMs?: number | undefined;
+  readonly appliedStandstillMs?: number | undefined;
+  /** The number of the doubt that its proposer's clock was in; 0 when in none. */
+  readonly doubt?: number | undefined;
+}
+
+/** What one slot decides together. */
+export interface Batch extends BatchTime {
+  readonly commands: readonly Command[];
 }
 
 /** What tells the messages that list commands apart. */
@@ -167,10 +185,17 @@ interface ListShape {
   readonly wrapped: boolean;
 }
 
-function encodeList(shape: ListShape, { commands, logTimeMs, beginsLogTime: begins }: Batch): Buffer {
+/** The field's value on the wire; 0 is not written. */
+function numberOf(time: BatchTime, [, name, field]: (typeof timeFields)[number]): number {
+  return check.checked(Number(time[name] ?? 0), field);
+}
+
+function encodeList(shape: ListShape, { commands, ...time }: Batch): Buffer {
   const wrapping = (size: number) => (shape.wrapped ? 1 + varintSize(size) + size : size);
   const sizes = commands.map(sizeOf);
-  let total = integerSize(check.checked(logTimeMs, "Batch.log_time_ms")) + integerSize(begins ? 1 : 0);
+  const numbers = timeFields.map((field) => numberOf(time, field));
+  let total = 0;
+  for (const number of numbers) total += integerSize(number);
   for (const size of sizes) total += 1 + varintSize(wrapping(size)) + wrapping(size);
   const to = new Writing(total);
   for (let index = 0; index < commands.length; index++) {
@@ -179,8 +204,7 @@ function encodeList(shape: ListShape, { commands, logTimeMs, beginsLogTime: begi
     if (shape.wrapped) to.message(only, size);
     write(to, commands[index] as Command);
   }
-  to.integer(logTime, logTimeMs);
-  to.integer(beginsLogTime, begins ? 1 : 0);
+  for (const [index, [number]] of timeFields.entries()) to.integer(number, numbers[index] as number);
   return to.buffer;
 }
 
@@ -188,8 +212,7 @@ function decodeList({ what, field, wrapped }: ListShape, bytes: Uint8Array): Bat
   const from = new Reading(bytes, what);
   const reader = new CommandReader(from, field);
   const commands: Command[] = [];
-  let logTimeMs = 0;
-  let begins = false;
+  const time: Record<string, number | boolean> = {};
   while (from.position < bytes.length) {
     const tag = from.varint();
     if (tag === onlyTag) {
@@ -199,17 +222,29 @@ function decodeList({ what, field, wrapped }: ListShape, bytes: Uint8Array): Bat
       commands.push(
         wrapped ? readWrapped(from, reader, end, commands.length) : reader.read(end, commands.length),
       );
-    } else if (tag === tagOf(logTime, wireType.varint) && !wrapped) {
-      logTimeMs = from.varint();
-    } else if (tag === tagOf(beginsLogTime, wireType.varint) && !wrapped) {
-      begins = from.varint() !== 0;
     } else {
-      from.skip(tag, bytes.length);
+      const field = wrapped ? undefined : timeFieldOf(tag);
+      if (field === undefined) from.skip(tag, bytes.length);
+      else readTime(from, field, time);
     }
   }
   from.finish(bytes.length);
-  const decoded = { commands, logTimeMs: check.integer(logTimeMs, "Batch.log_time_ms") };
-  return begins ? { ...decoded, beginsLogTime: true } : decoded;
+  return { commands, logTimeMs: 0, ...time };
+}
+
+function timeFieldOf(tag: number): (typeof timeFields)[number] | undefined {
+  const field = timeFields[(tag >>> 3) - timeFields[0][0]];
+  return field !== undefined && tag === tagOf(field[0], wireType.varint) ? field : undefined;
+}
+
+function readTime(
+  from: Reading,
+  [, name, field]: (typeof timeFields)[number],
+  time: Record<string, number | boolean>,
+): void {
+  const value = check.integer(from.varint(), field);
+  if (name !== "beginsLogTime") time[name] = value;
+  else if (value !== 0) time[name] = true;
 }
 
 /** A synod.v1.Request that ends at `limit`. */

@@ -64,7 +64,7 @@ export interface ReplicaRoleStatus {
   readonly halt?: HaltStatus | undefined;
 }
 
-const haltKinds = ["diverged", "missed", "lacking", "stuck", "held"] as const;
+const haltKinds = ["diverged", "foreign", "missed", "lacking", "stuck", "held"] as const;
 
 /** Why a replica executes nothing more, though its process runs. */
 export interface HaltStatus {

@@ -17,6 +17,7 @@ export type { Codec } from "./codec.js";
 export { fromAcceptor, toAcceptor } from "./codec-acceptor.js";
 export {
   type Batch,
+  type BatchTime,
   batch,
   decodeBatch,
   decodeCommand,

@@ -208,7 +208,7 @@ function checkFixture(module) {
   const add = { method: "Add", request: { operand: "1000" } };
   return checkDeterminism({
     module: pathToFileURL(path.join(folder, `${module}.mjs`)).href,
-    steps: [add, { advanceMs: 500 }, add, { method: "Value", request: {} }],
+    steps: [add, { idleMs: 500 }, add, { method: "Value", request: {} }],
   });
 }
 

@@ -1,4 +1,5 @@
 import {
+  engineName,
   offerText,
   type Report,
   remedyText,
@@ -38,6 +39,8 @@ function wordsOf(said: Exclude<SystemCommand, { kind: "unknown" }>, logTimeMs: n
       return said.version === 0
         ? `: ${said.service} out of use`
         : `: version ${said.version} of ${said.service}`;
+    case "install-foundation":
+      return `: Node ${said.foundation.node}, version ${said.foundation.engine.version} of ${engineName}`;
     case "quota":
       return `: ${said.bytes} bytes`;
     case "remedy":
@@ -52,8 +55,8 @@ function timeText(ms: number): string {
   return ms <= lastDateMs ? new Date(ms).toISOString() : `${ms} ms`;
 }
 
-function reportText({ replica, slot, hash, offers }: Report): string {
+function reportText({ replica, slot, hash, offers, ground }: Report): string {
   const held = slot === 0 ? "nothing on disk yet" : `slot ${slot} on disk, hash ${hash.slice(0, shownHash)}`;
   const offered = offers.map((offer) => `${offerText(offer)} of ${offer.service}`).join(", ");
-  return `${replica} has ${held}; offers ${offered || "nothing"}`;
+  return `${replica} has ${held}; runs Node ${ground.node}; offers ${offered || "nothing"}`;
 }

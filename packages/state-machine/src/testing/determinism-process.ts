@@ -17,7 +17,7 @@ async function execute(job: DeterminismJob): Promise<DeterminismOutcome[]> {
     if (job.reload && index > 0) run.restart();
     let outcome = { status: Status.ok as number, message: "", response: "" };
     try {
-      if ("advanceMs" in step) run.advance(step.advanceMs);
+      if ("idleMs" in step) run.idle(step.idleMs);
       else outcome.response = JSON.stringify(run.call(step.method, step.request));
     } catch (error) {
       // What is not declared is a mistake, also where both runs make it: a realm refuses a timer the same way twice.

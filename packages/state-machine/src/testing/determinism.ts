@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 /** A step of a determinism test: a call, or time that passes. */
 export type DeterminismStep =
   | { readonly method: string; readonly request: object }
-  | { readonly advanceMs: number };
+  | { readonly idleMs: number };
 
 export interface DeterminismTest {
   /** URL of a compiled module whose default export is a replicated service: `import.meta.resolve("../dist/ledger.js")`. */
@@ -60,7 +60,7 @@ export async function checkDeterminism(test: DeterminismTest): Promise<void> {
     const [a, b] = [first?.[index], second?.[index]];
     if (a !== undefined && JSON.stringify(a) === JSON.stringify(b)) continue;
     const what =
-      "method" in step ? `${step.method} ${JSON.stringify(step.request)}` : `advance ${step.advanceMs} ms`;
+      "method" in step ? `${step.method} ${JSON.stringify(step.request)}` : `idle ${step.idleMs} ms`;
     throw new Error(
       `step ${index + 1} (${what}) is not deterministic: the two runs gave\n  ${JSON.stringify(a)}\n  ${JSON.stringify(b)}\n` +
         "Expected the same. Is something kept in a variable of the module, or of a package that it imports? It is gone after a " +

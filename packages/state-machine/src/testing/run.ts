@@ -1,11 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Command, Genesis, OrderedMap } from "@synod/core";
 import type { DescribedMethod, DescribedService, DescriptorLoader } from "../codec.js";
-import { dueRange } from "../due.js";
+import { isDue, scheduledIn } from "../due.js";
 import { type Answer, Engine } from "../engine.js";
 import type { HandlerError } from "../execution.js";
 import { serviceEnd, servicePrefix } from "../layout.js";
-import { timeLimits } from "../limits.js";
 import { MemoryMap } from "../memory-map.js";
 import { inRealm } from "../realm/realm-service.js";
 import type { ReplicatedService } from "../replicated-service.js";
@@ -77,6 +76,9 @@ export class ServiceRun<Calls = unknown> {
   readonly #session: string;
   #engine: Engine;
   #sequence = 0;
+  /** Log time, and how much later it is for services that catch up after a standstill. */
+  #timeMs: number;
+  #standstillMs = 0;
   #error: HandlerError | undefined;
 
   constructor(
@@ -90,13 +92,14 @@ export class ServiceRun<Calls = unknown> {
     this.#described = this.#describe(service);
     const opening = systemCommand(openSessionMethod, new Uint8Array(0));
     const commands = [opening, this.#report()];
-    const [answer] = this.#engine.apply(1, { kind: "batch", commands, logTimeMs: startMs });
+    this.#timeMs = startMs;
+    const [answer] = this.#apply(commands);
     this.#session = openedSession((answer as Answer).response);
   }
 
-  /** Log time. */
+  /** Log time of a service that resumes after a standstill. */
   get time(): Date {
-    return new Date(this.#engine.logTimeMs);
+    return new Date(this.#timeMs);
   }
 
   /** Of everything that was done: two runs of the same commands have the same. */
@@ -113,7 +116,7 @@ export class ServiceRun<Calls = unknown> {
 
   /** What the service has scheduled, in the order in which it runs, encoded. */
   *scheduled(): Generator<Uint8Array> {
-    for (const [key, value] of this.#state.range(dueRange)) yield Buffer.concat([key, value]);
+    for (const [key, value] of scheduledIn(this.#state)) yield Buffer.concat([key, value]);
   }
 
   /** Executes a command or query. Throws `CallFailed`; its cause is what the handler threw, if that was not declared. */
@@ -135,22 +138,47 @@ export class ServiceRun<Calls = unknown> {
       request,
     };
     this.#error = undefined;
-    const { logTimeMs, appliedSlot } = this.#engine;
-    const commands = [...this.#engine.system.installationsFor([command]), command];
-    const answer = this.#engine.apply(appliedSlot + 1, { kind: "batch", commands, logTimeMs }).at(-1);
+    const answer = this.#apply([...this.#engine.system.installationsFor([command]), command]).at(-1);
     const { status, response } = answer as Answer;
     // Read through a function: what `apply` may have set is not narrowed away.
     if (status !== 0) throw new CallFailed(method, answer as Answer, this.#lastError()?.error);
     return response;
   }
 
-  /** Lets log time pass, in the steps that a cluster would make; scheduled commands run on the way. */
-  advance(ms: number): void {
-    const until = this.#engine.logTimeMs + ms;
-    while (this.#engine.logTimeMs < until) {
-      const logTimeMs = Math.min(until, this.#engine.logTimeMs + timeLimits.maxStepMs);
-      this.#engine.apply(this.#engine.appliedSlot + 1, { kind: "batch", commands: [], logTimeMs });
+  /**
+   * Time passes in which nobody asks anything. What is due meanwhile runs at its time, and what comes after it sees the time
+   * that it is then, as on an idle cluster.
+   */
+  idle(ms: number): void {
+    const until = this.#timeMs + ms;
+    for (let next = this.#nextDueMs; next <= until; next = this.#nextDueMs) {
+      this.#timeMs = Math.max(this.#timeMs, next);
+      this.#apply([]);
     }
+    this.#timeMs = until;
+  }
+
+  /**
+   * Time passes in which a cluster can decide nothing: without a majority, or without a leader. It counts only for a
+   * service that declares `afterStandstill: "catch up"`, for which what was due meanwhile runs when it is over.
+   */
+  standstill(ms: number): void {
+    this.#standstillMs += ms;
+    const { resumeMs, catchUpMs } = { resumeMs: this.#timeMs, catchUpMs: this.#timeMs + this.#standstillMs };
+    while (isDue(this.#engine.nextDue, { resumeMs, catchUpMs })) this.#apply([]);
+  }
+
+  /** By the time that standstills do not count in. */
+  get #nextDueMs(): number {
+    const { resumeMs = Number.POSITIVE_INFINITY, catchUpMs = Number.POSITIVE_INFINITY } =
+      this.#engine.nextDue;
+    return Math.min(resumeMs, catchUpMs - this.#standstillMs);
+  }
+
+  /** Decides a batch now. */
+  #apply(commands: readonly Command[]): readonly Answer[] {
+    const said = { logTimeMs: this.#timeMs, standstillMs: this.#standstillMs };
+    return this.#engine.apply(this.#engine.appliedSlot + 1, { kind: "batch", commands, ...said });
   }
 
   /** Goes on with the same build, on the same state, as a replica does that is restarted. */
@@ -198,16 +226,14 @@ export class ServiceRun<Calls = unknown> {
   }
 
   #report(): Command {
-    const { offers, reports } = this.#engine.system;
+    const { offers, ground, reports } = this.#engine.system;
     const number = reports.nextNumber("run");
-    const said = { replica: "run", store: "run", number, slot: 0, hash: "", earlier: [], offers };
+    const said = { replica: "run", store: "run", number, slot: 0, hash: "", earlier: [], offers, ground };
     return systemCommand(reportMethod, encodeSaid(said));
   }
 
   #system(command: Command): Answer {
-    const { appliedSlot, logTimeMs } = this.#engine;
-    const [answer] = this.#engine.apply(appliedSlot + 1, { kind: "batch", commands: [command], logTimeMs });
-    return answer as Answer;
+    return this.#apply([command])[0] as Answer;
   }
 
   #describe(service: ReplicatedService): DescribedService {

@@ -60,7 +60,7 @@ export class SideBySide {
   execute(steps: readonly DeterminismStep[], when: string): void {
     for (const [index, step] of steps.entries()) {
       const what =
-        "method" in step ? `${step.method} ${JSON.stringify(step.request)}` : `advance ${step.advanceMs} ms`;
+        "method" in step ? `${step.method} ${JSON.stringify(step.request)}` : `idle ${step.idleMs} ms`;
       const place = `step ${index + 1} (${what}), ${when}`;
       const difference = this.#execute(step, place);
       if (difference !== undefined) throw new Error(`${place}: the two builds differ in ${difference}`);
@@ -68,7 +68,7 @@ export class SideBySide {
   }
 
   #execute(step: DeterminismStep, place: string): string | undefined {
-    if ("advanceMs" in step) for (const run of this.#runs) run.advance(step.advanceMs);
+    if ("idleMs" in step) for (const run of this.#runs) run.idle(step.idleMs);
     else {
       const request = this.#encoded(step.method, step.request);
       const [a, b] = this.#runs.map((run, index) =>

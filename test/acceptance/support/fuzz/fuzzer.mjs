@@ -183,7 +183,7 @@ function wordsOf(targets, { clusterId, members }) {
   const services = [...new Set(targets.flatMap(({ served }) => served.rpcs.map(({ service }) => service)))];
   const methods = targets.flatMap(({ served }) => served.rpcs.map(({ path }) => path.split("/")[2] ?? ""));
   // Those of Synod's own commands that no RPC is named after, and what all of them say.
-  methods.push("Report", "Checkpoint", "InstallService", "AdvanceTime");
+  methods.push("Report", "Checkpoint", "InstallService", "InstallFoundation", "AdvanceTime");
   const report = {
     replica: "r1",
     store: "x",
@@ -192,6 +192,7 @@ function wordsOf(targets, { clusterId, members }) {
     hash: "00".repeat(32),
     earlier: [],
     offers: [],
+    ground: { runtime: "x", node: "v0.0.0", engines: [{ version: 1, digest: "x" }] },
   };
   const said = [report, { service: services[0], version: 1 }, { bytes: 1 }, {}, [], null, 1];
   const named = [...members, "stranger-1", "x"];

@@ -8,10 +8,20 @@ export interface Batch {
   'commands'?: (_synod_v1_Command)[];
   'logTimeMs'?: (number | string | Long);
   'beginsLogTime'?: (boolean);
+  'appliedSlot'?: (number | string | Long);
+  'appliedLogTimeMs'?: (number | string | Long);
+  'standstillMs'?: (number | string | Long);
+  'appliedStandstillMs'?: (number | string | Long);
+  'doubt'?: (number | string | Long);
 }
 
 export interface Batch__Output {
   'commands': (_synod_v1_Command__Output)[];
   'logTimeMs': (string);
   'beginsLogTime': (boolean);
+  'appliedSlot': (string);
+  'appliedLogTimeMs': (string);
+  'standstillMs': (string);
+  'appliedStandstillMs': (string);
+  'doubt': (string);
 }
