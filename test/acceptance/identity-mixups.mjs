@@ -86,6 +86,10 @@ async function atAPeersAddress({ progress, expect, short }) {
     });
     await ours.kill("r3");
     ours.loseData("r3");
+    // The leader does not keep what is decided either: only other replicas can help.
+    await ours.kill("l1");
+    ours.start("l1");
+    await ours.ready(["l1", "r1", "r2"]);
     const right = readFileSync(ours.member("r3").config, "utf8");
     const file = JSON.parse(readFileSync(ours.plan.clusterFile, "utf8"));
     const moved = file.replicas.map((/** @type {{ id: string }} */ member) =>
@@ -263,8 +267,10 @@ async function copiedAndRenamed({ scratch, expect }) {
   const module = path.join(original.directory, "first.mjs");
   await original.up("--service", "first.mjs");
   expect(original.run("kv", "put", "who", "original").code === 0, "kv put in the original");
+  await original.stop();
   const copy = new Project(path.join(scratch, "copy"), original.port);
   cpSync(original.directory, copy.directory, { recursive: true });
+  await original.up();
   const early = copy.run("kv", "put", "who", "copy");
   expect(
     early.code !== 0 && early.text.includes("is a copy"),

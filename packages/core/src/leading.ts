@@ -205,8 +205,9 @@ export class Leading {
     if (progress.kind === "page") running.ahead.add(answer.acceptor);
     if (progress.kind === "adopted") this.#scouts.delete(answer.configuration);
     this.#askOn(running, this.#windowEnd, outputs);
-    if (running.scout.covered > running.scout.from && this.#holds(running.scout))
-      this.#adopt(running.scout, outputs);
+    const { scout } = running;
+    const first = scout.claimed === undefined ? scout.from : scout.claimed + 1;
+    if (scout.covered > first && this.#holds(scout)) this.#adopt(scout, outputs);
     return undefined;
   }
 
