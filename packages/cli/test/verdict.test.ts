@@ -65,6 +65,9 @@ function replica(id: string, slotOut = 12, changes: Partial<Answered> = {}): Ans
     stateBytes: 0,
     quotaBytes: 0,
     warnings: [],
+    node: "v22.0.0",
+    runtime: "r",
+    lastSwitch: 0,
   };
   const state = { role: "replica", slotOut, ...counts, hash: "ab", leader: "l2", ballot } as const;
   return { ...common, role: "replica", id, address: `h:${id}`, state, ...changes };

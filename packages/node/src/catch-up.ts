@@ -1,11 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type * as grpc from "@grpc/grpc-js";
 import type { Decision, Member } from "@synod/core";
-import { anotherCluster, callUnary, openChannel, replicaService } from "@synod/wire";
+import { anotherCluster, callUnary, clusterService, openChannel, replicaService } from "@synod/wire";
 import { channelOptions } from "./channel.js";
 import { messageOf } from "./failure.js";
 import type { HostLogger } from "./host.js";
 import type { SnapshotReceiver } from "./snapshot-receiver.js";
+import { type Other, otherOf, slotToReach } from "./start-up.js";
 
 /** Between looks at whether this replica lags too far, in milliseconds. */
 export const catchUpCheckMs = 200;
@@ -14,6 +15,8 @@ export const catchUpCheckMs = 200;
 const againMs = 1_000;
 const pageWithinMs = 10_000;
 const appliedCheckMs = 5;
+/** A replica that starts waits so long for what another one says of itself. */
+const statusWithinMs = 1_000;
 
 export interface CatchUpOptions {
   readonly clusterId: string;
@@ -39,6 +42,7 @@ export interface CatchUpOptions {
 export class CatchUp {
   readonly #options: CatchUpOptions;
   #running = false;
+  #beginning = "";
   /** Why each peer could not help, the last time it was asked. */
   readonly #problems = new Map<string, string>();
   #closed = false;
@@ -46,6 +50,50 @@ export class CatchUp {
 
   constructor(options: CatchUpOptions) {
     this.#options = options;
+  }
+
+  /**
+   * Before a replica learns anything from leaders: resolves once it may go on from what it has applied. Where the others are
+   * beyond what it may execute by itself, that is when it has the state of one of them (rule 32).
+   */
+  async begin(): Promise<void> {
+    const { peers, slotOut, logger } = this.#options;
+    for (let round = 0; !this.#closed; round++) {
+      this.#beginning = "asks the other replicas up to where it may execute what was decided by itself";
+      const others = (await Promise.all(peers.map((peer) => this.#ask(peer)))).flatMap(
+        (other) => other ?? [],
+      );
+      const slot = slotToReach(slotOut() - 1, others);
+      if (slot === undefined || this.#closed) break;
+      this.#beginning =
+        `has applied slot ${slotOut() - 1}; what was decided up to slot ${slot} was executed by others, under versions or by builds that ` +
+        "are not its own, so it waits for the state of one of them";
+      if (round === 0) logger.info({ slot }, this.#beginning);
+      for (const { member } of others.filter(({ appliedSlot }) => appliedSlot >= slot))
+        if (slotOut() <= slot) await this.#tried(member, (client) => this.#snapshot(client, member, slot));
+      if (slotOut() <= slot && !this.#closed) await delay(againMs, undefined, { ref: false });
+    }
+    this.#beginning = "";
+    this.#problems.clear();
+  }
+
+  /** Why it does not learn from leaders yet; empty when it does. */
+  get beginning(): string {
+    return this.#beginning;
+  }
+
+  async #ask(member: Member): Promise<Other | undefined> {
+    const { credentials, clusterId } = this.#options;
+    const channel = openChannel(member.address, credentials, channelOptions);
+    try {
+      const options = { deadline: Date.now() + statusWithinMs };
+      return otherOf(member, await callUnary(channel.client, clusterService.Status, {}, options), clusterId);
+    } catch {
+      // It does not run, or not yet: then nobody can be helped by it.
+      return undefined;
+    } finally {
+      channel.close(true);
+    }
   }
 
   /** To be called every `catchUpCheckMs`. */
@@ -72,36 +120,45 @@ export class CatchUp {
   }
 
   async #run(): Promise<void> {
-    const { peers, logger } = this.#options;
+    const { peers } = this.#options;
     // Another order each time, so that not everybody asks the same one.
     const order = [...peers].sort(() => Math.random() - 0.5);
     for (const peer of order) {
       if (this.#closed || !this.#behind) return;
-      try {
-        await this.#from(peer);
-        this.#problems.clear();
-      } catch (error) {
-        if (this.#closed) return;
-        this.#problems.set(peer.id, messageOf(error));
-        logger.warn({ peer: peer.id, err: error }, `catching up from ${peer.id} failed`);
-      }
+      await this.#tried(peer, (client) => this.#from(client, peer));
     }
     if (this.#behind) await delay(againMs, undefined, { ref: false });
   }
 
-  async #from({ id, address }: Member): Promise<void> {
-    const { credentials, receiver, slotOut, trimmedBelow, logger } = this.#options;
+  async #tried({ id, address }: Member, help: (client: grpc.Client) => Promise<void>): Promise<void> {
+    const { credentials, logger } = this.#options;
     const channel = openChannel(address, credentials, channelOptions);
     this.#client = channel;
     try {
-      logger.info({ peer: id, slotOut: slotOut(), trimmedBelow: trimmedBelow() }, `catching up from ${id}`);
-      if (await this.#fromLog(channel.client, `who answers for ${id} at ${address}`)) return;
-      await receiver.receive(channel.client, id);
-      logger.info({ peer: id, slotOut: slotOut() }, `the state is that of ${id} now`);
+      await help(channel.client);
+      this.#problems.clear();
+    } catch (error) {
+      if (this.#closed) return;
+      this.#problems.set(id, messageOf(error));
+      logger.warn({ peer: id, err: error }, `catching up from ${id} failed`);
     } finally {
       this.#client = undefined;
       channel.close(true);
     }
+  }
+
+  async #from(client: grpc.Client, peer: Member): Promise<void> {
+    const { slotOut, trimmedBelow, logger } = this.#options;
+    const { id, address } = peer;
+    logger.info({ peer: id, slotOut: slotOut(), trimmedBelow: trimmedBelow() }, `catching up from ${id}`);
+    if (!(await this.#fromLog(client, `who answers for ${id} at ${address}`)))
+      await this.#snapshot(client, peer);
+  }
+
+  async #snapshot(client: grpc.Client, { id }: Member, atLeast = 0): Promise<void> {
+    const { receiver, slotOut, logger } = this.#options;
+    await receiver.receive(client, id, atLeast);
+    logger.info({ peer: id, slotOut: slotOut() }, `the state is that of ${id} now`);
   }
 
   /** False when the peer's log begins above what is lacking here. */

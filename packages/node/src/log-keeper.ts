@@ -12,9 +12,16 @@ const share = 64;
  * Lets go of the oldest part of the log, which nothing rests on: this replica's state is on its disk, and what is not on
  * the disks of a majority the acceptors keep.
  * @param durableSlot everything up to it is on disk
+ * @param lastSwitch up to this slot other versions were in force, and nobody executes what was decided there any more (rule 32)
  * @param reader the slot of the oldest snapshot that is being read; its reader wants what follows
  */
-export function trimLog(log: DecidedLog, durableSlot: number, reader = Number.POSITIVE_INFINITY): void {
+export function trimLog(
+  log: DecidedLog,
+  durableSlot: number,
+  lastSwitch: number,
+  reader = Number.POSITIVE_INFINITY,
+): void {
+  if (lastSwitch <= durableSlot) log.trim(lastSwitch + 1);
   const most = Math.min(durableSlot, log.bytes > keptBytesForReaders ? durableSlot : reader);
   const trim = (below: number) => log.trim(Math.min(below, most + 1));
   if (log.first > 0 && log.last - log.first >= keptSlots) trim(log.last - keptSlots + 1);

@@ -207,6 +207,7 @@ export class ReplicaHost implements Host {
       clusterId: options.clusterId,
       requests: this.#requests,
       log: store.log,
+      lastSwitch: () => this.#engine.system.versions.lastSwitch,
       snapshots: this.#sender,
       remedies: new SlotRemedies({
         requests: this.#requests,
@@ -243,7 +244,14 @@ export class ReplicaHost implements Host {
     this.#port = await this.#server.listen(this.#options.listen);
     this.#driver.start();
     const { halted } = this.#performer;
-    if (halted !== undefined && !endsByRemedy(halted)) return;
+    if (halted === undefined || endsByRemedy(halted)) void this.#begin();
+  }
+
+  /** Takes part, once it may go on from what it has (rule 32). */
+  async #begin(): Promise<void> {
+    await this.#catchUp.begin();
+    const { halted } = this.#performer;
+    if (this.#stopping || (halted !== undefined && !endsByRemedy(halted))) return;
     for (const link of this.#leaders.values()) link.start();
     if (halted === undefined) this.#requests.start();
     const proposing = (work: () => void) => () => {
@@ -283,6 +291,9 @@ export class ReplicaHost implements Host {
       durableSlot: this.#options.store.durableSlot,
       services: servicesOf(this.#engine.system),
       trimPoint: this.#engine.system.reports.trimPoint,
+      lastSwitch: this.#engine.system.versions.lastSwitch,
+      node: this.#engine.system.ground.node,
+      runtime: this.#engine.system.ground.runtime,
       stateBytes: this.#engine.stateBytes,
       quotaBytes: this.#engine.system.quotaBytes,
       warnings: this.#warnings,
@@ -318,6 +329,8 @@ export class ReplicaHost implements Host {
   }
 
   get #problem(): string {
+    const { beginning, problems } = this.#catchUp;
+    if (beginning !== "") return [beginning, ...problems].join("; ");
     if (this.#stopped !== undefined) return this.#stopped;
     const lag = lagOf(this.#replica.status());
     if (lag !== "") return [lag, ...this.#catchUp.problems].join("; ");
@@ -399,7 +412,9 @@ export class ReplicaHost implements Host {
     this.#timeMover.applied(appliedSlot, undefined, false);
     this.#requests.jumped();
     this.#driver.post({ kind: "installed", slotOut: appliedSlot + 1, configurations });
+    const halted = this.#performer.halted !== undefined;
     this.#performer.installed();
+    if (halted && this.#performer.halted === undefined) this.#requests.resume();
   }
 
   /** Rule 18: what a majority has on disk the leaders and acceptors need not keep, and this replica not for ever. */
@@ -410,7 +425,8 @@ export class ReplicaHost implements Host {
       this.#trimPointTold = trimPoint;
       this.#driver.post({ kind: "trim-point", below: trimPoint + 1 });
     }
-    trimLog(store.log, store.durableSlot, this.#sender.lowestSlot);
+    const { lastSwitch } = this.#engine.system.versions;
+    trimLog(store.log, store.durableSlot, lastSwitch, this.#sender.lowestSlot);
   }
 
   #propose(command: Command): void {

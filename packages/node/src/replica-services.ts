@@ -38,6 +38,8 @@ export interface ReplicaServicesOptions {
   readonly clusterId: string;
   readonly requests: Requests;
   readonly log: DecidedLog;
+  /** Up to this slot other versions were in force: it is not for others to execute (rule 32). */
+  lastSwitch(): number;
   readonly snapshots: SnapshotSender;
   readonly remedies: SlotRemedies;
   /** Whether clients' streams may be read on, and being told when. */
@@ -129,7 +131,11 @@ export class ReplicaServices {
         meantFor(clusterId),
       );
     const slots = limit === 0 ? logPage.slots : Math.min(limit, logPage.slots);
-    const { entries, next } = this.#options.log.page(Math.max(1, from), slots, logPage.bytes);
+    const { entries, next } = this.#options.log.page(
+      Math.max(from, this.#options.lastSwitch() + 1),
+      slots,
+      logPage.bytes,
+    );
     const decisions = entries.map(
       ({ slot, value }) => ({ kind: "decision", slot, value: decodeValue(value) }) as const,
     );

@@ -35,16 +35,22 @@ export interface SnapshotReceiverOptions {
 /** Takes the state of another replica in beside this one's, and makes it this one's when it is whole (rule 19). */
 export class SnapshotReceiver {
   readonly #options: SnapshotReceiverOptions;
+  /** Only a snapshot of a higher slot is of use. */
+  #above = 0;
 
   constructor(options: SnapshotReceiverOptions) {
     this.#options = options;
   }
 
-  /** Resolves when the snapshot is the state. Rejects with the reason otherwise; what came in may be gone on with. */
-  async receive(client: grpc.Client, peer: string): Promise<void> {
+  /**
+   * Resolves when the snapshot is the state. Rejects with the reason otherwise; what came in may be gone on with.
+   * @param atLeast a snapshot of a lower slot is of no use
+   */
+  async receive(client: grpc.Client, peer: string, atLeast = 0): Promise<void> {
+    this.#above = Math.max(this.#options.appliedSlot(), atLeast - 1);
     const unfinished = this.#options.store.unfinishedInstall;
     const name = unfinished?.id.startsWith(`${peer}/`) ? unfinished.id.slice(peer.length + 1) : undefined;
-    if (unfinished !== undefined && name !== undefined && unfinished.slot > this.#options.appliedSlot()) {
+    if (unfinished !== undefined && name !== undefined && unfinished.slot > this.#above) {
       const install = await this.#options.store.beginInstall({ ...unfinished, progress: noDigest });
       if (install.after !== undefined && (await this.#goOn(client, name, install))) return;
     }
@@ -128,10 +134,10 @@ export class SnapshotReceiver {
 
   async *#pages(client: grpc.Client, resume: SnapshotPosition | undefined): AsyncGenerator<SnapshotPage> {
     const { path, requestSerialize, responseDeserialize } = replicaService.Snapshot;
-    const { clusterId, appliedSlot, replica } = this.#options;
+    const { clusterId, replica } = this.#options;
     const call = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, {
       clusterId,
-      above: appliedSlot(),
+      above: this.#above,
       resume,
       member: replica,
     });

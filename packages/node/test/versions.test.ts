@@ -168,6 +168,48 @@ describe("a version of a service (rule 26)", () => {
   });
 });
 
+describe("what was decided before a switch (rule 32)", () => {
+  /** Version 2 in force, r3 stopped before the switch. */
+  async function switched(): Promise<number> {
+    await started({ all: build(1, 2) });
+    expect(await add("r1", "1")).toBe("2");
+    await offered(1);
+    await cluster.stop("r3");
+    const { slot } = await switchVersion(2);
+    expect(await add("r1", "1")).toBe("4");
+    return slot;
+  }
+
+  test("is a checkpoint's that all agree in, and is in no replica's log any more", async () => {
+    const slot = await switched();
+    await vi.waitFor(() => expect(stateOf("r1").trimPoint).toBeGreaterThanOrEqual(slot), waiting);
+    expect(stateOf("r1").lastSwitch).toBe(slot);
+    const { decisions } = await callUnary(cluster.client("r1"), replicaService.Log, {
+      ...{ from: 1, limit: 0, clusterId: cluster.clusterId },
+    });
+    expect(decisions[0]?.slot).toBe(slot + 1);
+  });
+
+  test("is not executed by a replica that comes back with a build of the new version alone, or without anything", async () => {
+    const slot = await switched();
+    for (const lost of [false, true]) {
+      if (lost) {
+        await cluster.stop("r3");
+        cluster.loseDisk("r3");
+      }
+      use("r3", build(2, 2));
+      await cluster.start("r3");
+      await vi.waitFor(() => expect(cluster.host("r3").status()).toMatchObject({ serving: true }), waiting);
+      expect(cluster.logged.some(({ text }) => text.includes("waits for the state of one of them"))).toBe(
+        true,
+      );
+      expect(stateOf("r3").lastSwitch).toBe(slot);
+      expect(stateOf("r3").hash).toMatch(/^[0-9a-f]{64}$/);
+    }
+    expect(await add("r3", "1")).toBe("6");
+  });
+});
+
 describe("a replica whose build answers otherwise (rule 27)", () => {
   test("stops serving and says so, while the others go on; its restart stays stopped", async () => {
     await started({ all: build(1, 1), r2: build(1, 1, 1) });

@@ -60,6 +60,12 @@ export interface ReplicaRoleStatus {
   readonly quotaBytes: number;
   /** What is wrong although it goes on, in words for people. */
   readonly warnings: readonly string[];
+  /** The version of Node that it runs on. */
+  readonly node: string;
+  /** Fingerprint of what handlers can see of that. */
+  readonly runtime: string;
+  /** The last slot that switched a version; 0 when none did. */
+  readonly lastSwitch: number;
   /** Absent while it executes what is decided. */
   readonly halt?: HaltStatus | undefined;
 }
@@ -219,6 +225,9 @@ const replicaStatus: Mapping<ReplicaRoleStatus, wire.ReplicaRoleStatus> = {
     stateBytes: check.checked(message.stateBytes, "ReplicaRoleStatus.state_bytes"),
     quotaBytes: check.checked(message.quotaBytes, "ReplicaRoleStatus.quota_bytes"),
     warnings: [...message.warnings],
+    node: message.node,
+    runtime: message.runtime,
+    lastSwitch: check.checked(message.lastSwitch, "ReplicaRoleStatus.last_switch"),
     halt: halt.toWire(message.halt),
   }),
   fromWire: (message, field) => {
@@ -238,6 +247,9 @@ const replicaStatus: Mapping<ReplicaRoleStatus, wire.ReplicaRoleStatus> = {
       stateBytes: check.integer(found.stateBytes, `${field}.state_bytes`),
       quotaBytes: check.integer(found.quotaBytes, `${field}.quota_bytes`),
       warnings: check.list(found.warnings, `${field}.warnings`, maxWarnings, check.text),
+      node: check.text(found.node, `${field}.node`),
+      runtime: check.text(found.runtime, `${field}.runtime`),
+      lastSwitch: check.integer(found.lastSwitch, `${field}.last_switch`),
       halt: halt.fromWire(found.halt, `${field}.halt`),
     };
   },

@@ -133,6 +133,9 @@ describe("every message comes back as it was sent", () => {
         stateBytes: 100,
         quotaBytes: 1 << 30,
         warnings: ["at slot 3 replicas differ"],
+        node: "v22.0.0",
+        runtime: "r",
+        lastSwitch: 3,
       },
     ];
     for (const state of states) {

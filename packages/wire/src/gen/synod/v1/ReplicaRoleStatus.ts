@@ -20,6 +20,9 @@ export interface ReplicaRoleStatus {
   'stateBytes'?: (number | string | Long);
   'quotaBytes'?: (number | string | Long);
   'warnings'?: (string)[];
+  'node'?: (string);
+  'runtime'?: (string);
+  'lastSwitch'?: (number | string | Long);
   'halt'?: (_synod_v1_Halt | null);
 }
 
@@ -37,5 +40,8 @@ export interface ReplicaRoleStatus__Output {
   'stateBytes': (string);
   'quotaBytes': (string);
   'warnings': (string)[];
+  'node': (string);
+  'runtime': (string);
+  'lastSwitch': (string);
   'halt': (_synod_v1_Halt__Output | null);
 }

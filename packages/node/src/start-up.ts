@@ -1,0 +1,34 @@
+import type { Member } from "@synod/core";
+import type { Status } from "@synod/wire";
+
+/** What another replica says of itself, as far as it matters to one that starts. */
+export interface Other {
+  readonly member: Member;
+  /** It has applied everything up to here. */
+  readonly appliedSlot: number;
+  /** A majority of the replicas has, and agrees in, everything up to here. */
+  readonly trimPoint: number;
+  /** The last slot that switched a version. */
+  readonly lastSwitch: number;
+}
+
+/** Undefined when it is no replica of this cluster. */
+export function otherOf(member: Member, { clusterId, state }: Status, own: string): Other | undefined {
+  if (clusterId !== own || state.role !== "replica") return undefined;
+  const { slotOut, trimPoint, lastSwitch } = state;
+  return { member, appliedSlot: slotOut - 1, trimPoint, lastSwitch };
+}
+
+/**
+ * Up to which slot a replica that starts needs the state of another one, instead of executing what was decided up to there by
+ * itself (rule 32): what lies before a switch was executed by builds of another version, and what lies before a
+ * trim point by builds that a replica with an empty directory knows nothing of. Undefined where the log will do: where
+ * nobody has anything of the kind, and where nobody answers, since then nobody could help either.
+ */
+export function slotToReach(appliedSlot: number, others: readonly Other[]): number | undefined {
+  const slots = others.map(({ lastSwitch, trimPoint }) =>
+    appliedSlot === 0 ? Math.max(lastSwitch, trimPoint) : lastSwitch,
+  );
+  const slot = Math.max(0, ...slots);
+  return slot > appliedSlot ? slot : undefined;
+}
