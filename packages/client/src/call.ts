@@ -42,8 +42,9 @@ export class Call {
   lastSentAt = 0;
   /** When it was last given to a lane. */
   carriedAt = 0;
-  /** The log's refusal because its session is gone, while other attempts are under way that may have been earlier. */
-  sessionGone: Response | undefined;
+  /** What refused it for good, while other attempts are under way that may have been earlier; and when. */
+  refusal: Response | undefined;
+  refusedAt = 0;
   /** The lanes whose replicas do not know its service or method, and what the last of them said. */
   readonly strangers = new Set<Lane>();
   notKnown: Response | undefined;

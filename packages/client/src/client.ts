@@ -172,10 +172,11 @@ export class CommandClient {
     if (said.outcome === "not-executed") call.refusals += 1;
     call.news = `${lane.port.address}: ${statusName(said.status)}: ${said.message}`;
     lane.answered(call);
-    if (call.sessionGone || said.status === Code.ABORTED) this.#sessionGone(call, said);
+    if (said.status === Code.ABORTED) this.#retire(call);
+    if (call.refusal) this.#refused(call, call.refusal);
     else if (said.status === Code.UNIMPLEMENTED) this.#notKnown(lane, call, said);
     else if (goesAgain(said.status)) this.#pause(lane, call);
-    else this.#giveUp(call, said);
+    else this.#refused(call, said);
   }
 
   #pause(lane: Lane, call: Call): void {
@@ -190,7 +191,7 @@ export class CommandClient {
     if (call.lanes.size > 0) return;
     const other = this.#lanes.thatMayKnow(call);
     if (other) other.carry(call);
-    else this.#giveUp(call, said);
+    else this.#refused(call, said);
   }
 
   #finish(call: Call, answer: Response): void {
@@ -199,29 +200,32 @@ export class CommandClient {
     else call.reject(new SynodError(answer.status, answer.message, "answered", answer.slot));
   }
 
-  #giveUp(call: Call, said: Response): void {
-    this.#settle(call);
-    call.reject(new SynodError(said.status, said.message, call.outcome, said.slot));
+  /**
+   * It does not go again: refused by a replica, or by the log because its session is gone. What was sent before may have been
+   * executed, so that attempts which are under way are waited for: one may bring the answer, or all be refused.
+   */
+  #refused(call: Call, refusal: Response): void {
+    if (call.refusal === undefined) call.refusedAt = performance.now();
+    call.refusal = refusal;
+    for (const lane of [...call.lanes]) lane.withdraw(call);
+    if (call.outcome === "unknown" && call.lanes.size > 0) return;
+    if (call.outcome === "not executed" && refusal.status === Code.ABORTED) this.#goOn(call);
+    else this.#giveUp(call, refusal);
   }
 
-  /**
-   * The log refused an attempt because the session is gone: later copies are refused as well, earlier ones may have been
-   * executed. With every attempt refused so, the command goes again under a new session; it is the same one for its
-   * caller. While an attempt is under way its answer may still come.
-   */
-  #sessionGone(call: Call, said: Response): void {
-    call.sessionGone ??= said;
-    this.#retire(call);
-    for (const lane of [...call.lanes]) lane.withdraw(call);
-    if (call.outcome === "not executed") {
-      this.#outstanding.delete(call);
-      this.#leaveSession(call);
-      this.#waiting.add(call);
-    } else if (call.lanes.size === 0) {
-      const { message, slot } = call.sessionGone;
-      this.#settle(call);
-      call.reject(new OutcomeUnknown(message, slot));
-    }
+  /** Executed by no attempt under a session that is gone: for its caller it is the same command under the next one. */
+  #goOn(call: Call): void {
+    this.#outstanding.delete(call);
+    this.#leaveSession(call);
+    this.#waiting.add(call);
+  }
+
+  #giveUp(call: Call, { status, message, slot }: Response): void {
+    this.#settle(call);
+    const gone = status === Code.ABORTED;
+    call.reject(
+      gone ? new OutcomeUnknown(message, slot) : new SynodError(status, message, call.outcome, slot),
+    );
   }
 
   /** Its session is unknown to the cluster: later calls go under a new one. */
@@ -235,11 +239,11 @@ export class CommandClient {
   #failed(lane: Lane, calls: readonly Call[]): void {
     this.#lanes.leave(lane);
     for (const call of calls) {
-      if (call.sessionGone) this.#sessionGone(call, call.sessionGone);
+      if (call.refusal) this.#refused(call, call.refusal);
       else if (call.lanes.size === 0 && this.#lanes.misdirected) this.#goAstray(call);
       else if (this.#settings.sendToAll && !lane.misdirected) lane.carry(call);
       else if (call.lanes.size > 0) continue;
-      else if (call.notKnown && !this.#lanes.thatMayKnow(call)) this.#giveUp(call, call.notKnown);
+      else if (call.notKnown && !this.#lanes.thatMayKnow(call)) this.#refused(call, call.notKnown);
       else this.#send(call);
     }
     this.#pump();
@@ -256,7 +260,12 @@ export class CommandClient {
   #look(): void {
     const now = performance.now();
     for (const call of this.#outstanding) {
-      if (call.sessionGone) continue;
+      if (call.refusal) {
+        // A replica that is silent keeps nobody from an error that stands; only an answer under a lost session is worth more.
+        const late = now - call.refusedAt > this.#settings.silenceMs;
+        if (late && call.refusal.status !== Code.ABORTED) this.#giveUp(call, call.refusal);
+        continue;
+      }
       if (call.lanes.size === 0 && call.pausedUntil <= now) this.#send(call);
       else if (call.lanes.size > 0 && this.#silent(call, now)) this.#hedge(call);
       this.#wonder(call, now);
@@ -312,7 +321,7 @@ export class CommandClient {
     session.settle(command.sequence);
     if (session !== this.#session && session.calls.size === 0) this.#sessions.delete(session.clientId);
     call.numbered = undefined;
-    call.sessionGone = undefined;
+    call.refusal = undefined;
   }
 }
 

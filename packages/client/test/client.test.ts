@@ -152,6 +152,17 @@ describe("a client", () => {
     expect(await failure(execute("c"))).toMatchObject({ code: Code.UNIMPLEMENTED });
   });
 
+  it("waits for what other replicas say of a refused request, but not for a silent one", async () => {
+    const { execute, replicas } = start(3, { sendToAll: true });
+    for (const replica of replicas)
+      replica.behaviour = (command) =>
+        answerTo(command, { status: Code.INVALID_ARGUMENT, message: "no message", outcome: "not-executed" });
+    const refusal = { code: Code.INVALID_ARGUMENT, reason: "no message" };
+    expect(await failure(execute("a"))).toMatchObject({ ...refusal, outcome: "not executed" });
+    replicas[1].behaviour = () => undefined;
+    expect(await failure(execute("b"))).toMatchObject({ ...refusal, outcome: "unknown" });
+  });
+
   it("sends a refused request to nobody else, and knows that it was not executed", async () => {
     const { execute, replicas } = start(3);
     replicas[0].behaviour = (command) =>
