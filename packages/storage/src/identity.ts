@@ -18,7 +18,7 @@ export interface StoreIdentity {
 export type StoreKind = "acceptor" | "replica";
 
 /** The format of a store. In a replica's of format 2 and below the rows of the state had no seals. */
-const storeFormats: Readonly<Record<StoreKind, number>> = { acceptor: 1, replica: 3 };
+export const storeFormats: Readonly<Record<StoreKind, number>> = { acceptor: 1, replica: 3 };
 /** A format of a store that this version can tell whose it was. */
 const highestFormat = Math.max(...Object.values(storeFormats));
 

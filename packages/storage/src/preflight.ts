@@ -1,80 +1,52 @@
 import { constants } from "node:fs";
-import { access, open } from "node:fs/promises";
+import { access, stat } from "node:fs/promises";
 import { damagedStore, StoreError, type StorePlace, storeFailure } from "./error.js";
+import { identityKey, type StoreKind, storeFormats } from "./identity.js";
+import { checkFile, type RecordCheck } from "./lmdb-check.js";
+import { LmdbFile, UnsoundFile } from "./lmdb-file.js";
+import { flawIn, formatOf } from "./seal.js";
 
-/*
- * lmdb-js ends the process with a segmentation fault when the file it opens is no database, or may not be read. So
- * what its `mdb_env_open` would refuse is found here first, with an error that says what to do. The layout is that of
- * liblmdb's `MDB_page` and `MDB_meta` in its data format 2, on machines that store the least byte first.
- *
- * Only what can never be true of a sound file is refused. Pages missing at the end of a file can be sound (allocated
- * and given back within one transaction), so a file cut short may pass; reading what it lacks ends the process with
- * SIGBUS. Data it never becomes.
+const metaName = "meta";
+/** Databases whose records are sealed. */
+const sealed = new Set([metaName, "accepted", "state", "state-2", "log"]);
+
+/**
+ * lmdb trusts its file: what changed there is served, leads a search astray, has pages in use written over, or ends the
+ * process with a segmentation fault. So before lmdb opens it all of the file is read and checked, if there is one. Takes
+ * some seconds for a gigabyte. Throws StoreError `damaged` or `failed`.
  */
-
-const metaBytes = 160;
-const flagsAt = 18;
-const metaFlag = 0x08;
-const magicAt = 24;
-const magic = 0xbeefc0de;
-const versionAt = 28;
-const dataVersion = 2;
-const pageBytesAt = 48;
-/** Root pages of the two trees that every environment has. */
-const rootsAt = [88, 136];
-const noPage = 2n ** 64n - 1n;
-const transactionAt = 152;
-
-/** Checks the head of an lmdb data file, if there is one. Throws StoreError `damaged` or `failed`. */
 export async function checkDataFile(place: StorePlace, dataFile: string, lockFile: string): Promise<void> {
   const { directory } = place;
   try {
     await access(directory, constants.R_OK | constants.W_OK | constants.X_OK);
     for (const file of [dataFile, lockFile])
       await access(file, constants.R_OK | constants.W_OK).catch(ignoreAbsence);
-    const handle = await open(dataFile, "r").catch(ignoreAbsence);
-    if (!handle) return;
+    const found = await stat(dataFile).catch(ignoreAbsence);
+    if (!found || found.size === 0) return; // made, and nothing written yet: lmdb starts afresh
+    const file = new LmdbFile(dataFile);
     try {
-      const { size } = await handle.stat();
-      if (size === 0) return; // made, and nothing written yet: lmdb starts afresh
-      const read = async (position: number) => {
-        const { buffer, bytesRead } = await handle.read(Buffer.alloc(metaBytes), 0, metaBytes, position);
-        return bytesRead === metaBytes ? buffer : undefined;
-      };
-      const first = await read(0);
-      const pageBytes = first && soundMeta(first) ? first.readUInt32LE(pageBytesAt) : 0;
-      const second = pageBytes > 0 ? await read(pageBytes) : undefined;
-      if (!first || !second || !soundMeta(second))
-        throw damaged(place, "its first two pages are no lmdb heads");
-      const newest =
-        first.readBigUInt64LE(transactionAt) > second.readBigUInt64LE(transactionAt) ? first : second;
-      for (const at of rootsAt) {
-        const root = newest.readBigUInt64LE(at);
-        if (root !== noPage && (root + 1n) * BigInt(pageBytes) > BigInt(size))
-          throw damaged(place, `it has ${size} bytes, and page ${root} is needed`);
-      }
+      for (const _ of checkFile(file, file.newestMeta(), sealCheck(place.kind)));
     } finally {
-      await handle.close();
+      file.close();
     }
   } catch (error) {
+    if (error instanceof UnsoundFile)
+      throw damagedStore(place, `data.mdb is damaged: ${error.message}`, error);
     if (error instanceof StoreError) throw error;
     throw storeFailure(directory, "reading the data directory", error);
   }
 }
 
-function soundMeta(page: Buffer): boolean {
-  const pageBytes = page.readUInt32LE(pageBytesAt);
-  return (
-    (page.readUInt16LE(flagsAt) & metaFlag) !== 0 &&
-    page.readUInt32LE(magicAt) === magic &&
-    (page.readUInt32LE(versionAt) & 0xffff) === dataVersion &&
-    pageBytes >= 512 &&
-    pageBytes <= 65_536
-  );
-}
-
-function damaged(place: StorePlace, found: string): StoreError {
-  return damagedStore(place, `the database cannot be opened (${found})`);
+/**
+ * Checks the seals of all records of a store of this format. Of another one the identity says so, which comes before the
+ * state: what cannot be judged is left to whoever reads that, and refuses the store by its format.
+ */
+export function sealCheck(kind: StoreKind): RecordCheck {
+  let judges = true;
+  return (database, key, record) => {
+    if (database === metaName && key.equals(identityKey)) judges = formatOf(record) === storeFormats[kind];
+    return judges && sealed.has(database) ? flawIn(key, record) : undefined;
+  };
 }
 
 function ignoreAbsence(error: NodeJS.ErrnoException): undefined {

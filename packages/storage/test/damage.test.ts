@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import path from "node:path";
 import { open } from "lmdb";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -33,6 +33,20 @@ async function tamper(
   change(bytes);
   await opened.put(record, bytes);
   await root.close();
+}
+
+/** Changes bytes of the file, wherever they stand in it, whether a store is open on it or not. */
+function flip(directory: string, text: string, change: (found: Buffer) => void): void {
+  const file = openSync(path.join(directory, "data.mdb"), "r+");
+  const bytes = readFileSync(file);
+  let count = 0;
+  for (let at = bytes.indexOf(text); at !== -1; at = bytes.indexOf(text, at + 1), count++) {
+    const found = bytes.subarray(at, at + text.length);
+    change(found);
+    writeSync(file, found, 0, found.length, at);
+  }
+  closeSync(file);
+  expect(count).toBeGreaterThan(0);
 }
 
 const flipLast = (bytes: Uint8Array) => {
@@ -93,16 +107,14 @@ describe("a directory that holds no store of ours is refused", () => {
 
 describe("damage is found, never read as data", () => {
   describe("in a row of a replica's state", () => {
-    async function rotten(change: (bytes: Uint8Array) => void) {
+    async function rotten(change: (found: Buffer) => void = flipLast) {
       const directory = temporaryDirectory();
-      const before = await openReplicaStore(directory, replica);
-      for (const name of ["a", "b", "c"]) before.state.put(key(name), key(`value of ${name}`));
-      await before.close();
-      await tamper(directory, "state", key("b"), change);
       const told: unknown[] = [];
-      const onFailure = (error: unknown) => told.push(error);
-      const store = await openReplicaStore(directory, { ...replica, onFailure });
+      const store = await openReplicaStore(directory, { ...replica, onFailure: (error) => told.push(error) });
       onTestFinished(() => store.close().catch(() => {}));
+      for (const name of ["a", "b", "c"]) store.state.put(key(name), key(`value of ${name}`));
+      await store.flush();
+      flip(directory, "value of b", change);
       return { store, told };
     }
     const damaged = expect.objectContaining({
@@ -130,7 +142,7 @@ describe("damage is found, never read as data", () => {
     });
 
     test("by a snapshot, of which nothing is given from there on", async () => {
-      const { store, told } = await rotten(flipLast);
+      const { store, told } = await rotten();
       const snapshot = await store.snapshot();
       expect(() => snapshot.page(undefined, 1e6)).toThrow(damaged);
       expect(() => snapshot.page(key("b"), 1e6)).toThrow(damaged);
@@ -138,7 +150,7 @@ describe("damage is found, never read as data", () => {
     });
 
     test("and whoever goes on all the same can neither read nor write any more", async () => {
-      const { store } = await rotten(flipLast);
+      const { store } = await rotten();
       store.state.put(key("d"), key("before"));
       await store.flush();
       store.state.put(key("e"), key("in the slot that reads it"));
@@ -150,18 +162,12 @@ describe("damage is found, never read as data", () => {
   });
 
   test("in a key, where the row is not found any more and another stands in its place", async () => {
-    const directory = temporaryDirectory();
-    const before = await openReplicaStore(directory, replica);
-    for (const name of ["a-key", "m-key", "z-key"]) before.state.put(key(name), key("value"));
-    await before.close();
-    const file = path.join(directory, "data.mdb");
     for (const changed of ["b", "y"]) {
-      const bytes = readFileSync(file);
-      for (let at = bytes.indexOf("m-key"); at !== -1; at = bytes.indexOf("m-key", at + 1))
-        bytes.write(changed, at);
-      const copy = temporaryDirectory();
-      writeFileSync(path.join(copy, "data.mdb"), bytes);
-      const store = await openReplicaStore(copy, replica);
+      const directory = temporaryDirectory();
+      const store = await openReplicaStore(directory, replica);
+      for (const name of ["a-key", "m-key", "z-key"]) store.state.put(key(name), key("value"));
+      await store.flush();
+      flip(directory, "m-key", (found) => found.write(changed));
       expect(() => store.state.get(key("m-key"))).toThrow(
         `the row of key "${changed}-key" of the state is damaged`,
       );
@@ -169,15 +175,18 @@ describe("damage is found, never read as data", () => {
     }
   });
 
-  test("in a pvalue, when it is read", async () => {
+  test("in a pvalue, when it is read and when the store is opened", async () => {
     const directory = await madeAcceptor();
-    await tamper(directory, "accepted", slotKey(2), flipLast);
     const store = await openAcceptorStore(directory, acceptor);
+    flip(directory, "batch 2", flipLast);
     expect(store.page(3, 10, 1e9).accepted).toHaveLength(1);
     expect(() => store.page(1, 10, 1e9)).toThrow(
       expect.objectContaining({ reason: "damaged", message: expect.stringContaining("slot 2 is damaged") }),
     );
     await store.close();
+    const reopened = await failureOf(openAcceptorStore(directory, acceptor));
+    expect(reopened).toMatchObject({ reason: "damaged" });
+    expect(String(reopened)).toContain("database accepted has a damaged record");
   });
 
   test("in a pvalue that lies under another slot's key", async () => {
@@ -187,9 +196,7 @@ describe("damage is found, never read as data", () => {
     const accepted = root.openDB<Uint8Array, Uint8Array>("accepted", options);
     await accepted.put(slotKey(9), accepted.getBinary(slotKey(1)) as Uint8Array);
     await root.close();
-    const store = await openAcceptorStore(directory, acceptor);
-    expect(() => store.page(9, 10, 1e9)).toThrow(/slot 9 is damaged/);
-    await store.close();
+    expect(await failureOf(openAcceptorStore(directory, acceptor))).toMatchObject({ reason: "damaged" });
   });
 
   test.each(["promise", "identity"])("in the record of the %s, at start", async (name) => {
@@ -198,17 +205,19 @@ describe("damage is found, never read as data", () => {
     expect(await failureOf(openAcceptorStore(directory, acceptor))).toMatchObject({ reason: "damaged" });
   });
 
-  test("in a replica's log, when it is read, and at its ends at start", async () => {
+  test("in a replica's log, when it is read and when the store is opened", async () => {
     const directory = temporaryDirectory();
-    const before = await openReplicaStore(directory, replica);
-    for (const slot of [1, 2, 3]) before.log.append(slot, key(`value ${slot}`));
-    await before.close();
-    await tamper(directory, "log", slotKey(2), flipLast);
-    const after = await openReplicaStore(directory, replica);
-    expect(() => after.log.page(1, 10, 1e9)).toThrow(/slot 2 of the log is damaged/);
-    await after.close();
-    await tamper(directory, "log", slotKey(3), flipLast);
-    expect(await failureOf(openReplicaStore(directory, replica))).toMatchObject({ reason: "damaged" });
+    const told: unknown[] = [];
+    const store = await openReplicaStore(directory, { ...replica, onFailure: (error) => told.push(error) });
+    for (const slot of [1, 2, 3]) store.log.append(slot, key(`value ${slot}`));
+    await store.flush();
+    flip(directory, "value 2", flipLast);
+    expect(() => store.log.page(1, 10, 1e9)).toThrow(/slot 2 of the log is damaged/);
+    expect(told).toMatchObject([{ reason: "damaged" }]);
+    await store.close();
+    expect(String(await failureOf(openReplicaStore(directory, replica)))).toContain(
+      "database log has a damaged record",
+    );
   });
 
   test("in the database itself", async () => {

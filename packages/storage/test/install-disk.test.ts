@@ -2,6 +2,7 @@ import path from "node:path";
 import { open as openRaw } from "lmdb";
 import { describe, expect, test } from "vitest";
 import { openReplicaStore } from "../src/index.js";
+import { sealRow } from "../src/seal.js";
 import { defaults, put } from "./replica-stores.js";
 import { key } from "./samples.js";
 import { temporaryDirectory } from "./temporary.js";
@@ -45,7 +46,9 @@ describe("a replica's two states on disk", () => {
   test("what a process left in the other when it died, the next one clears away", async () => {
     const directory = path.join(temporaryDirectory(), "store");
     await (await openReplicaStore(directory, defaults)).close();
-    await raw(directory, (database) => database("state-2").put(key("left behind"), key("")));
+    await raw(directory, (database) =>
+      database("state-2").put(key("left behind"), sealRow(key("left behind"), key(""))),
+    );
     await (await openReplicaStore(directory, defaults)).close();
     expect(await keysIn(directory, "state-2")).toEqual([0]);
   });
