@@ -3,6 +3,7 @@ import { equal } from "./expect.js";
 import { type Row, writing } from "./matrix.js";
 import type { Message } from "./message.js";
 import { quotas } from "./quota-rows.js";
+import { remedies } from "./remedy-rows.js";
 import {
   aKey,
   bytes,
@@ -63,4 +64,5 @@ export const replicaRows: readonly Row[] = [
   snapshots,
   versions,
   quotas,
+  ...remedies,
 ];

@@ -87,14 +87,17 @@ export class ServiceCluster {
 
   /**
    * What a replica loads from its next start on.
-   * @param {string} id @param {string} module of the service's folder @param {Change} [change]
+   * @param {string} id @param {string} module of the service's folder @param {(Change | undefined)[]} changes
    */
-  load(id, module, change) {
-    const file = path.join(this.#folder, change === undefined ? module : `changed-${id}-${module}`);
-    const source = readFileSync(path.join(this.#source, module), "utf8");
-    if (change !== undefined && !source.includes(change.from))
-      throw new Error(`expected "${change.from}" in ${module}, found it changed`);
-    writeFileSync(file, change === undefined ? source : source.replace(change.from, change.to));
+  load(id, module, ...changes) {
+    const made = changes.filter((change) => change !== undefined);
+    const file = path.join(this.#folder, made.length === 0 ? module : `changed-${id}-${module}`);
+    let source = readFileSync(path.join(this.#source, module), "utf8");
+    for (const { from, to } of made) {
+      if (!source.includes(from)) throw new Error(`expected "${from}" in ${module}, found it changed`);
+      source = source.replace(from, to);
+    }
+    writeFileSync(file, source);
     const { config } = this.processes.member(id);
     const settings = { ...JSON.parse(readFileSync(config, "utf8")), services: [file] };
     writeFileSync(config, JSON.stringify(settings));

@@ -1,7 +1,7 @@
 import type { Argv, CommandModule } from "yargs";
 import type { RestoreArguments } from "../snapshot/restore.js";
 import type { SaveArguments } from "../snapshot/save.js";
-import { withReplicas } from "./options.js";
+import { withoutReplicas, withReplicas } from "./options.js";
 
 function withFile<T>(yargs: Argv<T>) {
   return yargs
@@ -13,11 +13,17 @@ const saveCommand: CommandModule<object, SaveArguments> = {
   command: "save <file>",
   describe: "write a backup of a running cluster, the state after one slot, while it goes on",
   builder: (yargs) =>
-    withFile(withReplicas(yargs)).option("force", {
-      type: "boolean",
-      default: false,
-      describe: "replace the file if it exists",
-    }),
+    withFile(withoutReplicas(withReplicas(yargs)))
+      .option("force", {
+        type: "boolean",
+        default: false,
+        describe: "replace the file if it exists",
+      })
+      .option("stopped", {
+        type: "boolean",
+        default: false,
+        describe: "every replica has stopped: take the state of the one that has executed the most",
+      }),
   // Loaded when it runs: the other commands need nothing of what it needs.
   handler: async (options) => (await import("../snapshot/save.js")).save(options),
 };
@@ -32,6 +38,11 @@ const restoreCommand: CommandModule<object, RestoreArguments> = {
         demandOption: true,
         requiresArg: true,
         describe: "directory of the new cluster: empty, or not there yet",
+      })
+      .option("from-stopped", {
+        type: "boolean",
+        default: false,
+        describe: "go on from a replica that had stopped",
       })
       .option("acceptors", { type: "number", default: 3, describe: "how many acceptors" })
       .option("leaders", { type: "number", default: 3, describe: "how many leaders" })

@@ -38,6 +38,8 @@ export interface Fetching {
   readonly cluster: string | undefined;
   /** Only a snapshot of a slot above this one will do. */
   readonly above: number;
+  /** It is that of a replica that has stopped. */
+  readonly stopped?: boolean;
   readonly sink: SnapshotSink;
   readonly signal: AbortSignal;
   /** The connection broke, and the snapshot is gone on with. */
@@ -91,12 +93,12 @@ function requireSound(page: SnapshotPage, last: SnapshotPage | undefined, digest
 }
 
 async function* pages(
-  { address, cluster, above, signal }: Fetching,
+  { address, cluster, above, stopped = false, signal }: Fetching,
   resume: SnapshotPosition | undefined,
 ): AsyncGenerator<SnapshotPage> {
   const { path, requestSerialize, responseDeserialize } = replicaService.Snapshot;
   const channel = openConnection(address);
-  const request = { clusterId: cluster ?? "", above, resume, member: "" };
+  const request = { clusterId: cluster ?? "", above, resume, member: "", stopped };
   const call = channel.client.makeServerStreamRequest(
     path,
     requestSerialize,

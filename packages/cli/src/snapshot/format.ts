@@ -6,7 +6,8 @@ import type { StateEntry } from "@synod/storage";
  *
  *   magic     "synod snapshot", a line feed, and one byte: the format's version, 2
  *   frames    each a letter, the payload's length in 4 bytes, and the payload
- *     h       once, first: JSON in UTF-8, {"cluster","slot","confirmed","state","synod"}
+ *     h       once, first: JSON in UTF-8, {"cluster","slot","confirmed","state","synod"}, and "stopped" where it is of a replica
+ *             that had stopped: why
  *     p       a page of the state, in the order of its keys: for each entry the lengths of key and value, 4 bytes each, and
  *             their bytes; last 32 bytes: the digest that the replica sent with the page (SnapshotPage.digest), a chain
  *     t       once, last: the numbers of pages and entries and the bytes of keys and values, 8 bytes each; the digest of the
@@ -33,6 +34,8 @@ export interface SnapshotHeader {
   readonly slot: number;
   /** The highest slot at which a majority of the replicas had reported the hash that the giver has there; 0: none. */
   readonly confirmed: number;
+  /** Why the replica had stopped that it was taken from; absent when it had not. */
+  readonly stopped?: string | undefined;
   /** Format of the replicated state. */
   readonly state: number;
   /** Version of Synod that wrote it. */
@@ -67,17 +70,19 @@ export function encodeFrame(kind: FrameKind, payload: Buffer): Buffer {
   return Buffer.concat([head, payload]);
 }
 
-export function encodeHeader({ cluster, slot, confirmed, state, synod }: SnapshotHeader): Buffer {
-  return Buffer.from(JSON.stringify({ cluster, slot, confirmed, state, synod }));
+export function encodeHeader({ cluster, slot, confirmed, state, synod, stopped }: SnapshotHeader): Buffer {
+  return Buffer.from(JSON.stringify({ cluster, slot, confirmed, state, synod, stopped }));
 }
 
 /** Undefined when it is none. */
 export function decodeHeader(payload: Buffer): SnapshotHeader | undefined {
   try {
-    const { cluster, slot, confirmed, state, synod } = JSON.parse(payload.toString());
+    const { cluster, slot, confirmed, state, synod, stopped } = JSON.parse(payload.toString());
     if (typeof cluster !== "string" || typeof synod !== "string") return undefined;
     const areWhole = [slot, confirmed, state].every((number) => Number.isSafeInteger(number) && number >= 0);
-    return areWhole && slot > 0 ? { cluster, slot, confirmed, state, synod } : undefined;
+    if (!areWhole || slot === 0 || !["string", "undefined"].includes(typeof stopped)) return undefined;
+    const header = { cluster, slot, confirmed, state, synod };
+    return stopped === undefined ? header : { ...header, stopped };
   } catch {
     return undefined;
   }

@@ -27,15 +27,18 @@ export interface RestoreArguments {
   replicas: number;
   port: number;
   json: boolean;
+  /** The backup may be of a replica that had stopped. */
+  "from-stopped": boolean;
 }
 
 /** Makes a new cluster's directory from a backup, for `synod up` to start. */
 export async function restore(options: RestoreArguments): Promise<void> {
-  const { file, data, port, json } = options;
+  const { file, data, port, json, "from-stopped": fromStopped } = options;
   const plan = planCluster(data, options, port);
   await interruptible(`nothing was restored in ${plan.directory}`, async (signal) => {
     const source = await SnapshotFile.open(file);
     try {
+      requireMeant(source, fromStopped);
       const { clusterId, services } = await inDirectory(plan, (making) =>
         makeCluster(plan, making, source, signal),
       );
@@ -49,6 +52,16 @@ export async function restore(options: RestoreArguments): Promise<void> {
       await source.close();
     }
   });
+}
+
+/** To go on from a replica that had stopped is a person's decision. */
+function requireMeant({ header: { slot, stopped } }: SnapshotFile, fromStopped: boolean): void {
+  if (stopped === undefined || fromStopped) return;
+  throw new Failure(
+    `the backup is of a replica that had stopped after slot ${slot} (${stopped}): expected one of a replica that went on; to go ` +
+      "on from this one, with a build that does not stop again, give --from-stopped",
+    exitCode.usage,
+  );
 }
 
 function restoredText(
@@ -160,7 +173,7 @@ async function fill(
 ): Promise<readonly string[]> {
   const { slot } = source.header;
   const progress = new Progress("restoring");
-  const contents = new StateContents();
+  const contents = new StateContents(source.header.stopped !== undefined);
   const rows = new RestoredRows({ slot, clusterId });
   const id = "backup";
   const installs = await Promise.all(stores.map((store) => store.beginInstall({ id, slot })));

@@ -1,6 +1,7 @@
 import { StateContents, stateFormat } from "@synod/state-machine";
 import { currentSlot, explain } from "../calls.js";
 import { Failure } from "../failure.js";
+import { everyReplica, type FoundReplica } from "../remedy/replicas.js";
 import { replicaTargets, type Targets } from "../targets.js";
 import { version } from "../version.js";
 import { fetchSnapshot, type SnapshotSink } from "./fetch.js";
@@ -12,6 +13,9 @@ export interface SaveArguments {
   replica: string[];
   force: boolean;
   json: boolean;
+  /** Of a replica that has stopped; ids of replicas that are not asked how far they are. */
+  stopped: boolean;
+  without: string[];
 }
 
 /** What was saved. */
@@ -24,15 +28,17 @@ interface Saved {
 /** A replica that does not answer for so long is left out. */
 const slotWithinMs = 10_000;
 
-/** Writes a backup of a running cluster. */
-export async function save({ file, replica, force, json }: SaveArguments): Promise<void> {
+/** Writes a backup of a running cluster, or of one whose replicas have all stopped. */
+export async function save({ file, replica, force, json, stopped, without }: SaveArguments): Promise<void> {
   const targets = await replicaTargets(replica);
   await interruptible(`${file} was not written`, async (signal) => {
     const startedAt = performance.now();
     const progress = new Progress("saving");
     const writer = await SnapshotWriter.create(file, force);
     try {
-      const { address, slot, cluster } = await saveFromAny(targets, writer, progress, signal);
+      const { address, slot, cluster } = stopped
+        ? await saveStopped(await mostAdvanced(targets, without, replica), writer, progress, signal)
+        : await saveFromAny(targets, writer, progress, signal);
       signal.throwIfAborted();
       await writer.finish(force);
       const seconds = (performance.now() - startedAt) / 1000;
@@ -63,7 +69,8 @@ async function saveFromAny(
       try {
         const slot = mustDecide ? await currentSlot(address, slotWithinMs, cluster) : 1;
         signal.throwIfAborted();
-        return await saveFrom(address, cluster, slot - 1, writer, progress, signal);
+        const source = { address, cluster, above: slot - 1 };
+        return await saveFrom(source, writer, progress, signal);
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof CannotWrite) throw error;
@@ -80,24 +87,82 @@ async function saveFromAny(
   throw new Failure(["no replica gives its state:", ...troubles.map((trouble) => `  ${trouble}`)].join("\n"));
 }
 
+/**
+ * The replica that has executed the most: every command that any replica acknowledged is in its state. Where several have
+ * executed as much, and differ, a person chooses by naming one.
+ */
+async function mostAdvanced(
+  targets: Targets,
+  without: readonly string[],
+  wanted: readonly string[],
+): Promise<FoundReplica> {
+  const replicas = await everyReplica(targets, without);
+  const most = Math.max(...replicas.map(({ appliedSlot }) => appliedSlot));
+  const ahead = replicas.filter(({ appliedSlot }) => appliedSlot === most);
+  const chosen = ahead.find(({ address }) => wanted.includes(address)) ?? ahead[0];
+  if (chosen !== undefined && (wanted.length !== 1 || wanted.includes(chosen.address))) return chosen;
+  throw new Failure(
+    `expected the replica that has executed the most, found another: take the state of ${ahead.map(({ id, address }) => `${id} (${address})`).join(" or ")}, after slot ${most}`,
+  );
+}
+
+async function saveStopped(
+  { id, address, cluster, appliedSlot, problem }: FoundReplica,
+  writer: SnapshotWriter,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<Saved> {
+  progress.say(
+    `taking the state of ${id}, which has executed slot ${appliedSlot}; no replica has executed more`,
+  );
+  try {
+    return await saveFrom(
+      { address, cluster, above: appliedSlot - 1, stopped: problem },
+      writer,
+      progress,
+      signal,
+    );
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof CannotWrite) throw error;
+    throw new Failure(`${id} does not give its state: ${explain(error)}`);
+  }
+}
+
+/** What is saved from where. */
+interface Source {
+  readonly address: string;
+  /** The cluster that it has to be of; undefined for whichever answers. */
+  readonly cluster: string | undefined;
+  readonly above: number;
+  /** Why the replica has stopped; undefined when it goes on. */
+  readonly stopped?: string;
+}
+
+/** Of the reason, in the header. */
+const longestReason = 1_000;
+
 async function saveFrom(
-  address: string,
-  meant: string | undefined,
-  above: number,
+  { address, cluster: meant, above, stopped }: Source,
   writer: SnapshotWriter,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<Saved> {
   let saved: Saved | undefined;
-  let contents = new StateContents();
+  const header = {
+    state: stateFormat,
+    synod: version(),
+    ...(stopped === undefined ? {} : { stopped: stopped.slice(0, longestReason) }),
+  };
+  let contents = new StateContents(stopped !== undefined);
   const sink: SnapshotSink = {
     get digest() {
       return writer.digest;
     },
     begin: async ({ slot, clusterId, confirmed }) => {
       saved = { address, slot, cluster: clusterId };
-      contents = new StateContents();
-      await writer.begin({ cluster: clusterId, slot, confirmed, state: stateFormat, synod: version() });
+      contents = new StateContents(stopped !== undefined);
+      await writer.begin({ cluster: clusterId, slot, confirmed, ...header });
     },
     take: async ({ entries, digest }) => {
       contents.add(entries);
@@ -107,7 +172,15 @@ async function saveFrom(
   };
   const onGoingOn = (error: unknown) =>
     progress.say(`${address}: ${explain(error)}; going on with the same snapshot`);
-  await fetchSnapshot({ address, cluster: meant, above, sink, signal, onGoingOn });
+  await fetchSnapshot({
+    address,
+    cluster: meant,
+    above,
+    stopped: stopped !== undefined,
+    sink,
+    signal,
+    onGoingOn,
+  });
   if (saved === undefined) throw new Error("the snapshot had no page");
   contents.applied(saved.slot);
   return saved;

@@ -22,7 +22,7 @@ export async function show({ file, json }: { file: string; json: boolean }): Pro
 
 async function read(source: SnapshotFile, file: string, signal: AbortSignal): Promise<StateContents> {
   const progress = new Progress("reading");
-  const contents = new StateContents();
+  const contents = new StateContents(source.header.stopped !== undefined);
   try {
     for await (const page of source.pages()) {
       signal.throwIfAborted();
@@ -66,6 +66,7 @@ function text(source: SnapshotFile, contents: StateContents, file: string): stri
     cluster,
     slot,
     confirmed,
+    stopped,
     synod,
     format,
     logTimeMs,
@@ -78,6 +79,7 @@ function text(source: SnapshotFile, contents: StateContents, file: string): stri
   } = figures(source, contents);
   const lines = [
     ["slot", `${slot}, ${confirmedText(slot, confirmed)}`],
+    ...(stopped === undefined ? [] : [["replica", stopped] as const]),
     ["cluster", cluster],
     ["written by", `Synod ${synod}, format ${format}`],
     ["log time", logTimeMs === 0 ? "not begun" : new Date(logTimeMs).toISOString()],

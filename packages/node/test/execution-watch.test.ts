@@ -1,0 +1,65 @@
+// Rule 33: a handler that does not return is ended from another thread, with words that name it.
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { ExecutionMarker } from "@synod/storage";
+import { expect, onTestFinished, test } from "vitest";
+import { ExitCode } from "../src/exit-code.js";
+
+const longestMs = 200;
+
+/** A process that executes a command of slot 5 like this, under the watch of the built package. */
+function execute(body: string): Promise<{ code: number | null; stderr: string; marker: ExecutionMarker }> {
+  const directory = mkdtempSync(path.join(tmpdir(), "synod-watch-"));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  const program = `
+    import { ExecutionWatch } from "@synod/node";
+    import { ExecutionMarker } from "@synod/storage";
+    const marker = new ExecutionMarker(${JSON.stringify(directory)}, "build");
+    const logger = { error: console.error };
+    const watch = new ExecutionWatch({ name: "test", longestMs: ${longestMs}, marker: marker.descriptor, logger });
+    const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+    await wait(100);
+    marker.begin(5, 0);
+    watch.begin(5, 2, "bank.v1.Ledger", "Transfer");
+    ${body}
+  `;
+  return new Promise((resolve) => {
+    const child = execFile(
+      process.execPath,
+      ["--input-type=module", "--eval", program],
+      { cwd: import.meta.dirname },
+      (_, __, stderr) => {
+        const marker = new ExecutionMarker(directory, "build");
+        onTestFinished(() => marker.close());
+        resolve({ code: child.exitCode, stderr, marker });
+      },
+    );
+  });
+}
+
+test("a command that is executed for too long ends the process, named in words and for the next start", async () => {
+  const { code, stderr, marker } = await execute("for (;;);");
+  expect([code, stderr]).toEqual([
+    ExitCode.slotNotExecuted,
+    expect.stringMatching(
+      /^test: ended: command 2 of slot 5, bank\.v1\.Ledger\/Transfer, was executed for longer than 0\.2 s/,
+    ),
+  ]);
+  expect(marker.endedBy(5, 0, 1)).toMatchObject({
+    command: { index: 2, service: "bank.v1.Ledger", method: "Transfer" },
+    cause: "was executed for longer than 0.2 s",
+  });
+}, 60_000);
+
+test("many commands that take long together, and a pause between commands, are nothing to end a process for", async () => {
+  const { code, stderr } = await execute(`
+    const until = Date.now() + ${3 * longestMs};
+    while (Date.now() < until) watch.begin(5, 2, "bank.v1.Ledger", "Transfer");
+    watch.end();
+    await wait(${2 * longestMs});
+    process.exit(0);
+  `);
+  expect([code, stderr]).toEqual([0, ""]);
+}, 60_000);
