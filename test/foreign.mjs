@@ -42,14 +42,14 @@ export function canTrace() {
 export function leftOut() {
   if (process.env.CI) return [];
   const missing = [];
-  const page = "test/e2e/python-ledger.test.ts";
+  const generated = ["test/e2e/python-ledger.test.ts", "test/contract/python-session.test.ts"];
   const absent = generators.filter((program) => !existsSync(program));
   if (spawnSync(python, ["-c", "import grpc, google.protobuf"]).status !== 0) {
     const why = `${python} cannot import grpc: apt-get install python3-grpcio python3-protobuf`;
-    for (const file of ["test/contract/python.test.ts", page]) missing.push({ file, why });
+    for (const file of ["test/contract/python.test.ts", ...generated]) missing.push({ file, why });
   } else if (absent.length > 0) {
     const why = `no ${absent.join(", ")}: apt-get install protobuf-compiler protobuf-compiler-grpc`;
-    missing.push({ file: page, why });
+    for (const file of generated) missing.push({ file, why });
   }
   if (faketimeLibrary() === undefined)
     missing.push({
