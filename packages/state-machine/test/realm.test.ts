@@ -140,7 +140,7 @@ const fixture = (name: string) => {
 describe("a handler in a realm", () => {
   const greedy = fixture("greedy");
 
-  it.each([0, 1, 2, 3, 4, 5, 6, 7])(
+  it.each([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])(
     "that uses up the process has no answer, whatever it catches: way %i",
     (operand) => {
       const service = run(greedy, options);
@@ -196,6 +196,9 @@ describe("a bundle", () => {
       "try { a() } catch ({ message: m }) {",
       "  b(m) }",
       "try { a() } finally { b(__synodUrl) }",
+      "async function f() { a() }",
+      "g(async (x) => a(x))",
+      "new P((x) => { a(x) })",
     ].join("\n");
     expect(instrument(code, (line, column) => `at ${line}:${column}`)).toBe(
       [
@@ -204,7 +207,19 @@ describe("a bundle", () => {
         "try { a() } catch (__synodError) {__synodCaught(__synodError);let { message: m }=__synodError;",
         "  b(m) }",
         'try { a() }catch(__synodError){__synodCaught(__synodError);throw __synodError} finally { b("at 5:24") }',
+        "async function f() {try{ a() }catch(__synodError){__synodCaught(__synodError);throw __synodError}}",
+        "g(async (x) =>{try{return ( a(x))}catch(__synodError){__synodCaught(__synodError);throw __synodError}})",
+        "new P((x) => {try{ a(x) }catch(__synodError){__synodCaught(__synodError);throw __synodError}})",
       ].join("\n"),
     );
   });
+
+  it("stays a program that does the same, however functions stand within each other", async () => {
+    const code = "async (x) => async (y) => ({ sum: x + y, more: await new Promise((z) => z({ x })) })";
+    const changed = instrument(`(${code})`, () => "");
+    const make = new Function("__synodCaught", `return ${changed}`) as (caught: () => void) => Nested;
+    expect(await (await make(() => {})(1))(2)).toEqual({ sum: 3, more: { x: 1 } });
+  });
 });
+
+type Nested = (x: number) => Promise<(y: number) => Promise<object>>;

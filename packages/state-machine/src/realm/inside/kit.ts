@@ -71,8 +71,9 @@ export function keepOnly(names: Readonly<Record<string, string>>): void {
   const places = Object.entries(names).map(([place, kept]) => [found(place), kept.split(" ")] as const);
   for (const [owner, kept] of places) {
     if (owner === undefined) continue;
+    // Some flags of Node add what cannot be deleted (`gc`): the name stays, and is nothing.
     for (const name of Object.getOwnPropertyNames(owner))
-      if (!kept.includes(name)) Reflect.deleteProperty(owner, name);
+      if (!kept.includes(name) && !Reflect.deleteProperty(owner, name)) Reflect.set(owner, name, undefined);
   }
   for (const name of ["dispose", "asyncDispose"]) {
     const symbol = (Symbol as unknown as Record<string, symbol | undefined>)[name];
