@@ -38,8 +38,13 @@ export class Processes {
   static async start(counts = {}, services = []) {
     const processes = await Processes.prepare(counts, services);
     for (const { id } of processes.plan.members) processes.start(id);
-    await processes.ready();
-    return processes;
+    try {
+      await processes.ready();
+      return processes;
+    } catch (error) {
+      await processes.end();
+      throw error;
+    }
   }
 
   /** @param {string} role */
