@@ -140,6 +140,13 @@ describe("a check of an upgrade", () => {
     );
   });
 
+  it("refuses a step that does nothing", async () => {
+    const misspelt = [{ advanceMs: 5 }] as never;
+    await expect(checkUpgrade({ from, to: build(sound), steps: misspelt, ...options })).rejects.toThrow(
+      "a step of a test: expected { method, request } or { idleMs }, found advanceMs",
+    );
+  });
+
   it("refuses builds with no version in common, and of two services", async () => {
     await expect(check({ ...sound, versions: [2, 2] })).rejects.toThrow(
       "from offers version 1 of t.v1.Seats, to offers version 2: expected one that both offer",

@@ -1,10 +1,6 @@
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-
-/** A step of a determinism test: a call, or time that passes. */
-export type DeterminismStep =
-  | { readonly method: string; readonly request: object }
-  | { readonly idleMs: number };
+import { type DeterminismStep, stepText } from "./step.js";
 
 export interface DeterminismTest {
   /** URL of a compiled module whose default export is a replicated service: `import.meta.resolve("../dist/ledger.js")`. */
@@ -53,16 +49,15 @@ const environments = [
  * handler throws that its service does not declare.
  */
 export async function checkDeterminism(test: DeterminismTest): Promise<void> {
+  const texts = test.steps.map(stepText);
   const [first, second] = await Promise.all(
     environments.map(({ env, execArgv, reload }) => execute({ ...test, reload }, env, execArgv)),
   );
-  for (const [index, step] of test.steps.entries()) {
+  for (const index of test.steps.keys()) {
     const [a, b] = [first?.[index], second?.[index]];
     if (a !== undefined && JSON.stringify(a) === JSON.stringify(b)) continue;
-    const what =
-      "method" in step ? `${step.method} ${JSON.stringify(step.request)}` : `idle ${step.idleMs} ms`;
     throw new Error(
-      `step ${index + 1} (${what}) is not deterministic: the two runs gave\n  ${JSON.stringify(a)}\n  ${JSON.stringify(b)}\n` +
+      `step ${index + 1} (${texts[index]}) is not deterministic: the two runs gave\n  ${JSON.stringify(a)}\n  ${JSON.stringify(b)}\n` +
         "Expected the same. Is something kept in a variable of the module, or of a package that it imports? It is gone after a " +
         "restart: keep it in a table, or make it anew in each command",
     );

@@ -2,8 +2,8 @@ import type { DescribedMethod, Descriptions } from "../codec.js";
 import { KeyCodec, type KeyPart } from "../key.js";
 import type { ReplicatedService } from "../replicated-service.js";
 import { messageOfStored } from "../typed-transaction.js";
-import type { DeterminismStep } from "./determinism.js";
 import { CallFailed, type RunOptions, ServiceRun } from "./run.js";
+import { type DeterminismStep, stepText } from "./step.js";
 
 /** A build of a service, as a comparison names it. */
 export interface Build {
@@ -59,9 +59,7 @@ export class SideBySide {
    */
   execute(steps: readonly DeterminismStep[], when: string): void {
     for (const [index, step] of steps.entries()) {
-      const what =
-        "method" in step ? `${step.method} ${JSON.stringify(step.request)}` : `idle ${step.idleMs} ms`;
-      const place = `step ${index + 1} (${what}), ${when}`;
+      const place = `step ${index + 1} (${stepText(step)}), ${when}`;
       const difference = this.#execute(step, place);
       if (difference !== undefined) throw new Error(`${place}: the two builds differ in ${difference}`);
     }

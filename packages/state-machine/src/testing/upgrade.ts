@@ -2,8 +2,8 @@ import type { DescriptorLoader } from "../codec.js";
 import { serviceAt } from "../realm/realm-service.js";
 import type { ReplicatedService } from "../replicated-service.js";
 import { offerText } from "../versions.js";
-import type { DeterminismStep } from "./determinism.js";
 import { type Build, SideBySide } from "./side-by-side.js";
+import type { DeterminismStep } from "./step.js";
 
 /** A build of a service: the service, or the URL of a compiled module whose default export it is. */
 export type ServiceBuild = string | ReplicatedService;
