@@ -1,5 +1,5 @@
 import { status as Code } from "@grpc/grpc-js";
-import { maxRequestBytes, type Response } from "@synod/wire";
+import type { Response } from "@synod/wire";
 import { Call, type Reply } from "./call.js";
 import { OutcomeUnknown, SynodError } from "./error.js";
 import { Lane } from "./lane.js";
@@ -7,29 +7,9 @@ import { Lanes } from "./lanes.js";
 import type { ReplicaPort } from "./port.js";
 import { Session } from "./session.js";
 import { openSession } from "./session-opening.js";
+import { type ClientSettings, problemWith } from "./settings.js";
 import { goesAgain, statusName } from "./status.js";
 import { Troubles } from "./troubles.js";
-
-export interface ClientSettings {
-  /** Milliseconds from the call to its end with an error, unless the call says otherwise. */
-  readonly deadlineMs: number;
-  /** Silence after which a call goes again, through another replica. */
-  readonly silenceMs: number;
-  /** Every command goes to every replica at once, and the first answer is taken. */
-  readonly sendToAll: boolean;
-  /** Commands outstanding under the session; the replicated session keeps 1,024 sequences above the mark. */
-  readonly maxOutstanding: number;
-  /** Calls that wait for room, beyond which a call fails at once. */
-  readonly maxWaiting: number;
-}
-
-export const defaultSettings: ClientSettings = Object.freeze({
-  deadlineMs: 10_000,
-  silenceMs: 1_000,
-  sendToAll: false,
-  maxOutstanding: 768,
-  maxWaiting: 65_536,
-});
 
 const sweepMs = 50;
 const firstPauseMs = 50;
@@ -68,7 +48,9 @@ export class CommandClient {
   execute(service: string, method: string, request: Uint8Array, deadlineMs?: number): Promise<Reply> {
     const limitMs = deadlineMs ?? this.#settings.deadlineMs;
     return new Promise((resolve, reject) => {
-      const problem = this.#problemWith(request, limitMs);
+      const problem = this.#closed
+        ? new SynodError(Code.CANCELLED, "the client is closed", "not executed")
+        : problemWith(request, limitMs, this.#waiting.size, this.#settings);
       if (problem) {
         reject(problem);
         return;
@@ -88,23 +70,6 @@ export class CommandClient {
       call.reject(new SynodError(Code.CANCELLED, "the client was closed", call.outcome));
     }
     for (const lane of this.#lanes.all) lane.close();
-  }
-
-  #problemWith(request: Uint8Array, deadlineMs: number): SynodError | undefined {
-    if (this.#closed) return new SynodError(Code.CANCELLED, "the client is closed", "not executed");
-    if (!(deadlineMs > 0 && deadlineMs < 2 ** 31)) {
-      const reason = `expected a deadline of 1 to ${2 ** 31 - 1} ms, found ${deadlineMs}`;
-      return new SynodError(Code.INVALID_ARGUMENT, reason, "not executed");
-    }
-    if (request.length > maxRequestBytes) {
-      const reason = `expected a request of at most ${maxRequestBytes} bytes, found ${request.length}`;
-      return new SynodError(Code.INVALID_ARGUMENT, reason, "not executed");
-    }
-    if (this.#waiting.size >= this.#settings.maxWaiting) {
-      const reason = `${this.#waiting.size} calls wait already: let some finish first`;
-      return new SynodError(Code.RESOURCE_EXHAUSTED, reason, "not executed");
-    }
-    return undefined;
   }
 
   /** Gives numbers to waiting calls while session and window allow, and sends them. */

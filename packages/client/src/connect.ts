@@ -1,8 +1,9 @@
 import * as grpc from "@grpc/grpc-js";
 import type { Reply } from "./call.js";
-import { type ClientSettings, CommandClient, defaultSettings } from "./client.js";
+import { CommandClient } from "./client.js";
 import { MeantCluster } from "./meant-cluster.js";
 import { GrpcReplica } from "./replica-port.js";
+import { type ClientSettings, defaultSettings } from "./settings.js";
 import { typed } from "./typed.js";
 
 export interface ConnectOptions extends Partial<ClientSettings> {

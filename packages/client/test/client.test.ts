@@ -2,8 +2,9 @@ import { status as Code } from "@grpc/grpc-js";
 import type { Command } from "@synod/core";
 import { maxRequestBytes } from "@synod/wire";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { type ClientSettings, CommandClient, defaultSettings } from "../src/client.js";
+import { CommandClient } from "../src/client.js";
 import { OutcomeUnknown, SynodError } from "../src/error.js";
+import { type ClientSettings, defaultSettings } from "../src/settings.js";
 import { answerTo, FakeCluster, FakeReplica } from "./fake-replica.js";
 
 const open: CommandClient[] = [];

@@ -1,9 +1,10 @@
 import * as grpc from "@grpc/grpc-js";
 import { answering, clusterIn, meantFor, replicaService } from "@synod/wire";
 import { afterEach, describe, expect, it } from "vitest";
-import { CommandClient, defaultSettings } from "../src/client.js";
+import { CommandClient } from "../src/client.js";
 import { connect } from "../src/connect.js";
 import type { SynodError } from "../src/error.js";
+import { defaultSettings } from "../src/settings.js";
 import { FakeCluster, FakeReplica, notMeant } from "./fake-replica.js";
 
 const opened: { close(): void }[] = [];

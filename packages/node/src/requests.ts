@@ -14,7 +14,7 @@ export interface RequestsOptions {
   /** Why nothing can be decided now; empty when nothing stands in the way. */
   obstacle(): string;
   /** Why nothing may be answered though it is executed (rule 34); undefined while it may. */
-  doubt(): string | undefined;
+  doubt?(): string | undefined;
   readonly maxWaiting?: number;
 }
 
@@ -117,7 +117,7 @@ export class Requests {
   executed(command: Command, answer: Answer): void {
     const waiters = this.#waitersFor(command);
     if (waiters.length === 0) return;
-    const doubt = this.#options.doubt();
+    const doubt = this.#options.doubt?.();
     for (const waiter of waiters) {
       if (doubt !== undefined) this.#settle(waiter, unknownHere(waiter, doubt));
       else if (answer.outcome === "not-executed") this.#refusedByLog(waiter, answer);
@@ -232,7 +232,7 @@ export class Requests {
     if (this.#suspended !== undefined && !isOwnRemedy(asked)) return closedHere(waiter, this.#suspended);
     if (isOwnSystemCommand(asked)) return undefined;
     const { engine, doubt } = this.#options;
-    const doubted = doubt();
+    const doubted = doubt?.();
     if (doubted !== undefined) return refusedHere(asked, grpc.status.UNAVAILABLE, `this replica ${doubted}`);
     const executed = asked.clientId === "" ? undefined : engine.answerTo(asked);
     if (executed) return executed;

@@ -1,0 +1,47 @@
+import { status as Code } from "@grpc/grpc-js";
+import { maxRequestBytes } from "@synod/wire";
+import { SynodError } from "./error.js";
+
+export interface ClientSettings {
+  /** Milliseconds from the call to its end with an error, unless the call says otherwise. */
+  readonly deadlineMs: number;
+  /** Silence after which a call goes again, through another replica. */
+  readonly silenceMs: number;
+  /** Every command goes to every replica at once, and the first answer is taken. */
+  readonly sendToAll: boolean;
+  /** Commands outstanding under the session; the replicated session keeps 1,024 sequences above the mark. */
+  readonly maxOutstanding: number;
+  /** Calls that wait for room, beyond which a call fails at once. */
+  readonly maxWaiting: number;
+}
+
+export const defaultSettings: ClientSettings = Object.freeze({
+  deadlineMs: 10_000,
+  silenceMs: 1_000,
+  sendToAll: false,
+  maxOutstanding: 768,
+  maxWaiting: 65_536,
+});
+
+/** Why a call is refused before anything is sent; undefined when it may go. @param waiting calls that wait for room already */
+export function problemWith(
+  request: Uint8Array,
+  deadlineMs: number,
+  waiting: number,
+  { maxWaiting }: ClientSettings,
+): SynodError | undefined {
+  const refused = (code: Code, reason: string) => new SynodError(code, reason, "not executed");
+  if (!(deadlineMs > 0 && deadlineMs < 2 ** 31))
+    return refused(
+      Code.INVALID_ARGUMENT,
+      `expected a deadline of 1 to ${2 ** 31 - 1} ms, found ${deadlineMs}`,
+    );
+  if (request.length > maxRequestBytes)
+    return refused(
+      Code.INVALID_ARGUMENT,
+      `expected a request of at most ${maxRequestBytes} bytes, found ${request.length}`,
+    );
+  if (waiting >= maxWaiting)
+    return refused(Code.RESOURCE_EXHAUSTED, `${waiting} calls wait already: let some finish first`);
+  return undefined;
+}
