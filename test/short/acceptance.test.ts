@@ -7,6 +7,7 @@ import { run as errors } from "../acceptance/errors.mjs";
 import { run as fuzz } from "../acceptance/fuzz.mjs";
 import { run as kills } from "../acceptance/kills.mjs";
 import { run as locks } from "../acceptance/locks.mjs";
+import { run as realm } from "../acceptance/realm.mjs";
 import { run as storm } from "../acceptance/storm.mjs";
 import { run as wrong } from "../acceptance/wrong.mjs";
 
@@ -34,6 +35,13 @@ it("a lock has one holder at a time, in the order of asking, under kills and lap
 
 it("a service that goes wrong answers alike at every replica, and changes nothing", { timeout }, async () => {
   const { holds, figures } = await errors(options());
+  expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
+});
+
+it("what differs between machines is refused or the same in handlers, and packages work", {
+  timeout,
+}, async () => {
+  const { holds, figures } = await realm(options("--rounds", "0"));
   expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
 });
 

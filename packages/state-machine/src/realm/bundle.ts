@@ -3,7 +3,7 @@ import { existsSync, realpathSync, statSync } from "node:fs";
 import { builtinModules, createRequire, SourceMap } from "node:module";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { type BuildFailure, type BuildResult, buildSync, type Message } from "esbuild";
+import type { BuildFailure, BuildResult, Message } from "esbuild";
 import { names as inserted, instrument } from "./instrument.js";
 
 /** A module with everything that it imports, as one script. */
@@ -30,7 +30,8 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 const bufferGlobal = ["js", "ts"]
   .map((extension) => path.join(here, "inside", `buffer.${extension}`))
   .find((file) => existsSync(file)) as string;
-const bufferPackage = path.dirname(createRequire(import.meta.url).resolve("buffer/index.js"));
+const require = createRequire(import.meta.url);
+const bufferPackage = path.dirname(require.resolve("buffer/index.js"));
 
 interface Kept {
   readonly bundle: Bundle;
@@ -86,6 +87,8 @@ function withoutPlaces(code: string, inputs: readonly string[]): string {
 type Built = BuildResult<{ write: false; metafile: true }>;
 
 function built(file: string, root: string): Built {
+  // Loaded when it is needed: most processes bundle nothing, and would start later.
+  const { buildSync } = require("esbuild") as typeof import("esbuild");
   const specifier = JSON.stringify(`./${path.basename(file)}`);
   try {
     return buildSync({

@@ -1,4 +1,7 @@
-import { type Node, parse } from "acorn";
+import { createRequire } from "node:module";
+import type { Node } from "acorn";
+
+const require = createRequire(import.meta.url);
 
 /** The names under which a bundle finds what is put into it. */
 export const names = { caught: "__synodCaught", error: "__synodError", url: "__synodUrl" } as const;
@@ -28,6 +31,8 @@ export function instrument(code: string, urlAt: (line: number, column: number) =
   const report = `${names.caught}(${names.error});`;
   const executors = new Set<Node>();
   const becomesPromise = (node: Node) => isFunction(node) && (asFunction(node).async || executors.has(node));
+  // Loaded when it is needed: most processes bundle nothing, and would start later.
+  const { parse } = require("acorn") as typeof import("acorn");
   for (const node of nodesOf(parse(code, { ecmaVersion: "latest", sourceType: "script", locations: true }))) {
     if (node.type === "CatchClause") {
       const { param, body } = node as unknown as Catch;
