@@ -211,6 +211,7 @@ export class ReplicaHost implements Host {
       snapshots: this.#sender,
       remedies: new SlotRemedies({
         requests: this.#requests,
+        propose: (command) => this.#propose(command),
         marker: options.marker,
         performer: this.#performer,
         appliedSlot: () => this.#engine.appliedSlot,

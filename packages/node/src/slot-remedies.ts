@@ -1,7 +1,11 @@
+import { performance } from "node:perf_hooks";
+import { setTimeout as delay } from "node:timers/promises";
 import * as grpc from "@grpc/grpc-js";
-import { type Remedy, remedyMethod } from "@synod/state-machine";
+import type { Command } from "@synod/core";
+import { advanceTimeMethod, type Remedy, remedyMethod } from "@synod/state-machine";
 import type { ExecutionMarker } from "@synod/storage";
 import type { DecidedIn, DecideRemedyRequest, HeldSlotAnswer, HoldSlotRequest } from "@synod/wire";
+import { waitMs } from "./callers.js";
 import type { Performer } from "./performer.js";
 import { executeOne } from "./replicated-services.js";
 import type { Requests } from "./requests.js";
@@ -10,6 +14,7 @@ import { systemCommand } from "./system-commands.js";
 
 export interface SlotRemediesOptions {
   readonly requests: Requests;
+  propose(command: Command): void;
   readonly marker: Pick<ExecutionMarker, "executed" | "held" | "hold"> | undefined;
   readonly performer: Pick<Performer, "haltIfUnfit" | "remediesOfNext">;
   /** The last slot applied here. */
@@ -63,6 +68,7 @@ export class SlotRemedies {
       throw refused(
         `expected a slot that this replica promised not to execute before remedy ${number}, found ${slot}: ask every replica first`,
       );
+    await this.#decidedUpTo(slot, call);
     const remedy: Remedy = {
       ...{ slot, number },
       ...(skip === undefined ? {} : { skip }),
@@ -71,7 +77,28 @@ export class SlotRemedies {
     const decided = await executeOne(requests, call, systemCommand(remedyMethod, remedy));
     return { response: { slot: decided.slot } };
   }
+
+  /** A remedy stands above its slot, which nobody may have asked anything of yet. */
+  async #decidedUpTo(slot: number, call: UnaryCall<unknown>): Promise<void> {
+    const { highestKnown, propose } = this.#options;
+    const giveUpAt = performance.now() + waitMs(call);
+    let proposedAt = Number.NEGATIVE_INFINITY;
+    while (highestKnown() < slot) {
+      const now = performance.now();
+      if (now > giveUpAt)
+        throw new CallError(grpc.status.UNAVAILABLE, `slot ${slot} was not decided in time; ask again`);
+      if (now > proposedAt + againMs) {
+        proposedAt = now;
+        propose(systemCommand(advanceTimeMethod));
+      }
+      await delay(checkMs, undefined, { ref: false });
+    }
+  }
 }
+
+const checkMs = 10;
+/** Until what was proposed counts as lost. */
+const againMs = 2_000;
 
 function refused(details: string): CallError {
   return new CallError(grpc.status.FAILED_PRECONDITION, details);

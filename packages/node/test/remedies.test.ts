@@ -97,6 +97,7 @@ class Replica {
     });
     this.remedies = new SlotRemedies({
       requests: {} as Requests,
+      propose: () => {},
       marker: this.marker,
       performer: this.performer,
       appliedSlot: () => this.engine.appliedSlot,

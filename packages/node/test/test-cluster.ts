@@ -8,7 +8,7 @@ import {
   lockService,
   type ReplicatedService,
 } from "@synod/state-machine";
-import { MemoryAcceptorDisk, MemoryReplicaDisk, type ReplicaStore } from "@synod/storage";
+import { ExecutionMarker, MemoryAcceptorDisk, MemoryReplicaDisk, type ReplicaStore } from "@synod/storage";
 import { descriptorSet, loadServices, type PlainMessage } from "@synod/wire";
 import { vi } from "vitest";
 import { AcceptorHost } from "../src/acceptor-host.js";
@@ -36,6 +36,8 @@ export class TestCluster {
   readonly logged: { fields: object; text: string }[] = [];
   /** What a replica runs from its next start on, where it is not the built-in services. */
   readonly services = new Map<string, readonly ReplicatedService[]>();
+  /** Directories of replicas for what stands beside their stores; none unless it is set. */
+  readonly markers = new Map<string, string>();
   readonly #acceptorDisks = new Map<string, MemoryAcceptorDisk>();
   readonly #replicaDisks = new Map<string, MemoryReplicaDisk>();
   readonly #replicaStores = new Map<string, ReplicaStore>();
@@ -215,9 +217,12 @@ export class TestCluster {
     const onFailure = (error: unknown) => options.onFatal(7, error);
     const store = replicaDisk.open({ id, clusterId, flushEveryMs: 5, onFailure });
     this.#replicaStores.set(id, store);
+    const directory = this.markers.get(id);
+    const marker = directory === undefined ? undefined : new ExecutionMarker(directory, "test");
     return new ReplicaHost({
       ...options,
       store,
+      marker,
       services: this.services.get(id) ?? [keyValueService, calculatorService, lockService],
     });
   }

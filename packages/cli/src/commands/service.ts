@@ -86,7 +86,15 @@ async function allStopped({ addresses, cluster }: Targets): Promise<boolean> {
 async function retireStopped(replicas: readonly FoundReplica[], service: string): Promise<string[]> {
   const slot = 1 + Math.max(...replicas.map(({ appliedSlot }) => appliedSlot));
   const decidedIn = await agreeOn(replicas, { slot, retire: [service] });
-  const fared = await goOn(replicas, slot - 1);
+  const able = replicas.filter(({ appliedSlot }) => appliedSlot === slot - 1);
+  const behind = replicas.filter((replica) => !able.includes(replica));
+  const fared = [
+    ...(await goOn(able, slot - 1)),
+    ...behind.map(
+      ({ id, appliedSlot }) =>
+        `${id} has executed slot ${appliedSlot} only, and cannot execute what follows: start it anew in an empty directory`,
+    ),
+  ];
   return [
     `${service} is out of use from slot ${slot} on: decided in slot ${decidedIn}`,
     ...fared.map((line) => `  ${line}`),
