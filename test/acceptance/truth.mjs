@@ -30,6 +30,8 @@ const ways = [
 ];
 const drawn = ways.flatMap((way) => Array.from({ length: way.weight }, () => way));
 const manySessions = 10_050;
+/** The share of calls in a session, with time enough, whose outcome stays unknown: those whose session went meanwhile. */
+const mostUnknown = 0.1;
 const patient = [30_000];
 /** Some too short for any answer. */
 const hurried = [20, 80, 300, 1_500, 8_000];
@@ -178,6 +180,19 @@ class Scene {
   }
 }
 
+/**
+ * Why nobody can know: time was up, a connection broke, a session went while an attempt might have been executed under it, or
+ * such an attempt came before one that was refused.
+ * @param {Told} told
+ */
+function inherent({ caller, ended: { code } }) {
+  const { ABORTED, CANCELLED, DEADLINE_EXCEEDED, INTERNAL, INVALID_ARGUMENT, UNAVAILABLE, UNKNOWN } =
+    grpc.status;
+  const broken = [CANCELLED, INTERNAL, UNKNOWN];
+  const own = caller.way === "session" ? [INVALID_ARGUMENT] : broken;
+  return [ABORTED, DEADLINE_EXCEEDED, UNAVAILABLE, ...own].includes(code);
+}
+
 /** @param {Scene} scene @param {Record<string, unknown>} figures */
 function verdict(scene, figures) {
   /** @type {Record<string, Record<string, number>>} */
@@ -185,6 +200,8 @@ function verdict(scene, figures) {
   const lies = [];
   let unknown = 0;
   let needless = 0;
+  /** Of calls in a session with time for another replica, and for a fault to pass. */
+  const withTime = { calls: 0, unknown: 0 };
   for (const told of scene.told) {
     const { caller, ended, phase } = told;
     const ending = `${ended.outcome} ${grpc.status[ended.code]}`;
@@ -194,7 +211,13 @@ function verdict(scene, figures) {
     counts[who] = (counts[who] ?? 0) + 1;
     const lie = scene.lie(told);
     if (lie) lies.push(lie);
-    if (ended.outcome === "unknown") unknown++;
+    const isUnknown = ended.outcome === "unknown";
+    if (isUnknown) unknown++;
+    if (isUnknown && !inherent(told)) lies.push(`${who}: ${ending}`);
+    if (caller.way === "session" && phase === "faults" && told.asked.deadlineMs === Math.max(...hurried)) {
+      withTime.calls++;
+      if (isUnknown) withTime.unknown++;
+    }
     // While nothing is wrong everything has an answer, but what is no message.
     const usual = told.how === "no message" ? "not-executed" : "answered";
     if (phase !== "faults" && ended.outcome !== usual) {
@@ -203,13 +226,18 @@ function verdict(scene, figures) {
     }
   }
   return {
-    holds: lies.length === 0 && scene.judge.refused > 0 && unknown > 0,
+    holds:
+      lies.length === 0 &&
+      scene.judge.refused > 0 &&
+      unknown > 0 &&
+      withTime.unknown <= withTime.calls * mostUnknown,
     figures: {
       ...figures,
       lies: lies.length,
       ...(lies.length > 0 ? { which: lies.slice(0, 10) } : {}),
       unknown,
       notAnsweredWithoutFaults: needless,
+      inSessionsWithTime: withTime,
       copiesInTheLog: scene.judge.copies,
       refusedByTheLog: scene.judge.refused,
       endings,

@@ -70,15 +70,19 @@ def main(address, descriptor_set):
     expect("an append in a session is executed", appended.length, len(b"from Python!"))
     repeated, again = stubs.call(kv, "Append", first_of, key=key, value=b"!")
     expect(
-        "its repeat has the first answer and slot",
-        (repeated.length, again["synod-slot"]),
-        (appended.length, trailers["synod-slot"]),
+        "its repeat has the first answer and slot, and says that it is one",
+        (repeated.length, again["synod-slot"], again["synod-outcome"]),
+        (appended.length, trailers["synod-slot"], "answered"),
     )
     try:
         stubs.call(kv, "Append", first_of, key=key, value=b"?")
         sys.exit("the same sequence with another request was not refused")
     except grpc.RpcError as error:
-        expect("another request under the same sequence is refused", error.code(), grpc.StatusCode.INVALID_ARGUMENT)
+        expect(
+            "another request under the same sequence is refused, and was not executed",
+            (error.code(), dict(error.trailing_metadata())["synod-outcome"]),
+            (grpc.StatusCode.INVALID_ARGUMENT, "not-executed"),
+        )
 
     append = stubs.message(stubs.method(kv, "Append").input_type, key=key, value=b"!").SerializeToString()
     command = {"client_id": session.client_id, "sequence": 2, "service": kv, "method": "Append", "request": append}
