@@ -88,6 +88,21 @@ describe("the verdict", () => {
     expect(found).toEqual({ moves: true, reasons: [], warnings: [], leader: "l2" });
   });
 
+  it("mentions replicas on several versions of Node, alike or not, and what replicas warn of, once", () => {
+    const on = (id: string, node: string, runtime: string): Answered => {
+      const one = replica(id);
+      const warnings = ["at slot 9 replicas differ"];
+      return { ...one, state: { ...one.state, node, runtime, warnings } as Answered["state"] };
+    };
+    const found = (runtime: string) =>
+      verdict([...acceptors, ...leaders, on("r1", "v22.0.0", "r"), on("r2", "v24.1.0", runtime)]).warnings;
+    expect(found("r")).toEqual([
+      "at slot 9 replicas differ",
+      "replicas run several versions of Node, alike in all that handlers can see: r1 v22.0.0, r2 v24.1.0",
+    ]);
+    expect(found("s")[1]).toMatch(/^replicas run versions of Node that may give other results/);
+  });
+
   it("names the acceptors that miss for a majority, and not what merely follows from that", () => {
     const [a1, a2, a3] = acceptors as [Answered, Answered, Answered];
     const problem = "no majority of acceptors: 2 of 3 needed; a2, a3 unreachable";

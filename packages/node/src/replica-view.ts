@@ -57,7 +57,7 @@ export function servicesOf({
 }: Engine["system"]): ServiceVersionStatus[] {
   const names = new Set([...offers.map(({ service }) => service), ...versions.keys()]);
   return [...names].sort().map((name) => {
-    const { oldest = 0, newest = 0 } = offers.find(({ service }) => service === name) ?? {};
-    return { name, inForce: versions.get(name) ?? 0, oldestOffered: oldest, newestOffered: newest };
+    const { oldest = 0, newest = 0, build = "" } = offers.find(({ service }) => service === name) ?? {};
+    return { name, inForce: versions.get(name) ?? 0, oldestOffered: oldest, newestOffered: newest, build };
   });
 }

@@ -582,11 +582,10 @@ function timeFor({ resumeMs, catchUpMs }: LogTimes, afterStandstill: AfterStands
 }
 
 function offersOf(installed: Iterable<Installed>): readonly Offer[] {
-  return [...installed].map(({ service: { name, oldestVersion, version } }) => ({
-    service: name,
-    oldest: oldestVersion,
-    newest: version,
-  }));
+  return [...installed].map(({ service: { name, oldestVersion, version, build } }) => {
+    const offer = { service: name, oldest: oldestVersion, newest: version };
+    return build === undefined ? offer : { ...offer, build };
+  });
 }
 
 /** The same on every replica: it is kept as the command's answer. */

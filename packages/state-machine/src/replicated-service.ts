@@ -143,7 +143,9 @@ export class ReplicatedService<Calls = unknown> {
    * @param loader `loadServices` of @synod/wire
    */
   bind(loader: DescriptorLoader): BoundService {
-    return this.#bind(loader);
+    const bound = this.#bind(loader);
+    bound.build ??= this.build;
+    return bound;
   }
 }
 

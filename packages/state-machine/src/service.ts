@@ -111,6 +111,8 @@ export class BoundService {
   readonly oldestVersion: number;
   /** Methods that stream changes; they are no commands, so no batch holds one. */
   readonly watchNames: readonly string[];
+  /** SHA-256 of the module that it comes from, in hexadecimal; undefined for one that was not loaded from a module. */
+  build: string | undefined;
   /** By version. */
   readonly #afterStandstill = new Map<number, AfterStandstill>();
   readonly #methods: ReadonlyMap<string, BoundMethod>;

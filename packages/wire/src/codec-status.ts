@@ -91,6 +91,8 @@ export interface ServiceVersionStatus {
   /** What the replica's build can run; 0 when it does not have the service. */
   readonly oldestOffered: number;
   readonly newestOffered: number;
+  /** SHA-256 of the module that it loaded, in hexadecimal; empty for a service that comes with Synod. */
+  readonly build: string;
 }
 
 /** What a role tells about itself. */
@@ -171,6 +173,7 @@ const serviceVersion: Mapping<ServiceVersionStatus, wire.ServiceVersionStatus> =
     inForce: check.checked(message.inForce, "ServiceVersionStatus.in_force"),
     oldestOffered: check.checked(message.oldestOffered, "ServiceVersionStatus.oldest_offered"),
     newestOffered: check.checked(message.newestOffered, "ServiceVersionStatus.newest_offered"),
+    build: message.build,
   }),
   fromWire: (message, field) => {
     const found = check.present(message, field);
@@ -179,6 +182,7 @@ const serviceVersion: Mapping<ServiceVersionStatus, wire.ServiceVersionStatus> =
       inForce: check.integer(found.inForce, `${field}.in_force`),
       oldestOffered: check.integer(found.oldestOffered, `${field}.oldest_offered`),
       newestOffered: check.integer(found.newestOffered, `${field}.newest_offered`),
+      build: check.text(found.build, `${field}.build`),
     };
   },
 };

@@ -128,7 +128,7 @@ describe("every message comes back as it was sent", () => {
         leader: "",
         ballot,
         durableSlot: 3,
-        services: [{ name: "bank.v1.Ledger", inForce: 0, oldestOffered: 1, newestOffered: 2 }],
+        services: [{ name: "bank.v1.Ledger", inForce: 0, oldestOffered: 1, newestOffered: 2, build: "" }],
         trimPoint: 2,
         stateBytes: 100,
         quotaBytes: 1 << 30,

@@ -10,8 +10,10 @@ export interface ReplicaServices {
 /** One line a service: what is in force, and what each replica's build can run. */
 export function presentServices(replicas: readonly ReplicaServices[]): string {
   const names = new Set(replicas.flatMap(({ services }) => services.map(({ name }) => name)));
-  const head = ["SERVICE", "IN FORCE", "OFFERED"];
-  const rows = [...names].sort().map((name) => [name, inForce(name, replicas), offered(name, replicas)]);
+  const head = ["SERVICE", "IN FORCE", "OFFERED", "BUILD"];
+  const rows = [...names]
+    .sort()
+    .map((name) => [name, inForce(name, replicas), offered(name, replicas), built(name, replicas)]);
   return formatTable(head, rows);
 }
 
@@ -28,6 +30,14 @@ function offered(name: string, replicas: readonly ReplicaServices[]): string {
     const { oldestOffered = 0, newestOffered = 0 } = services.find((service) => service.name === name) ?? {};
     if (newestOffered === 0) return "none";
     return oldestOffered === newestOffered ? String(newestOffered) : `${oldestOffered} to ${newestOffered}`;
+  });
+}
+
+/** The beginning of the module's digest, which tells builds apart. */
+function built(name: string, replicas: readonly ReplicaServices[]): string {
+  return byReplica(replicas, (services) => {
+    const { build = "" } = services.find((service) => service.name === name) ?? {};
+    return build.slice(0, 12) || "-";
   });
 }
 

@@ -121,7 +121,7 @@ function judgeReplicas(reports: readonly RoleReport[]): Finding {
   // What keeps acceptors or leaders from working keeps replicas from serving, in the same words.
   const cause = judgeAcceptors(reports).reason ?? judgeLeaders(reports, activeLeader(reports)).reason;
   if (cause !== undefined) return { notes };
-  notes.push(...problemsOf(answering, "replica"), ...warningsOf(answering));
+  notes.push(...problemsOf(answering, "replica"), ...warningsOf(answering), ...nodesOf(answering));
   const waiting = answering.filter(({ serving, problem }) => !serving && problem === "").map(({ id }) => id);
   if (waiting.length > 0) notes.push(`replica ${waiting.join(", ")} does not serve yet`);
   if (answering.some(({ serving }) => serving)) return { notes };
@@ -141,6 +141,16 @@ function ofRole(reports: readonly RoleReport[], role: RoleName) {
 /** What replicas warn of although they go on, each warning once. */
 function warningsOf(replicas: readonly Answered[]): string[] {
   return [...new Set(statesOf(replicas, "replica").flatMap(({ warnings }) => warnings))];
+}
+
+/** Replicas on several versions of Node: they may be, as long as what handlers can see of these is the same. */
+function nodesOf(replicas: readonly Answered[]): string[] {
+  const runs = replicas.flatMap(({ id, state }) => (state.role === "replica" ? [{ id, ...state }] : []));
+  if (new Set(runs.map(({ node }) => node)).size <= 1) return [];
+  const said = runs.map(({ id, node }) => `${id} ${node}`).join(", ");
+  return new Set(runs.map(({ runtime }) => runtime)).size === 1
+    ? [`replicas run several versions of Node, alike in all that handlers can see: ${said}`]
+    : [`replicas run versions of Node that may give other results: ${said}`];
 }
 
 /** What members say is wrong, each problem once: "replica r1, r2: behind". */

@@ -7,6 +7,7 @@ export interface ServiceVersionStatus {
   'inForce'?: (number);
   'oldestOffered'?: (number);
   'newestOffered'?: (number);
+  'build'?: (string);
 }
 
 export interface ServiceVersionStatus__Output {
@@ -14,4 +15,5 @@ export interface ServiceVersionStatus__Output {
   'inForce': (number);
   'oldestOffered': (number);
   'newestOffered': (number);
+  'build': (string);
 }
