@@ -33,7 +33,7 @@ function appliedSlot(replica: string): number {
 }
 
 describe("log time in an idle cluster", () => {
-  test("moves while a lock is held, ends it no earlier than its time to live, and then rests", async () => {
+  test("ends a lock when it is due, no earlier and hardly later, at the cost of few slots", async () => {
     await started();
     const startedMs = performance.now();
     const request = { name: "l", owner: "a", ttlMs: "2000", wait: false };
@@ -42,8 +42,8 @@ describe("log time in an idle cluster", () => {
     const before = appliedSlot("r1");
     await vi.waitFor(async () => expect(await held("r2")).toBe(false), { timeout: 20_000, interval: 20 });
     expect(performance.now() - startedMs).toBeGreaterThanOrEqual(2000);
-    // About one slot a step, whatever the number of replicas.
-    expect(appliedSlot("r2") - before).toBeLessThan(40);
+    // One that ends it, and what trimming asks for: a checkpoint and reports.
+    expect(appliedSlot("r2") - before).toBeLessThan(14);
     await vi.waitFor(() => expect(appliedSlot("r1")).toBe(appliedSlot("r2")));
   });
 

@@ -28,8 +28,9 @@ export interface Context<E> {
   /** Decided the command; a slot decides a batch of them. */
   readonly slot: bigint;
   /**
-   * Log time: never ahead of what any replica's monotonic clock has counted. It began as somebody's wall clock, and stands
-   * still while nothing is decided and nothing scheduled: for spans of time, not for telling the date.
+   * Log time: it began as somebody's wall clock, and keeps up with the replicas' monotonic clocks, also while nothing is
+   * decided. For spans of time, not for telling the date: it does not count standstills (`afterStandstill`), nor follow a
+   * wall clock that is set. In a query it is that of the last batch applied.
    */
   readonly time: Date;
   /** Of the service, in force: from `oldestVersion` to `version` of its definition. The same on every replica. */

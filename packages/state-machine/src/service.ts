@@ -73,6 +73,7 @@ export interface ServiceDefinition<T extends MethodTypes<T>> {
   readonly name: string;
   /** Of the handlers' behaviour, from 1. */
   readonly version: number;
+  readonly afterStandstill?: DeclaredAfterStandstill | undefined;
   readonly methods: {
     readonly [K in keyof T]:
       | CommandMethod<T[K]["request"], Synchronous<T[K]["response"]>>
@@ -237,7 +238,7 @@ export function nameProblems(name: string, version: number, oldestVersion = vers
  * definition is not sound.
  */
 export function defineService<T extends MethodTypes<T>>(definition: ServiceDefinition<T>): BoundService {
-  const { name, version } = definition;
+  const { name, version, afterStandstill } = definition;
   const codecs = definition.codec as Readonly<Record<string, MethodCodec | undefined>>;
   const problems = nameProblems(name, version);
   const methods = new Map<string, BoundMethod>();
@@ -248,5 +249,5 @@ export function defineService<T extends MethodTypes<T>>(definition: ServiceDefin
   }
   if (problems.length > 0)
     throw new TypeError(`service ${name} is not well defined:\n  ${problems.join("\n  ")}`);
-  return new BoundService(name, { version }, methods);
+  return new BoundService(name, { version, afterStandstill }, methods);
 }

@@ -1,6 +1,7 @@
 import type { Command, Genesis, KeyRange, OrderedMap } from "@synod/core";
 import { loadServices } from "@synod/wire";
 import {
+  type AfterStandstill,
   type Answer,
   type BoundService,
   calculatorService,
@@ -85,11 +86,16 @@ type Handler = Parameters<
 >[0]["methods"]["Do"];
 
 /** A service with one method, `Do`, whose messages are JSON. */
-export function serviceOf(method: Handler, name = "test.v1.Test"): BoundService {
+export function serviceOf(
+  method: Handler,
+  name = "test.v1.Test",
+  afterStandstill: AfterStandstill = "resume",
+): BoundService {
   codecs[name] = { Do: json };
   return defineService<{ Do: { request: object; response: object } }>({
     name,
     version: 1,
+    afterStandstill,
     methods: { Do: method },
     codec: { Do: json },
   });

@@ -7,7 +7,8 @@ import { batch, callUnary, descriptorSet, loadServices, replicaService } from "@
 /**
  * @typedef {{ clientId: string, sequence: number, acknowledged: number, service: string, method: string,
  *   request: Record<string, any> }} DecidedCommand `request` is empty when the service is not a built-in one
- * @typedef {{ slot: number, replica: string, logTimeMs: number, beginsLogTime: boolean, commands: DecidedCommand[] }} DecidedBatch
+ * @typedef {{ slot: number, replica: string, logTimeMs: number, beginsLogTime: boolean, appliedSlot: number,
+ *   appliedLogTimeMs: number, commands: DecidedCommand[] }} DecidedBatch
  */
 
 const { services } = loadServices(descriptorSet);
@@ -35,9 +36,12 @@ export async function readDecidedLog(address) {
       const page = await callUnary(client, replicaService.Log, request, { deadline: Date.now() + 10_000 });
       for (const { slot, value } of page.decisions) {
         if (value.kind !== "batch") continue;
-        const { commands, logTimeMs, beginsLogTime = false } = batch.decode(value.commands);
+        const { commands, logTimeMs, beginsLogTime = false, ...seen } = batch.decode(value.commands);
+        const { appliedSlot = 0, appliedLogTimeMs = 0 } = seen;
         const decoded = commands.map((command) => ({ ...command, request: decodedRequest(command) }));
-        batches.push({ slot, replica: value.proposal.replica, logTimeMs, beginsLogTime, commands: decoded });
+        const { replica } = value.proposal;
+        const time = { logTimeMs, beginsLogTime, appliedSlot, appliedLogTimeMs };
+        batches.push({ slot, replica, ...time, commands: decoded });
       }
       from = page.next;
     }

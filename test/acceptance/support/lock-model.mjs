@@ -10,7 +10,7 @@ import { lockService, storeService } from "./lock-caller.mjs";
  * @typedef {{ command: DecidedCommand, place: Place, answer: Record<string, unknown> }} Executed
  */
 
-/** Most that one batch moves log time; a lock gets it on top of its time to live. */
+/** Most that proposals move log time together that had not seen where a span began; a lock gets it on top of its time to live. */
 const maxStepMs = 200;
 const failedPrecondition = 9;
 
@@ -21,6 +21,7 @@ export class LockModel {
   timeMs = 0;
   firstTimeMs = 0;
   /** Commands decided again that had been executed. */ repeats = 0;
+  /** The last slot in which a span of time may have begun. */ #timedSlot = 0;
   #revision = 0;
   /** @type {Map<string, { holder: Claim, line: Claim[] }>} */ #locks = new Map();
   /** @type {Map<string, Grant>} */ #latest = new Map();
@@ -35,15 +36,18 @@ export class LockModel {
   }
 
   /** @param {DecidedBatch} decided */
-  #apply({ slot, commands, logTimeMs, beginsLogTime }) {
+  #apply({ slot, commands, logTimeMs, beginsLogTime, appliedSlot, appliedLogTimeMs }) {
+    const seen = this.#timedSlot <= appliedSlot;
+    const countsMs = seen ? logTimeMs : Math.min(logTimeMs, appliedLogTimeMs + maxStepMs);
     if (this.timeMs === 0) this.timeMs = logTimeMs;
-    else if (!beginsLogTime)
-      this.timeMs = Math.max(this.timeMs, Math.min(logTimeMs, this.timeMs + maxStepMs));
+    else if (!beginsLogTime) this.timeMs = Math.max(this.timeMs, countsMs);
     this.firstTimeMs ||= this.timeMs;
     for (const [index, command] of commands.entries()) this.#command(command, { slot, index });
     // What ends now ends after the batch, so that a batch may still renew it.
     const due = [...this.#locks].filter(([, { holder }]) => holder.expiresAtMs <= this.timeMs);
     due.sort(([, a], [, b]) => a.holder.expiresAtMs - b.holder.expiresAtMs);
+    if (due.length > 0 || commands.some(({ service }) => service !== "synod.v1.Replica"))
+      this.#timedSlot = slot;
     for (const [name] of due) {
       this.#revision += 1;
       this.#passOn(name, "expired");
