@@ -36,7 +36,7 @@ export class Damage {
   noted(error: unknown): unknown {
     const unsound = foundUnsound(error);
     const damaged = unsound === undefined ? error : damagedStore(this.place, unsound, error);
-    if (!(damaged instanceof StoreError) || damaged.reason !== "damaged") return damaged;
+    if (!(damaged instanceof StoreError)) return damaged;
     if (this.#found === undefined) {
       this.#found = damaged;
       this.#tell?.(damaged);

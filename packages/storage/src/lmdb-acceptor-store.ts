@@ -36,6 +36,7 @@ import {
   startedIdentity,
 } from "./identity.js";
 import { type Ownership, ownDirectory } from "./ownership.js";
+import { Scrub } from "./scrub.js";
 
 const pageBytes = 4096;
 /** Slots removed in one transaction after a trim, so that a long trim holds up neither event loop nor disk. */
@@ -88,13 +89,22 @@ export async function createAcceptorStore(
   }
 }
 
+export interface ExpectedAcceptor {
+  readonly id: string;
+  readonly clusterId?: string | undefined;
+  /** What is on disk is not what was written; the process must end (rule 5: it may have forgotten a vote). Called once. */
+  readonly onDamage?: ((error: StoreError) => void) | undefined;
+  /** From one pass over all of the file to the next, at least. Default 10 s. */
+  readonly scrubEveryMs?: number | undefined;
+}
+
 /**
  * Opens an acceptor's store for this process alone and counts the start. The first `clusterId` given is kept and
  * compared ever after. Throws StoreError `missing`, `foreign`, `format`, `damaged`, `owned` or `failed`.
  */
 export async function openAcceptorStore(
   directory: string,
-  expected: { readonly id: string; readonly clusterId?: string | undefined },
+  expected: ExpectedAcceptor,
 ): Promise<AcceptorStore> {
   const found = await lookInto(directory);
   if (found === "other") throw foreignFiles(directory);
@@ -137,7 +147,7 @@ async function refuseOccupied(directory: string): Promise<void> {
 async function openDisk(
   environment: Environment,
   ownership: Ownership,
-  expected: { readonly id: string; readonly clusterId?: string | undefined },
+  expected: ExpectedAcceptor,
 ): Promise<LmdbAcceptorDisk> {
   const { directory } = environment;
   const meta = environment.database(metaName, false);
@@ -154,7 +164,7 @@ async function openDisk(
   const identity = startedIdentity(directory, decodeIdentity(directory, "acceptor", record), expected);
   const accepted = environment.database(acceptedName, false);
   if (accepted === undefined) throw foreignFiles(directory);
-  const disk = new LmdbAcceptorDisk(environment, ownership, identity, meta, accepted);
+  const disk = new LmdbAcceptorDisk(environment, ownership, identity, meta, accepted, expected);
   await environment.write(() => meta.put(identityKey, encodeIdentity("acceptor", identity)));
   return disk;
 }
@@ -166,6 +176,7 @@ class LmdbAcceptorDisk implements AcceptorDisk {
   readonly #ownership: Ownership;
   readonly #meta: ByteDatabase;
   readonly #accepted: ByteDatabase;
+  readonly #scrub: Scrub;
   #trimmedBelow: number;
   /** Below the trim mark there may be pvalues left. */
   untidy: boolean;
@@ -176,6 +187,7 @@ class LmdbAcceptorDisk implements AcceptorDisk {
     identity: StoreIdentity,
     meta: ByteDatabase,
     accepted: ByteDatabase,
+    { onDamage = () => {}, scrubEveryMs }: ExpectedAcceptor,
   ) {
     this.#environment = environment;
     this.#ownership = ownership;
@@ -185,6 +197,7 @@ class LmdbAcceptorDisk implements AcceptorDisk {
     this.state = { promised: this.#readPromise(), trim: this.#readTrim() };
     this.#trimmedBelow = this.state.trim.below;
     this.untidy = this.#leftBelow(this.#trimmedBelow, 1).length > 0;
+    this.#scrub = new Scrub(environment, onDamage, scrubEveryMs);
   }
 
   highestSlot(): number {
@@ -226,6 +239,7 @@ class LmdbAcceptorDisk implements AcceptorDisk {
   }
 
   async close(): Promise<void> {
+    this.#scrub.stop();
     try {
       await this.#environment.close();
     } finally {

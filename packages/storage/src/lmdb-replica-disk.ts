@@ -17,6 +17,7 @@ import {
   encodeTrimMark,
   trimMarkKey,
 } from "./replica-record.js";
+import { Scrub } from "./scrub.js";
 import { sealRow } from "./seal.js";
 import { SealedRows } from "./sealed-rows.js";
 import type { PinnedState } from "./snapshot.js";
@@ -40,6 +41,7 @@ export class LmdbReplicaDisk implements ReplicaDisk {
   readonly #log: ByteDatabase;
   readonly #damage: Damage;
   readonly #rows: SealedRows;
+  readonly #scrub: Scrub;
   #trimmedBelow: number;
   #lastSlot: number;
   #untidy: boolean;
@@ -50,6 +52,7 @@ export class LmdbReplicaDisk implements ReplicaDisk {
     ownership: Ownership,
     identity: StoreIdentity,
     { meta, states, log }: ReplicaDatabases,
+    scrubEveryMs?: number,
   ) {
     this.#environment = environment;
     this.#ownership = ownership;
@@ -59,6 +62,7 @@ export class LmdbReplicaDisk implements ReplicaDisk {
     this.#log = log;
     this.#damage = new Damage(environment.place);
     this.#rows = new SealedRows(this.#damage);
+    this.#scrub = new Scrub(environment, (error) => this.#damage.noted(error), scrubEveryMs);
     const mark = decodeTrimMark(environment.place, meta.get(trimMarkKey));
     this.#trimmedBelow = mark.below;
     this.#lastSlot = Math.max(mark.last, this.#lastKept());
@@ -151,6 +155,7 @@ export class LmdbReplicaDisk implements ReplicaDisk {
   }
 
   async close(): Promise<void> {
+    this.#scrub.stop();
     try {
       await this.#environment.close();
     } finally {

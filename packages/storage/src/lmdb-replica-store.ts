@@ -67,5 +67,5 @@ async function openDisk(
   await syncDirectory(directory).catch((error: unknown) => {
     throw storeFailure(directory, "syncing the data directory", error);
   });
-  return new LmdbReplicaDisk(environment, ownership, identity, { meta, states, log });
+  return new LmdbReplicaDisk(environment, ownership, identity, { meta, states, log }, expected.scrubEveryMs);
 }

@@ -13,6 +13,8 @@ export interface ReplicaStoreOptions {
   readonly clusterId: string;
   /** From a first write to the flush that takes it to disk. 0: only `flush` does. Default 50. */
   readonly flushEveryMs?: number | undefined;
+  /** From one pass over all of the file to the next, at least. Default 10 s. */
+  readonly scrubEveryMs?: number | undefined;
   /** A flush is on disk: everything executed up to this slot (0: none yet) survives a crash. */
   readonly onFlushed?: ((durableSlot: number) => void) | undefined;
   /** A flush failed, or what was read is not what was written; the process must end (rule 4). */

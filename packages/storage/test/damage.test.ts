@@ -1,7 +1,7 @@
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import path from "node:path";
 import { open } from "lmdb";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { slotKey } from "../src/bytes.js";
 import { createAcceptorStore, openAcceptorStore, openReplicaStore, type ReplicaStore } from "../src/index.js";
 import { accept, key, text } from "./samples.js";
@@ -173,6 +173,44 @@ describe("damage is found, never read as data", () => {
       );
       await store.close();
     }
+  });
+
+  describe("where nobody reads it, while the process runs", () => {
+    const damaged = expect.objectContaining({ reason: "damaged" });
+
+    test("in a replica's row, its log, and a key", { timeout: 60_000 }, async () => {
+      for (const [found, change] of [
+        ["value of b", flipLast],
+        ["decided", flipLast],
+        ["a-rather-long-key", (bytes: Buffer) => bytes.write("z")],
+      ] as const) {
+        const directory = temporaryDirectory();
+        const told: unknown[] = [];
+        const onFailure = (error: unknown) => told.push(error);
+        const store = await openReplicaStore(directory, { ...replica, onFailure, scrubEveryMs: 5 });
+        onTestFinished(() => store.close().catch(() => {}));
+        for (const name of ["a", "a-rather-long-key", "b"])
+          store.state.put(key(name), key(`value of ${name}`));
+        store.log.append(1, key("decided"));
+        await store.flush();
+        flip(directory, found, change);
+        await vi.waitFor(() => expect(told).toEqual([damaged]), 20_000);
+        expect(() => store.state.get(key("a"))).toThrow(damaged);
+      }
+    });
+
+    test("in an acceptor's pvalue", { timeout: 60_000 }, async () => {
+      const directory = path.join(temporaryDirectory(), "store");
+      await createAcceptorStore(directory, acceptor);
+      const told: unknown[] = [];
+      const onDamage = (error: unknown) => told.push(error);
+      const store = await openAcceptorStore(directory, { ...acceptor, onDamage, scrubEveryMs: 5 });
+      onTestFinished(() => store.close());
+      store.write(accept(1));
+      await store.commit();
+      flip(directory, "batch 1", flipLast);
+      await vi.waitFor(() => expect(told).toEqual([damaged]), 20_000);
+    });
   });
 
   test("in a pvalue, when it is read and when the store is opened", async () => {

@@ -1,4 +1,4 @@
-import { AcceptorHost, runService, startHost } from "@synod/node";
+import { AcceptorHost, exitCodeOf, runService, startHost } from "@synod/node";
 import { createAcceptorStore, openAcceptorStore } from "@synod/storage";
 import { acceptorConfiguration, initOptions, name, version } from "./config.js";
 
@@ -22,6 +22,12 @@ runService(name, async (context) => {
     version,
     services: ["synod.v1.Acceptor", "synod.v1.Cluster"],
     makeHost: async (options) =>
-      new AcceptorHost({ ...options, store: await openAcceptorStore(configuration.data, configuration) }),
+      new AcceptorHost({
+        ...options,
+        store: await openAcceptorStore(configuration.data, {
+          ...configuration,
+          onDamage: (error) => context.fatal(exitCodeOf(error), error),
+        }),
+      }),
   });
 });
