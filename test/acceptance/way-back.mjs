@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { freePorts, planCluster } from "@synod/cli";
+import { metadataKeys } from "@synod/wire";
 import { root } from "./support/copy.mjs";
 import { Processes, until } from "./support/processes.mjs";
 import { ServiceCluster } from "./support/service-cluster.mjs";
@@ -152,13 +153,13 @@ async function noBuild(stage) {
 /** Each replica writes something else, so no majority agrees: the state of one goes on in a new cluster. @param {Stage} stage */
 async function differing(stage) {
   const { cluster, writer, perStage, progress, directory } = stage;
-  for (const id of cluster.replicas) {
-    cluster.load(id, diary.module, newVersion, counting);
-    await cluster.processes.kill(id);
-    cluster.processes.start(id);
-    await cluster.processes.ready([id], goesOnWithinMs);
-    await writer.write(3);
-  }
+  for (const id of cluster.replicas) cluster.load(id, diary.module, newVersion, counting);
+  await restartAll(stage);
+  await cluster.processes.ready(cluster.replicas, goesOnWithinMs);
+  // What one replica reads alone it alone counts.
+  for (const [reads, id] of cluster.replicas.entries())
+    for (let read = 0; read < reads; read++)
+      await cluster.call(id, "Read", { page }, { [metadataKeys.read]: "stale" });
   const writing = writer.write(perStage);
   const { said } = await allStopped(stage);
   await writing;
@@ -210,7 +211,13 @@ async function allStopped({ cluster: { processes, replicas } }) {
       }
       const statuses = await Promise.all(replicas.map((id) => processes.status(id, 300)));
       said = statuses[0]?.problem ?? "";
-      return statuses.every((status) => status?.state.role === "replica" && status.state.halt !== undefined);
+      // One that has just started asks the others first.
+      return statuses.every(
+        (status) =>
+          status?.state.role === "replica" &&
+          status.state.halt !== undefined &&
+          status.problem.includes("`synod "),
+      );
     },
     stoppedWithinMs,
     200,

@@ -43,6 +43,9 @@ export default diary.define({
     },
   },
   queries: {
-    Read: (/** @type {any} */ tx, /** @type {any} */ { page }) => ({ ids: tx.get(pages, page)?.ids ?? [] }),
+    Read(/** @type {any} */ tx, /** @type {any} */ { page }) {
+      counted++;
+      return { ids: tx.get(pages, page)?.ids ?? [] };
+    },
   },
 });
