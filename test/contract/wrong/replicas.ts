@@ -44,6 +44,19 @@ export const knowsNoOutcome: readonly Rule[] = [
   },
 ];
 
+/** It does not look at which cluster a call is meant for. */
+export const servesWhoeverAsks: readonly Rule[] = [
+  "synod.v1.Replica/Execute",
+  "synod.v1.Replica/OpenSession",
+  "synod.v1.Cluster/Status",
+].map((method) => ({
+  method,
+  request: (request, metadata) => {
+    metadata.remove("synod-cluster");
+    return request;
+  },
+}));
+
 /** It answers reads from what it has read before, not from where the log has come to. */
 export function answersStale(): readonly Rule[] {
   const read = new Map<string, PlainMessage>();
