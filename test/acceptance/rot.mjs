@@ -73,9 +73,9 @@ class Rot {
     const what = `${kind}, ${role} ${runs ? "running" : "stopped"}, found ${where}`;
     this.found[what] = (this.found[what] ?? 0) + 1;
     if (where === "in no use") return;
-    this.#judge(id);
+    await this.#judge(id);
     // A replica comes back by itself. An acceptor cannot: what it voted stands nowhere else.
-    if (role === "replica" && number % 4 === 0) {
+    if (role === "replica" && (runs || number % 4 === 0)) {
       this.#processes.loseData(id);
       mkdirSync(this.#processes.member(id).data, { recursive: true });
       this.rebuilt++;
@@ -166,7 +166,10 @@ class Rot {
       writeSync(descriptor, after, 0, length, at);
       return () => {
         const again = openSync(file, "r+");
-        writeSync(again, before, 0, length, at);
+        const found = Buffer.alloc(length);
+        readSync(again, found, 0, length, at);
+        // One that ran may have written over it before it ended.
+        if (found.equals(after)) writeSync(again, before, 0, length, at);
         closeSync(again);
       };
     } finally {
