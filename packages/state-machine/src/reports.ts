@@ -99,11 +99,13 @@ export class Reports {
   unjudged(logTimeMs: number): Unjudged | undefined {
     if (this.#unjudged === undefined) return undefined;
     const { slot, sinceMs } = this.#unjudged;
-    const reported = Object.fromEntries(
-      [...this.#hashes.at(slot)].map(([replica, { hash }]) => [replica, hash]),
-    );
     const later = (this.#checkpoints.at(-1)?.slot ?? 0) > slot;
-    return { slot, sinceMs, reported, stops: later && logTimeMs - sinceMs >= judgementPatienceMs };
+    return {
+      slot,
+      sinceMs,
+      reported: this.#reportedAt(slot),
+      stops: later && logTimeMs - sinceMs >= judgementPatienceMs,
+    };
   }
 
   /**
@@ -197,7 +199,7 @@ export class Reports {
     this.#divergence = {
       slot,
       own,
-      reported: Object.fromEntries([...this.#hashes.at(slot)].map(([id, said]) => [id, said.hash])),
+      reported: this.#reportedAt(slot),
       majority: agreed ? hash : "",
     };
     this.#state.put(divergenceKey, Buffer.from(JSON.stringify(this.#divergence)));
@@ -239,6 +241,12 @@ export class Reports {
       replicas,
       (id, { store }) => this.#isPresent(id, store) && !outvoted.has(id),
     ).differ;
+  }
+
+  /** By replica, in the order of their ids, whoever reported first. */
+  #reportedAt(slot: number): Readonly<Record<string, string>> {
+    const reported = [...this.#hashes.at(slot)].map(([id, { hash }]) => [id, hash] as const);
+    return Object.fromEntries(reported.sort(([a], [b]) => (a < b ? -1 : 1)));
   }
 
   #isPresent(replica: string, store: string): boolean {
