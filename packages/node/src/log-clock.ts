@@ -225,8 +225,10 @@ export class LogClock {
   }
 
   #missedSomething(nowMs: number): boolean {
-    const { afterStallMs, aheadMs } = logClockLimits;
-    return this.sure && this.#lostMs > aheadMs && nowMs - this.#stalledAtMs < afterStallMs;
+    const { stallMs, afterStallMs, aheadMs } = logClockLimits;
+    // What came in meanwhile may be applied before the first tick after the pause.
+    const paused = nowMs - this.#stalledAtMs < afterStallMs || nowMs - this.#lastTickMs > stallMs;
+    return this.sure && this.#lostMs > aheadMs && paused;
   }
 
   #beginDoubt(reason: DoubtReason): void {

@@ -13,6 +13,8 @@ export class LogChecker {
   readonly #fastest: number;
   /** The least that log time was ahead of time by in any slot in which a span could begin. */
   #leastAheadMs = Number.POSITIVE_INFINITY;
+  /** How much log time is ahead of time, as of the last slot that says one. */
+  leadMs = 0;
   readonly #told = new Set<string>();
 
   constructor(
@@ -47,6 +49,7 @@ export class LogChecker {
 
   /** Rule 16: from any slot on in which a span begins, log time runs ahead of time by one step at most: nothing ends early. */
   #time(slot: number, logTimeMs: number, timed: boolean): void {
+    this.leadMs = logTimeMs - this.#nowMs();
     const aheadMs = logTimeMs - this.#nowMs() * this.#fastest;
     const most = this.#leastAheadMs + timeLimits.maxStepMs + 1;
     if (aheadMs > most)

@@ -50,6 +50,8 @@ export interface WorldOptions {
   readonly reconfigure: number;
   /** When faults stop, most links stay cut for ever: see `Star`. */
   readonly star: boolean;
+  /** How long nobody asks anything, for each replica, once faults are over (rule 35); not in a star. */
+  readonly idleTicks: number;
   /** A store that was rolled back goes on voting though its start count shows it: nothing is promised then (rule 5). */
   readonly rollBackUncured: boolean;
   readonly limits: Limits;
@@ -106,6 +108,7 @@ export function drawOptions(random: Random): WorldOptions {
     spareAcceptors: changing ? 2 : 0,
     reconfigure: changing ? 0.02 : 0,
     star: random() < 0.15,
+    idleTicks: 0,
     rollBackUncured: false,
     limits: { ...simulatedLimits, maxKeptDecisions: random() < 0.5 ? 4 : 8 },
   };

@@ -3,6 +3,7 @@ import { Clients } from "./clients.js";
 import { Cluster } from "./cluster.js";
 import { drawFaults, type FaultEvent } from "./fault-event.js";
 import { Faults } from "./faults.js";
+import { IdleStretch } from "./idle-stretch.js";
 import type { SimulatedNode } from "./node.js";
 import { Operator } from "./operator.js";
 import { drawOptions, type WorldOptions } from "./options.js";
@@ -76,6 +77,9 @@ class World {
       const calm = this.#cluster.now;
       while (this.#cluster.now < calm + this.#options.calmTicks && this.#recovery.stuck) this.#tick();
       this.#recovery.demandLiveness();
+      const { idleTicks, star } = this.#options;
+      if (idleTicks > 0 && !star)
+        new IdleStretch(this.#cluster, this.#clients, () => this.#tick()).run(idleTicks);
     } catch (error) {
       if (!(error instanceof Error) || !["Violation", "InvariantViolation"].includes(error.name)) throw error;
       failure = `${error.name}: ${error.message}`;

@@ -74,6 +74,20 @@ describe("the real core, codec and services in a faulty world", () => {
     for (const seed of seeds.slice(0, 8)) kept({ seed, overrides });
   });
 
+  it("rule 35: log time keeps up while nobody asks anything, whoever was away and is asked first, and silence costs no slot", {
+    timeout,
+  }, () => {
+    const overrides = {
+      star: false,
+      slow: 0,
+      spareAcceptors: 0,
+      reconfigure: 0,
+      faultyTicks: 200,
+      idleTicks: 1_200,
+    };
+    for (const seed of seeds.slice(0, 4)) kept({ seed, overrides });
+  });
+
   it("without faults a slot carries one proposal, and no proposal takes two", { timeout }, () => {
     const overrides = {
       loss: 0,

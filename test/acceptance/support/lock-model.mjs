@@ -61,13 +61,15 @@ export class LockModel {
       if (method === "OpenSession") this.#sessions.set(`${place.slot}.${place.index}`, 0);
       return;
     }
-    const before = this.#sessions.get(clientId);
+    // A name's third part is that of the cluster.
+    const session = clientId.split(".").slice(0, 2).join(".");
+    const before = this.#sessions.get(session);
     if (before === undefined) return;
     const mark = Math.max(before, acknowledged);
     const key = `${clientId}#${sequence}`;
     if (this.executed.has(key)) this.repeats += 1;
     if (sequence <= mark) return;
-    this.#sessions.set(clientId, mark);
+    this.#sessions.set(session, mark);
     if (this.executed.has(key)) return;
     this.#revision += 1;
     this.executed.set(key, { command, place, answer: this.#answer(command) });

@@ -1,0 +1,106 @@
+import type { Client } from "./client.js";
+import type { Clients } from "./clients.js";
+import type { Cluster } from "./cluster.js";
+import type { SimulatedNode } from "./node.js";
+import { Violation } from "./violation.js";
+
+/** Within which a single command is decided in a calm world. */
+const probeTicks = 600;
+/** Reports and checkpoints are over by then. */
+const settlingTicks = 600;
+/** Without anything going wrong, of the beginning of a stretch. */
+const quietTicks = 300;
+/** What a proposal takes in a calm world, at most, with one step of 200 ms. */
+const toleranceMs = 400;
+
+/**
+ * After the last fault: nobody asks anything for a long time, while replicas are started again and stand still, one at a
+ * time. Then log time has kept up, whichever replica is asked first, and silence has cost no slot (rule 35).
+ */
+export class IdleStretch {
+  readonly #cluster: Cluster;
+  readonly #client: Client;
+  readonly #tick: () => void;
+
+  constructor(cluster: Cluster, clients: Clients, tick: () => void) {
+    this.#cluster = cluster;
+    this.#client = clients.all[0] as Client;
+    this.#tick = tick;
+  }
+
+  run(ticks: number): void {
+    const { replicas, trace } = this.#cluster;
+    const alive = replicas.filter(({ gone }) => !gone);
+    for (const node of alive) if (!node.up) this.#cluster.start(node);
+    this.#pass(settlingTicks);
+    this.#silence();
+    for (const node of alive) {
+      this.#probe(node);
+      const { now } = this.#cluster;
+      const before = this.#leadMs;
+      this.#disturb(node, alive, ticks);
+      this.#probe(node);
+      trace.count("idle stretch");
+      this.#demandKeptUp(node, before, (this.#cluster.now - now) * this.#cluster.options.limits.tickMs);
+    }
+  }
+
+  /** Half of the time it is down or stands still, and the first that is asked afterwards. */
+  #disturb(node: SimulatedNode, alive: readonly SimulatedNode[], ticks: number): void {
+    const pauses = alive.indexOf(node) % 2 === 0;
+    this.#pass(ticks / 4);
+    if (pauses) node.paused = true;
+    else this.#cluster.crash(node);
+    this.#pass(ticks / 4);
+    // Something is decided meanwhile, which it misses.
+    const other = alive.find((each) => each !== node);
+    if (other) this.#probe(other);
+    this.#pass(ticks / 4);
+    if (pauses) node.paused = false;
+    else this.#cluster.start(node);
+  }
+
+  /** While nothing is due, nothing is decided. */
+  #silence(): void {
+    if (this.#somethingDue) return;
+    const { slotOut } = this.#cluster.checker;
+    this.#pass(quietTicks);
+    const decided = this.#cluster.checker.slotOut - slotOut;
+    if (decided > 0 && !this.#somethingDue)
+      throw new Violation(`${decided} slots were decided while nobody asked anything and nothing was due`);
+  }
+
+  get #somethingDue(): boolean {
+    return this.#cluster.replicas.some(({ replica }) => replica?.engine.nextDue.resumeMs !== undefined);
+  }
+
+  /** How far log time is ahead of time. */
+  get #leadMs(): number {
+    return this.#cluster.checker.log.leadMs;
+  }
+
+  #demandKeptUp({ peer }: SimulatedNode, before: number, passedMs: number): void {
+    const behindMs = before - this.#leadMs;
+    if (behindMs > toleranceMs + passedMs * this.#cluster.options.drift)
+      throw new Violation(
+        `log time fell behind by ${Math.round(behindMs)} ms in ${passedMs} ms in which nobody asked anything before ${peer.id}`,
+      );
+  }
+
+  /** One command, of this replica. */
+  #probe(node: SimulatedNode): void {
+    const client = this.#client;
+    client.pinned = this.#cluster.replicas.indexOf(node);
+    client.want(1);
+    const until = this.#cluster.now + probeTicks;
+    while (client.waiting > 0) {
+      if (this.#cluster.now > until)
+        throw new Violation(`a command waits for ${probeTicks} ticks at ${node.peer.id} in a calm world`);
+      this.#tick();
+    }
+  }
+
+  #pass(ticks: number): void {
+    for (const until = this.#cluster.now + ticks; this.#cluster.now < until; ) this.#tick();
+  }
+}
