@@ -185,7 +185,7 @@ it("several services share one cluster, each with tables of its own", async () =
 it("synod log shows their requests, as the replica's reflection describes them", async () => {
   const log = await succeeded(workplace.run("log", "--commands"));
   expect(log).toContain('audit.v1.Audit/Note {"text":"x"}');
-  expect(log).toContain('ledger.v1.Ledger/Open {"owners":[{"fullName":"Ann"}');
+  expect(log).toContain('ledger.v1.Ledger/Open {"accountId":"a-1","kind":"KIND_SAVINGS",');
   expect(log).not.toContain(" bytes (");
   for (const line of log.trimEnd().split("\n")) expect(line).toMatch(/(audit|ledger|kv)\.v1\.\w+\//);
   const one = await succeeded(workplace.run("log", "--commands", "--limit", "1"));
