@@ -6,7 +6,7 @@ import { loadServices } from "@synod/wire";
 
 /**
  * @typedef {{ name: string, replicas: string[], outstanding: number, lists: number, deadlineMs: number, tally?: string }} LoadOptions
- *   `tally`: a file with the descriptors of tally.v1, whose Note is called instead of the key-value store's Append
+ *   `tally`: a file with the descriptors of a service, whose Note is called instead of the key-value store's Append
  */
 /** @typedef {{ kind: "acknowledged", ids: string[], at: number } | { kind: "failed", id: string, message: string } | { kind: "done", tried: number }} LoadReport */
 
@@ -38,8 +38,8 @@ function toStore() {
 
 /** @param {string} descriptors @returns {(list: string, id: string) => Promise<unknown>} */
 function toTally(descriptors) {
-  const service = "tally.v1.Tally";
-  const note = loadServices(readFileSync(descriptors)).services.get(service)?.methods.get("Note");
+  const [[service = "", described] = []] = loadServices(readFileSync(descriptors)).services;
+  const note = described?.methods.get("Note");
   if (note === undefined) throw new Error(`${descriptors} has no ${service}/Note`);
   return (list, id) => client.execute(service, "Note", note.encodeRequest({ list, id }));
 }

@@ -12,6 +12,7 @@ import { stopWithParentVariable } from "@synod/node";
 /**
  * @typedef {object} How
  * @property {string[]} [before] program and parameters that get the service's command line as their last parameters
+ * @property {string} [node] the program that runs it
  * @property {string} [folder] a copy of the repository, built, whose service it is to be
  */
 
@@ -24,14 +25,14 @@ export class WrappedChild {
   #wrapped;
 
   /** @param {PlannedMember} member @param {How} how */
-  constructor(member, { before = [], folder }) {
+  constructor(member, { before = [], node = process.execPath, folder }) {
     this.member = member;
     mkdirSync(path.dirname(member.log), { recursive: true });
     const log = openSync(member.log, "a");
     const bin = folder
       ? path.join(folder, "services", member.role, "bin", `synod-${member.role}.js`)
       : serviceBin(member.role);
-    const [program = "", ...parameters] = [...before, process.execPath, bin, "--config", member.config];
+    const [program = "", ...parameters] = [...before, node, bin, "--config", member.config];
     this.#wrapped = before.length > 0;
     this.#process = spawn(program, parameters, {
       stdio: ["pipe", log, log],
