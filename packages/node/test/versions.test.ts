@@ -5,7 +5,13 @@ import {
   type ReplicatedService,
   replicatedService,
 } from "@synod/state-machine";
-import { callUnary, clusterService, type ReplicaRoleStatus, replicaService } from "@synod/wire";
+import {
+  callUnary,
+  clusterService,
+  type ReplicaRoleStatus,
+  replicaService,
+  type SnapshotPage,
+} from "@synod/wire";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { TestCluster } from "./test-cluster.js";
 
@@ -79,6 +85,17 @@ function switchVersion(version: number, service = calculator) {
 
 function stateOf(id: string): ReplicaRoleStatus {
   return cluster.host(id).status().state as ReplicaRoleStatus;
+}
+
+async function snapshotOf(id: string, stopped: boolean): Promise<SnapshotPage[]> {
+  const { path, requestSerialize, responseDeserialize } = replicaService.Snapshot;
+  const request = { clusterId: "", above: 0, resume: undefined, member: "", stopped };
+  const call = cluster
+    .client(id)
+    .makeServerStreamRequest(path, requestSerialize, responseDeserialize, request);
+  const pages: SnapshotPage[] = [];
+  for await (const page of call as AsyncIterable<SnapshotPage>) pages.push(page);
+  return pages;
 }
 
 function versionAt(id: string) {
@@ -237,6 +254,16 @@ describe("a replica whose build answers otherwise (rule 27)", () => {
       },
       { timeout: 10_000 },
     );
+    // All hold the same commands, and a person may go on from the state of any (rule 33).
+    expect(new Set(replicas.map((id) => stateOf(id).slotOut)).size).toBe(1);
+    for (const id of replicas) {
+      const given = await snapshotOf(id, true);
+      expect(given.at(-1)).toMatchObject({ slot: stateOf(id).slotOut - 1, last: true });
+      await expect(snapshotOf(id, false)).rejects.toMatchObject({
+        code: grpc.status.FAILED_PRECONDITION,
+        details: expect.stringContaining("`synod snapshot save FILE --stopped`"),
+      });
+    }
   });
 
   test("is judged by a third that comes back; until then all stop, since nobody can tell who is wrong (rule 34)", async () => {
