@@ -31,7 +31,7 @@ const ways = [
 const drawn = ways.flatMap((way) => Array.from({ length: way.weight }, () => way));
 const manySessions = 10_050;
 /** The share of calls in a session, with time enough, whose outcome stays unknown: those whose session went meanwhile. */
-const mostUnknown = 0.1;
+const mostUnknown = 0.05;
 const patient = [30_000];
 /** Some too short for any answer. */
 const hurried = [20, 80, 300, 1_500, 8_000];
