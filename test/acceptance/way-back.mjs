@@ -134,7 +134,15 @@ async function noBuild(stage) {
   const { said } = await allStopped(stage);
   progress(`no build: ${said}`);
   const command = named(said);
-  progress((await synod(cluster, command)).trim());
+  const did = await synod(cluster, command);
+  progress(did.trim());
+  // One that was behind when it was stopped has nobody's build to go on with.
+  const emptied = cluster.replicas.filter((id) => did.includes(`${id} has executed slot`));
+  for (const id of emptied) {
+    await cluster.processes.kill(id);
+    cluster.processes.loseData(id);
+    cluster.processes.start(id);
+  }
   await cluster.processes.ready(cluster.replicas, goesOnWithinMs);
   const refused = await cluster.call("r1", "Write", { page, id: "refused" }, {});
   const back = ["service", "switch", diary.name, "2"];
@@ -145,6 +153,7 @@ async function noBuild(stage) {
     problems.push(`a call of the service that was retired: ${refused.code} ${refused.message}`);
   return {
     commands: [command.join(" "), back.join(" ")],
+    emptied,
     acknowledged: writer.acknowledged.length,
     problems,
   };
