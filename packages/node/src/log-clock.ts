@@ -76,7 +76,8 @@ interface Question {
  * one that jumps moves nothing.
  *
  * Two things do not count. What a decided slot took beyond one step to be applied (`LogLine`). And a standstill, in which
- * this replica knew that nothing could be decided: that counts for services alone that declare "catch up".
+ * this replica knew that nothing could be decided, or did not run: that counts for services alone that declare "catch up",
+ * unless another replica knows better.
  *
  * A clock that has just started, or was away, knows of less time than the others. Were it to stamp a client's command,
  * nobody could count what it does not know of, since a span may have begun there. So it is in doubt at first: it proposes
@@ -167,6 +168,7 @@ export class LogClock {
 
   applied({ slot, time, said, own }: AppliedSlot): void {
     const nowMs = this.#monotonicMs();
+    this.#noticePause(nowMs);
     this.#skipStandstill(nowMs);
     const jumped = slot > this.#appliedSlot + 1;
     if (this.#begins || jumped) {
@@ -192,7 +194,7 @@ export class LogClock {
   /** To be called every few milliseconds. @param obstacle nothing can be decided now */
   tick(obstacle: boolean): void {
     const nowMs = this.#monotonicMs();
-    if (nowMs - this.#lastTickMs > logClockLimits.stallMs) this.#stalledAtMs = nowMs;
+    this.#noticePause(nowMs);
     this.#lastTickMs = nowMs;
     if (obstacle) {
       this.#standstill ??= { sinceMs: nowMs, proven: false };
@@ -210,6 +212,20 @@ export class LogClock {
     return this.#time.resumeMs === 0;
   }
 
+  /**
+   * This process did nothing for a while: if all did, that was a standstill; if not, the others know better. What came in
+   * meanwhile may be applied before the first tick after it.
+   */
+  #noticePause(nowMs: number): void {
+    const pausedMs = nowMs - this.#lastTickMs;
+    if (pausedMs <= logClockLimits.stallMs) return;
+    this.#stalledAtMs = nowMs;
+    this.#lastTickMs = nowMs;
+    if (pausedMs <= logClockLimits.standstillMs || this.#standstill !== undefined) return;
+    this.#resume.skip(pausedMs);
+    this.#beginDoubt("paused");
+  }
+
   /** Of a standstill that lasts. */
   #skippedMs(nowMs: number): number {
     if (this.#standstill === undefined) return 0;
@@ -225,10 +241,8 @@ export class LogClock {
   }
 
   #missedSomething(nowMs: number): boolean {
-    const { stallMs, afterStallMs, aheadMs } = logClockLimits;
-    // What came in meanwhile may be applied before the first tick after the pause.
-    const paused = nowMs - this.#stalledAtMs < afterStallMs || nowMs - this.#lastTickMs > stallMs;
-    return this.sure && this.#lostMs > aheadMs && paused;
+    const { afterStallMs, aheadMs } = logClockLimits;
+    return this.sure && this.#lostMs > aheadMs && nowMs - this.#stalledAtMs < afterStallMs;
   }
 
   #beginDoubt(reason: DoubtReason): void {
