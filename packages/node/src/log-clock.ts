@@ -191,6 +191,11 @@ export class LogClock {
     }
   }
 
+  /** To be called before something is proposed: after a pause, what came in meanwhile is at hand before the next tick. */
+  look(): void {
+    this.#noticePause(this.#monotonicMs());
+  }
+
   /** To be called every few milliseconds. @param obstacle nothing can be decided now */
   tick(obstacle: boolean): void {
     const nowMs = this.#monotonicMs();

@@ -446,6 +446,7 @@ export class ReplicaHost implements Host {
    */
   #gather(): ReplicaInput | undefined {
     const all = this.#gathered;
+    if (all.length > 0) this.#clock.look();
     const commands = this.#clock.sure ? all : all.filter(isOfSynod);
     if (commands.length === 0) return undefined;
     this.#gathered = commands.length === all.length ? [] : all.filter((command) => !isOfSynod(command));
