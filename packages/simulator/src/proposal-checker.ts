@@ -17,7 +17,10 @@ export class ProposalChecker {
   /** By proposal: the slots in which it was proposed to acceptors, and by which ballots. */
   readonly #places = new Map<string, Map<number, Set<string>>>();
   /** By the life of a replica: the last proposal withdrawn, the later ones chosen, and the last of all. */
-  readonly #lives = new Map<string, { readonly chosen: Set<number>; last: number; withdrawn: number }>();
+  readonly #lives = new Map<
+    string,
+    { readonly chosen: Set<number>; last: number; withdrawn: number; anew: boolean }
+  >();
 
   constructor(maxOutstanding: number) {
     this.#maxOutstanding = maxOutstanding;
@@ -28,6 +31,11 @@ export class ProposalChecker {
     const proposal = proposalOf(value);
     if (!proposal) return;
     const life = this.#life(proposal);
+    if (life.anew && proposal.number > life.last) {
+      life.anew = false;
+      life.withdrawn = proposal.number - 1;
+      for (const number of life.chosen) if (number <= life.withdrawn) life.chosen.delete(number);
+    }
     life.last = Math.max(life.last, proposal.number);
     const outstanding = proposal.number - life.withdrawn - life.chosen.size;
     if (outstanding > this.#maxOutstanding)
@@ -69,14 +77,13 @@ export class ProposalChecker {
 
   /** A replica takes back what it has outstanding, to propose it anew (rule 35). It may be chosen all the same. */
   withdrawn(of: Pick<ProposalId, "replica" | "incarnation">): void {
-    const life = this.#life(of);
-    life.withdrawn = life.last;
-    life.chosen.clear();
+    // Which was the last is seen by the next: one that reached no leader was never heard of.
+    this.#life(of).anew = true;
   }
 
   #life({ replica, incarnation }: Pick<ProposalId, "replica" | "incarnation">) {
     const name = `${replica}.${incarnation}`;
-    const life = this.#lives.get(name) ?? { chosen: new Set(), last: 0, withdrawn: 0 };
+    const life = this.#lives.get(name) ?? { chosen: new Set(), last: 0, withdrawn: 0, anew: false };
     this.#lives.set(name, life);
     return life;
   }
