@@ -197,9 +197,13 @@ async function differing(stage) {
   }
 }
 
-/** @param {Stage} stage */
+/**
+ * In good order: what a replica executed and lost with its process only a build with that version can execute again.
+ * @param {Stage} stage
+ */
 async function restartAll({ cluster: { processes, replicas } }) {
-  for (const id of replicas) await processes.kill(id);
+  for (const id of replicas) processes.signal(id, "SIGTERM");
+  await Promise.all(replicas.map((id) => processes.child(id).ended));
   for (const id of replicas) processes.start(id);
 }
 

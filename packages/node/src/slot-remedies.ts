@@ -49,7 +49,8 @@ export class SlotRemedies {
     const { held, executed } = marker;
     if (slot <= executed)
       throw refused(
-        `this replica executed slot ${slot} and may have answered its commands, though its store had not kept it when its process ended`,
+        `this replica executed slot ${slot} and may have answered its commands, though its store had not kept it when its process ended: ` +
+          "start it once more with the build that executed it, and stop it in good order",
       );
     if (held !== undefined && held.slot > appliedSlot && held.slot !== slot)
       throw refused(

@@ -46,7 +46,9 @@ async function decideThrough(
   remedy: DecideRemedyRequest,
 ): Promise<number> {
   const troubles: string[] = [];
-  for (const { id, address, cluster } of replicas) {
+  // One that stopped further down looks ahead for another slot, and would not learn that this was decided.
+  const nearest = [...replicas].sort((a, b) => b.appliedSlot - a.appliedSlot);
+  for (const { id, address, cluster } of nearest) {
     try {
       return await decideRemedy(address, remedy, decideWithinMs, cluster);
     } catch (error) {
