@@ -27,6 +27,8 @@ export interface CatchUpOptions {
   readonly receiver: SnapshotReceiver;
   /** The lowest slot not applied here. */
   slotOut(): number;
+  /** See `Own`. */
+  introduced(): boolean;
   /** Below it nobody but a replica need know what was decided. */
   trimmedBelow(): number;
   /** Hands a decided slot to the role. False asks to wait until `whenRoom` calls back. */
@@ -57,13 +59,14 @@ export class CatchUp {
    * beyond what it may execute by itself, that is when it has the state of one of them (rule 32).
    */
   async begin(): Promise<void> {
-    const { peers, slotOut, logger } = this.#options;
+    const { peers, slotOut, introduced, logger } = this.#options;
     for (let round = 0; !this.#closed; round++) {
       this.#beginning = "asks the other replicas up to where it may execute what was decided by itself";
       const others = (await Promise.all(peers.map((peer) => this.#ask(peer)))).flatMap(
         (other) => other ?? [],
       );
-      const slot = slotToReach(slotOut() - 1, others);
+      const own = { appliedSlot: slotOut() - 1, introduced: introduced() };
+      const slot = slotToReach(own, others);
       if (slot === undefined || this.#closed) break;
       this.#beginning =
         `has applied slot ${slotOut() - 1}; what was decided up to slot ${slot} was executed by others, under versions or by builds that ` +

@@ -399,6 +399,7 @@ export class ReplicaHost implements Host {
       logger,
       receiver,
       slotOut: () => this.#engine.appliedSlot + 1,
+      introduced: () => this.#reporter.introduced,
       trimmedBelow: () => this.#replica.status().trimmedBelow,
       learn: (message) =>
         this.#driver.post({ kind: "message", from: { role: "replica", id }, message }) && this.#keepsUp,

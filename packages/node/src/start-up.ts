@@ -19,13 +19,26 @@ export function otherOf(member: Member, { clusterId, state }: Status, own: strin
   return { member, appliedSlot: slotOut - 1, trimPoint, lastSwitch };
 }
 
+/** What a replica that starts knows of itself. */
+export interface Own {
+  readonly appliedSlot: number;
+  /**
+   * This very build said in what is applied here what it can run. A switch waits until every replica has, so it would have executed the
+   * slots before the next one with the others, had it run.
+   */
+  readonly introduced: boolean;
+}
+
 /**
  * Up to which slot a replica that starts needs the state of another one, instead of executing what was decided up to there by
  * itself (rule 32): what lies before a switch was executed by builds of another version, and what lies before a
  * trim point by builds that a replica with an empty directory knows nothing of. Undefined where the log will do: where
- * nobody has anything of the kind, and where nobody answers, since then nobody could help either.
+ * nobody has anything of the kind, and where nobody answers, since then nobody could help either. And for a build that
+ * took part: replicas that all went down at a switch would otherwise wait for each other, since nobody gives away
+ * a state that too few have confirmed (rule 27).
  */
-export function slotToReach(appliedSlot: number, others: readonly Other[]): number | undefined {
+export function slotToReach({ appliedSlot, introduced }: Own, others: readonly Other[]): number | undefined {
+  if (introduced) return undefined;
   const slots = others.map(({ lastSwitch, trimPoint }) =>
     appliedSlot === 0 ? Math.max(lastSwitch, trimPoint) : lastSwitch,
   );

@@ -140,6 +140,7 @@ describe("a replica that catches up", () => {
       logger: { debug: () => {}, info: note, warn: note, error: note },
       receiver: { receive: () => Promise.reject(new Error("no snapshot")) } as never,
       slotOut: () => 1 + learnt.length,
+      introduced: () => false,
       trimmedBelow: () => 2,
       learn: ({ slot }) => learnt.push(slot) > 0,
       whenRoom: (callback) => callback(),
