@@ -18,7 +18,7 @@ const missesPerSecond = 1_000;
 export class SealedRows {
   readonly #damage: Damage;
   #second = 0;
-  #missesLeft = 0;
+  #missesLeft = missesPerSecond;
 
   constructor(damage: Damage) {
     this.#damage = damage;

@@ -161,19 +161,25 @@ describe("damage is found, never read as data", () => {
     });
   });
 
-  test("in a key, where the row is not found any more and another stands in its place", async () => {
-    for (const changed of ["b", "y"]) {
-      const directory = temporaryDirectory();
-      const store = await openReplicaStore(directory, replica);
-      for (const name of ["a-key", "m-key", "z-key"]) store.state.put(key(name), key("value"));
-      await store.flush();
-      flip(directory, "m-key", (found) => found.write(changed));
-      expect(() => store.state.get(key("m-key"))).toThrow(
-        `the row of key "${changed}-key" of the state is damaged`,
-      );
-      await store.close();
-    }
-  });
+  const moments = { "in the first second of the process": 0, later: 1000 };
+  test.each(Object.entries(moments))(
+    "in a key, where the row is not found any more and another stands in its place, %s",
+    async (_, at) => {
+      const now = vi.spyOn(performance, "now").mockReturnValue(at);
+      onTestFinished(() => now.mockRestore());
+      for (const changed of ["b", "y"]) {
+        const directory = temporaryDirectory();
+        const store = await openReplicaStore(directory, replica);
+        for (const name of ["a-key", "m-key", "z-key"]) store.state.put(key(name), key("value"));
+        await store.flush();
+        flip(directory, "m-key", (found) => found.write(changed));
+        expect(() => store.state.get(key("m-key"))).toThrow(
+          `the row of key "${changed}-key" of the state is damaged`,
+        );
+        await store.close();
+      }
+    },
+  );
 
   describe("where nobody reads it, while the process runs", () => {
     const damaged = expect.objectContaining({ reason: "damaged" });
