@@ -2,6 +2,7 @@
 // another in. All rows were overwritten meanwhile, so that a mixture of both states would show.
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { StateContents } from "@synod/state-machine";
 import { openReplicaStore } from "@synod/storage";
 import { Processes, until } from "./processes.mjs";
 import { callRaw } from "./raw.mjs";
@@ -15,6 +16,8 @@ import { WrappedChild } from "./wrapped.mjs";
 /** Two that come back, so that two runs do not share an address. */
 const victims = ["r2", "r3"];
 const source = "r1";
+/** It confirms what the source gives (rule 27). */
+const confirmer = "r4";
 const rows = 2_500;
 const withinMs = 60_000;
 
@@ -23,7 +26,7 @@ const withinMs = 60_000;
  * @returns {Promise<Scenario & { end: () => Promise<void> }>}
  */
 export async function installScenario(copy) {
-  const processes = await Processes.start({ acceptors: 1, leaders: 1, replicas: 3 });
+  const processes = await Processes.start({ acceptors: 1, leaders: 1, replicas: 4 });
   try {
     await fill(processes.replicas, rows, { round: "old" });
     await settled(processes);
@@ -40,7 +43,7 @@ export async function installScenario(copy) {
     // It knows what was decided from the acceptor, which has let go of it.
     for (const id of [...victims, "l1"]) await processes.kill(id);
     processes.start("l1");
-    await processes.ready(["l1", source, "a1"]);
+    await processes.ready(["l1", source, confirmer, "a1"]);
   } catch (error) {
     await processes.end();
     throw error;
@@ -133,10 +136,14 @@ async function mixture(processes, folder, { id, data }) {
     const problems = [];
     if (found.other > 0 || Math.max(found.old, found.new) !== rows || Math.min(found.old, found.new) !== 0)
       problems.push(`a mixture is on disk: ${JSON.stringify(found)}`);
-    const row = store.state.get(Buffer.from("a"));
-    const applied = row === undefined ? 0 : Number(Buffer.from(row).readBigUInt64BE());
-    if (applied !== store.durableSlot)
-      problems.push(`the state is of slot ${applied}, and the log ends with ${store.durableSlot}`);
+    const key = Buffer.from("a");
+    const contents = new StateContents();
+    contents.add([[key, store.state.get(key) ?? Buffer.alloc(0)]]);
+    try {
+      contents.applied(store.durableSlot);
+    } catch (error) {
+      problems.push(`the log ends with slot ${store.durableSlot}: ${/** @type {Error} */ (error).message}`);
+    }
     return problems;
   } finally {
     await store.close();
