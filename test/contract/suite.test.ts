@@ -67,6 +67,7 @@ test("against addresses alone nothing is written, what would be is skipped by na
 test("an acceptor that a leader uses is not written to, not even when asked for", async () => {
   const cluster = await start(oneOfEach);
   await cluster.ready();
+  await quiet(cluster.address("r1"));
   const result = await runContract({
     addresses: { acceptor: cluster.address("a1") },
     destructive: true,

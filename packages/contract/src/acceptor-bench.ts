@@ -1,8 +1,9 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Context } from "./context.js";
-import { equal, holds } from "./expect.js";
+import { equal, fail, holds, NotPossible, shown } from "./expect.js";
 import type { Message } from "./message.js";
 import { opened, voteDoor } from "./streams.js";
-import { type Ending, endsWith, type Stream, type Target } from "./target.js";
+import { type Ending, endsWith, pause, type Stream, type Target } from "./target.js";
 import { type Ballot, equalValue } from "./values.js";
 
 /** How an acceptor is asked: by a unary call, or on a leader's stream. */
@@ -90,14 +91,53 @@ export class AcceptorBench {
 export const benchOf = (context: Context) => context.shared(makeBench);
 const makeBench = (context: Context) => new AcceptorBench(context);
 
-/** What everybody may know of an acceptor before and after something that must change nothing. */
-export async function unchanged(context: Context, run: () => Promise<void>): Promise<void> {
+/** The leader that uses the acceptor under test; undefined when none does, or no acceptor was given. */
+export async function connectedLeader(context: Context): Promise<string | undefined> {
+  if (!context.has("acceptor")) return undefined;
+  const { message } = await context.target("acceptor").ask("synod.v1.Cluster/Status", {});
+  const peers: { id: string; role: string; connected: boolean }[] = message?.peers ?? [];
+  return peers.find((peer) => peer.role === "ROLE_LEADER" && peer.connected)?.id;
+}
+
+interface Movement {
+  readonly field: string;
+  readonly before: unknown;
+  readonly after: unknown;
+}
+
+/** What everybody may know of an acceptor, and what of it was another after something. */
+async function movement(context: Context, run: () => Promise<void>): Promise<Movement | undefined> {
   const bench = benchOf(context);
   const before = await bench.state();
   await run();
   const after = await bench.state();
-  for (const field of ["promised", "highestSlot", "trimmedBelow", "store"])
-    equal(after[field], before[field], `Status.${field} afterwards`);
+  return ["promised", "highestSlot", "trimmedBelow", "store"]
+    .map((field) => ({ field, before: before[field], after: after[field] }))
+    .find((one) => !isDeepStrictEqual(one.after, one.before));
+}
+
+/** How often, and for how many milliseconds, an acceptor is left alone to see whether it moves without being asked. */
+const controls = 2;
+const controlMs = 200;
+
+/**
+ * Does something that must change nothing in an acceptor. A leader that uses it may have it accept something meanwhile. So
+ * there a change is laid to what was done only if it comes each time that is done, and never without it; else the check is
+ * not possible.
+ */
+export async function unchanged(context: Context, run: () => Promise<void>): Promise<void> {
+  const moved = await movement(context, run);
+  if (moved === undefined) return;
+  const leader = await connectedLeader(context);
+  for (let control = 0; leader !== undefined && control < controls; control++) {
+    const byItself = await movement(context, () => pause(controlMs));
+    if (byItself !== undefined || (await movement(context, run)) === undefined)
+      throw new NotPossible(
+        `leader ${leader} is connected to this acceptor, and had it change ${moved.field} meanwhile: ` +
+          "give one that no leader uses, or ask while nothing is decided",
+      );
+  }
+  fail(`Status.${moved.field} afterwards`, shown(moved.before), shown(moved.after));
 }
 
 export function p1aOf(ballot: Ballot, from = 1, more: Message = {}): Message {

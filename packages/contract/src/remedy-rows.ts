@@ -36,7 +36,7 @@ const refusesUnknown = check(
   async (context) => {
     const ending = await context.target("replica").ask(hold, { slot: farSlot, number: 1 });
     endsWith(ending, ["FAILED_PRECONDITION"], [], `slot ${farSlot}`);
-    equal((await replicaState(context)).halt, undefined, "Status.halt");
+    equal((await replicaState(context)).halt, null, "Status.halt");
   },
 );
 

@@ -1,3 +1,4 @@
+import { connectedLeader } from "./acceptor-bench.js";
 import { acceptorRows } from "./acceptor-rows.js";
 import { calculatorRows } from "./calculator-rows.js";
 import { Context } from "./context.js";
@@ -94,6 +95,7 @@ type Barriers = Readonly<Record<RoleName, (check: Check) => string | undefined>>
 
 /** Why a check must not run against a role; undefined when it may. */
 async function barriers(context: Context, options: ContractOptions): Promise<Barriers> {
+  // Ballots and values of a contract run in an acceptor that is in use would break its cluster.
   const led = await connectedLeader(context);
   const of = (role: RoleName) => (check: Check) => {
     if (!context.has(role)) return `no --${role} was given`;
@@ -106,14 +108,6 @@ async function barriers(context: Context, options: ContractOptions): Promise<Bar
     return undefined;
   };
   return Object.fromEntries(roles.map((role) => [role, of(role)])) as Barriers;
-}
-
-/** Ballots and values of a contract run in an acceptor that is in use would break its cluster. */
-async function connectedLeader(context: Context): Promise<string | undefined> {
-  if (!context.has("acceptor")) return undefined;
-  const { message } = await context.target("acceptor").ask("synod.v1.Cluster/Status", {});
-  const peers: { id: string; role: string; connected: boolean }[] = message?.peers ?? [];
-  return peers.find((peer) => peer.role === "ROLE_LEADER" && peer.connected)?.id;
 }
 
 async function runCell(

@@ -1,6 +1,8 @@
 import { refusesAnotherCluster } from "./cluster-cells.js";
 import type { Context } from "./context.js";
 import { equal, holds } from "./expect.js";
+import { attached } from "./leader-bench.js";
+import { answers } from "./leader-trim-checks.js";
 import { type Check, check, type Row, writing } from "./matrix.js";
 import type { Message } from "./message.js";
 import { aKey, keyValue, kv, replicaState, replicasOf } from "./replica-bench.js";
@@ -35,19 +37,21 @@ async function inForce(context: Context, service = keyValue): Promise<number> {
   return version;
 }
 
-/** A switch that has to be done, and what the log says of it. */
+/** A switch that has to be done. Nobody executes again what was decided up to it, so logs begin after it. */
 async function switched(context: Context, service: string, version: number): Promise<number> {
   const target = context.target("replica");
   const { slot } = await target.call(rpc, { service, version });
   holds(slot > 0, "SwitchVersionResponse.slot", "a slot", slot);
-  const { decisions } = await target.call("synod.v1.Replica/Log", { from: slot, limit: 1 });
-  const commands: Message[] = decisions[0]?.value.batch?.commands ?? [];
-  const said = commands
-    .filter((command) => command.service === "synod.v1.Replica" && command.method === "SwitchVersion")
-    .map(({ request }) => JSON.parse(String(request)));
-  const found = said.some((one) => one.service === service && one.version === version);
-  holds(found, `the batch of slot ${slot}`, `a SwitchVersion of ${service} to ${version}`, said);
   equal((await versionsOf(context, service)).inForce, version, "the version in force afterwards");
+  equal((await replicaState(context)).lastSwitch, slot, "Status.last_switch");
+  const { decisions } = await target.call("synod.v1.Replica/Log", { from: slot, limit: 1 });
+  const first = decisions[0]?.slot;
+  holds(
+    first === undefined || first === slot + 1,
+    "the first slot of the log",
+    `${slot + 1}, or none`,
+    first,
+  );
   return slot;
 }
 
@@ -83,6 +87,23 @@ const everywhere = writing("rule 26", "every replica has it in force after that 
     equal(found?.inForce, version, `the version in force at ${replica.address}`);
   }
 });
+
+const decided: Check = {
+  ...writing("rule 26, replica.proto", "the slot that is answered decided the switch", async (context) => {
+    const version = await inForce(context);
+    const slot = await switched(context, keyValue, version);
+    const [found] = await answers(await attached(context), slot, slot);
+    // A switch is a checkpoint: the acceptors may have been told to forget it.
+    if (found?.trim) return;
+    const commands: Message[] = found?.value?.batch?.commands ?? [];
+    const said = commands
+      .filter(({ service, method }) => service === "synod.v1.Replica" && method === "SwitchVersion")
+      .map(({ request }) => JSON.parse(String(request)));
+    const isSaid = said.some((one) => one.service === keyValue && one.version === version);
+    holds(isSaid, `the batch of slot ${slot}`, `a SwitchVersion of ${keyValue} to ${version}`, said);
+  }),
+  needs: ["leader"],
+};
 
 /** Whatever becomes of the check, the service is in use again after it. */
 const retires = writing(
@@ -158,7 +179,7 @@ export const versions: Row = {
   role: "replica",
   rpc: "Replica.SwitchVersion",
   cells: {
-    accepted: [againInForce, everywhere, retires],
+    accepted: [againInForce, decided, everywhere, retires],
     "higher ballot": noBallot,
     repeated: [
       writing("rule 26", "the same switch again is decided again, and changes nothing", async (context) => {

@@ -9,10 +9,9 @@ const askMs = 1_000;
 /** @typedef {import("./decided-log.mjs").DecidedBatch} DecidedBatch */
 
 /**
- * Waits until slots stand still: every replica is introduced and has its own session, the last checkpoint is behind the
- * last command, each replica has reported it, and the acceptors have forgotten what comes before. Nothing must be scheduled
- * or held, every member has to run, and the log may hold no command of a session that nobody opened: nothing is executed
- * for it, so no checkpoint follows.
+ * Waits until slots stand still: every replica is introduced and waits for nothing that it proposed, there is a checkpoint
+ * behind the last slot that calls for one (rule 18), each replica has reported it, and the acceptors have forgotten what comes
+ * before. Nothing must be scheduled or held, and every member has to run.
  * @param {string} address of a replica
  */
 export async function quiet(address) {
@@ -22,25 +21,35 @@ export async function quiet(address) {
   await until("nothing more to be decided by itself", async () => {
     const found = await Promise.all(replicas.map((member) => replicaState(member.address)));
     if (found.some((state) => state === undefined || state.queued + state.outstanding > 0)) return false;
-    if (new Set(found.map((state) => state?.slotOut)).size > 1) return false;
-    if (!allSaid(await readDecidedLog(address), ids)) return false;
+    const [slotOut = 0, ...others] = new Set(found.map((state) => state?.slotOut));
+    if (others.length > 0 || !allSaid(await readDecidedLog(address), slotOut - 1, ids)) return false;
     const trimPoint = Math.max(...found.map((state) => state?.trimPoint ?? 0));
     const trimmed = await Promise.all(acceptors.map((member) => trimmedBelow(member.address)));
     return trimPoint === 0 || trimmed.every((below) => below > trimPoint);
   });
 }
 
-/** @param {DecidedBatch[]} log @param {string[]} replicas */
-function allSaid(log, replicas) {
-  const commands = log.flatMap(({ slot, replica, commands }) =>
-    commands.map((command) => ({ slot, replica, ...command })),
+/** Commands that call for no checkpoint where a batch holds nothing else. */
+const silent = new Set(["Checkpoint", "Report", "InstallFoundation"]);
+
+/** @param {DecidedBatch} decided */
+const isSilent = ({ commands }) =>
+  commands.length > 0 &&
+  commands.every(({ service, method }) => service === systemService && silent.has(method));
+
+/** @param {DecidedBatch[]} log @param {number} last the slot it goes to @param {string[]} replicas */
+function allSaid(log, last, replicas) {
+  const silentSlots = new Set(log.filter(isSilent).map(({ slot }) => slot));
+  let calling = last;
+  while (silentSlots.has(calling)) calling--;
+  const begins = log[0]?.slot ?? last + 1;
+  const reports = log.flatMap(({ commands }) =>
+    commands.filter(({ service, method }) => service === systemService && method === "Report"),
   );
-  const own = commands.filter(({ service }) => service === systemService);
-  const lastCommand = commands.findLast(({ service }) => service !== systemService)?.slot ?? 0;
   return replicas.every((id) => {
-    const report = own.findLast(({ method, request }) => method === "Report" && request.replica === id);
-    const opened = own.some(({ method, replica }) => method === "OpenSession" && replica === id);
-    return opened && report !== undefined && report.request.slot >= lastCommand;
+    const report = reports.findLast(({ request }) => request.replica === id);
+    // Where nothing in the log calls for a checkpoint, what it goes back to was one.
+    return report !== undefined && (calling < begins || report.request.slot >= calling);
   });
 }
 
