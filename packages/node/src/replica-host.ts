@@ -49,6 +49,7 @@ import type { Server } from "./server.js";
 import { SlotRemedies } from "./slot-remedies.js";
 import { SnapshotReceiver } from "./snapshot-receiver.js";
 import { SnapshotSender } from "./snapshot-sender.js";
+import { mayBeDecidedAgain } from "./system-commands.js";
 
 export interface ReplicaHostOptions extends HostOptions {
   /** Opened, with an `onFailure` that ends the process with exit code 7; the host closes it. */
@@ -175,7 +176,8 @@ export class ReplicaHost implements Host {
       jumpedOver: (value) => this.#performer.jumpedOver(value),
       refuse: (command, reason) => this.#requests.refused(command, reason),
       withdrawn: (commands) => {
-        this.#gathered = [...commands, ...this.#gathered];
+        // Of the others nobody here can tell what became of them: their callers are told so at their deadline.
+        this.#gathered = [...commands.filter(mayBeDecidedAgain), ...this.#gathered];
         this.#driver.wake();
       },
       onFatal: options.onFatal,

@@ -5,7 +5,7 @@ import { type Remedy, remedyOf } from "./remedies.js";
 /*
  * Commands of Synod itself. They are decided like any other, so that every replica does the same at the same place of
  * the log, but they have no service behind them and no session: each is named by a nonce of whoever proposes it, and
- * each may be decided twice without harm. Those that say something say it in JSON.
+ * each may be decided twice in a row without harm. Those that say something say it in JSON.
  */
 export const systemService = "synod.v1.Replica";
 
