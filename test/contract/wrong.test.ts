@@ -1,12 +1,21 @@
-import { type ContractOptions, type ContractResult, type RoleName, runContract } from "@synod/contract";
+import {
+  type ContractOptions,
+  type ContractResult,
+  checksOf,
+  type RoleName,
+  runContract,
+} from "@synod/contract";
 import { afterEach, describe, expect, type TestContext, test, vi } from "vitest";
+import { quiet } from "../acceptance/support/quiet.mjs";
 import { failures, redCells } from "./failures.js";
 import { Members, type ReplicaFault, type StoreFault } from "./members.js";
 import {
   answersBeforeItsWrite,
+  countsWhatItRefuses,
   forgetsAPvalue,
   forgetsItsPromise,
   forgetsItsTrimRecord,
+  keepsAccepting,
   leavesTheSlotOut,
 } from "./wrong/acceptors.js";
 import { FaultyFront, type Rule } from "./wrong/front.js";
@@ -16,8 +25,10 @@ import {
   callsARefusalAnAnswer,
   executesARepeatTwice,
   knowsNoOutcome,
+  namesAnotherSlot,
   servesWhoeverAsks,
   skipsAKey,
+  tellsWhatNobodyExecutes,
 } from "./wrong/replicas.js";
 
 declare module "vitest" {
@@ -62,6 +73,18 @@ async function acceptor(
     only,
     restart: () => members.restart("a1"),
   });
+}
+
+const refusing = "Acceptor.Accept × malformed";
+
+/** One of a cluster that stands still, with a leader connected to it. */
+async function acceptorInUse(rules: readonly Rule[]): Promise<ContractResult> {
+  const members = await Members.start({ acceptors: 1, leaders: 1, replicas: 1 });
+  started.push(members);
+  await members.ready();
+  await quiet(members.address("r1"));
+  const addresses = { acceptor: await inFrontOf(members.address("a1"), rules) };
+  return run({ addresses, only: ["Acceptor.Accept"] });
 }
 
 async function other(role: RoleName, rules: readonly Rule[], ...only: string[]): Promise<ContractResult> {
@@ -139,6 +162,21 @@ describe("an acceptor", () => {
       "Acceptor.Vote trim × accepted",
     ]);
   });
+
+  test("that keeps something of what it refuses fails there, though a leader is connected to it", async (context) => {
+    expect(red(context, await acceptorInUse(countsWhatItRefuses()), [refusing])).toContain(refusing);
+  });
+});
+
+test("what the leader of an acceptor has it accept is laid to no check of it: those are skipped, and name the leader", async () => {
+  const result = await acceptorInUse(keepsAccepting());
+  expect(failures(result)).toEqual([]);
+  const reasons = checksOf(result.rows).flatMap(({ reason }) => reason ?? []);
+  expect(reasons).toContainEqual(
+    expect.stringMatching(
+      /^leader l1 is connected to this acceptor, and had it change highestSlot meanwhile/,
+    ),
+  );
 });
 
 describe("a leader", () => {
@@ -193,5 +231,20 @@ describe("a replica", () => {
   test("that skips a key of its snapshot fails where what was put is looked for in it", async (context) => {
     const result = await ofCluster(["Replica.Snapshot"], async (addresses) => addresses, skipsAKey);
     expect(red(context, result)).toEqual(["Replica.Snapshot × accepted"]);
+  });
+
+  test("that names another slot than that of a switch fails wherever something is switched", async (context) => {
+    expect(red(context, await other("replica", namesAnotherSlot, "Replica.SwitchVersion"))).toEqual(
+      expect.arrayContaining([
+        "Replica.SwitchVersion × accepted",
+        "Replica.SwitchVersion × repeated",
+        "Replica.SwitchVersion × reordered",
+      ]),
+    );
+  });
+
+  test("whose log goes back behind a switch fails where something was switched", async (context) => {
+    const cells = red(context, await other("replica", tellsWhatNobodyExecutes(), "Replica.SwitchVersion"));
+    expect(cells).toContain("Replica.SwitchVersion × repeated");
   });
 });

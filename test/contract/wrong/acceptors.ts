@@ -59,3 +59,29 @@ export const answersBeforeItsWrite: StoreFault = (store, disk) => {
 /** After a restart it knows nothing of what it had forgotten: neither the slots nor that they are decided. */
 export const forgetsItsTrimRecord: StoreFault = (store) =>
   inFront(store, { state: { ...store.state, trim: { below: 1, configurations: [] } } });
+
+/** Each P2a that it refuses leaves a mark: its highest slot rises. */
+export function countsWhatItRefuses(): readonly Rule[] {
+  let asked = 0;
+  return [
+    {
+      method: "synod.v1.Acceptor/Accept",
+      request: (request) => {
+        asked++;
+        return request;
+      },
+    },
+    { method: "synod.v1.Cluster/Status", response: (status) => raised(status, asked) },
+  ];
+}
+
+/** It accepts something between any two looks at it, as one does to which a busy leader sends. */
+export function keepsAccepting(): readonly Rule[] {
+  let looks = 0;
+  return [{ method: "synod.v1.Cluster/Status", response: (status) => raised(status, ++looks) }];
+}
+
+function raised({ acceptor, ...status }: PlainMessage, slots: number): PlainMessage {
+  const { highestSlot, ...state } = acceptor as PlainMessage;
+  return { ...status, acceptor: { ...state, highestSlot: String(Number(highestSlot) + slots) } };
+}

@@ -86,3 +86,26 @@ export const skipsAKey: ReplicaFault = (store) =>
       return { slot: snapshot.slot, page, close: () => snapshot.close() };
     },
   });
+
+/** It names another slot than the one that decided a switch. */
+export const namesAnotherSlot: readonly Rule[] = [
+  {
+    method: "synod.v1.Replica/SwitchVersion",
+    response: ({ slot }) => ({ slot: String(Number(slot) + 1) }),
+  },
+];
+
+/** Its log goes back behind a switch. */
+export function tellsWhatNobodyExecutes(): readonly Rule[] {
+  let first: PlainMessage | undefined;
+  return [
+    {
+      method: "synod.v1.Replica/Log",
+      response: (page, { from }) => {
+        const [decision] = page.decisions as PlainMessage[];
+        first ??= decision;
+        return { ...page, decisions: [{ ...first, slot: from }], next: "0" };
+      },
+    },
+  ];
+}
