@@ -1,6 +1,17 @@
-import type { PValue } from "@synod/core";
+import type { Configuration, P1a, PValue } from "@synod/core";
 import { describe, expect, it } from "vitest";
-import { ballot, LeaderBench, limits, messagesOf, promise, proposals, replicaPeer, value } from "./kit.js";
+import {
+  ballot,
+  genesis,
+  LeaderBench,
+  limits,
+  messagesOf,
+  promise,
+  proposals,
+  replicaPeer,
+  storeOf,
+  value,
+} from "./kit.js";
 
 // Rule 28: what a replica claims to be decided, a majority of the acceptors has accepted or trimmed, and phase 1 finds it
 // (PMMC 2.2). A claim that it does not find was false, or the acceptors forgot.
@@ -62,6 +73,60 @@ describe("a leader that was told a slot_out before phase 1", () => {
     expect(bench.leader.status()).toMatchObject({ phase: "active", slotOut: 3 });
     expect(proposals(outputs)).toEqual([]);
     expect(proposals(bench.propose(value(9))).map(({ slot }) => slot)).toEqual([3]);
+  });
+});
+
+describe("a leader that was told the first slot of another configuration", () => {
+  const second: Configuration = {
+    ...genesis.configuration,
+    number: 2,
+    predecessor: 1,
+    acceptors: ["a3", "a4", "a5"].map((id) => ({ id, address: `${id}:1`, store: storeOf(id) })),
+  };
+  const configurations = [{ from: 40, configuration: second }];
+
+  /** @returns the P1a that it sends once the acceptors of the second configuration would elect it */
+  function asks(bench: LeaderBench): P1a {
+    bench.step({ kind: "connected", peer: replicaPeer(), slotOut: 40, configurations });
+    let asked = messagesOf(bench.tick(), "pre-vote");
+    for (let tick = 0; asked.length === 0 && tick < 200; tick++) asked = messagesOf(bench.tick(), "pre-vote");
+    const { ballot: wanted, configuration } = asked[0] as (typeof asked)[number];
+    const outputs = ["a4", "a5"].flatMap((acceptor) =>
+      bench.fromAcceptor({
+        ...{ kind: "pre-vote-answer", acceptor, store: storeOf(acceptor), asked: wanted, configuration },
+        ...{ promised: ballot(0, "l0"), hears: false },
+      }),
+    );
+    return messagesOf(outputs, "p1a")[0] as P1a;
+  }
+
+  // The acceptors of the slots before, who could judge, may be gone for good (rule 24): nothing may wait for them.
+  it("takes it as it is when it leads, and no earlier: it says so, and passes on what is trimmed below", () => {
+    const bench = new LeaderBench();
+    const p1a = asks(bench);
+    expect(p1a).toMatchObject({ configuration: 2, from: 40 });
+    expect(bench.leader.slotOut).toBe(1);
+    bench.fromAcceptor(promise(p1a, "a4"));
+    expect(bench.leader.slotOut).toBe(1);
+    bench.fromAcceptor(promise(p1a, "a5"));
+    expect(bench.leader.status()).toMatchObject({ phase: "active", slotOut: 40, contradicted: [] });
+    expect(bench.leader.slotOut).toBe(40);
+    bench.fromReplica({ ...status(40, 30), configurations });
+    const beat = messagesOf(bench.tick(limits.heartbeatTicks), "heartbeat")[0];
+    const told = bench.fromAcceptor({
+      ...{ kind: "heartbeat-ack", acceptor: "a4", store: storeOf("a4"), beat: beat?.beat, trimmedBelow: 1 },
+      ...{ ballot: p1a.ballot, promised: p1a.ballot },
+    } as never);
+    expect(messagesOf(told, "trim")).toMatchObject([{ trim: { below: 30 } }]);
+  });
+
+  it("leads on from there when another one leads in between", () => {
+    const bench = new LeaderBench();
+    const p1a = asks(bench);
+    for (const id of ["a4", "a5"]) bench.fromAcceptor(promise(p1a, id));
+    bench.step({ kind: "disconnected", peer: replicaPeer() });
+    bench.fromAcceptor(promise(p1a, "a4", [], { promised: ballot(9, "l2") }));
+    expect([bench.leader.status().phase, bench.leader.status().slotOut]).toEqual(["passive", 40]);
   });
 });
 

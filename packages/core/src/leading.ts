@@ -244,7 +244,17 @@ export class Leading {
   #adopt(scout: Scout, outputs: Output[]): void {
     this.#adopted.set(scout.configuration.number, scout);
     this.#patience.start(this.#context.limits.scoutTicks);
+    this.#takeUnjudged();
     this.#fill(outputs);
+  }
+
+  /**
+   * Once this ballot leads, what is claimed below slot_out is either shown or was ruled by a configuration that it does not
+   * ask, whose acceptors may be gone. Such a claim is taken as it is, for what others are told as for what is led: a leader
+   * that decides above it and tells less would keep every trim point from the acceptors (rules 18 and 28).
+   */
+  #takeUnjudged(): void {
+    if (this.active) this.#context.decided.proved(this.#context.decided.slotOut);
   }
 
   /** @returns the ballot that preempts this one, if the answer says so */
@@ -280,6 +290,7 @@ export class Leading {
       if (this.#adopted.has(configuration.number) || this.#scouts.has(configuration.number)) continue;
       this.#scouts.set(configuration.number, this.#leadingScout(configuration, outputs));
     }
+    this.#takeUnjudged();
     this.#fill(outputs);
   }
 

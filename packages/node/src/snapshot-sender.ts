@@ -48,6 +48,8 @@ export interface SnapshotSenderOptions {
 export interface Confirmation {
   /** The highest slot at which a majority reported the hash that this replica has there; 0: none yet. */
   agreed(): number;
+  /** A replica says that it gets no further than this slot without another's state. */
+  lacks(replica: string, above: number): void;
   /** The replicas still waited for before this one may go on from the state as it was after the slot. */
   unconfirmed(slot: number, replica: string): readonly string[];
   /** Asks for a checkpoint at or above the slot, where none is on its way. */
@@ -110,7 +112,7 @@ export class SnapshotSender {
     let told = false;
     try {
       let { after, digest } = positionIn(kept, request.resume);
-      if (request.member !== "") await this.#confirmed(call, kept.snapshot.slot, request.member);
+      if (request.member !== "") await this.#confirmed(call, kept.snapshot.slot, request);
       for (let last = false; !last && !call.cancelled; ) {
         this.#refuse(request.stopped === true);
         const { entries, done } = kept.snapshot.page(after, pageBytes);
@@ -131,10 +133,16 @@ export class SnapshotSender {
 
   /**
    * Rule 27: what no majority has, no replica may go on from, or a replica that differs would bring others over to it. Nothing
-   * is sent before, so that nothing is sent in vain.
+   * is sent before, so that nothing is sent in vain. Those that wait for a state themselves are not waited for, or two of
+   * them would wait for each other for ever.
    */
-  async #confirmed(call: SnapshotCall, slot: number, replica: string): Promise<void> {
+  async #confirmed(
+    call: SnapshotCall,
+    slot: number,
+    { member: replica, above }: SnapshotRequest,
+  ): Promise<void> {
     const { confirmation } = this.#options;
+    confirmation.lacks(replica, above);
     const giveUpAt = performance.now() + confirmedWithinMs;
     for (;;) {
       this.#refuse(false);

@@ -56,7 +56,7 @@ class Reader extends EventEmitter {
   }
 }
 
-const agreeing: Confirmation = { agreed: () => 7, unconfirmed: () => [], ask: () => {} };
+const agreeing: Confirmation = { agreed: () => 7, lacks: () => {}, unconfirmed: () => [], ask: () => {} };
 
 function started(confirmation = agreeing, refusal: () => string | undefined = () => undefined) {
   const store = new FakeStore();
@@ -132,8 +132,10 @@ test("readers who come one after another do not keep one open: it is shared only
 
 test("a replica gets nothing before a majority of the others has confirmed the state; a backup does (rule 27)", async () => {
   const asked: number[] = [];
+  const lacking: unknown[] = [];
   const open = {
     agreed: () => 4,
+    lacks: (...lack: unknown[]) => lacking.push(lack),
     unconfirmed: (slot: number) => [`r2 at ${slot}`],
     ask: (slot: number) => asked.push(slot),
   };
@@ -144,14 +146,14 @@ test("a replica gets nothing before a majority of the others has confirmed the s
   const member = new Reader(undefined, Number.POSITIVE_INFINITY, "r3");
   const reading = read(member);
   await vi.waitFor(() => expect(asked.length).toBeGreaterThan(2));
-  expect([member.pages, new Set(asked)]).toEqual([[], new Set([7])]);
+  expect([member.pages, new Set(asked), lacking]).toEqual([[], new Set([7]), [["r3", 0]]]);
   awaited = [];
   await reading;
   expect([member.ended, member.pages.map(({ last }) => last)]).toEqual([true, [false, true]]);
 });
 
 test("a replica is told whom it waits for when nobody confirms, and that the giver differs when it does (rule 27)", async () => {
-  const never = { agreed: () => 0, unconfirmed: () => ["r2", "r4"], ask: () => {} };
+  const never = { agreed: () => 0, lacks: () => {}, unconfirmed: () => ["r2", "r4"], ask: () => {} };
   let nowMs = 0;
   vi.spyOn(performance, "now").mockImplementation(() => (nowMs += 5_000));
   const waiting = await started(never).read(new Reader(undefined, Number.POSITIVE_INFINITY, "r3"));

@@ -76,6 +76,7 @@ export class CatchUp {
       trace.count("catch-up lost");
       return;
     }
+    if (this.#behind(node)) donor.replica.confirmation.lacks(node.peer.id, replica.engine.appliedSlot);
     const at = now + 1 + below(this.#random, longestTicks);
     this.#transfers.push({
       ...{ at, to: node, life, donor, donorLife: donor.life },

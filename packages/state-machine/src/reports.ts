@@ -133,9 +133,16 @@ export class Reports {
 
   /**
    * Who is still waited for before a replica may go on from this state as it was after a slot (rule 27): a majority of the
-   * others has to have reported, at a checkpoint at or above it, the hash that this one has there. Empty when it has.
+   * others has to have reported, at a checkpoint at or above it, the hash that this one has there, or all of them but those
+   * that lack a state themselves. Empty when they have.
+   * @param lacking those that cannot execute such a slot before they get somebody's state: nothing of theirs can contradict it
    */
-  unconfirmed(slot: number, replica: string, { replicas }: Configuration): readonly string[] {
+  unconfirmed(
+    slot: number,
+    replica: string,
+    { replicas }: Configuration,
+    lacking: ReadonlySet<string> = new Set(),
+  ): readonly string[] {
     const others = replicas.filter(({ id }) => id !== replica);
     const needed = others.length === 0 ? 0 : majorityOf(others.length);
     let most: readonly string[] = [];
@@ -144,7 +151,8 @@ export class Reports {
       const saying = this.#saying(checkpoint.slot, checkpoint.hash, others);
       if (saying.length > most.length) most = saying;
     }
-    return most.length >= needed ? [] : others.map(({ id }) => id).filter((id) => !most.includes(id));
+    if (most.length >= needed) return [];
+    return others.map(({ id }) => id).filter((id) => !most.includes(id) && !lacking.has(id));
   }
 
   /** Of these replicas, those that reported this hash of a slot. */

@@ -466,6 +466,27 @@ describe("a state is confirmed (rule 27)", () => {
     ]).toEqual([second, 0]);
   });
 
+  it("or all of the others that have a state of their own", () => {
+    const group = new Group(["r2"]);
+    const [first, second] = [group.checkpoint(), group.checkpoint()];
+    const { reports } = group.engine("r1").system;
+    const awaited = (slot: number, ...lacking: string[]) =>
+      reports.unconfirmed(slot, "r3", configuration, new Set(lacking));
+    expect(awaited(first, "r2", "r3")).toEqual(["r1"]); // The giver's own report is not decided yet.
+    group.report("r1", first);
+    expect([awaited(first, "r2", "r3"), awaited(first, "r3"), awaited(second, "r2", "r3")]).toEqual([
+      [],
+      ["r2"],
+      ["r1"],
+    ]);
+    group.report("r2", first); // It differs, so it is waited for as long as it has a state.
+    expect(awaited(first, "r3")).toEqual(["r2"]);
+    const five = ["r1", "r2", "r3", "r4", "r5"].map((id) => ({ id, address: "127.0.0.1:1" }));
+    expect(
+      reports.unconfirmed(first, "r3", { ...configuration, replicas: five }, new Set(["r2", "r3"])),
+    ).toEqual(["r4", "r5"]);
+  });
+
   it("and whoever waits gets a checkpoint at its slot or above, once, though nothing else is decided", () => {
     const group = new Group();
     const last = group.checkpoint();

@@ -1,0 +1,54 @@
+import type { Configuration } from "@synod/core";
+import type { Engine, Report } from "@synod/state-machine";
+import { expect, test } from "vitest";
+import { confirmationOf } from "../src/parts.js";
+
+const configuration: Configuration = {
+  ...{ number: 1, predecessor: 0, acceptors: [], leaders: [] },
+  replicas: ["r1", "r2", "r3"].map((id) => ({ id, address: "127.0.0.1:1" })),
+};
+
+/** A replica with reports as a test has them; `lacking` is whom it does not wait for. */
+function started() {
+  const latest = new Map<string, Pick<Report, "number" | "slot">>();
+  const clock = { ms: 0 };
+  const reports = {
+    latest,
+    unconfirmed: (_slot: number, _replica: string, _: Configuration, lacking: ReadonlySet<string>) => [
+      ...lacking,
+    ],
+  };
+  const confirmation = confirmationOf({
+    engine: { system: { reports } } as unknown as Engine,
+    configuration,
+    propose: () => {},
+    nowMs: () => clock.ms,
+  });
+  return { latest, clock, confirmation, lacking: () => confirmation.unconfirmed(40, "r1") };
+}
+
+test("a replica that asks for a state is not waited for until it has reported one (rule 27)", () => {
+  const { latest, confirmation, lacking } = started();
+  latest.set("r2", { number: 5, slot: 31 }); // Of the directory that it lost.
+  confirmation.lacks("r2", 21);
+  confirmation.lacks("r3", 22);
+  expect(lacking()).toEqual(["r2", "r3"]);
+  latest.set("r2", { number: 6, slot: 21 });
+  expect(lacking()).toEqual(["r2", "r3"]);
+  latest.set("r2", { number: 7, slot: 32 });
+  expect(lacking()).toEqual(["r3"]);
+  confirmation.lacks("r2", 32);
+  expect(lacking()).toEqual(["r3", "r2"]);
+});
+
+test("nor longer than it takes to ask all replicas in turn", () => {
+  const { clock, confirmation, lacking } = started();
+  confirmation.lacks("r2", 21);
+  clock.ms = 50_000;
+  expect(lacking()).toEqual(["r2"]);
+  confirmation.lacks("r2", 21);
+  clock.ms = 100_000;
+  expect(lacking()).toEqual(["r2"]);
+  clock.ms = 110_001;
+  expect(lacking()).toEqual([]);
+});
