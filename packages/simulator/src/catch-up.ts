@@ -3,7 +3,7 @@ import { nextDigest, noDigest } from "@synod/node/parts";
 import { fromLeader, replicaService, type SnapshotPage } from "@synod/wire";
 import type { Cluster } from "./cluster.js";
 import type { SimulatedNode } from "./node.js";
-import type { Snapshot } from "./replica-disk.js";
+import type { ReplicaDisk, Snapshot } from "./replica-disk.js";
 import type { ReplicaProcess } from "./replica-process.js";
 import { clusterId } from "./services.js";
 import type { Row } from "./state-map.js";
@@ -28,6 +28,13 @@ interface Transfer {
   readonly giveUpAt: number;
 }
 
+/** Whoever was given a snapshot, and wants the log behind it. */
+interface Reader {
+  readonly disk: ReplicaDisk;
+  readonly slot: number;
+  readonly until: number;
+}
+
 const slotsAtOnce = 6;
 const rowsAtOnce = 200;
 const longestTicks = 30;
@@ -39,6 +46,7 @@ export class CatchUp {
   readonly #cluster: Cluster;
   readonly #random: Random;
   #transfers: Transfer[] = [];
+  #readers: Reader[] = [];
 
   constructor(cluster: Cluster, random: Random) {
     this.#cluster = cluster;
@@ -46,11 +54,19 @@ export class CatchUp {
   }
 
   tick(): void {
+    this.#keepLogs();
     for (const node of this.#cluster.replicas) if (this.#behind(node) && this.#random() < 0.2) this.ask(node);
     if (this.#transfers.length === 0) return;
     const due = this.#transfers.filter(({ at }) => at <= this.#cluster.now);
     this.#transfers = this.#transfers.filter(({ at }) => at > this.#cluster.now);
     for (const transfer of due) this.#arrive(transfer);
+  }
+
+  /** That others confirm a snapshot moves the trim point beyond it: without the log that follows it, none would ever do. */
+  #keepLogs(): void {
+    for (const { disk } of this.#readers) disk.reader = Number.POSITIVE_INFINITY;
+    this.#readers = this.#readers.filter(({ until }) => until > this.#cluster.now);
+    for (const { disk, slot } of this.#readers) disk.reader = Math.min(disk.reader, slot);
   }
 
   #behind({ up, paused, role, replica }: SimulatedNode): boolean {
@@ -78,11 +94,15 @@ export class CatchUp {
     }
     if (this.#behind(node)) donor.replica.confirmation.lacks(node.peer.id, replica.engine.appliedSlot);
     const at = now + 1 + below(this.#random, longestTicks);
-    this.#transfers.push({
-      ...{ at, to: node, life, donor, donorLife: donor.life },
-      help: help(replica, donor.replica),
-      giveUpAt: at + confirmedWithinTicks,
-    });
+    const given = help(replica, donor.replica);
+    const giveUpAt = at + confirmedWithinTicks;
+    this.#transfers.push({ at, to: node, life, donor, donorLife: donor.life, help: given, giveUpAt });
+    if (given.kind === "snapshot")
+      this.#readers.push({
+        disk: donor.replica.disk,
+        slot: given.slot,
+        until: giveUpAt + confirmedWithinTicks,
+      });
   }
 
   #arrive(transfer: Transfer): void {

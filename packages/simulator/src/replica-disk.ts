@@ -19,6 +19,8 @@ export class ReplicaDisk {
   #flushingSlot = 0;
   /** The decided log, the newest slots of it; a crash takes back what is not durable. */
   readonly #log = new Map<number, Value>();
+  /** The slot of the oldest snapshot that somebody reads: its reader wants the log that follows. */
+  reader = Number.POSITIVE_INFINITY;
 
   /** @param keptLog how many slots of the log it keeps */
   constructor(store: string, keptLog: number) {
@@ -42,7 +44,7 @@ export class ReplicaDisk {
     this.#log.set(slot, value);
     // Only what is durable may go: nothing else has it here.
     for (const oldest of this.#log.keys()) {
-      if (this.#log.size <= this.#keptLog || oldest > this.#durableSlot) return;
+      if (this.#log.size <= this.#keptLog || oldest > Math.min(this.#durableSlot, this.reader)) return;
       this.#log.delete(oldest);
     }
   }
