@@ -1,6 +1,6 @@
 import * as grpc from "@grpc/grpc-js";
 import { answering, clusterIn, meantFor, replicaService } from "@synod/wire";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { CommandClient } from "../src/client.js";
 import { connect } from "../src/connect.js";
 import type { SynodError } from "../src/error.js";
@@ -60,7 +60,7 @@ describe("a client whose replica is of another cluster (rule 28)", () => {
     await execute("one");
     replicas[0].behaviour = () => undefined;
     const call = failure(execute("two"));
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await vi.waitFor(() => expect(replicas[0].received).toHaveLength(2));
     replicas[0].misdirected = true;
     replicas[0].breakStream("gone");
     expect((await call).outcome).toBe("unknown");
