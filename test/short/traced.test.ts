@@ -3,6 +3,7 @@ import { expect, it } from "vitest";
 import { run as crashPoints } from "../acceptance/crash-points.mjs";
 import { run as disk } from "../acceptance/disk.mjs";
 import { run as fsync } from "../acceptance/fsync.mjs";
+import { ExpectedRecords } from "../acceptance/support/expected-records.mjs";
 
 // A traced process is several times slower, more so beside others.
 const timeout = 180_000;
@@ -10,6 +11,19 @@ const progress: string[] = [];
 const options = (...parameters: string[]) => ({
   parameters,
   progress: (line: string) => void progress.push(line),
+});
+
+it("a judge of traces takes the highest of several ballots in one commit for all of them, and none below it", () => {
+  const ballot = (round: number) => ({ round, leader: "l1", incarnation: 1 });
+  const records = new ExpectedRecords();
+  for (const round of [1, 2, 3])
+    records.expect("promise", ballot(round), () => Buffer.from(`promise ${round}`));
+  records.pagesWritten(Buffer.from("a page with promise 2 in it"), 10);
+  records.synced({ begin: 11, end: 12 });
+  expect(records.durable("promise", ballot(2))).toBe(Infinity);
+  records.headWritten({ begin: 13, end: 14 });
+  expect([1, 2, 3].map((round) => records.durable("promise", ballot(round)))).toEqual([14, 14, Infinity]);
+  expect(records.durable("slot 1", ballot(1))).toBe(Infinity);
 });
 
 it("no P1b or P2b leaves before what it rests on is synced", {

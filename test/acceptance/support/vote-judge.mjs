@@ -1,9 +1,9 @@
 // Judges a traced acceptor by rule 3, from outside: every P1b and P2b that leaves must rest on records that are on disk.
 //
-// A record is on disk when a write of the data file held its very bytes, a sync of that file began after this write had
-// ended, and the write of lmdb's head, by a descriptor that syncs what it writes, began after that sync had ended and has
-// ended itself. A message leaves where the first call begins that sends any byte of it.
+// When a record is on disk stands with ExpectedRecords. A message leaves where the first call begins that sends any byte
+// of it.
 import { acceptorService, fromAcceptor, toAcceptor } from "@synod/wire";
+import { ExpectedRecords } from "./expected-records.mjs";
 import { GrpcDirection } from "./http2.mjs";
 import { promiseRecord, pvalueRecord } from "./record-bytes.mjs";
 import { bytesIn, descriptorOf } from "./strace.mjs";
@@ -37,17 +37,6 @@ export const lastWords = "nothing that rests on it may be answered";
 /** A head is shorter than any page. */
 const leastPageBytes = 512;
 
-/** A record that is expected on disk, and how far it has come: the moments at which its steps ended. */
-class Expected {
-  written = Infinity;
-  synced = Infinity;
-  durable = Infinity;
-  /** @param {Buffer} bytes */
-  constructor(bytes) {
-    this.bytes = bytes;
-  }
-}
-
 /** One connection to the acceptor: its two directions, and what each stream of it is for. */
 class Connection {
   incoming = new GrpcDirection({ client: true });
@@ -74,8 +63,7 @@ export class VoteJudge {
   /** Descriptors of the data file; true for one that syncs what it writes. @type {Map<number, boolean>} */ #data =
     new Map();
   /** @type {Map<number, Connection>} */ #connections = new Map();
-  /** By slot and ballot, or by ballot for promises. @type {Map<string, Expected>} */ #expected = new Map();
-  /** Those on their way to the disk. @type {Set<Expected>} */ #pending = new Set();
+  #records = new ExpectedRecords();
 
   /** @param {string} dataFile */
   constructor(dataFile) {
@@ -84,10 +72,8 @@ export class VoteJudge {
 
   /** What was on disk before the trace began. @param {import("./stored.mjs").Stored} stored */
   foundAtStart({ promised, accepted }) {
-    const durable = new Expected(Buffer.alloc(0));
-    durable.durable = 0;
-    this.#expected.set(`promise ${text(promised)}`, durable);
-    for (const [slot, ballot] of accepted) this.#expected.set(`slot ${slot} of ${text(ballot)}`, durable);
+    this.#records.found("promise", promised);
+    for (const [slot, ballot] of accepted) this.#records.found(`slot ${slot}`, ballot);
   }
 
   /** Takes the next call, in the order of ends. @param {Call} call */
@@ -147,13 +133,8 @@ export class VoteJudge {
       return;
     }
     if (syncing) this.counts.heads++;
-    for (const record of this.#pending) {
-      if (syncing) {
-        if (record.synced >= call.begin) continue;
-        record.durable = call.end;
-        this.#pending.delete(record);
-      } else if (record.written === Infinity && pages.includes(record.bytes)) record.written = call.end;
-    }
+    if (syncing) this.#records.headWritten(call);
+    else this.#records.pagesWritten(pages, call.end);
   }
 
   /** @param {Call} call */
@@ -163,8 +144,7 @@ export class VoteJudge {
       return;
     }
     this.counts.syncs++;
-    for (const record of this.#pending)
-      if (record.written < call.begin && record.synced === Infinity) record.synced = call.end;
+    this.#records.synced(call);
   }
 
   /** @param {Call} call @param {number} descriptor */
@@ -181,20 +161,12 @@ export class VoteJudge {
       const request = known === "other" ? undefined : asked(message);
       if (known === undefined) connection.streams.set(stream, purpose(message, request));
       if (request?.kind === "p1a")
-        this.#expect(`promise ${text(request.ballot)}`, () => promiseRecord(request.ballot));
+        this.#records.expect("promise", request.ballot, () => promiseRecord(request.ballot));
       if (request?.kind !== "p2a") continue;
       const { ballot, slot } = request.pvalue;
-      this.#expect(`promise ${text(ballot)}`, () => promiseRecord(ballot));
-      this.#expect(`slot ${slot} of ${text(ballot)}`, () => pvalueRecord(request.pvalue));
+      this.#records.expect("promise", ballot, () => promiseRecord(ballot));
+      this.#records.expect(`slot ${slot}`, ballot, () => pvalueRecord(request.pvalue));
     }
-  }
-
-  /** @param {string} what @param {() => Buffer} bytes */
-  #expect(what, bytes) {
-    if (this.#expected.has(what)) return;
-    const record = new Expected(bytes());
-    this.#expected.set(what, record);
-    this.#pending.add(record);
   }
 
   /** @param {Call} call @param {number} descriptor */
@@ -219,34 +191,32 @@ export class VoteJudge {
     const equal = text(answer.promised) === text(answer.asked);
     const what = answer.kind === "p1b" ? `P1b to ${text(answer.asked)}` : `P2b of slot ${answer.slot}`;
     // Round 0 is what a fresh store has promised: nothing.
-    if (answer.promised.round > 0) this.#rests(what, `promise ${text(answer.promised)}`, at);
+    if (answer.promised.round > 0) this.#rests(what, "promise", answer.promised, at);
     if (answer.kind === "p1b") {
       this.counts.p1b++;
       if (equal) this.counts.promises++;
       for (const { slot, ballot } of answer.accepted) {
         this.counts.pvaluesTold++;
-        this.#rests(what, `slot ${slot} of ${text(ballot)}`, at);
+        this.#rests(what, `slot ${slot}`, ballot, at);
       }
       return;
     }
-    const vote = `slot ${answer.slot} of ${text(answer.asked)}`;
+    const subject = `slot ${answer.slot}`;
     if (equal) {
       this.counts.p2b++;
       this.voted.set(answer.slot, answer.asked);
-      this.#rests(what, vote, at);
+      this.#rests(what, subject, answer.asked, at);
       return;
     }
     this.counts.refusals++;
-    // It is never written.
-    const refused = this.#expected.get(vote);
-    if (refused) this.#pending.delete(refused);
+    this.#records.neverWritten(subject, answer.asked);
   }
 
-  /** @param {string} answer @param {string} record @param {number} at */
-  #rests(answer, record, at) {
-    const durable = this.#expected.get(record)?.durable ?? Infinity;
-    if (durable >= at)
-      this.violations.push(`a ${answer} left before ${record} was on disk (line ${at} of the trace)`);
+  /** @param {string} answer @param {string} subject @param {Ballot} ballot @param {number} at */
+  #rests(answer, subject, ballot, at) {
+    if (this.#records.durable(subject, ballot) < at) return;
+    const record = subject === "promise" ? `promise ${text(ballot)}` : `${subject} of ${text(ballot)}`;
+    this.violations.push(`a ${answer} left before ${record} was on disk (line ${at} of the trace)`);
   }
 }
 
