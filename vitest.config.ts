@@ -5,8 +5,10 @@ const withoutForeign = [...configDefaults.exclude, ...leftOut().map(({ file }) =
 
 /** Workspace packages resolve to their sources, so that a test needs no build unless it starts a process. */
 const resolve = { conditions: ["source", "module", "node", "development|production"] };
-const processes = { exclude: withoutForeign, testTimeout: 60_000, hookTimeout: 60_000 };
 const shared = { resolve, ssr: { resolve: { conditions: resolve.conditions } } };
+/** Far above what any of them takes, so that only one that hangs is ended, however slow or busy the machine. */
+const patience = { testTimeout: 60_000, hookTimeout: 60_000 };
+const processes = { ...patience, exclude: withoutForeign };
 
 export default defineConfig({
   test: {
@@ -17,6 +19,7 @@ export default defineConfig({
       {
         ...shared,
         test: {
+          ...patience,
           name: "unit",
           include: ["packages/*/test/**/*.test.ts", "services/*/test/**/*.test.ts"],
         },
@@ -24,6 +27,7 @@ export default defineConfig({
       {
         ...shared,
         test: {
+          ...patience,
           name: "cross",
           include: ["test/{paper,scenarios,contract,architecture,history}/**/*.test.ts"],
           exclude: withoutForeign,

@@ -242,7 +242,7 @@ export class Faults {
     } else if (role === "leader") {
       if (leaders.filter((leader) => !leader.gone).length === 1) return;
     } else {
-      if (!checker.replicas.mayLose(id)) return;
+      if (!checker.replicas.mayLeave(id)) return;
       checker.replicas.left(id);
     }
     this.#count("never returns", `${id} crashes and never returns`);

@@ -104,11 +104,17 @@ export class ReplicaChecker {
     this.#gone.add(replica);
   }
 
+  /** Whether a replica may never return: whoever is behind it then would wait for it to confirm another's state (rule 27). */
+  mayLeave(replica: string): boolean {
+    return this.mayLose(replica) && this.#othersHaveAllOf(replica);
+  }
+
   /**
    * The promise holds while no majority's directories are lost at once; a replica whose new store was reported, and has
-   * what was trimmed, has got over its loss.
+   * what was trimmed, has got over its loss. Once one is gone for good, every other one may be needed to confirm a state.
    */
   mayLose(replica: string): boolean {
+    if (this.#gone.size > 0 && !this.#othersHaveAllOf(replica)) return false;
     const wanting = [...this.#directories].filter(
       ([id, { store, introduced }]) =>
         id !== replica &&
@@ -116,6 +122,15 @@ export class ReplicaChecker {
         !(!this.#gone.has(id) && introduced && (this.#durable.get(store) ?? 0) >= this.#trimPoint),
     );
     return wanting.length + 1 < majorityOf(this.#directories.size);
+  }
+
+  /** Every other replica that is not gone has on disk what this one has. */
+  #othersHaveAllOf(replica: string): boolean {
+    const { store } = this.#directories.get(replica) as Directories;
+    const slot = this.#durable.get(store) ?? 0;
+    return [...this.#directories].every(
+      ([id, other]) => this.#gone.has(id) || (this.#durable.get(other.store) ?? 0) >= slot,
+    );
   }
 
   /** Rule 19: a snapshot is of a slot above what was applied. */
