@@ -8,6 +8,18 @@ import { root } from "./copy.mjs";
 
 const folder = path.join(root, "test/mutants");
 
+/** Schedules of simulated worlds, each of which the fault of its name makes fail. */
+export const schedules = "packages/simulator/test/regressions";
+
+/** The rules that the page on the protocol numbers. */
+export function numberedRules() {
+  const page = readFileSync(path.join(root, "docs/protocol.md"), "utf8");
+  const numbers = [...page.matchAll(/^\*\*(\d+)\. /gm)].map(([, number]) => number ?? "");
+  if (numbers.length === 0)
+    throw new Error("docs/protocol.md: expected rules that begin like **1. Title.**, found none");
+  return [...new Set(numbers)];
+}
+
 /**
  * @typedef {{ name: string, file: string, rule: string, fault: string, red: string[],
  *   seeds: string | undefined, world: string }} Mutant
@@ -53,4 +65,31 @@ export function remove({ file }, copy) {
 export function packagesOf({ file }) {
   const text = readFileSync(file, "utf8");
   return [...new Set([...text.matchAll(/^\+\+\+ b\/packages\/([^/]+)\//gm)].map(([, name]) => name ?? ""))];
+}
+
+/**
+ * For each hunk of a patch the places where what it replaces stands in the sources. With none it does not apply; with
+ * several it may be planted somewhere else than it was meant.
+ * @param {Mutant} mutant
+ * @returns {{ source: string, places: number }[]}
+ */
+export function placesOf({ file }) {
+  return readFileSync(file, "utf8")
+    .split(/^(?=--- a\/)/m)
+    .slice(1)
+    .flatMap((changes) => {
+      const source = /^\+\+\+ b\/(.+)$/m.exec(changes)?.[1] ?? "";
+      const text = `\n${readFileSync(path.join(root, source), "utf8")}`;
+      return changes
+        .split(/^@@.*\n/m)
+        .slice(1)
+        .map((hunk) => ({ source, places: text.split(replacedBy(hunk)).length - 1 }));
+    });
+}
+
+/** The lines that a hunk finds, as they stand in the file. @param {string} hunk */
+function replacedBy(hunk) {
+  const lines = hunk.split("\n").slice(0, -1);
+  const found = lines.filter((line) => !line.startsWith("+") && !line.startsWith("\\"));
+  return `\n${found.map((line) => line.slice(1)).join("\n")}\n`;
 }
