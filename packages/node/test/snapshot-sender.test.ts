@@ -36,9 +36,14 @@ class Reader extends EventEmitter {
   ended = false;
   error: unknown;
 
-  constructor(resume?: SnapshotRequest["resume"], goesAfter = Number.POSITIVE_INFINITY, member = "") {
+  constructor(
+    resume?: SnapshotRequest["resume"],
+    goesAfter = Number.POSITIVE_INFINITY,
+    member = "",
+    clusterId = "c",
+  ) {
     super();
-    this.request = { clusterId: "c", above: 0, resume, member };
+    this.request = { clusterId, above: 0, resume, member };
     this.#goesAfter = goesAfter;
     this.on("error", (error) => {
       this.error = error;
@@ -88,6 +93,19 @@ test("one that a reader left is kept for it, and gone on with", async () => {
   const { pages } = await read(new Reader(resume));
   expect(pages.map(({ last, entries: [row] }) => [last, row?.[0]])).toEqual([[true, Uint8Array.of(2)]]);
   expect(store.open).toBe(0);
+});
+
+test("whoever means another cluster gets none of it, be it to go on with one that is kept (rule 28)", async () => {
+  const { store, read } = started();
+  const foreign = (resume?: SnapshotRequest["resume"]) =>
+    read(new Reader(resume, Number.POSITIVE_INFINITY, "", "other"));
+  const refused = expect.objectContaining({ code: 9, details: expect.stringMatching(/cluster c\b.*other/) });
+  const fresh = await foreign();
+  expect([fresh.pages, fresh.error, store.open]).toEqual([[], refused, 0]);
+  const [page] = (await read(new Reader(undefined, 1))).pages;
+  const { snapshot, entries, digest } = page as SnapshotPage;
+  const resumed = await foreign({ snapshot, after: entries[0]?.[0] as Uint8Array, digest });
+  expect([resumed.pages, resumed.error]).toEqual([[], refused]);
 });
 
 test("those that nobody reads give way to a new reader, the oldest first", async () => {

@@ -108,6 +108,19 @@ describe("a scheduled command", () => {
     expect([balance(world, "a"), balance(world, "b")]).toEqual(["30", "60"]);
   });
 
+  it("does not run in a slot whose batch is skipped, but in the next (rule 33)", () => {
+    const world = ledgerWorld();
+    world.call(name, "StandingOrder", order("100"));
+    const slot = world.engine.appliedSlot + 1;
+    const logTimeMs = world.engine.logTimeMs + 150;
+    world.engine.apply(slot, { kind: "batch", commands: [], logTimeMs }, [
+      { slot, number: 1, skip: "batch" },
+    ]);
+    // Asked in the next slot, before what is due runs at its end.
+    expect(balance(world, "b")).toBe("0");
+    expect(balance(world, "b")).toBe("1");
+  });
+
   it("is moved by another one under its id, and taken back by unschedule", () => {
     const world = ledgerWorld();
     world.call(name, "StandingOrder", order("1000", "rent"));
