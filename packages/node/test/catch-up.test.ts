@@ -122,6 +122,28 @@ describe("a replica below the trim point (rule 19)", () => {
     expect(cluster.logged.some(({ text }) => text.startsWith("the state is that of"))).toBe(false);
   });
 
+  test("comes back beside another one that lost its disk: neither waits for the other to confirm the state (rule 27)", async () => {
+    await started();
+    await put("r1", "k0", "old");
+    await vi.waitFor(() => expect(replicaState("r2").durableSlot).toBeGreaterThan(2));
+    await cluster.stop("r2");
+    for (let number = 0; number < 20; number++) await put("r1", `k${number}`, `v${number}`);
+    await trimmed();
+    await cluster.stop("r3");
+    cluster.loseDisk("r3");
+    // Of what follows only r1 can have reported.
+    await put("r1", "k1", "alone");
+    cluster.forgetLog("r1");
+    await cluster.start("r2", "r3");
+    await cluster.ready();
+    const installed = cluster.logged.filter(({ text }) => text.startsWith("the state is that of r1"));
+    expect(installed).toHaveLength(2);
+    for (const id of ["r2", "r3"]) {
+      expect(await get(id, "k1")).toBe("alone");
+      expect(await get(id, "k19")).toBe("v19");
+    }
+  });
+
   test("counts for the trim point again once its new store has reported", async () => {
     await started();
     for (let number = 0; number < 20; number++) await put("r1", `k${number}`, "v");
