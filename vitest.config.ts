@@ -21,6 +21,8 @@ export default defineConfig({
         test: {
           ...patience,
           name: "unit",
+          // A worker loads what many files import once, and no file changes what another one would see.
+          isolate: false,
           include: ["packages/*/test/**/*.test.ts", "services/*/test/**/*.test.ts"],
         },
       },

@@ -56,7 +56,10 @@ export async function run({ parameters, progress }) {
   const rounds = flagNumber(parameters, "--rounds", 31);
   /** @type {string[]} */
   const problems = [];
-  const cluster = await ServiceCluster.start(service, { environments: ofReplicas });
+  const cluster = await ServiceCluster.start(service, {
+    environments: ofReplicas,
+    counts: { acceptors: 1, leaders: 1 },
+  });
   const scratch = mkdtempSync(path.join(tmpdir(), "synod-realm-"));
   try {
     const all = await inProcesses(cluster, [
@@ -104,17 +107,15 @@ function installed(version, scratch) {
 
 /** @param {ServiceCluster} cluster @param {string[]} nodes @returns {Promise<Told[]>} */
 async function inProcesses(cluster, nodes) {
-  /** @type {Told[]} */
-  const all = [];
-  for (const node of nodes)
-    for (const { env, flags } of environments) {
+  const told = (/** @type {string} */ node) =>
+    environments.map(async ({ env, flags }) => {
       const { stdout } = await promisify(execFile)(node, [...flags, program, cluster.file(service.module)], {
         env: { ...process.env, ...env },
         maxBuffer: 64 << 20,
       });
-      all.push(JSON.parse(stdout));
-    }
-  return all;
+      return JSON.parse(stdout);
+    });
+  return Promise.all(nodes.flatMap(told));
 }
 
 /** What differs between processes, and what a package refused. @param {Told[]} all */

@@ -44,7 +44,7 @@ it("Ctrl-C ends a long run with what came of it so far", async () => {
 });
 
 it("a seed's trace is the same in processes of other zones, languages and load", async () => {
-  const { holds, figures } = await replay({ parameters: ["--count", "2"], progress: () => {} });
+  const { holds, figures } = await replay({ parameters: ["--count", "1"], progress: () => {} });
   expect(holds, JSON.stringify(figures)).toBe(true);
 });
 
@@ -55,7 +55,7 @@ it("a deliberate fault is reported by a checker while the core's own assertions 
 });
 
 it("the acceptance script of the seeds holds for a few of them", async () => {
-  const parameters = ["--seeds", "101-105", "--occurrence", "0"];
+  const parameters = ["--seeds", "101-102", "--occurrence", "0"];
   const { failures } = (await seeds({ parameters, progress: () => {} })).figures;
   expect(failures).toEqual([]);
 });

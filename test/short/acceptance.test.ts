@@ -1,7 +1,6 @@
 // Short forms of acceptance scripts: the same code, fewer rounds.
 import { expect, it } from "vitest";
 import { run as amnesia } from "../acceptance/amnesia.mjs";
-import { run as backup } from "../acceptance/backup.mjs";
 import { run as blackout } from "../acceptance/blackout.mjs";
 import { run as errors } from "../acceptance/errors.mjs";
 import { run as fuzz } from "../acceptance/fuzz.mjs";
@@ -9,7 +8,6 @@ import { run as kills } from "../acceptance/kills.mjs";
 import { run as locks } from "../acceptance/locks.mjs";
 import { run as realm } from "../acceptance/realm.mjs";
 import { run as storm } from "../acceptance/storm.mjs";
-import { run as wrong } from "../acceptance/wrong.mjs";
 
 /** Some take longer than other tests where much else runs. */
 const timeout = 180_000;
@@ -34,7 +32,7 @@ it("a lock has one holder at a time, in the order of asking, under kills and lap
 });
 
 it("a service that goes wrong answers alike at every replica, and changes nothing", { timeout }, async () => {
-  const { holds, figures } = await errors(options());
+  const { holds, figures } = await errors(options("--no-other-build"));
   expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
 });
 
@@ -57,13 +55,6 @@ it("a few strikes of the storm lose nothing and double nothing", { timeout: 180_
   expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
 });
 
-it("a backup taken under load and restored elsewhere has everything acknowledged before, once", {
-  timeout: 120_000,
-}, async () => {
-  const { holds, figures } = await backup(options("--megabytes", "4", "--commands", "500"));
-  expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
-});
-
 it("a new store never votes and a rolled-back one is named", { timeout: 120_000 }, async () => {
   const { holds, figures } = await amnesia(options("--seconds", "1"));
   expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
@@ -73,10 +64,5 @@ it("malformed bytes and well-formed nonsense end with a right status and change 
   timeout,
 }, async () => {
   const { holds, figures } = await fuzz(options("--seed", "1", "--calls", "60", "--rounds", "1"));
-  expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
-});
-
-it("wrong requests and configurations get a clear error and change nothing", async () => {
-  const { holds, figures } = await wrong(options());
   expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
 });

@@ -1,4 +1,4 @@
-// A cluster of nine processes whose replicas run a user's service, and ways to call it.
+// A cluster of processes whose replicas run a user's service, and ways to call it.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -30,11 +30,12 @@ export class ServiceCluster {
 
   /**
    * @param {OwnService} service
-   * @param {{ changes?: Record<string, Change>, environments?: Record<string, Record<string, string>> }} [options] what
-   *   single replicas load is changed like this, and they are started with these variables
+   * @param {{ changes?: Record<string, Change>, environments?: Record<string, Record<string, string>>,
+   *   counts?: Partial<import("@synod/cli").Counts> }} [options] what single replicas load is changed like this, and they are
+   *   started with these variables; three of each role, unless it is said
    */
-  static async start(service, { changes = {}, environments = {} } = {}) {
-    const processes = await Processes.prepare();
+  static async start(service, { changes = {}, environments = {}, counts = {} } = {}) {
+    const processes = await Processes.prepare(counts);
     for (const [id, environment] of Object.entries(environments)) processes.environments.set(id, environment);
     const cluster = new ServiceCluster(processes, service);
     try {

@@ -12,7 +12,7 @@ interface SimulateArguments {
   json: boolean;
 }
 
-const progressEveryMs = 5_000;
+const progressEveryMs = 2_000;
 /** Failures that are made smaller and saved; the rest is only named. */
 const savedFailures = 3;
 
