@@ -13,6 +13,7 @@ import {
   type SnapshotPosition,
   type SnapshotRequest,
 } from "@synod/wire";
+import { AwaitedLogs } from "./awaited-logs.js";
 import { CallError, statusOf } from "./server.js";
 import { nextDigest, noDigest } from "./snapshot-digest.js";
 
@@ -73,14 +74,15 @@ interface Kept {
 export class SnapshotSender {
   readonly #options: SnapshotSenderOptions;
   readonly #kept = new Map<string, Kept>();
+  readonly #awaited = new AwaitedLogs();
 
   constructor(options: SnapshotSenderOptions) {
     this.#options = options;
   }
 
-  /** The lowest slot of a snapshot that is kept: its reader will want the log from there. Undefined when there is none. */
+  /** The lowest slot of a snapshot whose reader will want the log from there. Undefined when there is none. */
   get lowestSlot(): number | undefined {
-    const slots = [...this.#kept.values()].map(({ snapshot }) => snapshot.slot);
+    const slots = [...[...this.#kept.values()].map(({ snapshot }) => snapshot.slot), ...this.#awaited.slots];
     return slots.length === 0 ? undefined : Math.min(...slots);
   }
 
@@ -125,6 +127,7 @@ export class SnapshotSender {
         const { name: snapshot, confirmed } = kept;
         await written(call, { snapshot, slot, clusterId, entries, digest, last, confirmed });
         told = last && !call.cancelled;
+        if (told && request.member !== "") this.#awaited.add(request.member, slot);
       }
     } finally {
       this.#leave(kept, told);

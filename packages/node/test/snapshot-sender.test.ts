@@ -84,6 +84,20 @@ test("a snapshot that was told to its end is let go of, so that lmdb may use its
   expect([ended, store.open]).toEqual([true, 0]);
 });
 
+test("the log behind one that a replica has read is awaited for a minute after its last page, a backup's is not", async () => {
+  let nowMs = 0;
+  vi.spyOn(performance, "now").mockImplementation(() => nowMs);
+  const { store, sender, read } = started();
+  await read(new Reader());
+  expect([sender.lowestSlot, store.open]).toEqual([undefined, 0]);
+  await read(new Reader(undefined, undefined, "r2"));
+  expect([sender.lowestSlot, store.open]).toEqual([7, 0]);
+  nowMs += 59_999;
+  expect(sender.lowestSlot).toBe(7);
+  nowMs += 1;
+  expect(sender.lowestSlot).toBeUndefined();
+});
+
 test("one that a reader left is kept for it, and gone on with", async () => {
   const { store, read } = started();
   const [page] = (await read(new Reader(undefined, 1))).pages;
