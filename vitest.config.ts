@@ -31,6 +31,7 @@ export default defineConfig({
         test: {
           ...patience,
           name: "cross",
+          isolate: false,
           include: ["test/{paper,scenarios,contract,architecture,history}/**/*.test.ts"],
           exclude: withoutForeign,
         },
