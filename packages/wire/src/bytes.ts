@@ -121,6 +121,13 @@ export class Reading {
     throw this.malformed("an integer that does not end");
   }
 
+  /** The number of the next field, times 8, and its wire type. */
+  tag(): number {
+    const tag = this.varint();
+    if (tag < 8 || tag > 0xffffffff) throw this.malformed(`tag ${tag}`);
+    return tag;
+  }
+
   /** Where the field of bytes that starts here ends. */
   end(limit: number): number {
     const length = this.varint();

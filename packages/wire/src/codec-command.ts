@@ -97,7 +97,7 @@ class CommandReader {
     let method = "";
     let request: Uint8Array = noBytes;
     while (from.position < limit) {
-      const tag = from.varint();
+      const tag = from.tag();
       switch (tag) {
         case tagOf(commandField.clientId, wireType.bytes): {
           const end = from.end(limit);
@@ -214,7 +214,7 @@ function decodeList({ what, field, wrapped }: ListShape, bytes: Uint8Array): Bat
   const commands: Command[] = [];
   const time: Record<string, number | boolean> = {};
   while (from.position < bytes.length) {
-    const tag = from.varint();
+    const tag = from.tag();
     if (tag === onlyTag) {
       if (commands.length === check.maxBatchCommands)
         throw new WireError(what, `at most ${check.maxBatchCommands} commands`, "more");
@@ -256,7 +256,7 @@ function readWrapped(
 ): Command {
   let command: Command | undefined;
   while (from.position < limit) {
-    const tag = from.varint();
+    const tag = from.tag();
     if (tag === onlyTag) command = reader.read(from.end(limit), index);
     else from.skip(tag, limit);
   }

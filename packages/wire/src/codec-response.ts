@@ -99,7 +99,7 @@ function read(from: Reading, limit: number): Response {
   let details: Uint8Array | undefined;
   let outcome = 0;
   while (from.position < limit) {
-    const tag = from.varint();
+    const tag = from.tag();
     switch (tag) {
       case tagOf(field.clientId, wireType.bytes): {
         const end = from.end(limit);
@@ -190,7 +190,7 @@ export const responses: Codec<readonly Response[]> = {
     const from = new Reading(bytes, "Responses");
     const found: Response[] = [];
     while (from.position < bytes.length) {
-      const tag = from.varint();
+      const tag = from.tag();
       if (tag === tagOf(only, wireType.bytes)) found.push(read(from, from.end(bytes.length)));
       else from.skip(tag, bytes.length);
     }

@@ -34,8 +34,7 @@ function message(from: Reading, type: protobuf.Type, limit: number, place: strin
   const { fieldsById, oneofs } = type;
   let members: Map<protobuf.OneOf, string> | undefined;
   while (from.position < limit) {
-    const tag = from.varint();
-    if (tag < 8 || tag > 0xffffffff) throw from.malformed(`tag ${tag}`);
+    const tag = from.tag();
     const field = fieldsById[tag >>> 3];
     if (field === undefined) {
       from.skip(tag, limit);
@@ -109,7 +108,7 @@ function mapEntry(
   depth: number,
 ): void {
   while (from.position < limit) {
-    const tag = from.varint();
+    const tag = from.tag();
     const isKey = tag >>> 3 === 1;
     const expected = isKey ? basicWireType(field.keyType) : valueWireType(field);
     if (!isKey && tag >>> 3 !== 2) from.skip(tag, limit);

@@ -201,6 +201,38 @@ it("the defaults that proto2 declares are exact", () => {
   );
 });
 
+it("fields and oneofs that objects could not tell apart are refused when they are loaded", () => {
+  const named = (...names: string[]) => names.map((name) => ({ ...int64, name }));
+  expect(() => codecOf(named("a_b", "aB"))).toThrow(
+    "t.M: expected fields and oneofs with names of their own, found a_b and aB, which are both aB in objects",
+  );
+  const member = { ...int64, oneofIndex: 0 };
+  const set = setOf({
+    messageType: [
+      { name: "M", field: [{ name: "aB", number: 1, label: 1, ...member }], oneofDecl: [{ name: "a_b" }] },
+    ],
+  });
+  expect(() => loadServices(set)).toThrow("found aB and a_b, which are both aB in objects");
+});
+
+it("nothing but the bytes of a value is written, whatever it says of itself", () => {
+  const codec = codecOf([bytes]);
+  for (const length of [40, 1, -1, "long"]) {
+    const value = Object.defineProperty(Uint8Array.of(7, 8), "length", { value: length });
+    expect(hex(codec.encode({ f1: value }))).toBe("0a020708");
+  }
+});
+
+it("field numbers that protobuf does not have are refused wherever they stand", () => {
+  const { field, nestedType } = map(int32, int32);
+  const codec = codecOf([field], { nestedType });
+  // Number 0, and one of 34 bits whose low ones are those of the key.
+  for (const entry of ["0000", "888080801007"])
+    expect(() => codec.decode(Buffer.from(`0a0${entry.length / 2}${entry}`, "hex"))).toThrow("found tag");
+  const forged = { [Symbol.for("synod.unknownFields")]: "t.M\0\0\0" };
+  expect(() => codec.encode(forged as never)).toThrow("found tag 0");
+});
+
 it("what is not supported is refused when it is loaded", () => {
   expect(() => codecOf([{ ...group, typeName: ".t.M" }])).toThrow("t.M.f1: groups are not supported");
   const delimited = { type: 11, typeName: ".t.M", options: { features: { messageEncoding: 2 } } };

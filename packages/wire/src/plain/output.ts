@@ -108,10 +108,11 @@ export class Output {
 
   /** With its length before it. */
   bytes(value: Uint8Array): void {
-    this.varint(value.length);
-    this.#room(value.length);
+    const length = lengthOf(value);
+    this.varint(length);
+    this.#room(length);
     this.#buffer.set(value, this.#position);
-    this.#position += value.length;
+    this.#position += length;
   }
 
   /** Bytes that are encoded already. */
@@ -164,6 +165,16 @@ export class Output {
     this.#buffer.copy(grown, 0, 0, this.#position);
     this.#buffer = grown;
   }
+}
+
+const { get: ownLength } = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype),
+  "length",
+) as { get: () => number };
+
+/** Whatever its property `length` says: what was in the buffer before would be written as a part of the value. */
+function lengthOf(value: Uint8Array): number {
+  return ownLength.call(value);
 }
 
 /** Longer texts are written faster by Node, shorter ones by a loop. */

@@ -60,8 +60,7 @@ export class MessageReader {
     checkDepth(depth);
     while (input.position < limit) {
       const start = input.position;
-      const tag = input.varint();
-      if (tag < 8 || tag > 0xffffffff) throw input.malformed(`tag ${tag}`);
+      const tag = input.tag();
       const read = this.#byNumber[tag >>> 3];
       if (read !== undefined) read(input, tag & 7, limit, into.values, depth);
       else {
@@ -141,7 +140,7 @@ export class MessageReader {
       let key = keys.absent();
       let held: unknown;
       while (input.position < end) {
-        const tag = input.varint();
+        const tag = input.tag();
         const number = tag >>> 3;
         if (number !== 1 && number !== 2) {
           input.skip(tag, end);

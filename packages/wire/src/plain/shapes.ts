@@ -73,7 +73,7 @@ export class Shapes {
   readonly #messages = new Map<string, () => MessageShape>();
   readonly #enums = new Map<string, EnumShape>();
 
-  /** Throws an Error that names the field for what is not supported: groups. */
+  /** Throws an Error that names the field for what is not supported: groups, and fields with one name in objects. */
   constructor(files: readonly FileDescriptor[]) {
     for (const file of files) {
       const rules = rulesOf(file);
@@ -105,6 +105,7 @@ export class Shapes {
       return shape;
     });
     for (const field of message.field ?? []) own.check(field, joined(name, field.name));
+    requireOwnNames(message, name);
     for (const inner of message.nestedType ?? []) this.#add(inner, name, own);
     for (const inner of message.enumType ?? []) this.#addEnum(inner, name);
   }
@@ -120,6 +121,20 @@ export class Shapes {
       names,
       first: values[0]?.number ?? 0,
     });
+  }
+}
+
+/** Of two fields with one name in objects, one would be lost without a word. */
+function requireOwnNames({ field = [], oneofDecl = [] }: MessageDescriptor, place: string): void {
+  const taken = new Map<string, string>();
+  for (const { name } of [...field, ...oneofDecl]) {
+    const spelt = fieldName(name);
+    const other = taken.get(spelt);
+    if (other !== undefined)
+      throw new Error(
+        `${place}: expected fields and oneofs with names of their own, found ${other} and ${name}, which are both ${spelt} in objects; rename one`,
+      );
+    taken.set(spelt, name);
   }
 }
 

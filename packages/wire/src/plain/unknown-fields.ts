@@ -73,7 +73,7 @@ function fieldsOf({ input, start, end }: Run): Run[] {
   input.position = start;
   while (input.position < end) {
     const from = input.position;
-    const tag = input.varint();
+    const tag = input.tag();
     input.skip(tag, end);
     fields.push({ first: tag >>> 3, last: tag >>> 3, input, start: from, end: input.position });
   }
@@ -167,7 +167,7 @@ export class UnknownWriting {
       this.#number = Number.POSITIVE_INFINITY;
       return;
     }
-    this.#tag = input.varint();
+    this.#tag = input.tag();
     this.#number = this.#tag >>> 3;
   }
 }
