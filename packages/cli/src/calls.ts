@@ -166,6 +166,7 @@ const describeWithinMs = 2_000;
  * The decided log as one replica keeps it, from a slot on, in order. Requests of services that do not come with Synod are
  * decoded as the replica's reflection describes them.
  * @param most how many slots at most
+ * @param cluster whose log it has to be; that of the first page unless given
  */
 export async function* readLog(
   address: string,
@@ -173,18 +174,20 @@ export async function* readLog(
   most: number,
   cluster?: string,
 ): AsyncGenerator<DecidedSlot> {
+  let meant = cluster;
   const find = methodFinder((service) =>
     withChannel(address, (client) =>
-      describedBy(client, service, { deadline: Date.now() + describeWithinMs }),
+      describedBy(client, service, { deadline: Date.now() + describeWithinMs, metadata: meantFor(meant) }),
     ),
   );
   let next = from;
   let left = most;
   while (next !== 0 && left > 0) {
-    const request = { from: next, limit: Math.min(left, 1_000), clusterId: cluster ?? "" };
+    const request = { from: next, limit: Math.min(left, 1_000), clusterId: meant ?? "" };
     const page = await withChannel(address, (client) =>
       callUnary(client, replicaService.Log, request, { deadline: Date.now() + pageWithinMs }),
     );
+    meant ??= page.clusterId;
     for (const { slot, value } of page.decisions.slice(0, left)) yield decidedSlot(slot, value, find);
     left -= page.decisions.length;
     next = page.next;

@@ -3,11 +3,12 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import * as grpc from "@grpc/grpc-js";
 import { anotherCluster, answering, clusterIn, clusterService, meantFor, type Status } from "@synod/wire";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { askStatus } from "../src/calls.js";
 import { planCluster } from "../src/cluster/plan.js";
 import { requireFreePorts } from "../src/cluster/ports.js";
 import { remember } from "../src/cluster/remembered.js";
+import { goOn } from "../src/remedy/agree.js";
 import { gather, startingPoints } from "../src/status/gather.js";
 import { replicaTargets } from "../src/targets.js";
 
@@ -24,7 +25,7 @@ afterEach(() => {
 });
 
 /** A replica that says of itself which cluster it is of, and answers nobody who means another. Returns its port. */
-function replicaOf(clusterId: string): Promise<number> {
+function replicaOf(clusterId: string, another = "127.0.0.1:1"): Promise<number> {
   const server = new grpc.Server();
   servers.push(server);
   const configuration = { number: 1, predecessor: 0, acceptors: [], leaders: [], replicas: [] };
@@ -37,7 +38,7 @@ function replicaOf(clusterId: string): Promise<number> {
         ...configuration,
         acceptors: [member("a1")],
         leaders: [member("l1")],
-        replicas: [member("r1")],
+        replicas: [member("r1"), { ...member("r2"), address: another }],
       },
     },
     state: {
@@ -69,6 +70,7 @@ function replicaOf(clusterId: string): Promise<number> {
 
 const member = (id: string) => ({ id, address: `127.0.0.1:1`, store: "s" });
 const one = { acceptors: 1, leaders: 1, replicas: 1 };
+const ask = (address: string, cluster: string | undefined) => askStatus(address, 5_000, cluster);
 const failure = (work: Promise<unknown>) =>
   work.then(
     () => expect.unreachable(),
@@ -84,7 +86,7 @@ describe("where another cluster answers (rule 28)", () => {
     expect(refused.message).toContain("belongs to cluster theirs, and cluster ours was meant");
     expect(refused.message).toContain('"npx synod up" starts the one meant');
     const start = await startingPoints([], directory);
-    const [replica] = await gather(start.known, (address) => askStatus(address, 5_000, start.cluster));
+    const [replica] = await gather(start.known, ask, start.cluster);
     expect(replica).toMatchObject({ id: "r1", answered: false, reason: expect.stringContaining("theirs") });
   });
 
@@ -97,6 +99,32 @@ describe("where another cluster answers (rule 28)", () => {
     expect(mixed.message).toBe(
       `--replica: expected replicas of one cluster, found a at ${first}, b at ${second}`,
     );
+  });
+
+  it("a process at a member's address is not taken for the member, when one replica says where they are", async () => {
+    const theirs = `127.0.0.1:${await replicaOf("theirs")}`;
+    const ours = `127.0.0.1:${await replicaOf("ours", theirs)}`;
+    const start = await startingPoints([ours], directory);
+    const reports = await gather(start.known, ask, start.cluster);
+    expect(reports.find(({ address }) => address === theirs)).toMatchObject({
+      answered: false,
+      reason: expect.stringContaining("cluster theirs, and cluster ours was meant"),
+    });
+  });
+
+  it("what came of a slot is not asked of another cluster's replicas", async () => {
+    const replica = {
+      id: "r1",
+      cluster: "ours",
+      appliedSlot: 3,
+      durableSlot: 3,
+      halt: undefined,
+      problem: "",
+    };
+    const now = vi.spyOn(performance, "now").mockReturnValueOnce(0).mockReturnValue(1e6);
+    onTestFinished(() => now.mockRestore());
+    const [line] = await goOn([{ ...replica, address: `127.0.0.1:${await replicaOf("theirs")}` }], 4);
+    expect(line).toContain("cluster theirs, and cluster ours was meant");
   });
 
   it("up says whose ports it needs", async () => {

@@ -191,11 +191,12 @@ describe("gathering", () => {
   it("finds every member of the configuration from one replica, and shows who does not answer", async () => {
     const [a1] = acceptors as [Answered];
     const answers = new Map([replica("r1"), leader("l2", "active"), a1].map((one) => [one.address, one]));
-    const reports = await gather([{ role: "replica", id: "h:r1", address: "h:r1" }], async (address) => {
+    const ask = async (address: string) => {
       const answer = answers.get(address);
       if (!answer) throw new Error("no answer within 1000 ms");
       return answer;
-    });
+    };
+    const reports = await gather([{ role: "replica", id: "h:r1", address: "h:r1" }], ask, undefined);
     expect(reports.map(({ id, answered }) => [id, answered])).toEqual([
       ["r1", true],
       ["l2", true],

@@ -9,7 +9,8 @@ import {
   writeSync,
 } from "node:fs";
 import path from "node:path";
-import { storeFailure } from "./error.js";
+import { crc32 } from "node:zlib";
+import { damagedStore, StoreError, storeFailure } from "./error.js";
 
 /*
  * Two small files beside a replica's store, for slots that cannot be executed (rule 33).
@@ -20,7 +21,7 @@ import { storeFailure } from "./error.js";
  * lose it, and an end of the machine says nothing about the slot.
  *
  * `held` is a promise to a person: not to execute a slot until it is decided what becomes of it. It is on disk before it is
- * given.
+ * given, and begins with a checksum: of another slot or number it would be another promise.
  */
 const executingFile = "executing";
 const heldFile = "held";
@@ -82,7 +83,7 @@ export class ExecutionMarker {
   #executed = 0;
   #held: HeldSlot | undefined;
 
-  /** Throws StoreError `failed`. */
+  /** Throws StoreError `damaged` where a promise cannot be read, or `failed`. */
   constructor(directory: string, build: string) {
     this.#directory = directory;
     this.#build = build;
@@ -91,11 +92,11 @@ export class ExecutionMarker {
       const { executed = 0, begun, suspects = [] } = parsed<Written>(at) ?? {};
       this.#executed = executed;
       this.#suspects = suspectsOf(suspects, begun).filter((suspect) => suspect.build === build);
-      this.#held = parsed<HeldSlot>(path.join(directory, heldFile));
+      this.#held = heldIn(directory);
       this.#descriptor = openSync(at, constants.O_RDWR | constants.O_CREAT, 0o644);
       ftruncateSync(this.#descriptor, recordBytes);
     } catch (error) {
-      throw storeFailure(directory, `opening ${at}`, error);
+      throw error instanceof StoreError ? error : storeFailure(directory, `opening ${at}`, error);
     }
   }
 
@@ -155,7 +156,7 @@ export class ExecutionMarker {
   hold(held: HeldSlot): void {
     const [from, to] = [path.join(this.#directory, heldNewFile), path.join(this.#directory, heldFile)];
     try {
-      writeSynced(from, JSON.stringify(held));
+      writeSynced(from, sealed(held));
       renameSync(from, to);
       syncEntry(this.#directory);
     } catch (error) {
@@ -195,9 +196,39 @@ function parsed<T>(file: string): T | undefined {
   try {
     return JSON.parse(readFileSync(file, "utf8")) as T;
   } catch (error) {
-    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    if (error instanceof SyntaxError || isAbsence(error)) return undefined;
     throw error;
   }
+}
+
+function sealed(held: HeldSlot): string {
+  const text = JSON.stringify(held);
+  return `${checksumOf(text)} ${text}`;
+}
+
+function checksumOf(text: string): string {
+  return crc32(text).toString(16).padStart(8, "0");
+}
+
+/** A promise was on disk before it was given, so that one which cannot be read was given all the same. */
+function heldIn(directory: string): HeldSlot | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path.join(directory, heldFile), "utf8");
+  } catch (error) {
+    if (isAbsence(error)) return undefined;
+    throw error;
+  }
+  const [, checksum, content = ""] = /^([0-9a-f]{8}) (.*)$/s.exec(text) ?? [];
+  if (checksum === checksumOf(content)) return JSON.parse(content) as HeldSlot;
+  throw damagedStore(
+    { directory, kind: "replica" },
+    `the file ${heldFile}, a promise about a slot, is damaged`,
+  );
+}
+
+function isAbsence(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === "ENOENT";
 }
 
 function writeSynced(file: string, text: string): void {

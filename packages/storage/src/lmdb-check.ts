@@ -1,4 +1,4 @@
-import { type LmdbFile, type Meta, noPage, type Tree, UnsoundFile } from "./lmdb-file.js";
+import { type LmdbFile, type Meta, noPage, numberKeys, type Tree, UnsoundFile } from "./lmdb-file.js";
 import { keyText } from "./seal.js";
 
 /** Told of every record of the databases. Returns what is wrong with it; undefined when nothing is. */
@@ -76,6 +76,10 @@ class Walk {
     compare: (a: Buffer, b: Buffer) => number,
     entry: (key: Buffer, tree: Tree | undefined, value: Buffer) => void,
   ): Generator<void, void> {
+    // lmdb goes by these: with another order of the keys it would find nothing, or the wrong thing.
+    const flags = compare === byNumber ? numberKeys : 0;
+    if (tree.flags !== flags)
+      throw new UnsoundFile(`page ${tree.root} begins a tree with flags ${tree.flags}, and not ${flags}`);
     const counts: Counts = { branchPages: 0, leafPages: 0, overflowPages: 0, entries: 0 };
     const file = this.#file;
     const noBytes = Buffer.alloc(0);
@@ -153,7 +157,11 @@ class Walk {
   /** A record of the list of free pages: how many numbers follow; 0 says nothing, and −n that n pages begin at the next. */
   #giveBack(list: Buffer): void {
     if (list.length < numberBytes) throw new UnsoundFile(`a list of free pages has ${list.length} bytes`);
-    const entries = Math.min(Number(list.readBigInt64LE(0)), Math.floor(list.length / numberBytes) - 1);
+    const entries = Number(list.readBigInt64LE(0));
+    const room = Math.floor(list.length / numberBytes) - 1;
+    // lmdb reads as many as it says, whatever lies behind the record.
+    if (entries < 0 || entries > room)
+      throw new UnsoundFile(`a list of free pages says that it has ${entries} entries, in room for ${room}`);
     for (let index = 1; index <= entries; index++) {
       const number = Number(list.readBigInt64LE(numberBytes * index));
       if (number === 0) continue;

@@ -21,9 +21,13 @@ const pageKinds = { branch: 0x01, leaf: 0x02, overflow: 0x04, meta: 0x08 } as co
 export type PageKind = "branch" | "leaf";
 const nodeFlags = { big: 0x01, tree: 0x02 } as const;
 export const noPage: number = Number.POSITIVE_INFINITY;
+/** The flag of a tree whose keys are numbers: MDB_INTEGERKEY. */
+export const numberKeys = 0x08;
 
 /** A tree of pages: `MDB_db`. */
 export interface Tree {
+  /** How its keys are ordered, and whether a key may have several values; 0 for keys in the order of their bytes. */
+  readonly flags: number;
   readonly depth: number;
   readonly branchPages: number;
   readonly leafPages: number;
@@ -223,6 +227,7 @@ export class LmdbFile {
 function treeAt(bytes: Buffer, at: number): Tree {
   const root = bytes.readBigUInt64LE(at + 40);
   return {
+    flags: bytes.readUInt8(at + 4), // in a head the next byte is about all of the environment
     depth: bytes.readUInt16LE(at + 6),
     branchPages: wholeAt(bytes, at + 8),
     leafPages: wholeAt(bytes, at + 16),

@@ -7,7 +7,7 @@ import {
   makeDirectory,
   syncDirectory,
 } from "./environment.js";
-import { storeFailure } from "./error.js";
+import { damagedStore, storeFailure } from "./error.js";
 import { decodeIdentity, drawStoreId, encodeIdentity, identityKey, startedIdentity } from "./identity.js";
 import { LmdbReplicaDisk } from "./lmdb-replica-disk.js";
 import { type Ownership, ownDirectory } from "./ownership.js";
@@ -45,6 +45,13 @@ export async function openReplicaStore(
   }
 }
 
+/** A store that has its identity has all of its databases. Throws StoreError `damaged`. */
+function openDatabase(environment: Environment, name: string, isNew: boolean): ByteDatabase {
+  const found = environment.database(name, isNew);
+  if (found === undefined) throw damagedStore(environment.place, `expected a database ${name}, found none`);
+  return found;
+}
+
 async function openDisk(
   environment: Environment,
   ownership: Ownership,
@@ -60,9 +67,9 @@ async function openDisk(
     : { id: expected.id, store: drawStoreId(), startCount: 0, clusterId: expected.clusterId };
   const identity = startedIdentity(directory, known, expected);
   // All at once: opening one later would wait for whatever lmdb is writing.
-  const [first, second] = stateNames.map((name) => environment.database(name, true) as ByteDatabase);
-  const states = [first, second] as readonly [ByteDatabase, ByteDatabase];
-  const log = environment.database(logName, true) as ByteDatabase;
+  const open = (name: string) => openDatabase(environment, name, record === undefined);
+  const states = [open(stateNames[0]), open(stateNames[1])] as const;
+  const log = open(logName);
   await environment.write(() => meta.put(identityKey, encodeIdentity("replica", identity)));
   await syncDirectory(directory).catch((error: unknown) => {
     throw storeFailure(directory, "syncing the data directory", error);

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { ExecutionMarker, openReplicaStore } from "../src/index.js";
@@ -79,6 +79,22 @@ test("the last slot that was executed is known whatever the store has kept and w
   const last = new ExecutionMarker(directory, "two");
   expect(last.executed).toBe(8);
   last.close();
+});
+
+test("a promise that changed on the disk is found, and neither forgotten nor taken for another", () => {
+  const directory = temporaryDirectory();
+  const marker = new ExecutionMarker(directory, "one");
+  marker.hold({ slot: 7, remedies: 1 });
+  marker.close();
+  const file = path.join(directory, "held");
+  const text = readFileSync(file, "utf8");
+  for (const changed of [text.replace('"slot":7', '"slot":5'), text.replace("{", "z"), ""]) {
+    expect(changed).not.toBe(text);
+    writeFileSync(file, changed);
+    expect(() => new ExecutionMarker(directory, "one")).toThrow(
+      expect.objectContaining({ reason: "damaged", message: expect.stringContaining("the file held") }),
+    );
+  }
 });
 
 test("a mark that cannot be read counts as none, and one with long names keeps the slot", async () => {

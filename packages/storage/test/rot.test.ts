@@ -109,6 +109,35 @@ test("a page that is lost, stands in another's place or is an old one is found a
   expect(found).toBeGreaterThan(20);
 });
 
+test("what says how a file is to be read is found where it changed", { timeout }, async () => {
+  const { file } = await aged();
+  const word = (number: number) => {
+    const bytes = Buffer.alloc(8);
+    bytes.writeBigInt64LE(BigInt(number));
+    return bytes;
+  };
+  const newest = file.readBigUInt64LE(152) > file.readBigUInt64LE(pageBytes + 152) ? 0 : pageBytes;
+  const root = Number(file.readBigUInt64LE(newest + 48 + 40)) * pageBytes;
+  const freed = root + 24 + file.readUInt16LE(root + 24) + 16;
+  /** In the tree of databases, whose records follow their names. */
+  const databases = Number(file.readBigUInt64LE(newest + 96 + 40)) * pageBytes;
+  const named = (name: string) => file.indexOf(`${name}\0`, databases, "latin1");
+  const changes: Readonly<Record<string, (bytes: Buffer) => unknown>> = {
+    "the order of the keys of the free pages": (bytes) => bytes.fill(0, newest + 52, newest + 53),
+    "several values for a key of the databases": (bytes) => bytes.fill(4, newest + 100, newest + 101),
+    "the order of the keys of a database": (bytes) => bytes.fill(2, named("log") + 8, named("log") + 9),
+    "the name of the state": (bytes) => bytes.write("stase", named("state"), "latin1"),
+    "how many free pages follow": (bytes) => word(1 << 20).copy(bytes, freed),
+    "fewer free pages than none": (bytes) => word(-3).copy(bytes, freed),
+  };
+  for (const [what, change] of Object.entries(changes)) {
+    const bytes = Buffer.from(file);
+    change(bytes);
+    expect(bytes.equals(file), what).toBe(false);
+    expect(await opened(bytes), what).toBe("damaged");
+  }
+});
+
 test("a file cut short is found at start", { timeout }, async () => {
   const { file, held } = await aged();
   for (let pages = 2; pages < file.length / pageBytes; pages += 5) {

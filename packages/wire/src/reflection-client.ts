@@ -1,4 +1,4 @@
-import type { CallOptions, Client } from "@grpc/grpc-js";
+import type { CallOptions, Client, Metadata } from "@grpc/grpc-js";
 import { openStream } from "./calls.js";
 import { reflectionMethod } from "./reflection.js";
 
@@ -11,7 +11,7 @@ const fileTag = 0x0a;
 export async function describedBy(
   client: Client,
   symbol: string,
-  options: CallOptions = {},
+  { metadata, ...options }: CallOptions & { readonly metadata?: Metadata } = {},
 ): Promise<Uint8Array> {
   const files = await new Promise<readonly Uint8Array[]>((resolve, reject) => {
     const call = openStream(
@@ -22,7 +22,7 @@ export async function describedBy(
         if (fileDescriptorResponse) resolve(filesIn(fileDescriptorResponse.fileDescriptorProto));
         else reject(new Error(errorResponse?.errorMessage ?? `no answer that describes ${symbol}`));
       },
-      undefined,
+      metadata,
       options,
     );
     call.on("error", reject);

@@ -19,7 +19,8 @@ export const statusCommand: CommandModule<object, { replica: string[]; json: boo
     }),
   handler: async ({ replica, json }) => {
     const { known, cluster } = await startingPoints(replica, process.cwd());
-    const reports = await gather(known, (address) => askStatus(address, answerWithinMs, cluster));
+    const ask = (address: string, meant: string | undefined) => askStatus(address, answerWithinMs, meant);
+    const reports = await gather(known, ask, cluster);
     const found = verdict(reports);
     const text = json
       ? JSON.stringify({ ...found, frontier: frontier(reports), members: sortReports(reports) })

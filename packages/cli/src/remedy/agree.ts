@@ -71,9 +71,10 @@ const lookMs = 200;
 export async function goOn(replicas: readonly FoundReplica[], slot: number): Promise<string[]> {
   const until = performance.now() + goOnWithinMs;
   return Promise.all(
-    replicas.map(async ({ id, address }) => {
+    replicas.map(async (replica) => {
+      const { id } = replica;
       for (;;) {
-        const said = await progressOf(address, slot).catch(reasonOf);
+        const said = await progressOf(replica, slot).catch(reasonOf);
         if (said === "") return `${id} goes on`;
         if (performance.now() > until) return `${id}: ${said}`;
         await delay(lookMs);
@@ -83,8 +84,8 @@ export async function goOn(replicas: readonly FoundReplica[], slot: number): Pro
 }
 
 /** What still keeps a replica before a slot; empty when nothing does. */
-async function progressOf(address: string, slot: number): Promise<string> {
-  const { state, problem } = await askStatus(address, askWithinMs);
+async function progressOf({ address, cluster }: FoundReplica, slot: number): Promise<string> {
+  const { state, problem } = await askStatus(address, askWithinMs, cluster);
   if (state.role !== "replica") return "not a replica";
   return state.slotOut > slot && state.halt === undefined ? "" : problem || `it is at slot ${state.slotOut}`;
 }

@@ -12,8 +12,11 @@ export interface Known {
   readonly address: string;
 }
 
-/** Asks one process; rejects with a reason when it gives no answer in time. */
-export type Ask = (address: string) => Promise<Answered>;
+/**
+ * Asks one process; rejects with a reason when it gives no answer in time, or is not of the cluster: of any, where that is
+ * undefined.
+ */
+export type Ask = (address: string, cluster: string | undefined) => Promise<Answered>;
 
 /** Whom to ask first: the replicas given, else everybody in the cluster that `up` last started here; and which cluster is meant. */
 export async function startingPoints(
@@ -29,12 +32,21 @@ export async function startingPoints(
   return { known, cluster: await clusterAt(addresses) };
 }
 
-/** Asks the processes given, and then every member they know of, until nobody new turns up. */
-export async function gather(start: readonly Known[], ask: Ask): Promise<RoleReport[]> {
+/**
+ * Asks the processes given, and then every member they know of, until nobody new turns up. Unless the cluster is given, it is
+ * that of the first that answers: at the address of one of its members another cluster's may run (rule 28).
+ */
+export async function gather(
+  start: readonly Known[],
+  ask: Ask,
+  given: string | undefined,
+): Promise<RoleReport[]> {
   const reports = new Map<string, RoleReport>();
+  let cluster = given;
   let wave = [...start];
   while (wave.length > 0) {
-    const found = await Promise.all(wave.map((known) => report(known, ask)));
+    const found = await Promise.all(wave.map((known) => report(known, ask, cluster)));
+    cluster ??= found.find((one) => one.answered)?.clusterId;
     for (const one of found) reports.set(one.address, one);
     const next = new Map<string, Known>();
     for (const { id, role, address } of found.flatMap(membersKnownTo)) {
@@ -53,9 +65,9 @@ function membersKnownTo(one: RoleReport): Known[] {
   return [...named("replica", replicas), ...named("leader", leaders), ...named("acceptor", acceptors)];
 }
 
-async function report(known: Known, ask: Ask): Promise<RoleReport> {
+async function report(known: Known, ask: Ask, cluster: string | undefined): Promise<RoleReport> {
   try {
-    return { ...(await ask(known.address)), address: known.address };
+    return { ...(await ask(known.address, cluster)), address: known.address };
   } catch (error) {
     return { ...known, answered: false, reason: reasonOf(error) };
   }
