@@ -14,6 +14,7 @@ import {
   systemService,
   timeLimits,
 } from "../src/index.js";
+import { Reports } from "../src/reports.js";
 import { commandOf, inUse, openCommand, serviceOf, TestMap } from "./support.js";
 
 const name = "test.v1.Test";
@@ -518,6 +519,23 @@ describe("the trim point (rule 18)", () => {
     group.report("r3", first);
     expect(group.engine("r1").system.reports.trimPoint).toBe(second);
     expect(group.start("r1").system.reports.trimPoint).toBe(second);
+  });
+
+  it("is what a majority has in every configuration that is not retired, the older ones included", () => {
+    const reports = new Reports(new TestMap());
+    const configuration = (number: number, ...members: string[]) => ({
+      ...genesisOf(members).configuration,
+      number,
+    });
+    const both = [configuration(1, "r1", "r2", "r3"), configuration(2, "r3", "r4", "r5")];
+    const report = (replica: string, configurations = both) => {
+      const number = reports.nextNumber(replica);
+      const said = { replica, number, store: "s", slot: 8, hash: "aa", earlier: [], offers: [] };
+      reports.take({ ...said, ground: { node: "", runtime: "", engines: [] } }, configurations, 1);
+      return reports.trimPoint;
+    };
+    expect([report("r4"), report("r5"), report("r3")]).toEqual([0, 0, 0]);
+    expect(report("r1")).toBe(8);
   });
 
   it("does not count a replica whose new store has reported nothing yet", () => {
