@@ -50,7 +50,7 @@ export class CommandClient {
     return new Promise((resolve, reject) => {
       const problem = this.#closed
         ? new SynodError(Code.CANCELLED, "the client is closed", "not executed")
-        : problemWith(request, limitMs, this.#waiting.size, this.#settings);
+        : problemWith({ service, method, request }, limitMs, this.#waiting.size, this.#settings);
       if (problem) {
         reject(problem);
         return;

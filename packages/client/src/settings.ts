@@ -1,5 +1,5 @@
 import { status as Code } from "@grpc/grpc-js";
-import { maxRequestBytes } from "@synod/wire";
+import { checkedMethod, checkedService, maxRequestBytes, WireError } from "@synod/wire";
 import { SynodError } from "./error.js";
 
 export interface ClientSettings {
@@ -23,18 +23,36 @@ export const defaultSettings: ClientSettings = Object.freeze({
   maxWaiting: 65_536,
 });
 
-/** Why a call is refused before anything is sent; undefined when it may go. @param waiting calls that wait for room already */
+/** What a caller asks for. */
+export interface Asked {
+  readonly service: string;
+  readonly method: string;
+  readonly request: Uint8Array;
+}
+
+/**
+ * Why a call is refused before anything is sent; undefined when it may go. A replica ends a stream with anything malformed in
+ * it, and with it every other call of the client: so what a replica would refuse to read never leaves.
+ * @param waiting calls that wait for room already
+ */
 export function problemWith(
-  request: Uint8Array,
+  { service, method, request }: Asked,
   deadlineMs: number,
   waiting: number,
   { maxWaiting }: ClientSettings,
 ): SynodError | undefined {
   const refused = (code: Code, reason: string) => new SynodError(code, reason, "not executed");
+  const misnamed = problemWithNames(service, method);
+  if (misnamed !== undefined) return refused(Code.INVALID_ARGUMENT, misnamed);
   if (!(deadlineMs > 0 && deadlineMs < 2 ** 31))
     return refused(
       Code.INVALID_ARGUMENT,
       `expected a deadline of 1 to ${2 ** 31 - 1} ms, found ${deadlineMs}`,
+    );
+  if (!(request instanceof Uint8Array))
+    return refused(
+      Code.INVALID_ARGUMENT,
+      `expected the bytes of an encoded request, found a value of type ${typeof request}`,
     );
   if (request.length > maxRequestBytes)
     return refused(
@@ -44,4 +62,15 @@ export function problemWith(
   if (waiting >= maxWaiting)
     return refused(Code.RESOURCE_EXHAUSTED, `${waiting} calls wait already: let some finish first`);
   return undefined;
+}
+
+function problemWithNames(service: string, method: string): string | undefined {
+  try {
+    checkedService(service, "service");
+    checkedMethod(method, "method");
+    return undefined;
+  } catch (error) {
+    if (error instanceof WireError) return error.message;
+    throw error;
+  }
 }

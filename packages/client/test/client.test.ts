@@ -293,6 +293,23 @@ describe("a call's deadline", () => {
     expect(replicas[0].received).toHaveLength(0);
   });
 
+  it("that no replica would read fails by itself, before anything is sent: the other calls of its stream go on", async () => {
+    const { client, execute, replicas } = start(1);
+    const text = "no bytes" as unknown as Uint8Array;
+    const wrong: [string, string, Uint8Array, RegExp][] = [
+      ["bank.v1.Ledger ", "Transfer", new Uint8Array(), /^INVALID_ARGUMENT: service: .*"bank.v1.Ledger "/],
+      ["s".repeat(513), "M", new Uint8Array(), /^INVALID_ARGUMENT: service: expected/],
+      ["s.S", "", new Uint8Array(), /^INVALID_ARGUMENT: method: expected/],
+      ["s.S", "M", text, /^INVALID_ARGUMENT: expected the bytes of an encoded request/],
+    ];
+    for (const [service, method, request, says] of wrong) {
+      const { outcome, message } = await failure(client.execute(service, method, request));
+      expect([outcome, message]).toEqual(["not executed", expect.stringMatching(says)]);
+    }
+    await execute("a sound one");
+    expect(textsOf(replicas[0].received)).toEqual(["a sound one"]);
+  });
+
   it("is not waited for when the client is closed", async () => {
     const { client, execute, replicas } = start(1);
     replicas[0].behaviour = () => undefined;

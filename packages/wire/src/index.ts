@@ -12,7 +12,15 @@ export {
 } from "./calls.js";
 export { type Channel, openChannel } from "./channel.js";
 // For whoever keeps messages elsewhere than on the wire, or simulates it.
-export { isName, maxBatchCommands, maxIdLength, maxMembers, maxRequestBytes } from "./check.js";
+export {
+  isName,
+  maxBatchCommands,
+  maxIdLength,
+  maxMembers,
+  maxRequestBytes,
+  method as checkedMethod,
+  service as checkedService,
+} from "./check.js";
 export type { Codec } from "./codec.js";
 export { fromAcceptor, toAcceptor } from "./codec-acceptor.js";
 export {
