@@ -1,8 +1,6 @@
 // What clients in three languages are told of the outcome of their calls, under faults, compared with the log.
-import { writeFileSync } from "node:fs";
-import path from "node:path";
 import * as grpc from "@grpc/grpc-js";
-import { callUnary, descriptorSet, replicaService } from "@synod/wire";
+import { callUnary, replicaService } from "@synod/wire";
 import { flagNumber, flagValue, pick, random, seedOf } from "./support/flags.mjs";
 import { until } from "./support/processes.mjs";
 import { ServiceCluster } from "./support/service-cluster.mjs";
@@ -51,10 +49,8 @@ export async function run({ parameters, progress }) {
   try {
     const addresses = processes.replicas;
     const { directory } = processes.plan;
-    const descriptors = path.join(directory, "synod.binpb");
-    writeFileSync(descriptors, descriptorSet);
     callers.push(library(addresses), byName(addresses), execute(addresses));
-    if (languages.includes("python")) callers.push(...python(directory, descriptors, addresses));
+    if (languages.includes("python")) callers.push(...python(directory, addresses));
     if (languages.includes("go")) callers.push(...go(directory, addresses));
     const scene = new Scene(cluster, callers, random(seed));
     await scene.call("quiet", calls / 10, 0, patient);

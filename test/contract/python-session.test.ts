@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import * as grpc from "@grpc/grpc-js";
-import { answering, descriptorSet, replicaService } from "@synod/wire";
+import { answering, replicaService } from "@synod/wire";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Caller, python } from "../acceptance/support/truth-clients.mjs";
 
@@ -69,9 +69,7 @@ async function replica(number: number): Promise<string> {
 beforeAll(async () => {
   const directory = mkdtempSync(path.join(tmpdir(), "synod-python-session-"));
   closing.push(() => rmSync(directory, { recursive: true, force: true }));
-  const descriptors = path.join(directory, "synod.binpb");
-  writeFileSync(descriptors, descriptorSet);
-  const callers = python(directory, descriptors, [await replica(1), await replica(2)], 1);
+  const callers = python(directory, [await replica(1), await replica(2)], 1);
   session = callers.find(({ way }) => way === "session") as Caller;
   closing.push(() => session.close());
 });

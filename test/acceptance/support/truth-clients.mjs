@@ -1,11 +1,10 @@
 // Those who are told what became of a call, in three languages: each as the pages show it.
-import { execFileSync, spawn } from "node:child_process";
-import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import * as grpc from "@grpc/grpc-js";
 import { connect, SynodError } from "@synod/client";
 import { callUnary, metadataKeys, replicaService } from "@synod/wire";
+import { goProgram, pythonProgram } from "./client-programs.mjs";
 import { root } from "./copy.mjs";
 
 /** @typedef {{ method: string, request: Uint8Array, deadlineMs: number }} Asked */
@@ -14,7 +13,6 @@ import { root } from "./copy.mjs";
 
 const service = "truth.v1.Truth";
 const none = new Uint8Array(0);
-const example = path.join(root, "examples/ledger/clients");
 const drivers = path.join(root, "test/acceptance/truth");
 
 /** @param {string[]} addresses @param {number} first */
@@ -116,73 +114,20 @@ let turn = 0;
 /** @param {grpc.Client[]} clients @param {number} worker */
 const nextOf = (clients, worker) => /** @type {grpc.Client} */ (clients[(worker + turn++) % clients.length]);
 
-/**
- * The session class of docs/clients.md in Python, and calls by name; generated and run by Debian's.
- * @param {string} directory to work in @param {string} descriptors file of the protos @param {string[]} addresses
- * @returns {Caller[]}
- */
-export function python(directory, descriptors, addresses, workers = 12) {
-  const folder = path.join(directory, "python");
-  mkdirSync(folder);
-  const protos = ["synod/v1/paxos.proto", "synod/v1/replica.proto"];
-  execFileSync("/usr/bin/protoc", [
-    ...[`--descriptor_set_in=${descriptors}`, "--plugin=protoc-gen-grpc=/usr/bin/grpc_python_plugin"],
-    ...[`--python_out=${folder}`, `--grpc_out=${folder}`, ...protos],
-  ]);
-  cpSync(path.join(example, "python/session.py"), path.join(folder, "session.py"));
-  cpSync(path.join(drivers, "driver.py"), path.join(folder, "driver.py"));
-  return driven("Python", "/usr/bin/python3", [path.join(folder, "driver.py")], addresses, workers);
+/** Sessions in Python, and calls by name. @param {string} directory to work in @param {string[]} addresses @returns {Caller[]} */
+export function python(directory, addresses, workers = 12) {
+  const driver = path.join(drivers, "driver.py");
+  return driven("Python", pythonProgram(directory, driver, [String(workers), ...addresses]), workers);
 }
 
-const generators = {
-  "google.golang.org/protobuf/cmd/protoc-gen-go": "v1.36.12",
-  "google.golang.org/grpc/cmd/protoc-gen-go-grpc": "v1.6.2",
-};
-
-/**
- * The same in Go; the modules come from its proxy, unless they are here already.
- * @param {string} directory @param {string[]} addresses @returns {Caller[]}
- */
+/** The same in Go. @param {string} directory to work in @param {string[]} addresses @returns {Caller[]} */
 export function go(directory, addresses, workers = 12) {
-  const folder = path.join(directory, "go");
-  mkdirSync(folder);
-  cpSync(path.join(example, "go/session.go"), path.join(folder, "session.go"));
-  cpSync(path.join(drivers, "driver.go"), path.join(folder, "driver.go"));
-  const prefix = "example.com/client/gen";
-  const template = {
-    version: "v2",
-    managed: { enabled: true, override: [{ file_option: "go_package_prefix", value: prefix }] },
-    plugins: Object.entries(generators).map(([program, version]) => ({
-      local: ["go", "run", `${program}@${version}`],
-      out: "gen",
-      opt: "paths=source_relative",
-    })),
-  };
-  writeFileSync(path.join(folder, "buf.gen.json"), JSON.stringify(template));
-  const ran = (/** @type {string} */ program, /** @type {string[]} */ parameters) =>
-    execFileSync(program, parameters, { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
-  ran(path.join(root, "node_modules/.bin/buf"), [
-    ...["generate", path.join(root, "proto"), "--template", "buf.gen.json"],
-    ...["--path", path.join(root, "proto/synod/v1/replica.proto")],
-    ...["--path", path.join(root, "proto/synod/v1/paxos.proto")],
-  ]);
-  ran("go", ["mod", "init", "example.com/client"]);
-  ran("go", ["mod", "edit", "-require=google.golang.org/grpc@v1.85.0"]);
-  ran("go", ["mod", "tidy"]);
-  ran("go", ["build", "-o", "driver", "."]);
-  return driven("Go", path.join(folder, "driver"), [], addresses, workers);
+  const driver = path.join(drivers, "driver.go");
+  return driven("Go", goProgram(directory, driver, [String(workers), ...addresses]), workers);
 }
 
-/**
- * A program that is given calls line by line, and prints how each ended.
- * @param {string} language @param {string} program @param {string[]} parameters @param {string[]} addresses
- * @param {number} workers @returns {Caller[]}
- */
-function driven(language, program, parameters, addresses, workers) {
-  const child = spawn(program, [...parameters, String(workers), ...addresses], {
-    stdio: ["pipe", "pipe", "inherit"],
-    env: { ...process.env, GRPC_VERBOSITY: "NONE" },
-  });
+/** @param {string} language @param {ReturnType<typeof pythonProgram>} child @param {number} workers @returns {Caller[]} */
+function driven(language, child, workers) {
   /** @type {Map<string, (ended: Ended) => void>} */
   const waiting = new Map();
   let number = 0;
