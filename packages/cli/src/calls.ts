@@ -1,6 +1,7 @@
 import * as grpc from "@grpc/grpc-js";
 import { proposalOf, type Value } from "@synod/core";
 import {
+  anotherCluster,
   batch,
   type Channel,
   callUnary,
@@ -51,6 +52,12 @@ export function explain(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** Whoever answers may not have looked at who was meant. Throws a Failure that names both clusters. */
+export function requireCluster(address: string, found: string, meant: string | undefined): void {
+  if (meant !== undefined && found !== meant)
+    throw new Failure(anotherCluster(`the process at ${address}`, found, meant));
+}
+
 /**
  * What the process at an address says of itself. Rejects with a Failure that says why there is no answer.
  * @param cluster the one it has to be of, for this call and those below; any unless given
@@ -60,6 +67,7 @@ export async function askStatus(address: string, withinMs: number, cluster?: str
   const status = await withChannel(address, (client) =>
     callUnary(client, clusterService.Status, {}, options),
   );
+  requireCluster(address, status.clusterId, cluster);
   return { ...status, answered: true, role: status.state.role, address };
 }
 
@@ -126,9 +134,10 @@ export async function setQuota(
  */
 export async function currentSlot(address: string, withinMs: number, cluster?: string): Promise<number> {
   const options = { deadline: Date.now() + withinMs, metadata: meantFor(cluster) };
-  const { clientId } = await withChannel(address, (client) =>
+  const { clientId, clusterId } = await withChannel(address, (client) =>
     callUnary(client, replicaService.OpenSession, {}, options),
   );
+  requireCluster(address, clusterId, cluster);
   return Number(clientId.split(".", 1)[0]);
 }
 
@@ -187,6 +196,7 @@ export async function* readLog(
     const page = await withChannel(address, (client) =>
       callUnary(client, replicaService.Log, request, { deadline: Date.now() + pageWithinMs }),
     );
+    requireCluster(address, page.clusterId, meant);
     meant ??= page.clusterId;
     for (const { slot, value } of page.decisions.slice(0, left)) yield decidedSlot(slot, value, find);
     left -= page.decisions.length;

@@ -25,7 +25,7 @@ afterEach(() => {
 });
 
 /** A replica that says of itself which cluster it is of, and answers nobody who means another. Returns its port. */
-function replicaOf(clusterId: string, another = "127.0.0.1:1"): Promise<number> {
+function replicaOf(clusterId: string, another = "127.0.0.1:1", looks = true): Promise<number> {
   const server = new grpc.Server();
   servers.push(server);
   const configuration = { number: 1, predecessor: 0, acceptors: [], leaders: [], replicas: [] };
@@ -56,7 +56,7 @@ function replicaOf(clusterId: string, another = "127.0.0.1:1"): Promise<number> 
     {
       Status: answering(clusterService.Status, (_, metadata) => {
         const meant = clusterIn(metadata) ?? clusterId;
-        if (meant === clusterId) return status;
+        if (meant === clusterId || !looks) return status;
         const details = anotherCluster("r1", clusterId, meant);
         const code = grpc.status.FAILED_PRECONDITION;
         throw Object.assign(new Error(details), { code, details, metadata: meantFor(clusterId) });
@@ -110,6 +110,12 @@ describe("where another cluster answers (rule 28)", () => {
       answered: false,
       reason: expect.stringContaining("cluster theirs, and cluster ours was meant"),
     });
+  });
+
+  it("is not believed though it did not look at who was meant", async () => {
+    const careless = `127.0.0.1:${await replicaOf("theirs", undefined, false)}`;
+    const refused = await failure(askStatus(careless, 5_000, "ours"));
+    expect(refused.message).toContain(`${careless} belongs to cluster theirs, and cluster ours was meant`);
   });
 
   it("what came of a slot is not asked of another cluster's replicas", async () => {

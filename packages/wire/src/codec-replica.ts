@@ -4,6 +4,7 @@ import { type Codec, codec } from "./codec.js";
 import { decision } from "./codec-leader.js";
 import { messageType } from "./descriptors.js";
 import type * as wire from "./gen-types.js";
+import { WireError } from "./wire-error.js";
 
 export const openSessionRequest: Codec<Record<string, never>> = codec(
   messageType<wire.OpenSessionRequest>("synod.v1.OpenSessionRequest"),
@@ -209,6 +210,8 @@ export const decideRemedyRequest: Codec<DecideRemedyRequest> = codec(
     fromWire: (message, field) => {
       const found = check.present(message, field);
       const command = found.skipCommand;
+      if (found.skipBatch === true && typeof command === "number")
+        throw new WireError(field, "skip_batch or skip_command", "both");
       const skip =
         found.skipBatch === true
           ? ("batch" as const)

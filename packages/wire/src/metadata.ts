@@ -8,7 +8,7 @@ export const metadataKeys = Object.freeze({
   /** "stale" reads what this replica has applied; "linearizable", which is also the default, goes through the log. */
   read: "synod-read",
   slot: "synod-slot",
-  /** Of any call to any role: the cluster it is meant for. In the answer, and in the trailer of a refusal: the answerer's. */
+  /** Of any call to any role: the cluster it is meant for. In what a stream answers first, and in the trailer of a refusal: the answerer's. */
   cluster: "synod-cluster",
   /** What is known about the command: answered, not-executed or unknown. */
   outcome: "synod-outcome",

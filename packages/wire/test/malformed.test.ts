@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { logRequest } from "../src/codec-replica.js";
+import { decideRemedyRequest, logRequest } from "../src/codec-replica.js";
 import { statusResponse } from "../src/codec-status.js";
 import { carrierTypes } from "../src/descriptors.js";
 import {
@@ -273,6 +273,13 @@ describe("a message that is not valid is refused, naming the field, what was exp
     const status = { clusterId: "c1", id: "a1", role: 4, leader: { phase: "active" } };
     expect(refusal(statusResponse, wire("StatusResponse", status))).toBe(
       "StatusResponse.state: expected that of the role, acceptor, found leader",
+    );
+  });
+
+  it("a remedy that skips all of a slot, and one command of it", () => {
+    const remedy = { slot: 5, number: 1, skipBatch: true, skipCommand: 0 };
+    expect(refusal(decideRemedyRequest, wire("DecideRemedyRequest", remedy))).toBe(
+      "DecideRemedyRequest: expected skip_batch or skip_command, found both",
     );
   });
 

@@ -9,7 +9,7 @@ import {
   type SnapshotPage,
   type SnapshotPosition,
 } from "@synod/wire";
-import { openConnection } from "../calls.js";
+import { openConnection, requireCluster } from "../calls.js";
 import { Failure } from "../failure.js";
 
 /** A replica that gives no page for so long is asked again. */
@@ -57,6 +57,7 @@ export async function fetchSnapshot(fetching: Fetching): Promise<void> {
   for (;;) {
     try {
       for await (const page of pages(fetching, last && positionAfter(last))) {
+        requireCluster(fetching.address, page.clusterId, fetching.cluster);
         if (last === undefined) await sink.begin(page);
         requireSound(page, last, sink.digest);
         await sink.take(page);
