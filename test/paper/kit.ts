@@ -209,9 +209,11 @@ export class LeaderBench {
   readonly leader: Leader;
   readonly id: string;
 
-  constructor(id = "l1", incarnation = 7, bounds: Partial<Limits> = {}) {
+  /** @param drawn what chance gives, from 0 to below 1: delays are the shortest by default */
+  constructor(id = "l1", incarnation = 7, bounds: Partial<Limits> = {}, drawn = 0) {
     this.id = id;
-    this.leader = new Leader({ id, incarnation, genesis, limits: { ...limits, ...bounds }, random: () => 0 });
+    const random = () => drawn;
+    this.leader = new Leader({ id, incarnation, genesis, limits: { ...limits, ...bounds }, random });
   }
 
   step(input: LeaderInput): Output[] {

@@ -235,14 +235,26 @@ describe("rule 11: who leads", () => {
     expect(messagesOf(outputs, "p1a")).toEqual([]);
   });
 
-  it("delays between attempts grow to a cap", () => {
-    const bench = new LeaderBench();
+  it("delays between attempts grow to a cap, and start anew once something is decided", () => {
+    const bench = new LeaderBench("l1", 7, {}, 0.999);
     bench.attach();
-    const attempts: number[] = [];
-    for (let tick = 0; tick < 600; tick++)
-      if (messagesOf(bench.tick(), "pre-vote").length > 0) attempts.push(tick);
-    const gaps = attempts.slice(1).map((tick, index) => tick - (attempts[index] as number));
-    expect(Math.max(...gaps)).toBeLessThanOrEqual(limits.resendTicks + limits.maxDelayTicks + 1);
-    expect(gaps.length).toBeGreaterThan(10);
+    let tick = 0;
+    const nextAttempt = () => {
+      for (const began = tick; tick < began + 100; ) {
+        tick++;
+        if (messagesOf(bench.tick(), "pre-vote").length > 0) return tick;
+      }
+      throw new Error(`no attempt up to tick ${tick}`);
+    };
+    const gaps = (count: number) => {
+      const attempts = Array.from({ length: count + 1 }, nextAttempt);
+      return attempts.slice(1).map((at, index) => at - (attempts[index] as number));
+    };
+    // Each asks in vain for so long, and then waits for as long as is drawn.
+    const { resendTicks, delayTicks, maxDelayTicks } = limits;
+    expect([delayTicks, maxDelayTicks]).toEqual([1, 8]);
+    expect(gaps(6).map((gap) => gap - resendTicks)).toEqual([2, 4, 8, 8, 8, 8]);
+    bench.fromReplica({ kind: "replica-status", slotOut: 5, trimmedBelow: 1, configurations: [] });
+    expect(gaps(4).map((gap) => gap - resendTicks)).toEqual([2, 4, 8, 8]);
   });
 });
