@@ -88,7 +88,8 @@ export class LmdbFile {
 
   /**
    * What the last transaction left. Each transaction writes the other of the two heads, so they are of two in a row: a head
-   * that claims to be older than it is would take everything back by one transaction.
+   * that claims to be older than it is would take everything back by one transaction. While lmdb writes a head, this may
+   * throw as well: then there is nothing wrong, and a head is whole a moment later.
    */
   newestMeta(): Meta {
     const [first, second] = [this.#meta(0), this.#meta(1)];
@@ -171,6 +172,9 @@ export class LmdbFile {
 
   #meta(number: 0 | 1): Meta {
     const bytes = this.#read(number, 0, metaBytes);
+    // A part of it may be what lmdb is just writing, and the rest what stood there before.
+    if (!bytes.equals(this.#read(number, 0, metaBytes)))
+      throw new UnsoundFile(`page ${number} changes while it is read`);
     const isSound =
       bytes.readUInt16LE(18) === pageKinds.meta &&
       bytes.readUInt32LE(24) === magic &&
