@@ -35,7 +35,7 @@ test("a head that is read while it is written is not taken for one that was writ
   const read = vi.mocked(readSync).getMockImplementation() as typeof readSync;
   vi.mocked(readSync).mockImplementation((...given: Parameters<typeof readSync>) => {
     const count = read(...given);
-    if (given[4] === written) writeFileSync(dataFile, after);
+    if ((given as readonly unknown[])[4] === written) writeFileSync(dataFile, after);
     return count;
   });
   expect(() => file.newestMeta()).toThrow("changes while it is read");
