@@ -152,6 +152,16 @@ describe("rule 11, the acceptor's part", () => {
     });
   });
 
+  it("a leader that asks does not hear itself: it stands again after its own heartbeats", () => {
+    const bench = new AcceptorBench();
+    bench.p1a(ballot(3));
+    const own = { ...ask, ballot: ballot(9, "l1") };
+    expect(only(messagesOf(bench.step(own), "pre-vote-answer"))).toMatchObject({
+      promised: ballot(3),
+      hears: false,
+    });
+  });
+
   it("asking does not count as hearing", () => {
     const bench = new AcceptorBench();
     bench.p1a(ballot(3));

@@ -291,7 +291,7 @@ export class LeaderBench {
 export class ReplicaBench {
   readonly replica: Replica;
 
-  constructor(slotOut = 1, incarnation = 1) {
+  constructor(slotOut = 1, incarnation = 1, bounds: Partial<Limits> = {}) {
     this.replica = new Replica({
       id: "r1",
       incarnation,
@@ -299,7 +299,7 @@ export class ReplicaBench {
       configurations: [],
       slotOut,
       encodeBatch: (commands) => Uint8Array.from(commands.map(({ sequence }) => sequence)),
-      limits,
+      limits: { ...limits, ...bounds },
     });
   }
 

@@ -1,5 +1,5 @@
 // PMMC 2.1, figure 1 (replica); rules 12 to 15 of docs/protocol.md.
-import { InvariantViolation } from "@synod/core";
+import { commandBytes, InvariantViolation } from "@synod/core";
 import { describe, expect, it } from "vitest";
 import {
   appliedSlots,
@@ -47,6 +47,17 @@ describe("rule 12: proposals outstanding are bounded", () => {
     expect(refused.filter((output) => output.kind === "refuse")).toEqual([
       { kind: "refuse", command: command(11), reason: "queue-full" },
     ]);
+  });
+
+  it("beyond the bytes that may queue as well, until what went before has made room", () => {
+    const room = 3 * commandBytes(command(1));
+    const bench = new ReplicaBench(1, 1, { maxOutstandingProposals: 1, maxQueuedBytes: room });
+    bench.connect();
+    const first = only(messagesOf(bench.request(1), "propose")).value;
+    const refused = bench.request(2, 3, 4, 5);
+    expect(refused).toEqual([{ kind: "refuse", command: command(5), reason: "queue-full" }]);
+    expect(batches(bench.decision(1, first))).toEqual([[2, 3, 4]]);
+    expect(bench.request(6, 7, 8).filter((output) => output.kind === "refuse")).toEqual([]);
   });
 });
 

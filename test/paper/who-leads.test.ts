@@ -175,6 +175,16 @@ describe("rule 11: who leads", () => {
     return preVotes;
   }
 
+  it("a proposal repeated while the watched leader is heard and decides deposes nobody", () => {
+    const bench = preempted();
+    let slotOut = 1;
+    const preVotes = standsStill(bench, 4 * limits.suspectAfterTicks, (tick) => {
+      if (tick % limits.reproposeTicks === 0) bench.propose(value(2));
+      bench.step({ kind: "message", from: leaderPeer("l2"), message: { ...pong, slotOut: ++slotOut } });
+    });
+    expect(preVotes).toBe(0);
+  });
+
   it("a question repeated in vain counts like a proposal: what its replica proposed may be decided beyond the gap", () => {
     const bench = preempted();
     const asks = () => bench.fromReplica({ kind: "question", from: 1, through: 1 });
