@@ -68,15 +68,19 @@ export class UnsoundFile extends Error {
   override readonly name = "UnsoundFile";
 }
 
+type ReadAt = (descriptor: number, into: Buffer, offset: number, length: number, position: number) => number;
+
 /** A data file, read page by page. Throws UnsoundFile where it is not as lmdb writes it. */
 export class LmdbFile {
   readonly pageBytes: number;
   readonly #descriptor: number;
+  readonly #readAt: ReadAt;
 
-  constructor(file: string) {
+  constructor(file: string, readAt: ReadAt = readSync) {
     this.#descriptor = openSync(file, "r");
+    this.#readAt = readAt;
     const head = Buffer.alloc(metaBytes);
-    readSync(this.#descriptor, head, 0, metaBytes, 0);
+    readAt(this.#descriptor, head, 0, metaBytes, 0);
     const pageBytes = head.readUInt32LE(pageBytesAt);
     // The head itself is looked at later: without a size no page can be read.
     this.pageBytes = pageBytes >= leastPageBytes && pageBytes <= mostPageBytes ? pageBytes : leastPageBytes;
@@ -222,7 +226,7 @@ export class LmdbFile {
     const bytes = Buffer.allocUnsafe(length);
     const position = page * this.pageBytes + offset;
     if (!Number.isSafeInteger(position)) throw new UnsoundFile(`page ${page} is beyond any file`);
-    const read = readSync(this.#descriptor, bytes, 0, length, position);
+    const read = this.#readAt(this.#descriptor, bytes, 0, length, position);
     if (read < length) throw new UnsoundFile(`page ${page} is needed, and the file ends before it`);
     return bytes;
   }
