@@ -26,6 +26,10 @@ describe("ballots of a leader", () => {
     const bench = new LeaderBench("l1", 8);
     bench.attach();
     expect(bench.lead().ballot).toEqual({ round: 1, leader: "l1", incarnation: 8 });
+    const pvalue = only(proposals(bench.propose(value(1))));
+    bench.fromAcceptor(vote(pvalue, "a1", { promised: ballot(5, "l2") }));
+    bench.step({ kind: "disconnected", peer: leaderPeer("l2") });
+    expect(bench.lead().ballot).toEqual({ round: 6, leader: "l1", incarnation: 8 });
   });
 });
 

@@ -1,4 +1,5 @@
 // PMMC 3 (who leads); rule 11 of docs/protocol.md.
+import type { P1a } from "@synod/core";
 import { describe, expect, it } from "vitest";
 import {
   ballot,
@@ -8,6 +9,7 @@ import {
   limits,
   messagesOf,
   only,
+  promise,
   proposals,
   receivers,
   replicaPeer,
@@ -71,6 +73,21 @@ describe("rule 11: who leads", () => {
     }
     expect(messagesOf(outputs, "pre-vote")).toEqual([]);
     expect(messagesOf(outputs, "ping").length).toBeGreaterThan(10);
+  });
+
+  it("a leader is preempted by whatever answer tells of a higher ballot: in phase 1, to a P2a, or to a heartbeat", () => {
+    const promised = ballot(3, "l2");
+    const scouting = new LeaderBench();
+    scouting.attach();
+    const p1a = scouting.stand().p1a[0] as P1a;
+    scouting.fromAcceptor(promise(p1a, "a1", [], { promised }));
+    const late = ["a2", "a3"].flatMap((acceptor) => scouting.fromAcceptor(promise(p1a, acceptor)));
+    expect(messagesOf(late, "p2a")).toEqual([]);
+    const { bench: active, ballot: own } = leading();
+    const ack = { kind: "heartbeat-ack", ballot: own, beat: 1, trimmedBelow: 1 } as const;
+    active.fromAcceptor({ ...ack, acceptor: "a1", store: "store-a1", promised });
+    for (const bench of [scouting, preempted(), active])
+      expect(bench.leader.status()).toMatchObject({ phase: "passive", ballot: promised });
   });
 
   it("it stands when the preemptor falls silent for the suspicion time", () => {
