@@ -7,18 +7,19 @@ import type { DiskRange } from "./layered-map.js";
 import { keyText, unsealRow } from "./seal.js";
 import type { StateEntry } from "./snapshot.js";
 
-/** Keys that are not found and whose absence is looked into, in a second: it costs several times what the look-up costs. */
-const missesPerSecond = 1_000;
+/** Keys that are not found, and ranges, whose neighbours are looked at, in a second: it costs several times what the look-up costs. */
+const looksPerSecond = 1_000;
 
 /**
  * Reads rows of a state, each of which is sealed: nothing that was not written so is ever given. lmdb has no checksums, and
- * its search goes by the keys in the file: a key that changed there is not found any more, and a row in its place is. So
- * the neighbours of what is not there have to be sound as well, as far as the time suffices.
+ * its search goes by the keys in the file: a key that changed there is not found any more, and a row in its place is; a range
+ * ends at it, if it is beyond the range now. So the neighbours of what is not there, and of ranges, have to be sound as well,
+ * as far as the time suffices.
  */
 export class SealedRows {
   readonly #damage: Damage;
   #second = 0;
-  #missesLeft = missesPerSecond;
+  #looksLeft = looksPerSecond;
 
   constructor(damage: Damage) {
     this.#damage = damage;
@@ -41,7 +42,11 @@ export class SealedRows {
     const range = reverse
       ? { ...(until && { start: until, exclusiveStart: true }), end: low, inclusiveEnd: true, reverse, limit }
       : { start: low, ...(until && { end: until }), limit };
-    return this.#damage.guard(() => [...this.#sound(rows.getRange(range), reverse)]);
+    return this.#damage.guard(() => {
+      const found = [...this.#sound(rows.getRange(range), reverse)];
+      if (this.#mayLook()) this.#checkEnds(rows, found, reverse, low);
+      return found;
+    });
   }
 
   /** The rows behind a key, or all, as a transaction sees them. Throws StoreError `damaged` at any step. */
@@ -76,12 +81,28 @@ export class SealedRows {
         unsealRow(this.#damage.place, neighbour.key, neighbour.value);
   }
 
+  /** What stands before the first row that was found, and what behind the last. */
+  #checkEnds(rows: ByteDatabase, found: readonly StateEntry[], reverse: boolean, low: Uint8Array): void {
+    const [first, last] = [found[0], found.at(-1)];
+    if (first === undefined || last === undefined) {
+      this.#checkNeighbours(rows, low);
+      return;
+    }
+    this.#checkNext(rows, first[0], !reverse);
+    this.#checkNext(rows, last[0], reverse);
+  }
+
+  #checkNext(rows: ByteDatabase, key: Uint8Array, reverse: boolean): void {
+    for (const next of rows.getRange({ start: key, exclusiveStart: true, reverse, limit: 1 }))
+      unsealRow(this.#damage.place, next.key, next.value);
+  }
+
   #mayLook(): boolean {
     const second = Math.floor(performance.now() / 1000);
     if (second !== this.#second) {
       this.#second = second;
-      this.#missesLeft = missesPerSecond;
+      this.#looksLeft = looksPerSecond;
     }
-    return this.#missesLeft-- > 0;
+    return this.#looksLeft-- > 0;
   }
 }

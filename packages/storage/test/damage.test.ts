@@ -181,6 +181,23 @@ describe("damage is found, never read as data", () => {
     },
   );
 
+  test.each([
+    ["c", "z", {}],
+    ["c", "z", { reverse: true }],
+    ["b", "0", { from: key("b-key") }],
+    ["b", "0", { from: key("b-key"), reverse: true }],
+    ["e", "z", { from: key("e"), until: key("e-") }],
+  ])("in a key at which a range begins or ends now: %s became %s, %o", async (from, to, range) => {
+    const directory = temporaryDirectory();
+    const store = await openReplicaStore(directory, replica);
+    onTestFinished(() => store.close().catch(() => {}));
+    for (const name of ["a", "b", "c", "d", "e"]) store.state.put(key(`${name}-key`), key("value"));
+    await store.flush();
+    flip(directory, `${from}-key`, (found) => found.write(to));
+    const read = () => [...store.state.range({ from: key("a"), until: key("f"), ...range })];
+    expect(read).toThrow(`the row of key "${to}-key" of the state is damaged`);
+  });
+
   describe("where nobody reads it, while the process runs", () => {
     const damaged = expect.objectContaining({ reason: "damaged" });
 
