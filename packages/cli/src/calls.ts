@@ -48,6 +48,9 @@ export function explain(error: unknown): string {
     return `FAILED_PRECONDITION: ${details}. "npx synod up" starts the one meant; --replica HOST:PORT takes whichever runs there`;
   if (code === grpc.status.DEADLINE_EXCEEDED) return "no answer in time";
   if (code === grpc.status.UNAVAILABLE && details?.includes("ECONNREFUSED")) return "connection refused";
+  // grpc-js's own words for a service that a process does not have; a replica has others for a method.
+  if (code === grpc.status.UNIMPLEMENTED && details?.startsWith("The server does not implement"))
+    return "expected a replica, found something else that speaks gRPC";
   if (typeof details === "string") return `${grpc.status[code ?? grpc.status.UNKNOWN]}: ${details}`;
   return error instanceof Error ? error.message : String(error);
 }

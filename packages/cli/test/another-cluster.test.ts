@@ -4,7 +4,7 @@ import path from "node:path";
 import * as grpc from "@grpc/grpc-js";
 import { anotherCluster, answering, clusterIn, clusterService, meantFor, type Status } from "@synod/wire";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
-import { askStatus } from "../src/calls.js";
+import { askStatus, currentSlot } from "../src/calls.js";
 import { planCluster } from "../src/cluster/plan.js";
 import { requireFreePorts } from "../src/cluster/ports.js";
 import { remember } from "../src/cluster/remembered.js";
@@ -116,6 +116,12 @@ describe("where another cluster answers (rule 28)", () => {
     const careless = `127.0.0.1:${await replicaOf("theirs", undefined, false)}`;
     const refused = await failure(askStatus(careless, 5_000, "ours"));
     expect(refused.message).toContain(`${careless} belongs to cluster theirs, and cluster ours was meant`);
+  });
+
+  it("what is no replica is called so", async () => {
+    const other = `127.0.0.1:${await replicaOf("ours")}`;
+    const refused = await failure(currentSlot(other, 5_000));
+    expect(refused.message).toBe("expected a replica, found something else that speaks gRPC");
   });
 
   it("what came of a slot is not asked of another cluster's replicas", async () => {
