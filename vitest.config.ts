@@ -9,6 +9,8 @@ const shared = { resolve, ssr: { resolve: { conditions: resolve.conditions } } }
 /** Far above what any of them takes, so that only one that hangs is ended, however slow or busy the machine. */
 const patience = { testTimeout: 60_000, hookTimeout: 60_000 };
 const processes = { ...patience, exclude: withoutForeign };
+/** A worker loads once what many files import; so none leaves a global, a timer, a mock or a variable changed. */
+const together = { ...patience, isolate: false };
 
 export default defineConfig({
   test: {
@@ -19,19 +21,16 @@ export default defineConfig({
       {
         ...shared,
         test: {
-          ...patience,
+          ...together,
           name: "unit",
-          // A worker loads what many files import once, and no file changes what another one would see.
-          isolate: false,
           include: ["packages/*/test/**/*.test.ts", "services/*/test/**/*.test.ts"],
         },
       },
       {
         ...shared,
         test: {
-          ...patience,
+          ...together,
           name: "cross",
-          isolate: false,
           include: ["test/{paper,scenarios,contract,architecture,history}/**/*.test.ts"],
           exclude: withoutForeign,
         },
