@@ -26,7 +26,7 @@ import {
   makeDirectory,
   syncDirectory,
 } from "./environment.js";
-import { StoreError, storeFailure } from "./error.js";
+import { damagedStore, StoreError, storeFailure } from "./error.js";
 import {
   decodeIdentity,
   drawStoreId,
@@ -163,7 +163,8 @@ async function openDisk(
   }
   const identity = startedIdentity(directory, decodeIdentity(directory, "acceptor", record), expected);
   const accepted = environment.database(acceptedName, false);
-  if (accepted === undefined) throw foreignFiles(directory);
+  if (accepted === undefined)
+    throw damagedStore(environment.place, `expected a database ${acceptedName}, found none`);
   const disk = new LmdbAcceptorDisk(environment, ownership, identity, meta, accepted, expected);
   await environment.write(() => meta.put(identityKey, encodeIdentity("acceptor", identity)));
   return disk;

@@ -198,6 +198,14 @@ describe("damage is found, never read as data", () => {
     expect(read).toThrow(`the row of key "${to}-key" of the state is damaged`);
   });
 
+  test("in the name of an acceptor's votes, which is no reason to take the store for another's", async () => {
+    const directory = await madeAcceptor();
+    flip(directory, "accepted\0", (found) => found.write("accfpted"));
+    const error = await failureOf(openAcceptorStore(directory, acceptor));
+    expect(error).toMatchObject({ reason: "damaged" });
+    expect(String(error)).toContain("expected a database accepted, found none");
+  });
+
   describe("where nobody reads it, while the process runs", () => {
     const damaged = expect.objectContaining({ reason: "damaged" });
 
