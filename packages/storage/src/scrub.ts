@@ -52,9 +52,9 @@ export class Scrub {
 
   async #pass(): Promise<void> {
     const { place, directory } = this.#environment;
-    const file = this.#begin();
     let workedMs = 0;
     try {
+      const file = this.#begin();
       const meta = await this.#meta(file);
       let since = performance.now();
       for (const _ of checkFile(file, meta, sealCheck(place.kind))) {
@@ -81,12 +81,13 @@ export class Scrub {
   /** What the transaction begun here sees, and all that comes after, stays until it is let go. */
   #begin(): LmdbFile {
     const file = new LmdbFile(path.join(this.#environment.directory, "data.mdb"));
-    const transaction = this.#environment.pin();
+    let transaction: ReturnType<Environment["pin"]> | undefined;
     this.#letGo = () => {
       this.#letGo = undefined;
-      transaction.done();
+      transaction?.done();
       file.close();
     };
+    transaction = this.#environment.pin();
     return file;
   }
 

@@ -1,4 +1,13 @@
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import path from "node:path";
 import { open } from "lmdb";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
@@ -242,6 +251,17 @@ describe("damage is found, never read as data", () => {
       flip(directory, "batch 1", flipLast);
       await vi.waitFor(() => expect(told).toEqual([damaged]), 20_000);
     });
+  });
+
+  test("a file that is gone while the process runs is told of, and ends nothing else", async () => {
+    const directory = path.join(temporaryDirectory(), "store");
+    await createAcceptorStore(directory, acceptor);
+    const told: unknown[] = [];
+    const onDamage = (error: unknown) => told.push(error);
+    const store = await openAcceptorStore(directory, { ...acceptor, onDamage, scrubEveryMs: 5 });
+    onTestFinished(() => store.close());
+    rmSync(path.join(directory, "data.mdb"));
+    await vi.waitFor(() => expect(told).toEqual([expect.objectContaining({ reason: "failed" })]), 20_000);
   });
 
   test("in a pvalue, when it is read and when the store is opened", async () => {
