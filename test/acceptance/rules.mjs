@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { copyOfRepository, root } from "./support/copy.mjs";
+import { copyWithFault, root } from "./support/copy.mjs";
 import { mutantsNamed, numberedRules, plant, remove, schedules } from "./support/mutants.mjs";
 
 export const name = "rules";
@@ -66,15 +66,19 @@ function runTests(folder, files) {
 /** @param {{ parameters: string[], progress: (line: string) => void }} options */
 export async function run({ parameters, progress }) {
   const wanted = mutantsNamed(parameters);
-  const copy = copyOfRepository();
+  // With what was built: modules of services are bundled for their realm from there.
+  const copy = copyWithFault();
   try {
     const files = [...new Set(wanted.flatMap((mutant) => mutant.red))];
     const unmutated = runTests(copy.folder, files);
     progress(`without a fault: ${unmutated.passed} passed, ${unmutated.failed.length} failed`);
+    for (const { file, test } of unmutated.failed) progress(`    ${file}: ${test}`);
     const survivors = [];
     for (const mutant of wanted) {
       plant(mutant, copy.folder);
-      const { failed } = runTests(copy.folder, mutant.red);
+      const failed = runTests(copy.folder, mutant.red).failed.filter(
+        ({ file, test }) => !unmutated.failed.some((each) => each.file === file && each.test === test),
+      );
       remove(mutant, copy.folder);
       const blind = blindTo(mutant, failed);
       if (blind.length > 0) survivors.push(`${mutant.name} in ${blind.join(", ")}`);
