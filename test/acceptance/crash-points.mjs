@@ -27,24 +27,26 @@ const scenarios = {
   },
 };
 
-/** @param {import("./run.mjs").Options} options `--every N` takes each Nth point only, `--only NAME` one scenario; `--no-plant` plants no fault */
+/** @param {import("./run.mjs").Options} options `--every N` takes each Nth point only, `--points N` so many of all, evenly, `--only NAME` one scenario; `--no-plant` plants no fault */
 export async function run({ parameters, progress }) {
   const lacks = missing("strace");
   if (lacks) return { holds: true, figures: { leftOut: lacks } };
   const every = flagNumber(parameters, "--every", 1);
+  const most = flagNumber(parameters, "--points", Number.MAX_SAFE_INTEGER);
   let holds = true;
   /** @type {Record<string, unknown>} */
   const figures = {};
   const only = flagValue(parameters, "--only");
   for (const [what, { make, fault, at }] of Object.entries(scenarios)) {
     if (only !== undefined && only !== what) continue;
-    const { calls, ...found } = await points(() => make(), every, progress);
+    const { calls, ...found } = await points(() => make(), { every, most }, progress);
     holds &&= found.problems.length === 0 && found.killed > 0;
     figures[what] = { calls, ...found };
     if (parameters.includes("--no-plant")) continue;
     const copy = copyWithFault(faults[fault]);
     try {
-      const planted = await points(() => make(copy.folder), Math.min(every, 2), progress, at);
+      const few = { every: Math.min(every, 2), most: Number.MAX_SAFE_INTEGER };
+      const planted = await points(() => make(copy.folder), few, progress, at);
       holds &&= planted.problems.length > 0;
       figures[`planted in ${what}`] = `${fault}: ${planted.problems[0] ?? "NOT NOTICED"}`;
     } finally {
@@ -55,17 +57,18 @@ export async function run({ parameters, progress }) {
 }
 
 /**
- * @param {() => ReturnType<typeof acceptorScenario>} makeScenario @param {number} every
+ * @param {() => ReturnType<typeof acceptorScenario>} makeScenario @param {{ every: number, most: number }} which
  * @param {(line: string) => void} progress @param {string[]} [only] of the calls
  */
-async function points(makeScenario, every, progress, only) {
+async function points(makeScenario, { every, most }, progress, only) {
   const scenario = await makeScenario();
   try {
     const { calls, told } = await recordedCalls(scenario, progress);
     const all = Object.entries(calls)
       .filter(([call]) => only === undefined || only.includes(call))
       .flatMap(([call, most]) => Array.from({ length: most }, (_, index) => ({ call, count: index + 1 })));
-    const chosen = all.filter((_, index) => index % every === every - 1);
+    const step = Math.max(every, Math.floor(all.length / most));
+    const chosen = all.filter((_, index) => index % step === step - 1).slice(0, most);
     const { toldBeforeKill, ...found } = await killAtEach(scenario, chosen, progress);
     return {
       calls,
