@@ -13,6 +13,8 @@ export const promise =
   "finds one ends with 5 and says what to do, and the others go on";
 
 const damagedExitCode = 5;
+/** Of five acceptors: while all others run, they are a majority. */
+const mostLost = 2;
 const pageBytes = { acceptor: 4096, replica: 8192 };
 
 /** @typedef {"at start" | "at a read" | "at the start after it" | "in no use"} Found */
@@ -24,7 +26,7 @@ export async function run({ parameters, progress }) {
   const pages = flagNumber(parameters, "--pages", 8);
   const rows = flagNumber(parameters, "--rows", 2_000);
   progress(`seed ${seed}`);
-  const processes = await Processes.start({ acceptors: 3, leaders: 1, replicas: 3 });
+  const processes = await Processes.start({ acceptors: 5, leaders: 1, replicas: 3 });
   try {
     await fill(processes.replicas, rows);
     const rot = new Rot(processes, rows, random(seed));
@@ -35,10 +37,10 @@ export async function run({ parameters, progress }) {
     }
     for (const address of processes.replicas) await rot.compare(address);
     const { equal, states } = await equalReplicas(processes);
-    const { found, wrong, rebuilt } = rot;
+    const { found, wrong, rebuilt, lost } = rot;
     return {
       holds: wrong.length === 0 && equal,
-      figures: { seed, flips, pages, rows, found, rebuilt, wrong, replicasEqual: equal, states },
+      figures: { seed, flips, pages, rows, found, rebuilt, lost, wrong, replicasEqual: equal, states },
     };
   } finally {
     await processes.end();
@@ -50,6 +52,12 @@ class Rot {
   /** What must not be. @type {string[]} */ wrong = [];
   /** Replicas that came back from an empty directory. */
   rebuilt = 0;
+  /**
+   * Acceptors that carried the damage into a page that they wrote while they ran, so that nothing takes it back: their disks
+   * are lost. They refuse to start, as they should.
+   * @type {string[]}
+   */
+  lost = [];
   #processes;
   #rows;
   #draw;
@@ -64,7 +72,7 @@ class Rot {
   /** @param {number} number @param {"flip" | "lost page" | "swapped page"} kind */
   async one(number, kind) {
     const role = number % 2 === 0 ? "replica" : "acceptor";
-    const ids = this.#processes.ids(role);
+    const ids = this.#processes.ids(role).filter((each) => !this.lost.includes(each));
     const id = ids[this.#below(ids.length)] ?? "";
     const runs = kind === "flip" && this.#draw() < 0.5;
     if (!runs) await this.#stop(id);
@@ -80,8 +88,10 @@ class Rot {
       mkdirSync(this.#processes.member(id).data, { recursive: true });
       this.rebuilt++;
     } else undo();
-    this.#processes.start(id);
-    await this.#processes.ready([id]);
+    if ((await this.#started(id, "at start")) === "in no use") return;
+    await this.#judge(id);
+    if (role === "acceptor" && runs && this.lost.length < mostLost) this.lost.push(id);
+    else this.wrong.push(`${id} did not start again after its ${kind}`);
   }
 
   /** Every row as it is read through one replica is what was written. @param {string} address */
