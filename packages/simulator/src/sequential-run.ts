@@ -68,10 +68,19 @@ export class SequentialRun {
     return done;
   }
 
+  #judgeOpening(what: string, { response }: Answer): void {
+    let session: string;
+    try {
+      session = openedSession(response);
+    } catch (error) {
+      throw new Violation(`the answer to ${what}: ${(error as Error).message}`);
+    }
+    if (!this.#sessions.open(session)) throw new Violation(`${what} opened session ${session} a second time`);
+  }
+
   #judge(what: string, command: Command, answer: Answer): void {
     if (command.service === systemService) {
-      if (command.method === openSessionMethod && !this.#sessions.open(openedSession(answer.response)))
-        throw new Violation(`${what} opened session ${openedSession(answer.response)} a second time`);
+      if (command.method === openSessionMethod) this.#judgeOpening(what, answer);
       return;
     }
     const verdict = this.#sessions.judge(command);
