@@ -12,9 +12,9 @@ export const plants = [
     fault: "replicas read what they have, stale or not",
     change: {
       file: "packages/node/dist/requests.js",
-      sound: "const known = this.#answerNow(asked);",
+      sound: "const known = this.#answerNow(waiter);",
       faulty: `const known = asked.method === "Get" && asked.service === "synod.kv.v1.KeyValue"
-            ? this.#options.engine.query(asked.service, asked.method, asked.request) : this.#answerNow(asked);`,
+            ? this.#options.engine.query(asked.service, asked.method, asked.request) : this.#answerNow(waiter);`,
     },
   },
   {
