@@ -41,8 +41,8 @@ export async function run({ parameters, progress }) {
     lines.every(({ messages, hashes, slots }) => messages > slots && hashes >= slots);
   const distinct = new Set(lines.map(({ sha256 }) => sha256)).size === seeds;
   // One thing more that goes wrong, however small, and the trace is another.
-  const { events } = simulate(from);
-  const touched = simulate({
+  const { events } = await simulate(from);
+  const touched = await simulate({
     seed: from,
     events: [...events, { at: 20, kind: "pause", place: 1, other: 1, ticks: 1 }],
   });

@@ -25,7 +25,7 @@ export async function run({ parameters, progress }) {
     return Math.round((campaign.summary.seeds * 60_000_000) / (user + system));
   };
   for (let seed = first; seed <= last; seed++) {
-    const result = simulate(seed);
+    const result = await simulate(seed);
     campaign.add(result);
     if (result.failure !== undefined) progress(`seed ${seed}: ${result.failure}`);
     if ((seed - first + 1) % progressEvery === 0)

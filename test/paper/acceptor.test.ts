@@ -84,8 +84,8 @@ describe("rule 2: P2a", () => {
 
   it("a slot below the trim point is answered with the trim record, and stores nothing", () => {
     const bench = new AcceptorBench();
-    bench.disk.write({ kind: "trim", trim: { below: 10, configurations: [] } });
-    bench.disk.sync();
+    bench.store.write({ kind: "trim", trim: { below: 10, configurations: [] } });
+    bench.sync();
     bench.crashAndRestart();
     expect(bench.p2a({ ballot: ballot(1), slot: 9, value: value(1) }).trim).toEqual({
       below: 10,

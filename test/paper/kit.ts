@@ -20,7 +20,7 @@ import {
   type ToAcceptor,
   type Value,
 } from "@synod/core";
-import { Disk } from "@synod/simulator";
+import { type AcceptorStore, MemoryAcceptorDisk } from "@synod/storage";
 
 /** Small bounds, so that a test meets them. */
 export const limits: Limits = {
@@ -110,28 +110,36 @@ export function receivers(outputs: readonly Output[], kind: Message["kind"]): st
   );
 }
 
-/** An acceptor on a simulated disk. */
+/** An acceptor on a disk in memory. */
 export class AcceptorBench {
-  readonly disk: Disk;
   readonly id: string;
-  acceptor: Acceptor;
+  readonly #disk: MemoryAcceptorDisk;
+  acceptor!: Acceptor;
+  store!: AcceptorStore;
 
   constructor(id = "a1") {
     this.id = id;
-    this.disk = new Disk(storeOf(id));
-    this.acceptor = this.#make();
+    this.#disk = new MemoryAcceptorDisk({ id, store: storeOf(id) });
+    this.#disk.hold(true);
+    this.#start();
   }
 
   /** A step whose writes are on disk before anything else happens. */
   step(message: ToAcceptor, from = leaderPeer()): Output[] {
     const outputs = this.unsynced(message, from);
-    this.disk.sync();
+    this.sync();
     return outputs;
+  }
+
+  /** What was written is on disk. */
+  sync(): void {
+    void this.store.commit();
+    this.#disk.release();
   }
 
   unsynced(message: ToAcceptor, from = leaderPeer()): Output[] {
     const outputs = this.acceptor.step({ kind: "message", from, message });
-    for (const output of outputs) if (output.kind === "persist") this.disk.write(output.record);
+    for (const output of outputs) if (output.kind === "persist") this.store.write(output.record);
     return outputs;
   }
 
@@ -148,18 +156,15 @@ export class AcceptorBench {
   }
 
   crashAndRestart(): void {
-    this.disk.crash();
-    this.acceptor = this.#make();
+    this.#disk.crash();
+    this.#start();
   }
 
-  #make(): Acceptor {
-    return new Acceptor({
-      id: this.id,
-      store: this.disk.store,
-      state: this.disk.state(),
-      log: this.disk,
-      limits,
-    });
+  #start(): void {
+    const { id } = this;
+    this.store = this.#disk.open({ id });
+    const { state, identity } = this.store;
+    this.acceptor = new Acceptor({ id, store: identity.store, state, log: this.store, limits });
   }
 }
 

@@ -15,13 +15,15 @@ import {
   Replica,
   type Role,
 } from "@synod/core";
-import { Disk } from "@synod/simulator";
+import { type AcceptorStore, MemoryAcceptorDisk } from "@synod/storage";
 
 type AnyRole = Acceptor | Leader | Replica;
 
 interface ScenarioNode {
   readonly peer: Peer;
-  readonly disk: Disk | undefined;
+  readonly disk: MemoryAcceptorDisk | undefined;
+  /** What its process has open, on its disk. */
+  store: AcceptorStore | undefined;
   role: AnyRole | undefined;
   starts: number;
   /** Writes stay in memory, and what rests on them is held, until `sync`. */
@@ -57,15 +59,17 @@ export class ScenarioCluster {
     this.#genesis = { window: sizes.window ?? 4, configuration };
     for (const [key, role] of roles) {
       for (const { id } of members(key)) {
-        const disk = role === "acceptor" ? new Disk(`store-${id}`) : undefined;
+        const disk = role === "acceptor" ? new MemoryAcceptorDisk({ id, store: `store-${id}` }) : undefined;
         this.#nodes.set(id, {
           peer: { role, id },
           disk,
+          store: undefined,
           role: undefined,
           starts: 0,
           holding: false,
           held: [],
         });
+        disk?.hold(true);
         this.start(id);
       }
     }
@@ -83,14 +87,16 @@ export class ScenarioCluster {
     const node = this.#node(id);
     node.starts++;
     const shared = { id, incarnation: node.starts, genesis: this.#genesis, limits };
-    if (node.disk)
+    if (node.disk) {
+      const store = node.disk.open({ id });
+      node.store = store;
       node.role = new Acceptor({
         ...shared,
-        store: node.disk.store,
-        state: node.disk.state(),
-        log: node.disk,
+        store: store.identity.store,
+        state: store.state,
+        log: store,
       });
-    else if (node.peer.role === "leader") node.role = new Leader({ ...shared, random: () => 0 });
+    } else if (node.peer.role === "leader") node.role = new Leader({ ...shared, random: () => 0 });
     else node.role = new Replica({ ...shared, configurations: [], slotOut: 1, encodeBatch });
   }
 
@@ -210,14 +216,15 @@ export class ScenarioCluster {
   }
 
   #flush(node: ScenarioNode): void {
-    node.disk?.sync();
+    void node.store?.commit();
+    node.disk?.release();
     for (const { to, message } of node.held.splice(0)) this.#send(node, to, message);
   }
 
   #carryOut(node: ScenarioNode, output: Output): void {
     const { id } = node.peer;
     if (output.kind === "persist") {
-      node.disk?.write(output.record);
+      node.store?.write(output.record);
       this.#note(`    ${id} writes ${describeRecord(output.record)}`);
     } else if (output.kind === "apply")
       this.#note(`    ${id} applies ${output.slot} ${describeValue(output.value)}`);

@@ -1,4 +1,3 @@
-import { performance } from "node:perf_hooks";
 import {
   type AcceptorRecord,
   type Command,
@@ -13,6 +12,7 @@ import {
 import { StoreError } from "@synod/storage";
 import { ExitCode } from "./exit-code.js";
 import { exitCodeOf } from "./failure.js";
+import { eventLoop, type Scheduler } from "./scheduler.js";
 
 /** A role of the core as the driver sees it: synchronous, and silent about time and disks. */
 export interface SteppedRole<Input> {
@@ -36,6 +36,8 @@ export interface DriverOptions<Input> {
   readonly role: SteppedRole<Input | Tick>;
   readonly tickMs: number;
   readonly logger: DriverLogger;
+  /** Default: the event loop of this process. */
+  readonly scheduler?: Scheduler | undefined;
   readonly journal?: Journal | undefined;
   /** Hands a message to the transport, which may lose it. Must not throw. */
   send(to: Peer, message: Message): void;
@@ -73,6 +75,7 @@ const stallTicks = 5;
  */
 export class Driver<Input> {
   readonly #options: DriverOptions<Input>;
+  readonly #scheduler: Scheduler;
   readonly #maxTurnInputs: number;
   readonly #maxTurnMs: number;
   readonly #maxWaiting: number;
@@ -85,7 +88,7 @@ export class Driver<Input> {
   #scheduled = false;
   #paused = false;
   #stopped = false;
-  #timer: NodeJS.Timeout | undefined;
+  #stopTicks: (() => void) | undefined;
   #lastTickAt = 0;
   #onRoom: (() => void)[] = [];
   /** Records written, in all; of these handed to a commit; of these known to be on disk. */
@@ -101,6 +104,7 @@ export class Driver<Input> {
 
   constructor(options: DriverOptions<Input>) {
     this.#options = options;
+    this.#scheduler = options.scheduler ?? eventLoop;
     this.#maxTurnInputs = options.maxTurnInputs ?? 1000;
     this.#maxTurnMs = options.maxTurnMs ?? 5;
     this.#maxWaiting = options.maxWaiting ?? 10_000;
@@ -110,9 +114,9 @@ export class Driver<Input> {
 
   /** Starts the ticks. Inputs posted before are stepped all the same. */
   start(): void {
-    if (this.#stopped || this.#timer) return;
-    this.#lastTickAt = performance.now();
-    this.#timer = setInterval(() => this.#tick(), this.#options.tickMs);
+    if (this.#stopped || this.#stopTicks) return;
+    this.#lastTickAt = this.#scheduler.nowMs();
+    this.#stopTicks = this.#scheduler.every(this.#options.tickMs, () => this.#tick());
   }
 
   /** Nothing is stepped or sent any more. Resolves when no commit is under way. */
@@ -147,8 +151,7 @@ export class Driver<Input> {
   wake(): void {
     if (this.#scheduled || this.#stopped || this.#paused) return;
     this.#scheduled = true;
-    // After the sockets that are readable now, and never before a timer that is due.
-    setImmediate(() => this.#turn());
+    this.#scheduler.soon(() => this.#turn());
   }
 
   /** Calls back once, when less than half of what may wait is left. */
@@ -158,7 +161,7 @@ export class Driver<Input> {
   }
 
   #tick(): void {
-    const now = performance.now();
+    const now = this.#scheduler.nowMs();
     const sinceLastMs = now - this.#lastTickAt;
     this.#lastTickAt = now;
     if (this.#paused) return;
@@ -190,14 +193,14 @@ export class Driver<Input> {
   #stepAll(): void {
     const gathered = this.#options.gather?.();
     if (gathered !== undefined) this.#step(gathered);
-    const startedAt = performance.now();
+    const startedAt = this.#scheduler.nowMs();
     for (let stepped = 0; this.#next < this.#waiting.length && stepped < this.#maxTurnInputs; stepped++) {
       const input = this.#waiting[this.#next++] as Input | Tick;
       this.#waitingBytes -= this.#bytesOf(input);
       this.#step(input);
       if (this.#stopped) return;
       // After each: a decided slot of a thousand commands takes a replica more than a turn's time.
-      if (performance.now() - startedAt > this.#maxTurnMs) break;
+      if (this.#scheduler.nowMs() - startedAt > this.#maxTurnMs) break;
     }
     if (this.#next === this.#waiting.length) {
       this.#waiting = [];
@@ -314,7 +317,7 @@ export class Driver<Input> {
 
   #halt(): void {
     this.#stopped = true;
-    clearInterval(this.#timer);
+    this.#stopTicks?.();
     this.#waiting = [];
     this.#next = 0;
     this.#waitingBytes = 0;

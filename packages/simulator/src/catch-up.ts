@@ -119,7 +119,7 @@ export class CatchUp {
       const from = { role: "replica", id: to.peer.id } as const;
       for (const bytes of help.messages) {
         this.#cluster.noteMessage("another's log", to.peer.id, bytes, fromLeader.decode(bytes) as never);
-        to.step({ kind: "message", from, message: fromLeader.decode(bytes) } as never);
+        to.post({ kind: "message", from, message: fromLeader.decode(bytes) } as never);
       }
       return;
     }

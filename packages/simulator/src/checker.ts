@@ -17,7 +17,7 @@ import {
   type TrimRecord,
   type Value,
 } from "@synod/core";
-import type { Disk } from "./disk.js";
+import type { MemoryAcceptorDisk } from "@synod/storage";
 import { LogChecker } from "./log-checker.js";
 import type { SimulatedNode } from "./node.js";
 import type { WorldOptions } from "./options.js";
@@ -115,8 +115,7 @@ export class Checker {
   }
 
   /** An acceptor votes for nothing in a slot that it has trimmed (rule 2). */
-  accepting(acceptor: string, { slot, ballot }: PValue, disk: Disk): void {
-    const { below } = disk.state().trim;
+  accepting(acceptor: string, { slot, ballot }: PValue, below: number): void {
     if (slot < below)
       throw new Violation(
         `${acceptor} accepts ${describeBallot(ballot)} in slot ${slot}, and has trimmed what is below ${below}`,
@@ -230,7 +229,7 @@ export class Checker {
   }
 
   /** What an acceptor answered survives a crash at this instant, and its promise never goes back (rules 1 and 3). */
-  #answering(acceptor: string, promised: Ballot, disk: Disk): void {
+  #answering(acceptor: string, promised: Ballot, disk: MemoryAcceptorDisk): void {
     if (compareBallots(disk.durable.promised, promised) < 0) {
       throw new Violation(
         `${acceptor} answers with promise ${describeBallot(promised)}; on its disk is ${describeBallot(disk.durable.promised)}`,
@@ -244,7 +243,7 @@ export class Checker {
   }
 
   /** A trim record is on disk before anybody hears of it, and never goes back (rules 3 and 18). */
-  #answeringTrim(acceptor: string, trim: TrimRecord | undefined, disk: Disk): void {
+  #answeringTrim(acceptor: string, trim: TrimRecord | undefined, disk: MemoryAcceptorDisk): void {
     const { below } = disk.durable.trim;
     if (trim && trim.below > below)
       throw new Violation(`${acceptor} answers with trim mark ${trim.below}; on its disk is ${below}`);
@@ -252,7 +251,7 @@ export class Checker {
   }
 
   /** What is told of a slot that was not trimmed when it was told is on disk, unless it was trimmed since. */
-  #reporting(acceptor: string, pvalue: PValue, disk: Disk): void {
+  #reporting(acceptor: string, pvalue: PValue, disk: MemoryAcceptorDisk): void {
     if (pvalue.slot < disk.durable.trim.below) return;
     const kept = disk.durable.accepted.get(pvalue.slot);
     if (!kept || compareBallots(kept.ballot, pvalue.ballot) < 0) {

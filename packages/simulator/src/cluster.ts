@@ -1,7 +1,6 @@
 import {
   type AcceptorRecord,
   below,
-  compareBallots,
   describeMessage,
   Leader,
   type Message,
@@ -9,6 +8,7 @@ import {
   type Random,
   type Role,
 } from "@synod/core";
+import { ExitCode } from "@synod/node/parts";
 import { Checker } from "./checker.js";
 import { genesisOf } from "./membership.js";
 import { decodeMessage, encodeMessage, isAnswer } from "./message-codec.js";
@@ -37,6 +37,9 @@ export class Cluster {
   faulty = true;
   /** Told of a connection to an acceptor, before anything is said on it. */
   greeted: (acceptor: SimulatedNode) => void = () => {};
+  readonly #died: SimulatedNode[] = [];
+  /** What a role or its host threw. */
+  #failure: unknown;
   /** Open connections, by dialer and dialed; a number each. */
   readonly #connections = new Map<string, number>();
   #connectionNumber = 0;
@@ -80,6 +83,7 @@ export class Cluster {
       },
       writes: (node: SimulatedNode, record: AcceptorRecord) => this.#writes(node, record),
       persisted: (node: SimulatedNode, records: readonly AcceptorRecord[]) => this.#persisted(node, records),
+      ended: (node: SimulatedNode, code: number, error: unknown) => this.#ended(node, code, error),
     };
     const { acceptors, leaders, replicas } = genesis.configuration;
     const spares = Array.from({ length: options.spareAcceptors }, (_, index) => ({
@@ -120,7 +124,7 @@ export class Cluster {
     if (!node.up) return;
     this.trace.count("crash");
     this.trace.count(`crash ${node.peer.role}`);
-    if (node.disk && node.disk.synced < node.disk.written) this.trace.count("torn write");
+    if (node.syncing) this.trace.count("torn write");
     if (node.replica?.disk.flushing) this.trace.count("torn write");
     this.note(`${node.peer.id} crashes`);
     node.crash();
@@ -141,8 +145,8 @@ export class Cluster {
         if (!dialed.up) continue;
         this.#connections.set(connection, ++this.#connectionNumber);
         this.note(`${dialer.peer.id} connects to ${dialed.peer.id}`);
-        dialer.step({ kind: "connected", peer: dialed.peer, ...dialed.hello() });
-        dialed.step({ kind: "connected", peer: dialer.peer, ...dialer.hello() });
+        dialer.post({ kind: "connected", peer: dialed.peer, ...dialed.hello() });
+        dialed.post({ kind: "connected", peer: dialer.peer, ...dialer.hello() });
       }
     }
   }
@@ -155,8 +159,8 @@ export class Cluster {
       if (!this.#connections.delete(`${dialer}>${dialed}`)) continue;
       this.note(`${dialer} loses ${dialed}`);
       const [left, right] = [this.#byId.get(dialer), this.#byId.get(dialed)];
-      if (left?.up && right) left.step({ kind: "disconnected", peer: right.peer });
-      if (right?.up && left) right.step({ kind: "disconnected", peer: left.peer });
+      if (left?.up && right) left.post({ kind: "disconnected", peer: right.peer });
+      if (right?.up && left) right.post({ kind: "disconnected", peer: left.peer });
     }
   }
 
@@ -181,10 +185,28 @@ export class Cluster {
       }
       const message = decodeMessage(from, to, answers, bytes);
       this.noteMessage(from.id, to.id, bytes, message);
-      const leading = preempting(message) && phaseOf(node) !== "passive";
-      node.step({ kind: "message", from, message } as never);
-      if (leading && phaseOf(node) === "passive") this.trace.count("preemption");
+      node.post({ kind: "message", from, message } as never);
     }
+  }
+
+  /** The event loop of a node has the processor. */
+  turn(node: SimulatedNode): void {
+    const before = phaseOf(node);
+    node.turn();
+    if (before !== undefined && before !== "passive" && phaseOf(node) === "passive")
+      this.trace.count("preemption");
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** A disk that failed ends its process, and somebody starts it again; nothing else may end one. */
+  #ended(node: SimulatedNode, code: number, error: unknown): void {
+    if (code === ExitCode.writeFailed) this.#died.push(node);
+    else this.#failure ??= error;
+  }
+
+  /** Those whose process has ended by itself since this was asked last. */
+  takeDied(): readonly SimulatedNode[] {
+    return this.#died.splice(0);
   }
 
   #writes(node: SimulatedNode, record: AcceptorRecord): void {
@@ -192,7 +214,7 @@ export class Cluster {
       this.checker.replicas.claims(node.peer.id, record.trim);
       this.trace.count("trim");
     } else if (record.kind === "accept" && node.disk) {
-      this.checker.accepting(node.peer.id, record.pvalue, node.disk);
+      this.checker.accepting(node.peer.id, record.pvalue, node.trimmedBelow);
     }
   }
 
@@ -227,12 +249,6 @@ export class Cluster {
 /** One of them, at random. */
 export function pick(random: Random, nodes: readonly SimulatedNode[]): SimulatedNode {
   return nodes[below(random, nodes.length)] as SimulatedNode;
-}
-
-function preempting(message: Message): boolean {
-  return (
-    (message.kind === "p1b" || message.kind === "p2b") && compareBallots(message.promised, message.asked) > 0
-  );
 }
 
 function phaseOf({ role }: SimulatedNode): string | undefined {

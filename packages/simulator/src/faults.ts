@@ -1,7 +1,7 @@
 import { Leader } from "@synod/core";
+import type { MemoryAcceptorDisk } from "@synod/storage";
 import type { CatchUp } from "./catch-up.js";
 import type { Cluster } from "./cluster.js";
-import type { DiskCopy } from "./disk.js";
 import type { FaultEvent } from "./fault-event.js";
 import type { SimulatedNode } from "./node.js";
 
@@ -15,7 +15,7 @@ export class Faults {
   #next = 0;
   /** What ends at a tick, or must be prepared there. */
   readonly #later = new Map<number, (() => void)[]>();
-  readonly #copies = new Map<FaultEvent, DiskCopy>();
+  readonly #copies = new Map<FaultEvent, MemoryAcceptorDisk>();
   /** Acceptors whose store is lost, or that never return: fewer than a majority. */
   readonly broken = new Set<SimulatedNode>();
   readonly #rolledBack = new Set<SimulatedNode>();
@@ -40,14 +40,18 @@ export class Faults {
       this.#carryOut(event);
   }
 
-  /** True when the sync that is due now fails: the process has ended (rule 4). */
+  /** Whether the sync that is due now fails: the process must end (rule 4). */
   syncFails(node: SimulatedNode): boolean {
-    const ticks = this.#failing.get(node);
-    if (ticks === undefined) return false;
-    this.#failing.delete(node);
+    if (!this.#failing.has(node)) return false;
     this.#count("failed sync", `a sync of ${node.peer.id} fails`);
-    this.#crash(node, ticks);
     return true;
+  }
+
+  /** The process has ended because of it. */
+  died(node: SimulatedNode): void {
+    const ticks = this.#failing.get(node) ?? 1;
+    this.#failing.delete(node);
+    this.#crash(node, ticks);
   }
 
   #at(tick: number, work: () => void): void {

@@ -20,51 +20,51 @@ const toleranceMs = 400;
 export class IdleStretch {
   readonly #cluster: Cluster;
   readonly #client: Client;
-  readonly #tick: () => void;
+  readonly #tick: () => Promise<void>;
 
-  constructor(cluster: Cluster, clients: Clients, tick: () => void) {
+  constructor(cluster: Cluster, clients: Clients, tick: () => Promise<void>) {
     this.#cluster = cluster;
     this.#client = clients.all[0] as Client;
     this.#tick = tick;
   }
 
-  run(ticks: number): void {
+  async run(ticks: number): Promise<void> {
     const { replicas, trace } = this.#cluster;
     const alive = replicas.filter(({ gone }) => !gone);
     for (const node of alive) if (!node.up) this.#cluster.start(node);
-    this.#pass(settlingTicks);
-    this.#silence();
+    await this.#pass(settlingTicks);
+    await this.#silence();
     for (const node of alive) {
-      this.#probe(node);
+      await this.#probe(node);
       const { now } = this.#cluster;
       const before = this.#leadMs;
-      this.#disturb(node, alive, ticks);
-      this.#probe(node);
+      await this.#disturb(node, alive, ticks);
+      await this.#probe(node);
       trace.count("idle stretch");
       this.#demandKeptUp(node, before, (this.#cluster.now - now) * this.#cluster.options.limits.tickMs);
     }
   }
 
   /** Half of the time it is down or stands still, and the first that is asked afterwards. */
-  #disturb(node: SimulatedNode, alive: readonly SimulatedNode[], ticks: number): void {
+  async #disturb(node: SimulatedNode, alive: readonly SimulatedNode[], ticks: number): Promise<void> {
     const pauses = alive.indexOf(node) % 2 === 0;
-    this.#pass(ticks / 4);
+    await this.#pass(ticks / 4);
     if (pauses) node.paused = true;
     else this.#cluster.crash(node);
-    this.#pass(ticks / 4);
+    await this.#pass(ticks / 4);
     // Something is decided meanwhile, which it misses.
     const other = alive.find((each) => each !== node);
-    if (other) this.#probe(other);
-    this.#pass(ticks / 4);
+    if (other) await this.#probe(other);
+    await this.#pass(ticks / 4);
     if (pauses) node.paused = false;
     else this.#cluster.start(node);
   }
 
   /** While nothing is due, nothing is decided. */
-  #silence(): void {
+  async #silence(): Promise<void> {
     if (this.#somethingDue) return;
     const { slotOut } = this.#cluster.checker;
-    this.#pass(quietTicks);
+    await this.#pass(quietTicks);
     const decided = this.#cluster.checker.slotOut - slotOut;
     if (decided > 0 && !this.#somethingDue)
       throw new Violation(`${decided} slots were decided while nobody asked anything and nothing was due`);
@@ -88,7 +88,7 @@ export class IdleStretch {
   }
 
   /** One command, of this replica. */
-  #probe(node: SimulatedNode): void {
+  async #probe(node: SimulatedNode): Promise<void> {
     const client = this.#client;
     client.pinned = this.#cluster.replicas.indexOf(node);
     client.want(1);
@@ -96,11 +96,11 @@ export class IdleStretch {
     while (client.waiting > 0) {
       if (this.#cluster.now > until)
         throw new Violation(`a command waits for ${probeTicks} ticks at ${node.peer.id} in a calm world`);
-      this.#tick();
+      await this.#tick();
     }
   }
 
-  #pass(ticks: number): void {
-    for (const until = this.#cluster.now + ticks; this.#cluster.now < until; ) this.#tick();
+  async #pass(ticks: number): Promise<void> {
+    for (const until = this.#cluster.now + ticks; this.#cluster.now < until; ) await this.#tick();
   }
 }

@@ -1,8 +1,5 @@
-// For tests of single roles.
-
 // For whoever runs seeds.
 export { Campaign, type CampaignSummary } from "./campaign.js";
-export { Disk } from "./disk.js";
 export type { FaultEvent, FaultKind, FaultRates } from "./fault-event.js";
 export { faultKinds } from "./fault-event.js";
 export type { DelayKind, WorldOptions } from "./options.js";

@@ -2,7 +2,6 @@ import {
   Acceptor,
   type AcceptorInput,
   type AcceptorRecord,
-  below,
   type Genesis,
   Leader,
   type LeaderInput,
@@ -14,13 +13,15 @@ import {
   Replica,
   type ReplicaInput,
   type RulingConfiguration,
+  type Tick,
   type Value,
 } from "@synod/core";
-import { obstacleOf } from "@synod/node/parts";
+import { Driver, obstacleOf, type Scheduler } from "@synod/node/parts";
+import { type AcceptorStore, MemoryAcceptorDisk } from "@synod/storage";
 import { Clock } from "./clock.js";
-import { Disk, type DiskCopy } from "./disk.js";
 import type { WorldOptions } from "./options.js";
 import { ReplicaProcess, type ReplicaWatcher } from "./replica-process.js";
+import { clusterId } from "./services.js";
 import type { Streams } from "./streams.js";
 
 /** What a node shares with the world around it. */
@@ -41,6 +42,8 @@ export interface Surroundings {
   readonly withdraws: (replica: string, incarnation: number) => void;
   /** Records became durable on the disk of a node. */
   readonly persisted: (node: SimulatedNode, records: readonly AcceptorRecord[]) => void;
+  /** A process has ended by itself, with an exit code. */
+  readonly ended: (node: SimulatedNode, code: number, error: unknown) => void;
 }
 
 type AnyInput = AcceptorInput | LeaderInput | ReplicaInput;
@@ -48,20 +51,18 @@ interface AnyRole {
   step(input: AnyInput): Output[];
 }
 
-interface Held {
-  readonly after: number;
-  readonly to: Peer;
-  readonly message: Message;
-}
+const silent = { debug: () => {}, error: () => {} };
 
-/** One process: a role of the real core, what it has on disk, its clock, and the driver's duties. */
+/** One process: a role of the real core under the real driver, what it has on disk, and its clock. */
 export class SimulatedNode {
   readonly peer: Peer;
   readonly clock: Clock;
   readonly #world: Surroundings;
   readonly #random: Random;
   /** An acceptor's. */
-  disk: Disk | undefined;
+  disk: MemoryAcceptorDisk | undefined;
+  /** Of the store that an acceptor's process has open: slots below it were to be forgotten, on disk or not. */
+  trimmedBelow = 1;
   readonly replica: ReplicaProcess | undefined;
   up = false;
   paused = false;
@@ -72,7 +73,10 @@ export class SimulatedNode {
   /** Counts its starts: what was sent to an earlier life does not arrive. */
   life = 0;
   role: AnyRole | undefined;
-  #held: Held[] = [];
+  #driver: Driver<AnyInput> | undefined;
+  /** What its event loop has to do next. */
+  #soon: (() => void) | undefined;
+  #onTick: (() => void) | undefined;
   #incarnation = 0;
 
   constructor(peer: Peer, world: Surroundings) {
@@ -81,7 +85,7 @@ export class SimulatedNode {
     this.#random = world.streams.roles;
     const { drift } = world.options;
     this.clock = new Clock(world.nowMs, 1 + drift * (2 * this.#random() - 1));
-    if (peer.role === "acceptor") this.disk = new Disk(`store-${peer.id}`);
+    if (peer.role === "acceptor") this.disk = this.#newDisk(`store-${peer.id}`);
     if (peer.role === "replica") {
       const { genesis, options, watcher, nonce } = world;
       const { clock } = this;
@@ -91,24 +95,45 @@ export class SimulatedNode {
   }
 
   start(): void {
-    const { genesis, nextIncarnation } = this.#world;
+    const { genesis, nextIncarnation, send } = this.#world;
     const { limits } = this.#world.options;
     const { id } = this.peer;
-    const incarnation = nextIncarnation();
-    this.#incarnation = incarnation;
+    this.#incarnation = nextIncarnation();
     const { disk, replica } = this;
+    let store: AcceptorStore | undefined;
     if (disk) {
-      this.role = new Acceptor({ id, store: disk.store, state: disk.state(), log: disk, limits }) as AnyRole;
+      store = disk.open({ id, clusterId });
+      this.trimmedBelow = store.state.trim.below;
+      this.role = new Acceptor({
+        ...{ id, limits, log: store },
+        ...{ store: store.identity.store, state: store.state },
+      }) as AnyRole;
     } else if (replica) {
       replica.start();
       const { configurations, appliedSlot } = replica.engine;
       const slotOut = appliedSlot + 1;
       const encodeBatch = replica.encodeBatch.bind(replica);
+      const incarnation = this.#incarnation;
       const options = { id, incarnation, genesis, configurations, slotOut, encodeBatch, limits };
       this.role = new Replica(options) as AnyRole;
     } else {
+      const incarnation = this.#incarnation;
       this.role = new Leader({ id, incarnation, genesis, limits, random: this.#random }) as AnyRole;
     }
+    this.#driver = new Driver<AnyInput>({
+      role: this.role as { step(input: AnyInput | Tick): Output[] },
+      tickMs: limits.tickMs,
+      logger: silent,
+      scheduler: this.#scheduler(),
+      journal: store && this.#journal(store),
+      send: (to, message) => send(this, to, message),
+      apply: (slot, value) => replica?.apply(slot, value, this.#proposed(value)),
+      jumpedOver: (value) => replica?.jumpedOver(value),
+      refuse: (command) => replica?.refused(command),
+      withdrawn: (commands) => replica?.withdrawn(commands),
+      onFatal: (code, error) => this.#world.ended(this, code, error),
+    });
+    this.#driver.start();
     this.life++;
     this.up = true;
   }
@@ -117,12 +142,10 @@ export class SimulatedNode {
     this.up = false;
     this.paused = false;
     this.role = undefined;
-    this.#held = [];
-    if (this.disk) {
-      const { written, synced } = this.disk;
-      const whole = below(this.#world.streams.disks, written - synced + 1);
-      this.#world.persisted(this, this.disk.crash(whole));
-    }
+    this.#driver = undefined;
+    this.#soon = undefined;
+    this.#onTick = undefined;
+    this.disk?.crash(this.#world.streams.disks() < 0.5);
     // A flush is one transaction: a torn one is thrown away whole, and a whole one counts, told or not.
     if (this.replica?.disk.flushing && this.#world.streams.disks() < 0.5) this.replica.endFlush();
     this.replica?.crash();
@@ -131,12 +154,12 @@ export class SimulatedNode {
   /** Loses its directory; what comes back is another store. */
   loseDisk(store: string): void {
     if (this.replica) this.replica.loseDisk(store);
-    else this.disk = new Disk(store);
+    else this.disk = this.#newDisk(store);
   }
 
   /** An acceptor's disk is as it was. */
-  rollBack(copy: DiskCopy): void {
-    this.disk = Disk.from(copy);
+  rollBack(copy: MemoryAcceptorDisk): void {
+    this.disk = copy;
   }
 
   /** What it says of itself in a hello. */
@@ -146,18 +169,77 @@ export class SimulatedNode {
     return { slotOut: 0, configurations: [] };
   }
 
-  step(input: AnyInput): void {
-    if (!this.role) return;
-    for (const output of this.role.step(input)) this.#carryOut(output);
+  /** Something comes in, and is handled in its next turn. */
+  post(input: AnyInput): void {
+    this.#driver?.post(input);
   }
 
+  /** Time passes for it. */
   tick(): void {
     for (const input of this.replica?.inputs(this.#obstacle) ?? []) {
       if (input.kind === "withdraw" && input.outstanding)
         this.#world.withdraws(this.peer.id, this.#incarnation);
-      this.step(input);
+      this.post(input);
     }
-    this.step({ kind: "tick" });
+    this.#onTick?.();
+  }
+
+  /** Its event loop has the processor. */
+  turn(): void {
+    const work = this.#soon;
+    this.#soon = undefined;
+    work?.();
+  }
+
+  /** Something that an acceptor wrote is not on its disk yet. */
+  get syncing(): boolean {
+    return this.disk?.waiting === true;
+  }
+
+  /** A sync ends, with what was asked for before it began. */
+  sync(): void {
+    this.disk?.releaseOne();
+  }
+
+  /** The sync under way fails. */
+  failSync(): void {
+    this.disk?.fail(new Error("the disk of this world says EIO"));
+  }
+
+  flush(): void {
+    this.replica?.flush();
+  }
+
+  #newDisk(store: string): MemoryAcceptorDisk {
+    const disk = new MemoryAcceptorDisk({ id: this.peer.id, store }, (records) =>
+      this.#world.persisted(this, records),
+    );
+    disk.hold(true);
+    return disk;
+  }
+
+  #journal(store: AcceptorStore) {
+    return {
+      write: (record: AcceptorRecord) => {
+        this.#world.writes(this, record);
+        if (record.kind === "trim") this.trimmedBelow = record.trim.below;
+        store.write(record);
+      },
+      commit: () => store.commit(),
+    };
+  }
+
+  #scheduler(): Scheduler {
+    return {
+      nowMs: () => this.clock.monotonicMs,
+      soon: (work) => {
+        this.#soon = work;
+      },
+      every: (_, work) => {
+        this.#onTick = work;
+        return () => {};
+      },
+    };
   }
 
   /** Nothing can be decided, as far as a replica knows. */
@@ -166,56 +248,9 @@ export class SimulatedNode {
     return obstacleOf(this.role.status(), this.#world.genesis.configuration.acceptors, []) !== "";
   }
 
-  /** Makes what an acceptor wrote durable, and releases what waited for it. */
-  sync(): void {
-    if (!this.disk) return;
-    if (this.disk.synced < this.disk.written) this.#world.persisted(this, this.disk.sync());
-    this.#release();
-  }
-
   /** In this life. */
   #proposed(value: Value): boolean {
     const proposal = proposalOf(value);
     return proposal?.replica === this.peer.id && proposal.incarnation === this.#incarnation;
-  }
-
-  flush(): void {
-    this.replica?.flush();
-  }
-
-  #release(): void {
-    const synced = this.disk?.synced ?? 0;
-    while (this.#held[0] && this.#held[0].after <= synced) {
-      const { to, message } = this.#held.shift() as Held;
-      this.#world.send(this, to, message);
-    }
-  }
-
-  #carryOut(output: Output): void {
-    switch (output.kind) {
-      case "persist":
-        this.#world.writes(this, output.record);
-        this.disk?.write(output.record);
-        return;
-      case "send":
-        this.#world.send(this, output.to, output.message);
-        return;
-      case "send-durable":
-        this.#held.push({ after: this.disk?.written ?? 0, to: output.to, message: output.message });
-        this.#release();
-        return;
-      case "jumped-over":
-        this.replica?.jumpedOver(output.value);
-        return;
-      case "refuse":
-        this.replica?.refused(output.command);
-        return;
-      case "apply":
-        this.replica?.apply(output.slot, output.value, this.#proposed(output.value));
-        return;
-      case "withdrawn":
-        this.replica?.withdrawn(output.commands);
-        return;
-    }
   }
 }

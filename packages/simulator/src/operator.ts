@@ -30,7 +30,7 @@ export class Operator {
     for (const value of this.#changes) {
       const message = { kind: "propose", slot: 1, value, forwarded: false } as const;
       for (const leader of leaders)
-        if (from && leader.up && !leader.paused) leader.step({ kind: "message", from: from.peer, message });
+        if (from && leader.up && !leader.paused) leader.post({ kind: "message", from: from.peer, message });
     }
   }
 }

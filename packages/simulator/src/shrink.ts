@@ -34,38 +34,38 @@ export interface ShrinkOptions {
  * The smallest schedule found that fails in the same way: with fewer things that go wrong, in a simpler and shorter world.
  * `failed` is the result of the schedule as it was.
  */
-export function shrink(
+export async function shrink(
   schedule: Schedule,
   failed: RunResult,
   options: ShrinkOptions = {},
-): RunResult & Schedule {
+): Promise<RunResult & Schedule> {
   const { attempts = 300, progress = () => {} } = options;
   const wanted = kindOf(failed.failure ?? "");
   let best: Schedule = { ...schedule, events: failed.events };
   let result = failed;
   let left = attempts;
-  const better = (candidate: Schedule): boolean => {
+  const better = async (candidate: Schedule): Promise<boolean> => {
     if (left-- <= 0) return false;
-    const run = simulate(candidate);
+    const run = await simulate(candidate);
     if (run.failure === undefined || kindOf(run.failure) !== wanted) return false;
     best = { ...candidate, events: run.events };
     result = run;
     progress(`${run.events.length} events, ${run.ticks} ticks: ${run.failure}`);
     return true;
   };
-  better(best);
-  better(shortened(best, result));
+  await better(best);
+  await better(shortened(best, result));
   for (let before = -1; before !== left && left > 0; ) {
     before = left;
     const events = best.events?.length ?? 0;
-    fewerEvents(() => best, better);
+    await fewerEvents(() => best, better);
     for (const simplify of simpler) {
       const change = simplify(result.options);
       const known = Object.entries(change) as [keyof WorldOptions, unknown][];
       if (known.some(([name, value]) => result.options[name] !== value))
-        better({ ...best, overrides: { ...best.overrides, ...change } });
+        await better({ ...best, overrides: { ...best.overrides, ...change } });
     }
-    better(shortened(best, result));
+    await better(shortened(best, result));
     if ((best.events?.length ?? 0) === events) break;
   }
   return { ...result, ...best, events: best.events ?? [] };
@@ -85,7 +85,10 @@ function shortened(schedule: Schedule, { ticks, options }: RunResult): Schedule 
 }
 
 /** Leaves out halves of the events, then quarters, and so on to single ones. */
-function fewerEvents(best: () => Schedule, better: (candidate: Schedule) => boolean): void {
+async function fewerEvents(
+  best: () => Schedule,
+  better: (candidate: Schedule) => Promise<boolean>,
+): Promise<void> {
   for (
     let size = Math.ceil((best().events?.length ?? 0) / 2);
     size >= 1;
@@ -94,7 +97,7 @@ function fewerEvents(best: () => Schedule, better: (candidate: Schedule) => bool
     for (let from = 0; from < (best().events?.length ?? 0); ) {
       const events: readonly FaultEvent[] = best().events ?? [];
       const fewer = [...events.slice(0, from), ...events.slice(from + size)];
-      if (!better({ ...best(), events: fewer })) from += size;
+      if (!(await better({ ...best(), events: fewer }))) from += size;
     }
   }
 }

@@ -67,19 +67,19 @@ class World {
     this.#slow = new Set(this.#cluster.nodes.filter(() => streams.roles() < slow));
   }
 
-  run(): RunResult {
+  async run(): Promise<RunResult> {
     const { nodes, trace } = this.#cluster;
     let failure: string | undefined;
     try {
       for (const node of nodes) this.#cluster.start(node);
-      while (this.#cluster.now < this.#options.faultyTicks) this.#tick();
+      while (this.#cluster.now < this.#options.faultyTicks) await this.#tick();
       this.#recovery.begin();
       const calm = this.#cluster.now;
-      while (this.#cluster.now < calm + this.#options.calmTicks && this.#recovery.stuck) this.#tick();
+      while (this.#cluster.now < calm + this.#options.calmTicks && this.#recovery.stuck) await this.#tick();
       this.#recovery.demandLiveness();
       const { idleTicks, star } = this.#options;
       if (idleTicks > 0 && !star)
-        new IdleStretch(this.#cluster, this.#clients, () => this.#tick()).run(idleTicks);
+        await new IdleStretch(this.#cluster, this.#clients, () => this.#tick()).run(idleTicks);
     } catch (error) {
       if (!(error instanceof Error) || !["Violation", "InvariantViolation"].includes(error.name)) throw error;
       failure = `${error.name}: ${error.message}`;
@@ -114,7 +114,7 @@ class World {
     };
   }
 
-  #tick(): void {
+  async #tick(): Promise<void> {
     const cluster = this.#cluster;
     const { faulty, streams } = cluster;
     const { reconfigure, sync, flush } = this.#options;
@@ -132,16 +132,26 @@ class World {
       if (!node.up || node.paused) continue;
       const itsTurn = !this.#slow.has(node) || cluster.now % 10 === 0;
       if (itsTurn && (!faulty || streams.roles() < 0.95)) node.tick();
+      cluster.turn(node);
       if (node.disk && (!faulty || streams.disks() < (node.slowSync ? 0.02 : sync))) {
-        if (!faulty || node.disk.synced === node.disk.written || !this.#faults.syncFails(node)) node.sync();
+        if (faulty && node.syncing && this.#faults.syncFails(node)) node.failSync();
+        else node.sync();
       } else if (node.replica && (!faulty || streams.disks() < flush)) {
-        if (!faulty || !node.replica.disk.flushing || !this.#faults.syncFails(node)) node.flush();
+        if (faulty && node.replica.disk.flushing && this.#faults.syncFails(node)) this.#faults.died(node);
+        else node.flush();
       }
     }
+    await settled();
+    for (const node of cluster.takeDied()) this.#faults.died(node);
   }
 }
 
-/** Runs a schedule. Throws errors of the simulator itself only; a broken promise is in `failure`. */
-export function simulate(schedule: Schedule | number, { wholeTrace = false } = {}): RunResult {
+/** Everything that follows from what has happened in this tick, and waits for nothing more, has happened. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Runs a schedule. Rejects with errors of the simulator itself only; a broken promise is in `failure`. */
+export function simulate(schedule: Schedule | number, { wholeTrace = false } = {}): Promise<RunResult> {
   return new World(typeof schedule === "number" ? { seed: schedule } : schedule, wholeTrace).run();
 }

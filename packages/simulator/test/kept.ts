@@ -11,8 +11,8 @@ export function only(rates: Partial<FaultRates>): FaultRates {
 }
 
 /** Runs a schedule whose every promise must hold. */
-export function kept(schedule: Schedule) {
-  const result = simulate(schedule);
+export async function kept(schedule: Schedule) {
+  const result = await simulate(schedule);
   const { failure, options, trace } = result;
   expect(
     failure,

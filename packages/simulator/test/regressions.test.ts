@@ -13,20 +13,20 @@ interface Regression {
 }
 
 describe("schedules that failed once", () => {
-  it.each(readdirSync(folder))("%s", (file) => {
+  it.each(readdirSync(folder))("%s", async (file) => {
     const { fault, schedule } = JSON.parse(readFileSync(path.join(folder, file), "utf8")) as Regression;
-    expect(simulate(schedule).failure, fault).toBeUndefined();
+    expect((await simulate(schedule)).failure, fault).toBeUndefined();
   });
 });
 
 it("a failing schedule is made smaller, and fails in the same way again and again", {
   timeout: 60_000,
-}, () => {
+}, async () => {
   // Nothing can finish in no time: a failure that needs no fault at all.
   const schedule = { seed: 3, overrides: { calmTicks: 1, faultyTicks: 200, star: false } };
-  const failed = simulate(schedule);
+  const failed = await simulate(schedule);
   expect(failed.failure).toMatch(/^Violation: 1 ticks after the last fault/);
-  const { overrides, events, failure } = shrink(schedule, failed, { attempts: 16 });
+  const { overrides, events, failure } = await shrink(schedule, failed, { attempts: 16 });
   expect(events.length).toBeLessThan(failed.events.length);
-  expect(simulate({ seed: 3, overrides, events }).failure).toBe(failure);
+  expect((await simulate({ seed: 3, overrides, events })).failure).toBe(failure);
 });

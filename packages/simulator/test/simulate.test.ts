@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Campaign } from "../src/index.js";
+import { Campaign, type RunResult } from "../src/index.js";
 import { kept, only, timeout } from "./kept.js";
 
 const seeds = Array.from({ length: 28 }, (_, index) => index + 1);
@@ -7,9 +7,10 @@ const seeds = Array.from({ length: 28 }, (_, index) => index + 1);
 describe("the real core, codec and services in a faulty world", () => {
   it(`keeps every promise in seeds 1 to ${seeds.length}, and everything waiting finishes once faults stop`, {
     timeout,
-  }, () => {
+  }, async () => {
     const campaign = new Campaign();
-    const results = seeds.map((seed) => kept({ seed }));
+    const results: RunResult[] = [];
+    for (const seed of seeds) results.push(await kept({ seed }));
     for (const result of results) campaign.add(result);
     const { occurrence, medianAcknowledged, medianLeaderChanges } = campaign.summary;
     for (const [kind, part] of Object.entries(occurrence)) expect(part, kind).toBeGreaterThan(0);
@@ -25,19 +26,19 @@ describe("the real core, codec and services in a faulty world", () => {
 
   it("rules 22 and 23: keeps every promise while the acceptors change every few dozen slots", {
     timeout,
-  }, () => {
+  }, async () => {
     const overrides = { acceptors: 3, spareAcceptors: 2, reconfigure: 0.03, star: false };
     let configurations = 0;
     for (const seed of seeds.slice(0, 8))
-      configurations += kept({ seed, overrides }).counts.reconfiguration ?? 0;
+      configurations += (await kept({ seed, overrides })).counts.reconfiguration ?? 0;
     expect(configurations).toBeGreaterThan(80);
   });
 
   it("rules 18 and 19: keeps every promise while replicas lose their directories again and again", {
     timeout,
-  }, () => {
+  }, async () => {
     const faults = only({ "lost directory of a replica": 40, pause: 10 });
     const overrides = { replicas: 3, leaders: 3, reportHaste: 5, flush: 0.012, trimLoss: 0, faults };
-    for (const seed of seeds.slice(0, 8)) kept({ seed, overrides });
+    for (const seed of seeds.slice(0, 8)) await kept({ seed, overrides });
   });
 });

@@ -19,10 +19,19 @@ export class HeldCommits {
 
   /** Ends the commits that wait, and those that start because of it. */
   release(): void {
-    for (let next = this.#held.shift(); next; next = this.#held.shift()) {
-      next.apply();
-      next.done();
-    }
+    while (this.waiting) this.releaseOne();
+  }
+
+  /** Ends the commit that has waited longest. */
+  releaseOne(): void {
+    const next = this.#held.shift();
+    next?.apply();
+    next?.done();
+  }
+
+  /** Makes the commit durable that has waited longest, which nobody is told. */
+  applyOne(): void {
+    this.#held.shift()?.apply();
   }
 
   /** Fails the commits that wait. */

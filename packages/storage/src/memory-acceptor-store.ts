@@ -7,6 +7,14 @@ import { type StoreIdentity, startedIdentity } from "./identity.js";
 
 const place = "memory";
 
+/** What is durable on an acceptor's disk. */
+interface Durable {
+  readonly promised: Ballot;
+  readonly trim: TrimRecord;
+  /** By slot. */
+  readonly accepted: ReadonlyMap<number, PValue>;
+}
+
 /**
  * An acceptor's disk in memory: it outlives the stores opened on it, as a disk outlives processes. Everything happens
  * within the calls made on it and on its store, except that promises settle later; nothing is drawn at random.
@@ -15,13 +23,39 @@ export class MemoryAcceptorDisk {
   #identity: StoreIdentity;
   #promised: Ballot = noBallot;
   #trim: TrimRecord = { below: 1, configurations: [] };
-  #accepted = new Map<number, PValue>();
+  readonly #accepted = new Map<number, PValue>();
   #commits = new HeldCommits();
   #opened: AcceptorStore | undefined;
+  readonly #onDurable: ((records: readonly AcceptorRecord[]) => void) | undefined;
 
-  /** What `init` does to a directory. */
-  constructor({ id, store }: { readonly id: string; readonly store: string }) {
+  /** What `init` does to a directory. `onDurable` is told of the records of each commit, when they are on disk. */
+  constructor(
+    { id, store }: { readonly id: string; readonly store: string },
+    onDurable?: (records: readonly AcceptorRecord[]) => void,
+  ) {
     this.#identity = { id, store, startCount: 0, clusterId: undefined };
+    this.#onDurable = onDurable;
+  }
+
+  /** The id that it got when it was made. */
+  get store(): string {
+    return this.#identity.store;
+  }
+
+  /** What is durable; what a crash would leave. */
+  get durable(): Durable {
+    return { promised: this.#promised, trim: this.#trim, accepted: this.#accepted };
+  }
+
+  /** The disk as it is now, with no process on it: what somebody keeps who copies the directory. */
+  copy(): MemoryAcceptorDisk {
+    const copy = new MemoryAcceptorDisk(this.#identity, this.#onDurable);
+    copy.#identity = this.#identity;
+    copy.#promised = this.#promised;
+    copy.#trim = this.#trim;
+    for (const [slot, pvalue] of this.#accepted) copy.#accepted.set(slot, pvalue);
+    copy.#commits.hold = this.#commits.hold;
+    return copy;
   }
 
   /** What `openAcceptorStore` does, with the same errors. */
@@ -49,14 +83,23 @@ export class MemoryAcceptorDisk {
     this.#commits.release();
   }
 
+  /** Ends the commit that waits alone: what was written meanwhile waits for the next. */
+  releaseOne(): void {
+    this.#commits.releaseOne();
+  }
+
   /** The commit that waits fails, and with it every later one of this store. */
   fail(cause: unknown): void {
     this.#commits.fail(storeFailure(place, "writing to the disk", cause));
   }
 
-  /** The process dies: what is not durable is gone, the commits that waited never end, the disk can be opened again. */
-  crash(): void {
+  /**
+   * The process dies: what is not durable is gone, the commits that waited never end, the disk can be opened again.
+   * @param whole the commit under way became durable all the same, which nobody was told
+   */
+  crash(whole = false): void {
     const { hold } = this.#commits;
+    if (whole) this.#commits.applyOne();
     this.#commits = new HeldCommits();
     this.#commits.hold = hold;
     this.#opened = undefined;
@@ -75,6 +118,7 @@ export class MemoryAcceptorDisk {
       commit: (records: readonly AcceptorRecord[], done: CommitDone) => {
         const apply = () => {
           for (const record of records) this.#apply(record);
+          this.#onDurable?.(records);
         };
         // A process that has crashed writes nothing more.
         if (commits === this.#commits) commits.submit(apply, done);

@@ -8,7 +8,7 @@ const overrides = JSON.parse(world);
 
 let found = {};
 for (let seed = first; seed <= last; seed++) {
-  const { failure } = simulate({ seed, overrides });
+  const { failure } = await simulate({ seed, overrides });
   if (failure === undefined) continue;
   found = { seed, failure };
   break;

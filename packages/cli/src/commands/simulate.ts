@@ -43,7 +43,7 @@ export const simulateCommand: CommandModule<object, SimulateArguments> = {
       if (replay === undefined && first !== last)
         throw new Failure("--trace: expected one seed, as in --seeds 11", exitCode.usage);
       const schedule = replay === undefined ? { seed: first } : scheduleIn(replay);
-      show(simulate(schedule, { wholeTrace: trace }), trace, json);
+      show(await simulate(schedule, { wholeTrace: trace }), trace, json);
       return;
     }
     await runSeeds(first, last, save, json);
@@ -94,7 +94,7 @@ async function runSeeds(first: number, last: number, save: boolean, json: boolea
   let toldAt = startedAt;
   const failed: RunResult[] = [];
   for (let seed = first; seed <= last && !stopped; seed++) {
-    const result = simulate(seed);
+    const result = await simulate(seed);
     campaign.add(result);
     if (result.failure !== undefined) {
       failed.push(result);
@@ -120,18 +120,20 @@ async function runSeeds(first: number, last: number, save: boolean, json: boolea
 /** Makes failing schedules smaller, and keeps them. @returns the files */
 async function saveFailures(failed: readonly RunResult[]): Promise<string[]> {
   const { shrink } = await import("@synod/simulator");
-  return failed.map((result) => {
+  const files: string[] = [];
+  for (const result of failed) {
     const { seed } = result;
     progress(`seed ${seed}: looking for a smaller schedule that fails in the same way`);
-    const { overrides, events, failure, trace } = shrink({ seed }, result);
+    const { overrides, events, failure, trace } = await shrink({ seed }, result);
     const file = `synod-seed-${seed}.json`;
     writeFileSync(
       file,
       `${JSON.stringify({ failure, schedule: { seed, overrides, events } }, undefined, 2)}\n`,
     );
     progress([...trace.slice(-40), `saved as ${file}`].join("\n"));
-    return file;
-  });
+    files.push(file);
+  }
+  return files;
 }
 
 function printSummary(

@@ -1,0 +1,21 @@
+import { performance } from "node:perf_hooks";
+
+/** When things happen in a process: as its event loop has them, or a simulated one. */
+export interface Scheduler {
+  /** Milliseconds since some moment; never less than before. */
+  nowMs(): number;
+  /** Calls once, when what the present turn of the event loop has to do is done. */
+  soon(work: () => void): void;
+  /** Calls every so many milliseconds, until the returned function is called. */
+  every(ms: number, work: () => void): () => void;
+}
+
+export const eventLoop: Scheduler = {
+  nowMs: () => performance.now(),
+  // After the sockets that are readable now, and never before a timer that is due.
+  soon: (work) => void setImmediate(work),
+  every: (ms, work) => {
+    const timer = setInterval(work, ms);
+    return () => clearInterval(timer);
+  },
+};
