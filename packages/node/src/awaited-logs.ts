@@ -1,4 +1,4 @@
-import { performance } from "node:perf_hooks";
+import type { Scheduler } from "./scheduler.js";
 
 /** A replica that has read a snapshot to its end installs it, and has asked for the log behind it within this. */
 const awaitedMs = 60_000;
@@ -15,19 +15,24 @@ interface Awaited {
  * after that one, for as long as much is written (rule 19).
  */
 export class AwaitedLogs {
+  readonly #scheduler: Scheduler;
   readonly #readers = new Map<string, Awaited>();
+
+  constructor(scheduler: Scheduler) {
+    this.#scheduler = scheduler;
+  }
 
   /** The replica has the whole state as it was after the slot, and will want what follows. */
   add(replica: string, slot: number): void {
     this.#readers.delete(replica);
-    this.#readers.set(replica, { slot, untilMs: performance.now() + awaitedMs });
+    this.#readers.set(replica, { slot, untilMs: this.#scheduler.nowMs() + awaitedMs });
     const [earliest] = this.#readers.keys();
     if (this.#readers.size > mostReaders && earliest !== undefined) this.#readers.delete(earliest);
   }
 
   /** Of those still awaited. */
   get slots(): readonly number[] {
-    const now = performance.now();
+    const now = this.#scheduler.nowMs();
     for (const [replica, { untilMs }] of this.#readers) if (untilMs <= now) this.#readers.delete(replica);
     return [...this.#readers.values()].map(({ slot }) => slot);
   }

@@ -1,10 +1,9 @@
-import { setTimeout as delay } from "node:timers/promises";
-import type * as grpc from "@grpc/grpc-js";
 import type { Decision, Member } from "@synod/core";
-import { anotherCluster, callUnary, clusterService, openChannel, replicaService } from "@synod/wire";
-import { channelOptions } from "./channel.js";
+import { anotherCluster } from "@synod/wire";
 import { messageOf } from "./failure.js";
 import type { HostLogger } from "./host.js";
+import type { OtherReplica } from "./other-replica.js";
+import { passed, type Scheduler } from "./scheduler.js";
 import type { SnapshotReceiver } from "./snapshot-receiver.js";
 import { type Other, otherOf, slotToReach } from "./start-up.js";
 
@@ -22,7 +21,11 @@ export interface CatchUpOptions {
   readonly clusterId: string;
   /** The other replicas. */
   readonly peers: readonly Member[];
-  readonly credentials: grpc.ChannelCredentials;
+  /** Another replica, to be closed when nothing more is wanted of it. */
+  reach(peer: Member): OtherReplica;
+  readonly scheduler: Scheduler;
+  /** Draws from 0 to 1. */
+  readonly random: () => number;
   readonly logger: HostLogger;
   readonly receiver: SnapshotReceiver;
   /** The lowest slot not applied here. */
@@ -48,7 +51,7 @@ export class CatchUp {
   /** Why each peer could not help, the last time it was asked. */
   readonly #problems = new Map<string, string>();
   #closed = false;
-  #client: { close(abruptly: boolean): void } | undefined;
+  #other: OtherReplica | undefined;
 
   constructor(options: CatchUpOptions) {
     this.#options = options;
@@ -73,8 +76,8 @@ export class CatchUp {
         "are not its own, so it waits for the state of one of them";
       if (round === 0) logger.info({ slot }, this.#beginning);
       for (const { member } of others.filter(({ appliedSlot }) => appliedSlot >= slot))
-        if (slotOut() <= slot) await this.#tried(member, (client) => this.#snapshot(client, member, slot));
-      if (slotOut() <= slot && !this.#closed) await delay(againMs, undefined, { ref: false });
+        if (slotOut() <= slot) await this.#tried(member, (other) => this.#snapshot(other, member, slot));
+      if (slotOut() <= slot && !this.#closed) await passed(this.#options.scheduler, againMs);
     }
     this.#beginning = "";
     this.#problems.clear();
@@ -86,16 +89,15 @@ export class CatchUp {
   }
 
   async #ask(member: Member): Promise<Other | undefined> {
-    const { credentials, clusterId } = this.#options;
-    const channel = openChannel(member.address, credentials, channelOptions);
+    const { reach, clusterId } = this.#options;
+    const other = reach(member);
     try {
-      const options = { deadline: Date.now() + statusWithinMs };
-      return otherOf(member, await callUnary(channel.client, clusterService.Status, {}, options), clusterId);
+      return otherOf(member, await other.status(statusWithinMs), clusterId);
     } catch {
       // It does not run, or not yet: then nobody can be helped by it.
       return undefined;
     } finally {
-      channel.close(true);
+      other.close();
     }
   }
 
@@ -115,7 +117,7 @@ export class CatchUp {
 
   close(): void {
     this.#closed = true;
-    this.#client?.close(true);
+    this.#other?.close();
   }
 
   get #behind(): boolean {
@@ -123,53 +125,53 @@ export class CatchUp {
   }
 
   async #run(): Promise<void> {
-    const { peers } = this.#options;
+    const { peers, random, scheduler } = this.#options;
     // Another order each time, so that not everybody asks the same one.
-    const order = [...peers].sort(() => Math.random() - 0.5);
+    const order = [...peers].sort(() => random() - 0.5);
     for (const peer of order) {
       if (this.#closed || !this.#behind) return;
-      await this.#tried(peer, (client) => this.#from(client, peer));
+      await this.#tried(peer, (other) => this.#from(other, peer));
     }
-    if (this.#behind) await delay(againMs, undefined, { ref: false });
+    if (this.#behind) await passed(scheduler, againMs);
   }
 
-  async #tried({ id, address }: Member, help: (client: grpc.Client) => Promise<void>): Promise<void> {
-    const { credentials, logger } = this.#options;
-    const channel = openChannel(address, credentials, channelOptions);
-    this.#client = channel;
+  async #tried(peer: Member, help: (other: OtherReplica) => Promise<void>): Promise<void> {
+    const { reach, logger } = this.#options;
+    const { id } = peer;
+    const other = reach(peer);
+    this.#other = other;
     try {
-      await help(channel.client);
+      await help(other);
       this.#problems.clear();
     } catch (error) {
       if (this.#closed) return;
       this.#problems.set(id, messageOf(error));
       logger.warn({ peer: id, err: error }, `catching up from ${id} failed`);
     } finally {
-      this.#client = undefined;
-      channel.close(true);
+      this.#other = undefined;
+      other.close();
     }
   }
 
-  async #from(client: grpc.Client, peer: Member): Promise<void> {
+  async #from(other: OtherReplica, peer: Member): Promise<void> {
     const { slotOut, trimmedBelow, logger } = this.#options;
     const { id, address } = peer;
     logger.info({ peer: id, slotOut: slotOut(), trimmedBelow: trimmedBelow() }, `catching up from ${id}`);
-    if (!(await this.#fromLog(client, `who answers for ${id} at ${address}`)))
-      await this.#snapshot(client, peer);
+    if (!(await this.#fromLog(other, `who answers for ${id} at ${address}`)))
+      await this.#snapshot(other, peer);
   }
 
-  async #snapshot(client: grpc.Client, { id }: Member, atLeast = 0): Promise<void> {
+  async #snapshot(other: OtherReplica, { id }: Member, atLeast = 0): Promise<void> {
     const { receiver, slotOut, logger } = this.#options;
-    await receiver.receive(client, id, atLeast);
+    await receiver.receive(other, id, atLeast);
     logger.info({ peer: id, slotOut: slotOut() }, `the state is that of ${id} now`);
   }
 
   /** False when the peer's log begins above what is lacking here. */
-  async #fromLog(client: grpc.Client, peer: string): Promise<boolean> {
+  async #fromLog(other: OtherReplica, peer: string): Promise<boolean> {
     const { slotOut, clusterId } = this.#options;
     for (let from = slotOut(); this.#behind && !this.#closed; from = slotOut()) {
-      const options = { deadline: Date.now() + pageWithinMs };
-      const page = await callUnary(client, replicaService.Log, { from, limit: 0, clusterId }, options);
+      const page = await other.log({ from, limit: 0, clusterId }, pageWithinMs);
       // Addresses change and are used again: what another cluster decided in a slot is nothing to this one (rule 28).
       if (page.clusterId !== clusterId) throw new Error(anotherCluster(peer, page.clusterId, clusterId));
       const { decisions } = page;
@@ -183,10 +185,12 @@ export class CatchUp {
   }
 
   async #applied(slot: number): Promise<void> {
-    const giveUpAt = Date.now() + pageWithinMs;
-    while (this.#options.slotOut() <= slot && !this.#closed) {
-      if (Date.now() > giveUpAt) throw new Error(`slot ${slot} was not applied within ${pageWithinMs} ms`);
-      await delay(appliedCheckMs, undefined, { ref: false });
+    const { scheduler, slotOut } = this.#options;
+    const giveUpAt = scheduler.nowMs() + pageWithinMs;
+    while (slotOut() <= slot && !this.#closed) {
+      if (scheduler.nowMs() > giveUpAt)
+        throw new Error(`slot ${slot} was not applied within ${pageWithinMs} ms`);
+      await passed(scheduler, appliedCheckMs);
     }
   }
 }

@@ -1,7 +1,7 @@
 import type { Command, Configuration } from "@synod/core";
 import { checkpointMethod, type Engine } from "@synod/state-machine";
 import type { Confirmation } from "./snapshot-sender.js";
-import { systemCommand } from "./system-commands.js";
+import type { SystemCommands } from "./system-commands.js";
 
 /** Until a checkpoint that was asked for counts as lost. */
 const againMs = 2_000;
@@ -19,12 +19,19 @@ interface Lack {
 export interface ConfirmationOptions {
   readonly engine: Pick<Engine, "system">;
   readonly configuration: Configuration;
+  readonly commands: SystemCommands;
   propose(command: Command): void;
   nowMs(): number;
 }
 
 /** What the replicas have reported of this one's state (rule 27), and a checkpoint to report of where one is lacking. */
-export function confirmationOf({ engine, configuration, propose, nowMs }: ConfirmationOptions): Confirmation {
+export function confirmationOf({
+  engine,
+  configuration,
+  commands,
+  propose,
+  nowMs,
+}: ConfirmationOptions): Confirmation {
   let asked = { slot: 0, atMs: Number.NEGATIVE_INFINITY };
   const lacks = new Map<string, Lack>();
   /** One that has reported more since has a state again, and is waited for like any other. */
@@ -48,7 +55,7 @@ export function confirmationOf({ engine, configuration, propose, nowMs }: Confir
       const now = nowMs();
       if (last >= slot || (asked.slot >= slot && now - asked.atMs < againMs)) return;
       asked = { slot, atMs: now };
-      propose(systemCommand(checkpointMethod, { atLeast: slot }));
+      propose(commands.make(checkpointMethod, { atLeast: slot }));
     },
   };
 }

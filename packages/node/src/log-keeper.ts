@@ -1,8 +1,13 @@
 import type { DecidedLog } from "@synod/storage";
 
+/** How much of the decided log stays. */
+export interface KeptLog {
+  readonly slots: number;
+  readonly bytes: number;
+}
+
 /** What a replica keeps of the decided log, for others that lag and for whoever wants to read it. */
-const keptSlots = 65_536;
-const keptBytes = 64 << 20;
+export const keptLog: KeptLog = { slots: 65_536, bytes: 64 << 20 };
 /** More than that is not kept for whoever reads a snapshot either. */
 const keptBytesForReaders = 256 << 20;
 /** Part of the log that goes at a time when it has too many bytes. */
@@ -20,12 +25,13 @@ export function trimLog(
   durableSlot: number,
   lastSwitch: number,
   reader = Number.POSITIVE_INFINITY,
+  kept = keptLog,
 ): void {
   if (lastSwitch <= durableSlot) log.trim(lastSwitch + 1);
   const most = Math.min(durableSlot, log.bytes > keptBytesForReaders ? durableSlot : reader);
   const trim = (below: number) => log.trim(Math.min(below, most + 1));
-  if (log.first > 0 && log.last - log.first >= keptSlots) trim(log.last - keptSlots + 1);
-  for (let first = log.first; log.bytes > keptBytes; first = log.first) {
+  if (log.first > 0 && log.last - log.first >= kept.slots) trim(log.last - kept.slots + 1);
+  for (let first = log.first; log.bytes > kept.bytes; first = log.first) {
     trim(first + Math.max(1, Math.ceil((log.last - first) / share)));
     if (log.first === first) return;
   }

@@ -8,7 +8,7 @@ import {
   timeLimits,
 } from "@synod/state-machine";
 import type { LogClock } from "./log-clock.js";
-import { systemCommand } from "./system-commands.js";
+import type { SystemCommands } from "./system-commands.js";
 
 /** Between looks at whether log time must move by itself, in milliseconds. */
 export const advanceCheckMs = 20;
@@ -30,6 +30,7 @@ export function advanceAfterMs(position: number): number {
 export interface LogTimeMoverOptions {
   readonly engine: Pick<Engine, "nextDue" | "logTime">;
   readonly clock: LogClock;
+  readonly commands: SystemCommands;
   /** Of this replica among all. */
   position(): number;
   propose(command: Command): void;
@@ -70,7 +71,7 @@ export class LogTimeMover {
 
   /** To be called every `advanceCheckMs`. @param obstacle nothing can be decided now */
   tick(obstacle: boolean): void {
-    const { clock, propose } = this.#options;
+    const { clock, commands, propose } = this.#options;
     clock.tick(obstacle);
     this.#tellDoubt();
     if (obstacle) return;
@@ -79,7 +80,7 @@ export class LogTimeMover {
     if (this.#proposedAtMs !== undefined && nowMs - this.#proposedAtMs <= againMs) return;
     if (!this.#wanted(nowMs)) return;
     this.#proposedAtMs = nowMs;
-    propose(systemCommand(advanceTimeMethod));
+    propose(commands.make(advanceTimeMethod));
   }
 
   #tellDoubt(): void {

@@ -4,9 +4,12 @@ import { openedSession, openSessionMethod } from "@synod/state-machine";
 import type { Response } from "@synod/wire";
 import { longestWaitMs } from "./callers.js";
 import type { Waiter } from "./requests.js";
-import { systemCommand } from "./system-commands.js";
+import type { Scheduler } from "./scheduler.js";
+import type { SystemCommands } from "./system-commands.js";
 
 export interface OwnSessionOptions {
+  readonly commands: SystemCommands;
+  readonly scheduler: Scheduler;
   execute(command: Command, limitMs: number, done: (response: Response) => void): void;
   /** A waiter has its place in the session: propose this. */
   bind(waiter: Waiter, command: Command): void;
@@ -31,7 +34,7 @@ export class OwnSession {
   #queue: Waiter[] = [];
   #compactAt = leastCompacted;
   #session: { readonly name: string; next: number; lowest: number; readonly inUse: Set<number> } | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #cancelAgain: (() => void) | undefined;
   #closed = false;
 
   constructor(options: OwnSessionOptions) {
@@ -41,14 +44,14 @@ export class OwnSession {
   start(): void {
     if (this.#closed || this.#session || this.#opening) return;
     this.#opening = true;
-    this.#options.execute(systemCommand(openSessionMethod), longestWaitMs, (response) => {
+    const { commands, scheduler, execute } = this.#options;
+    execute(commands.make(openSessionMethod), longestWaitMs, (response) => {
       this.#opening = false;
       if (response.status === grpc.status.OK) {
         this.#session = { name: openedSession(response.response), next: 1, lowest: 1, inUse: new Set() };
         this.#pump();
       } else if (!this.#closed) {
-        this.#timer = setTimeout(() => this.start(), againMs);
-        this.#timer.unref();
+        this.#cancelAgain = scheduler.after(againMs, () => this.start());
       }
     });
   }
@@ -81,7 +84,7 @@ export class OwnSession {
   close(): void {
     this.#closed = true;
     this.#queue = [];
-    clearTimeout(this.#timer);
+    this.#cancelAgain?.();
   }
 
   #pump(): void {

@@ -32,6 +32,8 @@ export interface PerformerOptions {
   /** Without one (a store in memory), what ended a process is not known to the next, and no slot can be held. */
   readonly marker?: Pick<ExecutionMarker, "begin" | "end" | "endedBy" | "held" | "note"> | undefined;
   readonly watch?: Pick<ExecutionWatch, "begin" | "end"> | undefined;
+  /** A slot was executed, with these answers. */
+  readonly onApplied?: ((slot: number, value: Value, answers: readonly Answer[]) => void) | undefined;
   /** Told when nothing is performed any more, why. */
   readonly onHalted: (halt: Halt) => void;
   /** What halted it is over: what was decided from this slot on is wanted once more. */
@@ -87,6 +89,7 @@ export class Performer {
     this.#ahead = undefined;
     this.#options.logTime.applied(slot, decided, this.#options.proposed(value));
     this.#options.log.append(slot, encodeValue(value));
+    this.#options.onApplied?.(slot, value, answers);
     if (decided.kind !== "batch") return;
     decided.commands.forEach((command, index) => {
       const answer = answers[index];

@@ -1,12 +1,6 @@
 import * as grpc from "@grpc/grpc-js";
 import type { Command } from "@synod/core";
-import {
-  type Answer,
-  openedSession,
-  openSessionMethod,
-  setQuotaMethod,
-  switchVersionMethod,
-} from "@synod/state-machine";
+import { openedSession, openSessionMethod, setQuotaMethod, switchVersionMethod } from "@synod/state-machine";
 import type { DecidedLog } from "@synod/storage";
 import {
   anotherCluster,
@@ -29,7 +23,7 @@ import type { Requests } from "./requests.js";
 import { CallError, type UnaryAnswer, type UnaryCall, unary } from "./server.js";
 import type { SlotRemedies } from "./slot-remedies.js";
 import type { SnapshotCall, SnapshotSender } from "./snapshot-sender.js";
-import { systemCommand } from "./system-commands.js";
+import type { SystemCommands } from "./system-commands.js";
 
 const logPage = { slots: 1_000, bytes: 1 << 20 } as const;
 
@@ -37,6 +31,7 @@ export interface ReplicaServicesOptions {
   readonly replica: string;
   readonly clusterId: string;
   readonly requests: Requests;
+  readonly commands: SystemCommands;
   readonly log: DecidedLog;
   /** Up to this slot other versions were in force: it is not for others to execute (rule 32). */
   lastSwitch(): number;
@@ -86,7 +81,8 @@ export class ReplicaServices {
   }
 
   async #openSession(call: UnaryCall<unknown>): Promise<UnaryAnswer<OpenedSession>> {
-    const answer = await executeOne(this.#options.requests, call, systemCommand(openSessionMethod));
+    const { requests, commands } = this.#options;
+    const answer = await executeOne(requests, call, commands.make(openSessionMethod));
     const response = { clientId: openedSession(answer.response), clusterId: this.#options.clusterId };
     return { response, trailer: answerTrailer(answer) };
   }
@@ -97,7 +93,8 @@ export class ReplicaServices {
     method: string,
     said: SwitchVersionRequest | SetQuotaRequest,
   ): Promise<UnaryAnswer<{ slot: number }>> {
-    const answer = await executeOne(this.#options.requests, call, systemCommand(method, said));
+    const { requests, commands } = this.#options;
+    const answer = await executeOne(requests, call, commands.make(method, said));
     return { response: { slot: answer.slot }, trailer: answerTrailer(answer) };
   }
 
@@ -141,19 +138,4 @@ export class ReplicaServices {
     );
     return { decisions, next, clusterId };
   }
-}
-
-/** What a replica that does not take part any more answers to a query of its own state. */
-export function haltedAnswer(reason: string): Answer {
-  const { UNAVAILABLE: status } = grpc.status;
-  return {
-    clientId: "",
-    sequence: 0,
-    status,
-    message: reason,
-    response: new Uint8Array(),
-    slot: 0,
-    repeated: false,
-    outcome: "not-executed",
-  };
 }

@@ -7,7 +7,7 @@ import {
   type Report,
   reportMethod,
 } from "@synod/state-machine";
-import { systemCommand } from "./system-commands.js";
+import type { SystemCommands } from "./system-commands.js";
 
 /** Between looks at whether there is something to say, in milliseconds. */
 export const reportCheckMs = 100;
@@ -26,6 +26,7 @@ export interface ReporterOptions {
   /** Id of this replica's store. */
   readonly store: string;
   readonly engine: Pick<Engine, "system" | "beyondCheckpoint" | "logTimeMs" | "unjudged">;
+  readonly commands: SystemCommands;
   /** Everything up to this slot is on disk. */
   durableSlot(): number;
   /** Of this replica among all. */
@@ -66,13 +67,13 @@ export class Reporter {
   }
 
   #report(): void {
-    const { replica, engine, propose, nowMs } = this.#options;
+    const { replica, engine, commands, propose, nowMs } = this.#options;
     const report = this.#due;
     if (sameReport(engine.system.reports.latest.get(replica), report)) return;
     // One of another number was decided, or can no longer count.
     if (this.#reported?.number === report.number && !this.#lost(this.#reported.atMs)) return;
     this.#reported = { number: report.number, atMs: nowMs() };
-    propose(systemCommand(reportMethod, report));
+    propose(commands.make(reportMethod, report));
   }
 
   get #due(): Report {
@@ -91,7 +92,7 @@ export class Reporter {
 
   /** The first replica comes first; the others only step in where it does not. */
   #askForCheckpoint(): void {
-    const { engine, position, propose, nowMs } = this.#options;
+    const { engine, commands, position, propose, nowMs } = this.#options;
     const checkpoint = engine.system.reports.checkpoints.at(-1)?.slot ?? 0;
     if (!engine.beyondCheckpoint) {
       this.#beyond = undefined;
@@ -102,11 +103,11 @@ export class Reporter {
     const waited = nowMs() - this.#beyond.sinceMs;
     if (waited < checkpointAfterMs + laterMs * position() || !this.#lost(this.#checkpointAskedAt)) return;
     this.#checkpointAskedAt = nowMs();
-    propose(systemCommand(checkpointMethod));
+    propose(commands.make(checkpointMethod));
   }
 
   #passTime(): void {
-    const { engine, position, propose, nowMs } = this.#options;
+    const { engine, commands, position, propose, nowMs } = this.#options;
     const { logTimeMs } = engine;
     if (engine.unjudged === undefined || engine.unjudged.stops) {
       this.#stoodStill = undefined;
@@ -115,7 +116,7 @@ export class Reporter {
     if (this.#stoodStill?.logTimeMs !== logTimeMs) this.#stoodStill = { logTimeMs, sinceMs: nowMs() };
     if (nowMs() - this.#stoodStill.sinceMs < standstillMs + laterMs * position()) return;
     this.#stoodStill = undefined;
-    propose(systemCommand(advanceTimeMethod));
+    propose(commands.make(advanceTimeMethod));
   }
 
   #lost(proposedAt: number | undefined): boolean {

@@ -3,12 +3,16 @@ import type { Command, Refusal } from "@synod/core";
 import { type Answer, type Engine, remedyMethod } from "@synod/state-machine";
 import type { Response } from "@synod/wire";
 import { OwnSession } from "./own-session.js";
-import { isOwnSystemCommand } from "./system-commands.js";
+import { eventLoop, type Scheduler } from "./scheduler.js";
+import type { SystemCommands } from "./system-commands.js";
 import { closedHere, outOfTime, refusedHere, unknownHere } from "./unanswered.js";
 
 /** What a replica's front needs of the rest. */
 export interface RequestsOptions {
   readonly engine: Pick<Engine, "answerTo" | "lacksRoom" | "validate">;
+  readonly commands: SystemCommands;
+  /** Default: the event loop of this process. */
+  readonly scheduler?: Scheduler | undefined;
   /** Hands a command to the role. */
   propose(command: Command): void;
   /** Why nothing can be decided now; empty when nothing stands in the way. */
@@ -22,6 +26,8 @@ export interface RequestsOptions {
 export interface Waiter {
   /** As it was asked; without a session, it goes under the replica's own. */
   readonly asked: Command;
+  /** It is one of Synod's own, made by this process. */
+  readonly ofSynod: boolean;
   readonly group: Group;
   readonly index: number;
   /** As it was proposed; undefined while it waits for a place in the replica's own session. */
@@ -42,7 +48,7 @@ class WaitingGroup implements Group {
   readonly done: (index: number, response: Response) => void;
   readonly #abandon: (waiter: Waiter) => void;
   left = 0;
-  timer: NodeJS.Timeout | undefined;
+  cancelExpiry: (() => void) | undefined;
 
   constructor(done: (index: number, response: Response) => void, abandon: (waiter: Waiter) => void) {
     this.done = done;
@@ -50,7 +56,7 @@ class WaitingGroup implements Group {
   }
 
   cancel(): void {
-    clearTimeout(this.timer);
+    this.cancelExpiry?.();
     for (const waiter of this.waiters) this.#abandon(waiter);
   }
 }
@@ -61,6 +67,7 @@ class WaitingGroup implements Group {
  */
 export class Requests {
   readonly #options: RequestsOptions;
+  readonly #scheduler: Scheduler;
   readonly #maxWaiting: number;
   readonly #own: OwnSession;
   /** By client and sequence. */
@@ -74,8 +81,11 @@ export class Requests {
 
   constructor(options: RequestsOptions) {
     this.#options = options;
+    this.#scheduler = options.scheduler ?? eventLoop;
     this.#maxWaiting = options.maxWaiting ?? 65_536;
     this.#own = new OwnSession({
+      commands: options.commands,
+      scheduler: this.#scheduler,
       execute: (command, limitMs, done) => this.submit([command], limitMs, (_, response) => done(response)),
       bind: (waiter, command) => this.#propose(waiter, command),
     });
@@ -104,12 +114,17 @@ export class Requests {
     group.left = commands.length;
     this.#groups.add(group);
     commands.forEach((asked, index) => {
-      const waiter: Waiter = { asked, group, index, proposed: undefined, jumped: false, settled: false };
+      const ofSynod = this.#options.commands.made(asked);
+      const waiter: Waiter = {
+        ...{ asked, ofSynod, group, index },
+        ...{ proposed: undefined, jumped: false, settled: false },
+      };
       this.#count++;
       group.waiters.push(waiter);
       this.#admit(waiter);
     });
-    if (group.left > 0) group.timer = setTimeout(() => this.#expire(group, limitMs), limitMs);
+    if (group.left > 0)
+      group.cancelExpiry = this.#scheduler.after(limitMs, () => this.#expire(group, limitMs));
     return group;
   }
 
@@ -151,7 +166,7 @@ export class Requests {
       waiter.jumped = true;
       const answer = this.#answerFromSession(proposed);
       if (answer) this.#settle(waiter, answer);
-      else if (isOwnSystemCommand(proposed)) this.#settle(waiter, unknownHere(waiter, jumpedOver));
+      else if (this.#options.commands.made(proposed)) this.#settle(waiter, unknownHere(waiter, jumpedOver));
     }
   }
 
@@ -166,6 +181,10 @@ export class Requests {
     }
   }
 
+  #isOwnRemedy(command: Command): boolean {
+    return command.method === remedyMethod && this.#options.commands.made(command);
+  }
+
   /** Whoever waits for this command; the same sequence with other bytes is another one, with an answer of its own. */
   #waitersFor(command: Command): Waiter[] {
     const waiters = this.#waiting.get(keyOf(command)) ?? [];
@@ -173,7 +192,7 @@ export class Requests {
   }
 
   #answerFromSession(proposed: Command): Answer | undefined {
-    return isOwnSystemCommand(proposed) ? undefined : this.#options.engine.answerTo(proposed);
+    return this.#options.commands.made(proposed) ? undefined : this.#options.engine.answerTo(proposed);
   }
 
   /** The role did not take a command. */
@@ -192,7 +211,7 @@ export class Requests {
     this.#closed ??= reason;
     this.#own.close();
     for (const group of [...this.#groups]) {
-      clearTimeout(group.timer);
+      group.cancelExpiry?.();
       for (const waiter of group.waiters) this.#settle(waiter, closedHere(waiter, reason));
     }
   }
@@ -205,7 +224,7 @@ export class Requests {
     this.#suspended = reason;
     for (const group of [...this.#groups])
       for (const waiter of group.waiters)
-        if (!isOwnRemedy(waiter.asked)) this.#settle(waiter, closedHere(waiter, reason));
+        if (!this.#isOwnRemedy(waiter.asked)) this.#settle(waiter, closedHere(waiter, reason));
   }
 
   resume(): void {
@@ -229,8 +248,9 @@ export class Requests {
       const details = `${this.#maxWaiting} commands wait in this replica already; try again later`;
       return refusedHere(asked, grpc.status.RESOURCE_EXHAUSTED, details);
     }
-    if (this.#suspended !== undefined && !isOwnRemedy(asked)) return closedHere(waiter, this.#suspended);
-    if (isOwnSystemCommand(asked)) return undefined;
+    if (this.#suspended !== undefined && !this.#isOwnRemedy(asked))
+      return closedHere(waiter, this.#suspended);
+    if (this.#options.commands.made(asked)) return undefined;
     const { engine, doubt } = this.#options;
     const doubted = doubt?.();
     if (doubted !== undefined) return refusedHere(asked, grpc.status.UNAVAILABLE, `this replica ${doubted}`);
@@ -282,7 +302,7 @@ export class Requests {
     this.#count--;
     const group = waiter.group as WaitingGroup;
     if (--group.left === 0) {
-      clearTimeout(group.timer);
+      group.cancelExpiry?.();
       this.#groups.delete(group);
     }
     if (waiter.proposed) this.#forget(waiter, waiter.proposed);
@@ -302,10 +322,6 @@ export class Requests {
 }
 
 const jumpedOver = "a snapshot was installed meanwhile";
-
-function isOwnRemedy(command: Command): boolean {
-  return command.method === remedyMethod && isOwnSystemCommand(command);
-}
 
 function keyOf(command: Command): string {
   return `${command.clientId}/${command.sequence}`;

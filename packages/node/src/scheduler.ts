@@ -6,6 +6,8 @@ export interface Scheduler {
   nowMs(): number;
   /** Calls once, when what the present turn of the event loop has to do is done. */
   soon(work: () => void): void;
+  /** Calls once after so many milliseconds, unless the returned function is called before. */
+  after(ms: number, work: () => void): () => void;
   /** Calls every so many milliseconds, until the returned function is called. */
   every(ms: number, work: () => void): () => void;
 }
@@ -14,8 +16,18 @@ export const eventLoop: Scheduler = {
   nowMs: () => performance.now(),
   // After the sockets that are readable now, and never before a timer that is due.
   soon: (work) => void setImmediate(work),
+  after: (ms, work) => {
+    const timer = setTimeout(work, ms);
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
   every: (ms, work) => {
     const timer = setInterval(work, ms);
     return () => clearInterval(timer);
   },
 };
+
+/** Resolves after so many milliseconds. */
+export function passed({ after }: Pick<Scheduler, "after">, ms: number): Promise<void> {
+  return new Promise((resolve) => void after(ms, resolve));
+}

@@ -10,9 +10,10 @@ import type { Performer } from "./performer.js";
 import { executeOne } from "./replicated-services.js";
 import type { Requests } from "./requests.js";
 import { CallError, type UnaryCall } from "./server.js";
-import { systemCommand } from "./system-commands.js";
+import type { SystemCommands } from "./system-commands.js";
 
 export interface SlotRemediesOptions {
+  readonly commands: SystemCommands;
   readonly requests: Requests;
   propose(command: Command): void;
   readonly marker: Pick<ExecutionMarker, "executed" | "held" | "hold"> | undefined;
@@ -63,7 +64,7 @@ export class SlotRemedies {
 
   async decide(call: UnaryCall<DecideRemedyRequest>): Promise<{ response: DecidedIn }> {
     const { slot, number, skip, retire } = call.request;
-    const { marker, requests, appliedSlot } = this.#options;
+    const { commands, marker, requests, appliedSlot } = this.#options;
     const held = marker?.held;
     if (held?.slot !== slot || held.remedies < number || appliedSlot() >= slot)
       throw refused(
@@ -75,13 +76,13 @@ export class SlotRemedies {
       ...(skip === undefined ? {} : { skip }),
       ...(retire.length === 0 ? {} : { retire }),
     };
-    const decided = await executeOne(requests, call, systemCommand(remedyMethod, remedy));
+    const decided = await executeOne(requests, call, commands.make(remedyMethod, remedy));
     return { response: { slot: decided.slot } };
   }
 
   /** A remedy stands above its slot, which nobody may have asked anything of yet. */
   async #decidedUpTo(slot: number, call: UnaryCall<unknown>): Promise<void> {
-    const { highestKnown, propose } = this.#options;
+    const { commands, highestKnown, propose } = this.#options;
     const giveUpAt = performance.now() + waitMs(call);
     let proposedAt = Number.NEGATIVE_INFINITY;
     while (highestKnown() < slot) {
@@ -90,7 +91,7 @@ export class SlotRemedies {
         throw new CallError(grpc.status.UNAVAILABLE, `slot ${slot} was not decided in time; ask again`);
       if (now > proposedAt + againMs) {
         proposedAt = now;
-        propose(systemCommand(advanceTimeMethod));
+        propose(commands.make(advanceTimeMethod));
       }
       await delay(checkMs, undefined, { ref: false });
     }

@@ -1,14 +1,9 @@
-import * as grpc from "@grpc/grpc-js";
+import { status } from "@grpc/grpc-js";
 import type { Engine } from "@synod/state-machine";
 import type { Install, ReplicaStore } from "@synod/storage";
-import {
-  anotherCluster,
-  type Incoming,
-  Invalid,
-  replicaService,
-  type SnapshotPage,
-  type SnapshotPosition,
-} from "@synod/wire";
+import { anotherCluster, type SnapshotPage, type SnapshotPosition } from "@synod/wire";
+import type { OtherReplica } from "./other-replica.js";
+import type { Scheduler } from "./scheduler.js";
 import { nextDigest, noDigest } from "./snapshot-digest.js";
 
 /** A sender that gives no page for so long is given up. */
@@ -24,6 +19,7 @@ export interface SnapshotReceiverOptions {
   readonly clusterId: string;
   /** Id of this replica. */
   readonly replica: string;
+  readonly scheduler: Scheduler;
   /** The last slot applied here. */
   appliedSlot(): number;
   /** Whether slots may be applied: not while a snapshot takes the state's place, or they would be lost with it. */
@@ -46,39 +42,39 @@ export class SnapshotReceiver {
    * Resolves when the snapshot is the state. Rejects with the reason otherwise; what came in may be gone on with.
    * @param atLeast a snapshot of a lower slot is of no use
    */
-  async receive(client: grpc.Client, peer: string, atLeast = 0): Promise<void> {
+  async receive(other: OtherReplica, peer: string, atLeast = 0): Promise<void> {
     this.#above = Math.max(this.#options.appliedSlot(), atLeast - 1);
     const unfinished = this.#options.store.unfinishedInstall;
     const name = unfinished?.id.startsWith(`${peer}/`) ? unfinished.id.slice(peer.length + 1) : undefined;
     if (unfinished !== undefined && name !== undefined && unfinished.slot > this.#above) {
       const install = await this.#options.store.beginInstall({ ...unfinished, progress: noDigest });
-      if (install.after !== undefined && (await this.#goOn(client, name, install))) return;
+      if (install.after !== undefined && (await this.#goOn(other, name, install))) return;
     }
-    await this.#fill(client, peer, undefined, undefined, []);
+    await this.#fill(other, peer, undefined, undefined, []);
   }
 
   /** False when it has to be begun again: the sender does not keep the snapshot any more, or sent something else. */
-  async #goOn(client: grpc.Client, name: string, install: Install): Promise<boolean> {
+  async #goOn(other: OtherReplica, name: string, install: Install): Promise<boolean> {
     const { after, progress } = install;
     if (after === undefined) return false;
     try {
-      const rows = await this.#ownRows(client, name);
-      await this.#fill(client, "", install, { snapshot: name, after, digest: progress }, rows);
+      const rows = await this.#ownRows(other, name);
+      await this.#fill(other, "", install, { snapshot: name, after, digest: progress }, rows);
       return true;
     } catch (error) {
-      const { code } = error as Partial<grpc.ServiceError>;
-      if (code !== grpc.status.NOT_FOUND && code !== grpc.status.DATA_LOSS) throw error;
+      const { code } = error as { code?: number };
+      if (code !== status.NOT_FOUND && code !== status.DATA_LOSS) throw error;
       await install.abandon();
       return false;
     }
   }
 
   /** The rows to be examined at the start of a snapshot, which an interrupted transfer brought and nobody looked at. */
-  async #ownRows(client: grpc.Client, snapshot: string): Promise<Row[]> {
+  async #ownRows(other: OtherReplica, snapshot: string): Promise<Row[]> {
     const { system } = this.#options.engine;
     const rows: Row[] = [];
     const resume = { snapshot, after: new Uint8Array(), digest: noDigest };
-    for await (const page of this.#pages(client, resume)) {
+    for await (const page of this.#pages(other, resume)) {
       rows.push(...page.entries.filter(([key]) => system.examines(key)));
       if (page.entries.some(([key]) => (key[0] ?? 0) >= sessionsKey)) break;
     }
@@ -86,7 +82,7 @@ export class SnapshotReceiver {
   }
 
   async #fill(
-    client: grpc.Client,
+    other: OtherReplica,
     peer: string,
     begun: Install | undefined,
     resume: SnapshotPosition | undefined,
@@ -96,7 +92,7 @@ export class SnapshotReceiver {
     let install = begun;
     let digest = resume?.digest ?? noDigest;
     let putting: Promise<void> = Promise.resolve();
-    for await (const page of this.#pages(client, resume)) {
+    for await (const page of this.#pages(other, resume)) {
       install ??= await store.beginInstall({
         id: `${peer}/${page.snapshot}`,
         slot: page.slot,
@@ -132,28 +128,22 @@ export class SnapshotReceiver {
     throw new Error("the snapshot ended before its last page");
   }
 
-  async *#pages(client: grpc.Client, resume: SnapshotPosition | undefined): AsyncGenerator<SnapshotPage> {
-    const { path, requestSerialize, responseDeserialize } = replicaService.Snapshot;
-    const { clusterId, replica } = this.#options;
-    const call = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, {
-      clusterId,
-      above: this.#above,
-      resume,
-      member: replica,
-    });
-    const silent = setTimeout(() => call.cancel(), silentMs);
+  async *#pages(other: OtherReplica, resume: SnapshotPosition | undefined): AsyncGenerator<SnapshotPage> {
+    const { clusterId, replica, scheduler } = this.#options;
+    const stream = other.snapshot({ clusterId, above: this.#above, resume, member: replica });
+    const unlessSilent = () => scheduler.after(silentMs, () => stream.cancel());
+    let cancelSilence = unlessSilent();
     try {
-      for await (const page of call as AsyncIterable<Incoming<SnapshotPage>>) {
-        if (page instanceof Invalid) throw page.error;
-        silent.refresh();
+      for await (const page of stream) {
+        cancelSilence();
+        cancelSilence = unlessSilent();
         if (page.clusterId !== clusterId)
           throw new Error(anotherCluster("who sends the snapshot", page.clusterId, clusterId));
         yield page;
       }
     } finally {
-      clearTimeout(silent);
-      call.on("error", () => {});
-      call.cancel();
+      cancelSilence();
+      stream.cancel();
     }
   }
 }

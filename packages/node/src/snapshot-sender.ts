@@ -1,7 +1,5 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { performance } from "node:perf_hooks";
-import { setTimeout as delay } from "node:timers/promises";
 import * as grpc from "@grpc/grpc-js";
 import { maxOpenSnapshots, type ReplicaStore, type StateSnapshot } from "@synod/storage";
 import {
@@ -14,6 +12,7 @@ import {
   type SnapshotRequest,
 } from "@synod/wire";
 import { AwaitedLogs } from "./awaited-logs.js";
+import { eventLoop, passed, type Scheduler } from "./scheduler.js";
 import { CallError, statusOf } from "./server.js";
 import { nextDigest, noDigest } from "./snapshot-digest.js";
 
@@ -37,6 +36,8 @@ const drainMs = 20_000;
 export interface SnapshotSenderOptions {
   readonly store: Pick<ReplicaStore, "snapshot" | "durableSlot">;
   readonly clusterId: string;
+  /** Default: the event loop of this process. */
+  readonly scheduler?: Scheduler | undefined;
   /**
    * Why this replica's state is not to be had; undefined when it is.
    * @param stopped it is asked for as that of a replica that has stopped
@@ -61,23 +62,26 @@ interface Kept {
   readonly name: string;
   readonly snapshot: StateSnapshot;
   readonly openedMs: number;
-  readonly closing: NodeJS.Timeout;
+  readonly cancelClosing: () => void;
   /** What was agreed on when it was opened. */
   readonly confirmed: number;
   /** Of the pages that were sent, by the last key of each. */
   readonly digests: Map<string, Uint8Array>;
   readers: number;
-  idle: NodeJS.Timeout | undefined;
+  cancelIdle: (() => void) | undefined;
 }
 
 /** Gives the replicated state to replicas that lag too far and to backups, page by page, while commands go on. */
 export class SnapshotSender {
   readonly #options: SnapshotSenderOptions;
+  readonly #scheduler: Scheduler;
   readonly #kept = new Map<string, Kept>();
-  readonly #awaited = new AwaitedLogs();
+  readonly #awaited: AwaitedLogs;
 
   constructor(options: SnapshotSenderOptions) {
     this.#options = options;
+    this.#scheduler = options.scheduler ?? eventLoop;
+    this.#awaited = new AwaitedLogs(this.#scheduler);
   }
 
   /** The lowest slot of a snapshot whose reader will want the log from there. Undefined when there is none. */
@@ -91,7 +95,8 @@ export class SnapshotSender {
     try {
       const { request } = call;
       if (request instanceof Invalid) throw request.error;
-      await this.#send(call, request);
+      for await (const page of this.pages(request, () => call.cancelled))
+        if (!call.write(page)) await drained(call);
       call.end();
     } catch (error) {
       if (!call.cancelled) call.emit("error", statusOf(error));
@@ -102,7 +107,11 @@ export class SnapshotSender {
     for (const kept of [...this.#kept.values()]) this.#drop(kept);
   }
 
-  async #send(call: SnapshotCall, request: SnapshotRequest): Promise<void> {
+  /**
+   * The pages that a request asks for. Whoever takes them has taken a page when it asks for the next. Throws CallError.
+   * @param gone nobody takes them any more
+   */
+  async *pages(request: SnapshotRequest, gone: () => boolean): AsyncGenerator<SnapshotPage> {
     const { clusterId } = this.#options;
     if (request.clusterId !== "" && request.clusterId !== clusterId)
       throw new CallError(
@@ -114,8 +123,8 @@ export class SnapshotSender {
     let told = false;
     try {
       let { after, digest } = positionIn(kept, request.resume);
-      if (request.member !== "") await this.#confirmed(call, kept.snapshot.slot, request);
-      for (let last = false; !last && !call.cancelled; ) {
+      if (request.member !== "") await this.#confirmed(gone, kept.snapshot.slot, request);
+      for (let last = false; !last && !gone(); ) {
         this.#refuse(request.stopped === true);
         const { entries, done } = kept.snapshot.page(after, pageBytes);
         digest = nextDigest(digest, entries);
@@ -125,9 +134,11 @@ export class SnapshotSender {
         last = done;
         const { slot } = kept.snapshot;
         const { name: snapshot, confirmed } = kept;
-        await written(call, { snapshot, slot, clusterId, entries, digest, last, confirmed });
-        told = last && !call.cancelled;
+        yield { snapshot, slot, clusterId, entries, digest, last, confirmed };
+        told = last && !gone();
         if (told && request.member !== "") this.#awaited.add(request.member, slot);
+        // Commands go first.
+        if (!last) await passed(this.#scheduler, restMs);
       }
     } finally {
       this.#leave(kept, told);
@@ -140,25 +151,25 @@ export class SnapshotSender {
    * them would wait for each other for ever.
    */
   async #confirmed(
-    call: SnapshotCall,
+    gone: () => boolean,
     slot: number,
     { member: replica, above }: SnapshotRequest,
   ): Promise<void> {
     const { confirmation } = this.#options;
     confirmation.lacks(replica, above);
-    const giveUpAt = performance.now() + confirmedWithinMs;
+    const giveUpAt = this.#scheduler.nowMs() + confirmedWithinMs;
     for (;;) {
       this.#refuse(false);
       const awaited = confirmation.unconfirmed(slot, replica);
-      if (awaited.length === 0 || call.cancelled) return;
-      if (performance.now() >= giveUpAt)
+      if (awaited.length === 0 || gone()) return;
+      if (this.#scheduler.nowMs() >= giveUpAt)
         throw new CallError(
           grpc.status.UNAVAILABLE,
           `the state after slot ${slot} is not confirmed: no majority of the replicas besides ${replica} has reported the ` +
             `hash that this one has; waiting for ${awaited.join(", ")}`,
         );
       confirmation.ask(slot);
-      await delay(confirmedCheckMs, undefined, { ref: false });
+      await passed(this.#scheduler, confirmedCheckMs);
     }
   }
 
@@ -179,7 +190,7 @@ export class SnapshotSender {
       );
     }
     // One that is being sent anyway will do for another reader as well, while it is young.
-    const oldest = performance.now() - sharedMs;
+    const oldest = this.#scheduler.nowMs() - sharedMs;
     for (const kept of this.#kept.values())
       if (kept.snapshot.slot > above && kept.readers > 0 && kept.openedMs >= oldest) return this.#use(kept);
     const snapshot = await this.#open();
@@ -205,18 +216,17 @@ export class SnapshotSender {
 
   #keep(snapshot: StateSnapshot): Kept {
     const name = `${snapshot.slot}-${randomBytes(8).toString("hex")}`;
-    const closing = setTimeout(() => this.#drop(kept), longestMs);
-    closing.unref();
-    const openedMs = performance.now();
+    const cancelClosing = this.#scheduler.after(longestMs, () => this.#drop(kept));
+    const openedMs = this.#scheduler.nowMs();
     const kept: Kept = {
       name,
       snapshot,
       openedMs,
       confirmed: this.#options.confirmation.agreed(),
-      closing,
+      cancelClosing,
       digests: new Map(),
       readers: 0,
-      idle: undefined,
+      cancelIdle: undefined,
     };
     this.#kept.set(name, kept);
     return kept;
@@ -224,7 +234,7 @@ export class SnapshotSender {
 
   #use(kept: Kept): Kept {
     kept.readers++;
-    clearTimeout(kept.idle);
+    kept.cancelIdle?.();
     return kept;
   }
 
@@ -235,8 +245,7 @@ export class SnapshotSender {
       this.#drop(kept);
       return;
     }
-    kept.idle = setTimeout(() => this.#drop(kept), keptMs);
-    kept.idle.unref();
+    kept.cancelIdle = this.#scheduler.after(keptMs, () => this.#drop(kept));
   }
 
   /** The oldest that nobody reads gives way: whoever wanted to go on with it begins again. */
@@ -250,8 +259,8 @@ export class SnapshotSender {
   }
 
   #drop(kept: Kept): void {
-    clearTimeout(kept.idle);
-    clearTimeout(kept.closing);
+    kept.cancelIdle?.();
+    kept.cancelClosing();
     this.#kept.delete(kept.name);
     kept.snapshot.close();
   }
@@ -279,12 +288,6 @@ function positionIn(
 
 function nameOf(key: Uint8Array): string {
   return Buffer.from(key).toString("base64");
-}
-
-/** Commands go first: rests after each page, and waits for a slow reader. */
-async function written(call: SnapshotCall, page: SnapshotPage): Promise<void> {
-  if (!call.write(page)) await drained(call);
-  if (!page.last) await delay(restMs, undefined, { ref: false });
 }
 
 async function drained(call: SnapshotCall): Promise<void> {

@@ -2,26 +2,36 @@ import { randomBytes } from "node:crypto";
 import type { Command } from "@synod/core";
 import { encodeSaid, setQuotaMethod, switchVersionMethod, systemService } from "@synod/state-machine";
 
-const own = new WeakSet<Command>();
 const nothing = new Uint8Array();
 
-/** A command of Synod itself: its client id is a nonce of whoever proposes it (rule 16). */
-export function systemCommand(method: string, said?: Parameters<typeof encodeSaid>[0]): Command {
-  const command: Command = {
-    clientId: randomBytes(16).toString("hex"),
-    sequence: 1,
-    acknowledged: 0,
-    service: systemService,
-    method,
-    request: said === undefined ? nothing : encodeSaid(said),
-  };
-  own.add(command);
-  return command;
-}
+/** Synod's own commands, as one process makes them. */
+export class SystemCommands {
+  readonly #drawId: () => string;
+  readonly #made = new WeakSet<Command>();
 
-/** True for what `systemCommand` made here; not for the same words from a client. */
-export function isOwnSystemCommand(command: Command): boolean {
-  return own.has(command);
+  /** @param drawId gives a name that nothing else has */
+  constructor(drawId: () => string = () => randomBytes(16).toString("hex")) {
+    this.#drawId = drawId;
+  }
+
+  /** One of them: its client id is a nonce of this process (rule 16). */
+  make(method: string, said?: Parameters<typeof encodeSaid>[0]): Command {
+    const command: Command = {
+      clientId: this.#drawId(),
+      sequence: 1,
+      acknowledged: 0,
+      service: systemService,
+      method,
+      request: said === undefined ? nothing : encodeSaid(said),
+    };
+    this.#made.add(command);
+    return command;
+  }
+
+  /** True for what `make` made; not for the same words from a client. */
+  made(command: Command): boolean {
+    return this.#made.has(command);
+  }
 }
 
 /**

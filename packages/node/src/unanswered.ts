@@ -1,12 +1,13 @@
 import * as grpc from "@grpc/grpc-js";
 import type { Command } from "@synod/core";
-import { openSessionMethod } from "@synod/state-machine";
+import { type Answer, openSessionMethod } from "@synod/state-machine";
 import type { Response, ResponseOutcome } from "@synod/wire";
-import { isOwnSystemCommand } from "./system-commands.js";
 
 /** A command that was asked for, and what of it was proposed; undefined: nothing yet, so that it cannot be executed. */
 export interface Asked {
   readonly asked: Command;
+  /** It is one of Synod's own, made by this process. */
+  readonly ofSynod: boolean;
   readonly proposed: Command | undefined;
 }
 
@@ -34,7 +35,7 @@ export function closedHere(waiter: Asked, reason: string): Response {
 export function unknownHere(waiter: Asked, why: string): Response {
   const { asked } = waiter;
   const unknown = `${why}; whether this was executed is unknown here`;
-  return safeToRepeat(asked)
+  return safeToRepeat(waiter)
     ? response(asked, grpc.status.UNAVAILABLE, `${unknown}, ask again`, "unknown")
     : response(asked, grpc.status.ABORTED, `${unknown}; look before you send it again`, "unknown");
 }
@@ -43,11 +44,12 @@ export function unknownHere(waiter: Asked, why: string): Response {
  * Nothing was decided in time.
  * @param obstacle why nothing can be decided now; empty when nothing stands in the way
  */
-export function outOfTime({ asked, proposed }: Asked, limitMs: number, obstacle: string): Response {
+export function outOfTime(waiter: Asked, limitMs: number, obstacle: string): Response {
+  const { asked, proposed } = waiter;
   const { DEADLINE_EXCEEDED, UNAVAILABLE } = grpc.status;
   const waited = `not decided within ${Math.round(limitMs)} ms`;
   const because = obstacle === "" ? "" : `: ${obstacle}`;
-  const harmless = proposed === undefined || safeToRepeat(asked);
+  const harmless = proposed === undefined || safeToRepeat(waiter);
   const code = obstacle !== "" && harmless ? UNAVAILABLE : DEADLINE_EXCEEDED;
   return proposed === undefined
     ? response(asked, code, `${waited}, nor proposed${because}`, "not-executed")
@@ -58,6 +60,21 @@ export function outOfTime({ asked, proposed }: Asked, limitMs: number, obstacle:
  * True when sending the same again cannot execute it twice: it names a session, or only opens one. UNAVAILABLE is for these
  * alone once something was proposed, because proxies and client libraries send again by themselves what ends so.
  */
-function safeToRepeat(asked: Command): boolean {
-  return isOwnSystemCommand(asked) ? asked.method === openSessionMethod : asked.clientId !== "";
+function safeToRepeat({ asked, ofSynod }: Asked): boolean {
+  return ofSynod ? asked.method === openSessionMethod : asked.clientId !== "";
+}
+
+/** What a replica that does not take part any more answers to a query of its own state. */
+export function haltedAnswer(reason: string): Answer {
+  const { UNAVAILABLE: status } = grpc.status;
+  return {
+    clientId: "",
+    sequence: 0,
+    status,
+    message: reason,
+    response: new Uint8Array(),
+    slot: 0,
+    repeated: false,
+    outcome: "not-executed",
+  };
 }

@@ -2,6 +2,7 @@ import type { Configuration } from "@synod/core";
 import type { Engine, Report } from "@synod/state-machine";
 import { expect, test } from "vitest";
 import { confirmationOf } from "../src/parts.js";
+import { SystemCommands } from "../src/system-commands.js";
 
 const configuration: Configuration = {
   ...{ number: 1, predecessor: 0, acceptors: [], leaders: [] },
@@ -21,6 +22,7 @@ function started() {
   const confirmation = confirmationOf({
     engine: { system: { reports } } as unknown as Engine,
     configuration,
+    commands: new SystemCommands(),
     propose: () => {},
     nowMs: () => clock.ms,
   });

@@ -5,6 +5,7 @@ import type { Response } from "@synod/wire";
 import { expect, test, vi } from "vitest";
 import { ExecuteStream, type ExecuteStreamCall, type ExecuteStreamLimits } from "../src/execute-stream.js";
 import { Requests } from "../src/requests.js";
+import { SystemCommands } from "../src/system-commands.js";
 
 /** A server's stream that the test reads from, or does not. */
 class FakeCall extends EventEmitter {
@@ -38,6 +39,7 @@ const add = (sequence: number): Command => ({
 function make(limits: Partial<ExecuteStreamLimits> = {}, unread = { bytes: 0 }) {
   const requests = new Requests({
     engine: { answerTo: () => undefined, lacksRoom: () => undefined, validate: () => undefined },
+    commands: new SystemCommands(),
     propose: () => {},
     obstacle: () => "",
     doubt: () => undefined,

@@ -11,6 +11,8 @@ import {
 } from "@synod/wire";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { CatchUp } from "../src/catch-up.js";
+import { reachReplica } from "../src/other-replica.js";
+import { eventLoop } from "../src/scheduler.js";
 import { Server, unary } from "../src/server.js";
 import { TestCluster } from "./test-cluster.js";
 
@@ -136,7 +138,9 @@ describe("a replica that catches up", () => {
     const catchUp = new CatchUp({
       clusterId: "ours",
       peers: [{ id: "r2", address: `127.0.0.1:${await server.listen("127.0.0.1:0")}` }],
-      credentials: grpc.credentials.createInsecure(),
+      reach: (member) => reachReplica(member, grpc.credentials.createInsecure()),
+      scheduler: eventLoop,
+      random: Math.random,
       logger: { debug: () => {}, info: note, warn: note, error: note },
       receiver: { receive: () => Promise.reject(new Error("no snapshot")) } as never,
       slotOut: () => 1 + learnt.length,

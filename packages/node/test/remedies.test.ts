@@ -22,6 +22,7 @@ import type { Halt } from "../src/halt.js";
 import { Performer } from "../src/performer.js";
 import type { Requests } from "../src/requests.js";
 import { SlotRemedies } from "../src/slot-remedies.js";
+import { SystemCommands } from "../src/system-commands.js";
 
 const service = keyValueService.bind(loadServices);
 const put = loadServices(descriptorSet).services.get(service.name)?.methods.get("Put");
@@ -97,6 +98,7 @@ class Replica {
     });
     this.remedies = new SlotRemedies({
       requests: {} as Requests,
+      commands: new SystemCommands(),
       propose: () => {},
       marker: this.marker,
       performer: this.performer,

@@ -4,6 +4,7 @@ import type { Answer } from "@synod/state-machine";
 import type { Response } from "@synod/wire";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Requests, type RequestsOptions } from "../src/requests.js";
+import { SystemCommands } from "../src/system-commands.js";
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
@@ -44,10 +45,13 @@ const engine = (more: Partial<RequestsOptions["engine"]> = {}) => ({
   ...more,
 });
 
+const commands = new SystemCommands();
+
 function make(more: Partial<RequestsOptions> = {}) {
   const proposed: Command[] = [];
   const requests = new Requests({
     engine: engine(),
+    commands,
     propose: (command) => proposed.push(command),
     obstacle: () => "",
     doubt: () => undefined,

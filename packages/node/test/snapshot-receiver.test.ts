@@ -1,7 +1,8 @@
-import type * as grpc from "@grpc/grpc-js";
 import { MemoryReplicaDisk, type ReplicaStore } from "@synod/storage";
 import type { SnapshotPage, SnapshotRequest } from "@synod/wire";
 import { expect, test } from "vitest";
+import type { OtherReplica } from "../src/other-replica.js";
+import { eventLoop } from "../src/scheduler.js";
 import { nextDigest, noDigest } from "../src/snapshot-digest.js";
 import { SnapshotReceiver } from "../src/snapshot-receiver.js";
 
@@ -27,18 +28,17 @@ function pages(): SnapshotPage[] {
 function sender(
   given: Iterable<SnapshotPage> | AsyncIterable<SnapshotPage>,
   asked: SnapshotRequest[] = [],
-): grpc.Client {
-  const makeServerStreamRequest = (...parameters: unknown[]) => {
-    asked.push(parameters[3] as SnapshotRequest);
+): OtherReplica {
+  const snapshot = (request: SnapshotRequest) => {
+    asked.push(request);
     return {
       async *[Symbol.asyncIterator]() {
         yield* given;
       },
-      on: () => {},
       cancel: () => {},
     };
   };
-  return { makeServerStreamRequest } as never;
+  return { snapshot } as never;
 }
 
 /** A replica that has applied slot 3, and its receiver. */
@@ -62,6 +62,7 @@ function bench(objection?: string) {
     } as never,
     clusterId: "c",
     replica: "r1",
+    scheduler: eventLoop,
     appliedSlot: () => store.log.last,
     mayApply: (may) => events.push(may ? "may apply" : "may not apply"),
     replaced: () => events.push(`replaced by ${text(store.state.get(bytes("t1")))}`),

@@ -2,6 +2,8 @@ import * as grpc from "@grpc/grpc-js";
 import { MemoryReplicaDisk } from "@synod/storage";
 import { type Incoming, replicaService, type SnapshotPage, type SnapshotRequest } from "@synod/wire";
 import { afterEach, expect, test } from "vitest";
+import { type OtherReplica, reachReplica } from "../src/other-replica.js";
+import { eventLoop } from "../src/scheduler.js";
 import { nextDigest, noDigest } from "../src/snapshot-digest.js";
 import { SnapshotReceiver } from "../src/snapshot-receiver.js";
 
@@ -18,15 +20,15 @@ const page: SnapshotPage = {
 };
 
 let server: grpc.Server | undefined;
-let client: grpc.Client | undefined;
+let other: OtherReplica | undefined;
 
 afterEach(() => {
-  client?.close();
+  other?.close();
   server?.forceShutdown();
 });
 
 /** A replica that has one page to give, and refuses to go on after a key. */
-async function sender(refusal: grpc.status): Promise<{ client: grpc.Client; asked: SnapshotRequest[] }> {
+async function sender(refusal: grpc.status): Promise<{ other: OtherReplica; asked: SnapshotRequest[] }> {
   const asked: SnapshotRequest[] = [];
   const { Snapshot } = replicaService;
   server = new grpc.Server();
@@ -51,8 +53,9 @@ async function sender(refusal: grpc.status): Promise<{ client: grpc.Client; aske
       error ? reject(error) : resolve(found),
     );
   });
-  client = new grpc.Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure());
-  return { client, asked };
+  const member = { id: "r1", address: `127.0.0.1:${port}` };
+  other = reachReplica(member, grpc.credentials.createInsecure());
+  return { other, asked };
 }
 
 async function interrupted() {
@@ -71,6 +74,7 @@ async function interrupted() {
     engine: { system: { examines: () => false, objectionTo: () => undefined } } as never,
     clusterId: "c",
     replica: "r2",
+    scheduler: eventLoop,
     appliedSlot: () => 0,
     mayApply: () => {},
     replaced: () => {},
@@ -81,9 +85,9 @@ async function interrupted() {
 test.each([["NOT_FOUND"], ["DATA_LOSS"]] as const)(
   "a snapshot that the sender will not go on with (%s) is begun again, without what had arrived",
   async (status) => {
-    const { client, asked } = await sender(grpc.status[status]);
+    const { other, asked } = await sender(grpc.status[status]);
     const { store, receiver } = await interrupted();
-    await receiver.receive(client, "r1");
+    await receiver.receive(other, "r1");
     expect(asked.map(({ resume }) => resume?.after.length)).toEqual([0, 2, undefined]);
     const found = [...store.state.range({ from: new Uint8Array() })].map(([stored]) => String(stored));
     expect(found).toEqual(["a1", "a2"]);

@@ -6,10 +6,10 @@ import {
   switchVersionMethod,
 } from "@synod/state-machine";
 import { expect, test } from "vitest";
-import { mayBeDecidedAgain, systemCommand } from "../src/system-commands.js";
+import { mayBeDecidedAgain, SystemCommands } from "../src/system-commands.js";
 
 test("what a person decided is not proposed once more, after what another one decided meanwhile", () => {
-  const again = (method: string) => mayBeDecidedAgain(systemCommand(method));
+  const again = (method: string) => mayBeDecidedAgain(new SystemCommands().make(method));
   expect([setQuotaMethod, switchVersionMethod].map(again)).toEqual([false, false]);
   expect([openSessionMethod, checkpointMethod, reportMethod].map(again)).toEqual([true, true, true]);
 });

@@ -119,7 +119,7 @@ export interface EngineOptions {
    */
   readonly onExecuting?: (slot: number, index: number, service: string, method: string) => void;
   /** Replicated behaviour, for tests: every replica of a cluster must use the same. */
-  readonly sessionLimits?: SessionLimits;
+  readonly sessionLimits?: SessionLimits | undefined;
   /** Fingerprint of the JavaScript that handlers run in, for tests; that of this process by default. */
   readonly runtime?: string | undefined;
 }
