@@ -19,6 +19,7 @@ import type { AcceptorRecord } from "./record.js";
  * 8. `jumped-over`: a proposal of this replica was decided in a slot that a snapshot jumped over (rule 19). It is not
  *    applied; whoever waits for its commands is answered from the sessions, or told that the outcome is unknown.
  * 9. `withdrawn`: the answer to a `withdraw`: the commands come in again, before any later ones, when the driver sees fit.
+ *    `proposed` tells that some of them were, and may be decided all the same.
  */
 export type Output =
   | { readonly kind: "persist"; readonly record: AcceptorRecord }
@@ -27,7 +28,7 @@ export type Output =
   | { readonly kind: "apply"; readonly slot: number; readonly value: Value }
   | { readonly kind: "jumped-over"; readonly value: Value }
   | { readonly kind: "refuse"; readonly command: Command; readonly reason: Refusal }
-  | { readonly kind: "withdrawn"; readonly commands: readonly Command[] };
+  | { readonly kind: "withdrawn"; readonly commands: readonly Command[]; readonly proposed: boolean };
 
 /** Why a replica does not take a command. Nothing has happened; trying again later is safe. */
 export type Refusal = "queue-full" | "command-too-large";

@@ -195,7 +195,7 @@ export class Replica {
     this.#queue = [];
     this.#queueStart = 0;
     this.#queuedBytes = 0;
-    if (commands.length > 0) outputs.push({ kind: "withdrawn", commands });
+    if (commands.length > 0) outputs.push({ kind: "withdrawn", commands, proposed: proposed.length > 0 });
   }
 
   #nextBatch(): Command[] {

@@ -44,7 +44,7 @@ export interface DriverOptions<Input> {
   apply?(slot: number, value: Value): void;
   jumpedOver?(value: Value): void;
   refuse?(command: Command, reason: Refusal): void;
-  withdrawn?(commands: readonly Command[]): void;
+  withdrawn?(commands: readonly Command[], proposed: boolean): void;
   /** Asked once at the start of every turn: one input made of everything that gathered since the last. */
   gather?(): Input | undefined;
   /** The process must end with this exit code; the driver has stopped and sends nothing more. */
@@ -239,7 +239,7 @@ export class Driver<Input> {
         this.#options.refuse?.(output.command, output.reason);
         return;
       case "withdrawn":
-        this.#options.withdrawn?.(output.commands);
+        this.#options.withdrawn?.(output.commands, output.proposed);
         return;
     }
   }

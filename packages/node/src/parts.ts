@@ -1,12 +1,9 @@
-// Parts of a replica's process that do no I/O, for whoever runs one elsewhere: the simulator.
-export { confirmationOf } from "./confirmation.js";
+// What a process is without its server, its connections and its files, for whoever runs one elsewhere: the simulator.
+export { longestWaitMs } from "./callers.js";
 export { decidedOf } from "./decided.js";
-export { Driver } from "./driver.js";
+export { Driver, type Journal } from "./driver.js";
 export { ExitCode } from "./exit-code.js";
-export { LogClock } from "./log-clock.js";
-export { LogTimeMover } from "./log-time-mover.js";
-export { obstacleOf } from "./replica-view.js";
-export { Reporter } from "./reporter.js";
+export type { OtherReplica, SnapshotStream } from "./other-replica.js";
+export { ReplicaProcess } from "./replica-process.js";
 export type { Scheduler } from "./scheduler.js";
-export { nextDigest, noDigest } from "./snapshot-digest.js";
-export type { Confirmation } from "./snapshot-sender.js";
+export { SystemCommands } from "./system-commands.js";

@@ -18,7 +18,6 @@ import { Link } from "./link.js";
 import { reachReplica } from "./other-replica.js";
 import { ReplicaProcess } from "./replica-process.js";
 import { ReplicaServices } from "./replica-services.js";
-import { haltStatus, servicesOf } from "./replica-view.js";
 import { addReplicatedServices } from "./replicated-services.js";
 import { eventLoop } from "./scheduler.js";
 import type { Server } from "./server.js";
@@ -90,26 +89,9 @@ export class ReplicaHost implements Host {
   }
 
   status(): Status {
-    const { engine, problem, warnings, performer } = this.#process;
-    const { leader = "", unreachable: _, ...state } = this.#process.status();
+    const { problem, state } = this.#process;
     const peers = this.#links.map((link) => link.status);
-    return statusOf(this.#options, this.serving, problem, peers, {
-      role: "replica",
-      ...state,
-      slotOut: engine.appliedSlot + 1,
-      leader,
-      hash: engine.hash,
-      durableSlot: this.#options.store.durableSlot,
-      services: servicesOf(engine.system),
-      trimPoint: engine.system.reports.trimPoint,
-      lastSwitch: engine.system.versions.lastSwitch,
-      node: engine.system.ground.node,
-      runtime: engine.system.ground.runtime,
-      stateBytes: engine.stateBytes,
-      quotaBytes: engine.system.quotaBytes,
-      warnings,
-      halt: haltStatus(performer),
-    });
+    return statusOf(this.#options, this.serving, problem, peers, state);
   }
 
   get #links(): readonly Link<ToLeader, FromLeader>[] {
@@ -138,15 +120,13 @@ export class ReplicaHost implements Host {
   }
 
   #newFront(commands: SystemCommands): ReplicaServices {
-    const { id, clusterId, store, marker } = this.#options;
+    const { clusterId, marker } = this.#options;
     const { engine, requests, performer, sender } = this.#process;
     return new ReplicaServices({
-      replica: id,
       clusterId,
       requests,
       commands,
-      log: store.log,
-      lastSwitch: () => engine.system.versions.lastSwitch,
+      log: (request) => this.#process.log(request),
       snapshots: sender,
       remedies: new SlotRemedies({
         ...{ requests, commands, marker, performer },

@@ -1,3 +1,4 @@
+import { status } from "@grpc/grpc-js";
 import {
   type Command,
   type Genesis,
@@ -19,7 +20,16 @@ import {
   systemService,
 } from "@synod/state-machine";
 import type { ExecutionMarker, ReplicaStore } from "@synod/storage";
-import { batch, type PeerStatus } from "@synod/wire";
+import {
+  anotherCluster,
+  batch,
+  decodeValue,
+  type LogPage,
+  type LogRequest,
+  meantFor,
+  type PeerStatus,
+  type Status,
+} from "@synod/wire";
 import { CatchUp, catchUpCheckMs } from "./catch-up.js";
 import { confirmationOf } from "./confirmation.js";
 import { Driver } from "./driver.js";
@@ -32,14 +42,25 @@ import { advanceCheckMs, LogTimeMover } from "./log-time-mover.js";
 import { inputBytes } from "./message-bytes.js";
 import type { OtherReplica } from "./other-replica.js";
 import { Performer } from "./performer.js";
-import { lagOf, obstacleOf } from "./replica-view.js";
+import { haltStatus, lagOf, obstacleOf, servicesOf } from "./replica-view.js";
 import { Reporter, reportCheckMs } from "./reporter.js";
 import { Requests } from "./requests.js";
 import type { Scheduler } from "./scheduler.js";
+import { CallError } from "./server.js";
 import { SnapshotReceiver } from "./snapshot-receiver.js";
 import { SnapshotSender } from "./snapshot-sender.js";
 import { mayBeDecidedAgain, type SystemCommands } from "./system-commands.js";
 import { haltedAnswer } from "./unanswered.js";
+
+/** Told of what a replica's process does. */
+export interface ReplicaObserver {
+  /** A slot was executed, with these answers. */
+  applied?(slot: number, value: Value, answers: readonly Answer[]): void;
+  /** A snapshot took the state's place. */
+  replaced?(): void;
+  /** What the role had outstanding was taken back, to be proposed anew (rule 35). */
+  withdrew?(): void;
+}
 
 /** What a replica's process rests on, be it a machine or a simulated world. */
 export interface ReplicaProcessOptions {
@@ -63,16 +84,17 @@ export interface ReplicaProcessOptions {
   readonly watch?: ExecutionWatch | undefined;
   readonly sessionLimits?: SessionLimits | undefined;
   readonly keptLog?: KeptLog | undefined;
+  /** By how much the reporter's waits are shorter than usual. Default 1. */
+  readonly reportHaste?: number | undefined;
+  /** Of a snapshot that is given, at most about. Default 512 KiB. */
+  readonly pageBytes?: number | undefined;
   /** How a leader is reached; the message may be lost. */
   send(leader: string, message: ToLeader): void;
   /** The links to the leaders. */
   links(): readonly Pick<PeerStatus, "id" | "connected" | "problem">[];
   reach(peer: Member): OtherReplica;
   onHandlerError(failure: HandlerError): void;
-  /** A slot was executed, with these answers. */
-  onApplied?(slot: number, value: Value, answers: readonly Answer[]): void;
-  /** A snapshot took the state's place. */
-  onReplaced?(): void;
+  readonly observer?: ReplicaObserver | undefined;
   onHalted(halt: Halt): void;
   /** The process must end with this exit code; it sends nothing more. */
   onFatal(code: number, error: unknown): void;
@@ -86,6 +108,8 @@ function isOfSynod({ service }: Command): boolean {
   return service === systemService;
 }
 
+const logPage = { slots: 1_000, bytes: 1 << 20 } as const;
+
 /** Between looks at whether the log has grown too long and the trim point moved. */
 const trimCheckMs = 50;
 
@@ -95,6 +119,7 @@ const trimCheckMs = 50;
  */
 export class ReplicaProcess {
   readonly engine: Engine;
+  readonly commands: SystemCommands;
   readonly requests: Requests;
   readonly performer: Performer;
   readonly reporter: Reporter;
@@ -112,6 +137,7 @@ export class ReplicaProcess {
 
   constructor(options: ReplicaProcessOptions) {
     this.#options = options;
+    this.commands = options.commands;
     const { id, genesis, limits, logger, store, scheduler, commands, incarnation } = options;
     this.engine = new Engine({
       state: store.state,
@@ -167,7 +193,7 @@ export class ReplicaProcess {
       logger,
       marker: options.marker,
       watch: options.watch,
-      onApplied: options.onApplied?.bind(options),
+      onApplied: options.observer?.applied?.bind(options.observer),
       onHalted: (halt) => this.#halted(halt),
       onResumed: (slot) => this.#resumed(slot),
     });
@@ -182,7 +208,7 @@ export class ReplicaProcess {
       apply: (slot, value) => this.performer.apply(slot, value),
       jumpedOver: (value) => this.performer.jumpedOver(value),
       refuse: (command, reason) => this.requests.refused(command, reason),
-      withdrawn: (withdrawn) => this.#withdrawn(withdrawn),
+      withdrawn: (withdrawn, proposed) => this.#withdrawn(withdrawn, proposed),
       onFatal: (code, error) => options.onFatal(code, error),
     });
     this.reporter = new Reporter({
@@ -193,12 +219,13 @@ export class ReplicaProcess {
       durableSlot: () => store.durableSlot,
       position: () => this.#position,
       propose,
-      nowMs: () => scheduler.nowMs(),
+      nowMs: () => scheduler.nowMs() * (options.reportHaste ?? 1),
     });
     this.sender = new SnapshotSender({
       store,
       clusterId: options.clusterId,
       scheduler,
+      pageBytes: options.pageBytes,
       refusal: (stopped) => refusalOf(this.#stop, stopped),
       confirmation: confirmationOf({
         engine: this.engine,
@@ -223,6 +250,48 @@ export class ReplicaProcess {
   /** Of the role. */
   status(): ReturnType<Replica["status"]> {
     return this.#replica.status();
+  }
+
+  /** As its status tells it. */
+  get state(): Status["state"] & { readonly role: "replica" } {
+    const { engine, performer, warnings } = this;
+    const { leader = "", unreachable: _, ...state } = this.#replica.status();
+    return {
+      role: "replica",
+      ...state,
+      slotOut: engine.appliedSlot + 1,
+      leader,
+      hash: engine.hash,
+      durableSlot: this.#options.store.durableSlot,
+      services: servicesOf(engine.system),
+      trimPoint: engine.system.reports.trimPoint,
+      lastSwitch: engine.system.versions.lastSwitch,
+      node: engine.system.ground.node,
+      runtime: engine.system.ground.runtime,
+      stateBytes: engine.stateBytes,
+      quotaBytes: engine.system.quotaBytes,
+      warnings,
+      halt: haltStatus(performer),
+    };
+  }
+
+  /** A part of the decided log. Throws CallError where another cluster is meant. */
+  log({ from, limit, clusterId: meant }: LogRequest): LogPage {
+    const { clusterId, id, store } = this.#options;
+    if (meant !== "" && meant !== clusterId)
+      throw new CallError(
+        status.FAILED_PRECONDITION,
+        anotherCluster(`replica ${id}`, clusterId, meant),
+        meantFor(clusterId),
+      );
+    const slots = limit === 0 ? logPage.slots : Math.min(limit, logPage.slots);
+    // Up to the last switch other versions were in force: it is not for others to execute (rule 32).
+    const { lastSwitch } = this.engine.system.versions;
+    const { entries, next } = store.log.page(Math.max(from, lastSwitch + 1), slots, logPage.bytes);
+    const decisions = entries.map(
+      ({ slot, value }) => ({ kind: "decision", slot, value: decodeValue(value) }) as const,
+    );
+    return { decisions, next, clusterId };
   }
 
   /** Something comes in. False when so much waits that the caller should stop reading until `whenRoom` calls back. */
@@ -399,7 +468,7 @@ export class ReplicaProcess {
     const halted = this.performer.halted !== undefined;
     this.performer.installed();
     if (halted && this.performer.halted === undefined) this.requests.resume();
-    this.#options.onReplaced?.();
+    this.#options.observer?.replaced?.();
   }
 
   /** Rule 18: what a majority has on disk the leaders and acceptors need not keep, and this replica not for ever. */
@@ -433,7 +502,8 @@ export class ReplicaProcess {
   }
 
   /** Of the others nobody here can tell what became of them: their callers are told so at their deadline. */
-  #withdrawn(commands: readonly Command[]): void {
+  #withdrawn(commands: readonly Command[], proposed: boolean): void {
+    if (proposed) this.#options.observer?.withdrew?.();
     this.#gathered = [...commands.filter(mayBeDecidedAgain), ...this.#gathered];
     this.#driver.wake();
   }

@@ -1,15 +1,11 @@
 import * as grpc from "@grpc/grpc-js";
 import type { Command } from "@synod/core";
 import { openedSession, openSessionMethod, setQuotaMethod, switchVersionMethod } from "@synod/state-machine";
-import type { DecidedLog } from "@synod/storage";
 import {
-  anotherCluster,
   type DecideRemedyRequest,
-  decodeValue,
   type HoldSlotRequest,
   type LogPage,
   type LogRequest,
-  meantFor,
   type OpenedSession,
   type Response,
   replicaService,
@@ -20,21 +16,17 @@ import { waitMs } from "./callers.js";
 import { ExecuteStream, type ExecuteStreamCall, type ExecuteStreamOptions } from "./execute-stream.js";
 import { answerTrailer, executeOne, refusedHere } from "./replicated-services.js";
 import type { Requests } from "./requests.js";
-import { CallError, type UnaryAnswer, type UnaryCall, unary } from "./server.js";
+import { type UnaryAnswer, type UnaryCall, unary } from "./server.js";
 import type { SlotRemedies } from "./slot-remedies.js";
 import type { SnapshotCall, SnapshotSender } from "./snapshot-sender.js";
 import type { SystemCommands } from "./system-commands.js";
 
-const logPage = { slots: 1_000, bytes: 1 << 20 } as const;
-
 export interface ReplicaServicesOptions {
-  readonly replica: string;
   readonly clusterId: string;
   readonly requests: Requests;
   readonly commands: SystemCommands;
-  readonly log: DecidedLog;
-  /** Up to this slot other versions were in force: it is not for others to execute (rule 32). */
-  lastSwitch(): number;
+  /** A part of the decided log. Throws CallError. */
+  log(request: LogRequest): LogPage;
   readonly snapshots: SnapshotSender;
   readonly remedies: SlotRemedies;
   /** Whether clients' streams may be read on, and being told when. */
@@ -57,7 +49,7 @@ export class ReplicaServices {
       OpenSession: unary((call: UnaryCall<unknown>) => this.#openSession(call), refusedHere),
       Execute: unary((call: UnaryCall<Command>) => this.#execute(call), refusedHere),
       ExecuteStream: (call: ExecuteStreamCall) => this.#executeStream(call),
-      Log: unary((call: UnaryCall<LogRequest>) => ({ response: this.#log(call.request) })),
+      Log: unary((call: UnaryCall<LogRequest>) => ({ response: this.#options.log(call.request) })),
       Snapshot: (call: SnapshotCall) => void this.#options.snapshots.serve(call),
       SetQuota: unary(
         (call: UnaryCall<SetQuotaRequest>) => this.#decide(call, setQuotaMethod, call.request),
@@ -117,25 +109,5 @@ export class ReplicaServices {
       unread: this.#unread,
     });
     this.#streams.add(stream);
-  }
-
-  #log({ from, limit, clusterId: meant }: LogRequest): LogPage {
-    const { clusterId, replica } = this.#options;
-    if (meant !== "" && meant !== clusterId)
-      throw new CallError(
-        grpc.status.FAILED_PRECONDITION,
-        anotherCluster(`replica ${replica}`, clusterId, meant),
-        meantFor(clusterId),
-      );
-    const slots = limit === 0 ? logPage.slots : Math.min(limit, logPage.slots);
-    const { entries, next } = this.#options.log.page(
-      Math.max(from, this.#options.lastSwitch() + 1),
-      slots,
-      logPage.bytes,
-    );
-    const decisions = entries.map(
-      ({ slot, value }) => ({ kind: "decision", slot, value: decodeValue(value) }) as const,
-    );
-    return { decisions, next, clusterId };
   }
 }

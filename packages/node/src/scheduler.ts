@@ -28,6 +28,6 @@ export const eventLoop: Scheduler = {
 };
 
 /** Resolves after so many milliseconds. */
-export function passed({ after }: Pick<Scheduler, "after">, ms: number): Promise<void> {
-  return new Promise((resolve) => void after(ms, resolve));
+export function passed(scheduler: Scheduler, ms: number): Promise<void> {
+  return new Promise((resolve) => void scheduler.after(ms, resolve));
 }

@@ -18,7 +18,7 @@ import { nextDigest, noDigest } from "./snapshot-digest.js";
 
 export type SnapshotCall = grpc.ServerWritableStream<Incoming<SnapshotRequest>, Incoming<SnapshotPage>>;
 
-const pageBytes = 512 << 10;
+const usualPageBytes = 512 << 10;
 /** Between two pages, so that commands find the event loops and disks of both replicas free most of the time. */
 const restMs = 10;
 /** A snapshot that nobody reads any more is kept for so long, for whoever wants to go on with it. */
@@ -38,6 +38,8 @@ export interface SnapshotSenderOptions {
   readonly clusterId: string;
   /** Default: the event loop of this process. */
   readonly scheduler?: Scheduler | undefined;
+  /** Of keys and values, at most about. Default 512 KiB. */
+  readonly pageBytes?: number | undefined;
   /**
    * Why this replica's state is not to be had; undefined when it is.
    * @param stopped it is asked for as that of a replica that has stopped
@@ -112,7 +114,7 @@ export class SnapshotSender {
    * @param gone nobody takes them any more
    */
   async *pages(request: SnapshotRequest, gone: () => boolean): AsyncGenerator<SnapshotPage> {
-    const { clusterId } = this.#options;
+    const { clusterId, pageBytes = usualPageBytes } = this.#options;
     if (request.clusterId !== "" && request.clusterId !== clusterId)
       throw new CallError(
         grpc.status.FAILED_PRECONDITION,

@@ -1,16 +1,17 @@
 import { below, type Command, type Random, Status } from "@synod/core";
-import { openedSession, openSessionMethod, systemService } from "@synod/state-machine";
-import type { Told } from "./front.js";
+import { openedSession } from "@synod/state-machine";
+import type { Response } from "@synod/wire";
 import { drawOperation, learnToken } from "./operation.js";
 
 /** What a client needs of the world. */
 export interface ClientWorld {
   readonly random: Random;
   readonly now: () => number;
-  readonly nonce: () => string;
   readonly outstanding: number;
   /** Has commands brought to a replica, together, some time, perhaps; by number. */
   send(replica: number, commands: readonly Command[]): void;
+  /** Asks a replica for a session, likewise. */
+  open(replica: number): void;
   readonly replicas: number;
 }
 
@@ -37,7 +38,8 @@ export class Client {
   pinned: number | undefined;
   #replica: number;
   #session: string | undefined;
-  #opening: Pending | undefined;
+  /** When it asks for a session again. */
+  #openAgain = 0;
   #next = 1;
   #acknowledged = 0;
   #wanted = 0;
@@ -93,17 +95,18 @@ export class Client {
     if (commands.length > 0) send(this.pinned ?? this.#replica, commands);
   }
 
+  /** It was given a session. @returns whether it waited for one */
+  opened({ response, slot }: Response): boolean {
+    if (slot === 0 || this.#session !== undefined) return false;
+    this.#session = openedSession(response);
+    this.#next = 1;
+    this.#acknowledged = 0;
+    return true;
+  }
+
   /** @returns whether it waited for this */
-  told(clientId: string, sequence: number, { status, response, slot }: Told): boolean {
+  told({ clientId, sequence, status, response, slot }: Response): boolean {
     const unknown = slot === 0;
-    if (this.#opening?.command.clientId === clientId) {
-      if (unknown) return false;
-      this.#opening = undefined;
-      this.#session = openedSession(response);
-      this.#next = 1;
-      this.#acknowledged = 0;
-      return true;
-    }
     const pending = this.#outstanding.get(sequence);
     if (unknown || clientId !== this.#session || !pending) return false;
     if (status === Status.aborted) {
@@ -119,6 +122,7 @@ export class Client {
 
   #forgetSession(): void {
     this.#session = undefined;
+    this.#openAgain = 0;
     this.want(this.#outstanding.size);
     this.#outstanding.clear();
     this.#answered.clear();
@@ -126,19 +130,11 @@ export class Client {
   }
 
   #open(): void {
-    const { nonce, now } = this.#world;
-    this.#opening ??= {
-      command: {
-        clientId: nonce(),
-        sequence: 1,
-        acknowledged: 0,
-        service: systemService,
-        method: openSessionMethod,
-        request: new Uint8Array(),
-      },
-      again: 0,
-    };
-    if (this.#opening.again <= now()) this.#sendAgain(this.#opening);
+    const { random, now, replicas, open } = this.#world;
+    if (this.#openAgain > now()) return;
+    this.#replica = below(random, replicas);
+    open(this.pinned ?? this.#replica);
+    this.#openAgain = now() + this.#waitTicks();
   }
 
   /** Again to another replica, and now and then to two at once. */

@@ -1,9 +1,9 @@
 import { below, type Command } from "@synod/core";
-import { systemService } from "@synod/state-machine";
-import { requests, response } from "@synod/wire";
+import { longestWaitMs } from "@synod/node/parts";
+import { openSessionMethod } from "@synod/state-machine";
+import { type Response, requests, response } from "@synod/wire";
 import { Client } from "./client.js";
 import type { Cluster } from "./cluster.js";
-import type { Told } from "./front.js";
 import type { SimulatedNode } from "./node.js";
 
 /** All clients, and the way between them and the replicas: late, lossy, and in bytes. */
@@ -16,14 +16,13 @@ export class Clients {
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
     const { options, streams, replicas } = cluster;
-    let nonces = 0;
     this.all = Array.from({ length: options.clients }, (_, index) => {
       const client: Client = new Client(`c${index + 1}`, {
         random: streams.clients,
         now: () => cluster.now,
-        nonce: () => `client-${++nonces}`,
         outstanding: options.outstanding,
         send: (replica, commands) => this.#send(client, replicas[replica] as SimulatedNode, commands),
+        open: (replica) => this.#open(client, replicas[replica] as SimulatedNode),
         replicas: replicas.length,
       });
       return client;
@@ -52,23 +51,35 @@ export class Clients {
   #send(client: Client, node: SimulatedNode, commands: readonly Command[]): void {
     const bytes = requests.encode(commands);
     this.#travel(() => {
-      if (!node.up || node.paused || !node.replica) return;
+      if (!node.up || node.paused) return;
       this.#note(client.id, node.peer.id, bytes, () => `asks ${commands.map(describe).join(", ")}`);
-      for (const command of requests.decode(bytes))
-        node.replica.submit(command, (told) => this.#answer(client, node, command, told));
+      node.process?.requests.submit(requests.decode(bytes), longestWaitMs, (_, answer) =>
+        this.#answer(client, node, answer, (read) => client.told(read)),
+      );
     });
   }
 
-  #answer(client: Client, node: SimulatedNode, { clientId, sequence, service }: Command, told: Told): void {
-    const { status, message, slot, outcome } = told;
-    const answer = { clientId, sequence, status, message, response: told.response, slot, outcome };
+  #open(client: Client, node: SimulatedNode): void {
+    this.#travel(() => {
+      if (!node.up || node.paused || !node.process) return;
+      const { commands, requests } = node.process;
+      this.#note(client.id, node.peer.id, new Uint8Array(), () => "asks for a session");
+      requests.submit([commands.make(openSessionMethod)], longestWaitMs, (_, answer) =>
+        this.#answer(client, node, answer, (read) => client.opened(read)),
+      );
+    });
+  }
+
+  /** @param told whether the client waited for it */
+  #answer(client: Client, node: SimulatedNode, answer: Response, told: (read: Response) => boolean): void {
     const bytes = response.encode(answer);
     this.#travel(() => {
       const read = response.decode(bytes);
+      const { clientId, sequence, status } = read;
       this.#note(node.peer.id, client.id, bytes, () => `answers ${clientId}#${sequence} with ${status}`);
-      if (!client.told(clientId, sequence, read)) return;
+      if (!told(read)) return;
       this.#cluster.checker.log.told(client.id, clientId, sequence, read);
-      this.#cluster.trace.count(service === systemService ? "session" : "acknowledged");
+      this.#cluster.trace.count("acknowledged");
     });
   }
 

@@ -3,12 +3,14 @@ import {
   below,
   describeMessage,
   Leader,
+  type Member,
   type Message,
   type Peer,
   type Random,
   type Role,
 } from "@synod/core";
 import { ExitCode } from "@synod/node/parts";
+import type { Engine } from "@synod/state-machine";
 import { Checker } from "./checker.js";
 import { genesisOf } from "./membership.js";
 import { decodeMessage, encodeMessage, isAnswer } from "./message-codec.js";
@@ -17,6 +19,7 @@ import { SimulatedNode } from "./node.js";
 import type { WorldOptions } from "./options.js";
 import type { Streams } from "./streams.js";
 import type { Trace } from "./trace.js";
+import { Ways } from "./ways.js";
 
 /** Messages without which nobody hears of trimming. */
 const trimKinds: ReadonlySet<Message["kind"]> = new Set(["trim", "trimmed", "replica-status"]);
@@ -28,6 +31,7 @@ export class Cluster {
   readonly checker: Checker;
   readonly network: Network;
   readonly trace: Trace;
+  readonly ways = new Ways(this);
   readonly nodes: readonly SimulatedNode[];
   readonly acceptors: readonly SimulatedNode[];
   readonly leaders: readonly SimulatedNode[];
@@ -74,8 +78,16 @@ export class Cluster {
         },
         trimPointMoved: disks.trimPointMoved.bind(disks),
         durable: disks.durable.bind(disks),
-        installs: disks.installs.bind(disks),
-        installed: log.installed.bind(log),
+        installed: (replica: string, appliedSlot: number, engine: Engine) => {
+          trace.count("snapshot");
+          trace.note(this.now, `${replica} takes in the state after slot ${engine.appliedSlot}`);
+          disks.installed(replica, appliedSlot, engine.appliedSlot);
+          log.installed(replica, engine);
+        },
+      },
+      reach: (from: SimulatedNode, peer: Member) => this.ways.reach(from, peer),
+      logged: (fields: object) => {
+        if ((fields as { err?: unknown }).err instanceof RangeError) trace.count("snapshot too old");
       },
       withdraws: (replica: string, incarnation: number) => {
         trace.count("withdrawal");
@@ -124,8 +136,7 @@ export class Cluster {
     if (!node.up) return;
     this.trace.count("crash");
     this.trace.count(`crash ${node.peer.role}`);
-    if (node.syncing) this.trace.count("torn write");
-    if (node.replica?.disk.flushing) this.trace.count("torn write");
+    if (node.writing) this.trace.count("torn write");
     this.note(`${node.peer.id} crashes`);
     node.crash();
     for (const other of this.nodes) this.disconnect(node.peer.id, other.peer.id);
@@ -135,6 +146,7 @@ export class Cluster {
   connect(): void {
     for (const dialer of this.nodes) {
       if (!dialer.up || dialer.paused || dialer.peer.role === "acceptor") continue;
+      if (dialer.peer.role === "replica" && !dialer.takesPart) continue;
       for (const dialed of dialer.peer.role === "replica" ? this.leaders : this.nodes) {
         if (dialed === dialer || dialed.peer.role === "replica") continue;
         if (!dialed.up || dialed.paused) continue;

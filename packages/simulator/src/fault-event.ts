@@ -16,7 +16,6 @@ export const faultKinds = {
   "rolled-back copy": { part: 0.25, most: 5 },
   "never returns": { part: 0.25, most: 4 },
   "wall-clock jump": { part: 0.3, most: 4 },
-  "snapshot without need": { part: 0.3, most: 8 },
 } as const;
 
 export type FaultKind = keyof typeof faultKinds;

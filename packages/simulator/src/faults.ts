@@ -1,6 +1,5 @@
 import { Leader } from "@synod/core";
 import type { MemoryAcceptorDisk } from "@synod/storage";
-import type { CatchUp } from "./catch-up.js";
 import type { Cluster } from "./cluster.js";
 import type { FaultEvent } from "./fault-event.js";
 import type { SimulatedNode } from "./node.js";
@@ -10,7 +9,6 @@ const hourMs = 3_600_000;
 /** Everything that goes wrong, as the events of the run say. */
 export class Faults {
   readonly #cluster: Cluster;
-  readonly #catchUp: CatchUp;
   readonly #events: readonly FaultEvent[];
   #next = 0;
   /** What ends at a tick, or must be prepared there. */
@@ -22,9 +20,8 @@ export class Faults {
   readonly #failing = new Map<SimulatedNode, number>();
   #stores = 0;
 
-  constructor(cluster: Cluster, catchUp: CatchUp, events: readonly FaultEvent[]) {
+  constructor(cluster: Cluster, events: readonly FaultEvent[]) {
     this.#cluster = cluster;
-    this.#catchUp = catchUp;
     this.#events = events;
     cluster.greeted = (acceptor) => this.#cure(acceptor);
     for (const event of events)
@@ -135,10 +132,7 @@ export class Faults {
         const hours = (event.other % 200) - 100;
         this.#count("wall-clock jump", `the wall clock of ${a.peer.id} jumps by ${hours} hours`);
         a.clock.jump(hours * hourMs);
-        return;
       }
-      case "snapshot without need":
-        this.#catchUp.ask(at(replicas));
     }
   }
 

@@ -71,7 +71,7 @@ export class IdleStretch {
   }
 
   get #somethingDue(): boolean {
-    return this.#cluster.replicas.some(({ replica }) => replica?.engine.nextDue.resumeMs !== undefined);
+    return this.#cluster.replicas.some(({ process }) => process?.engine.nextDue.resumeMs !== undefined);
   }
 
   /** How far log time is ahead of time. */

@@ -5,24 +5,35 @@ import {
   type Genesis,
   Leader,
   type LeaderInput,
+  type Member,
   type Message,
   type Output,
   type Peer,
-  proposalOf,
   type Random,
-  Replica,
   type ReplicaInput,
   type RulingConfiguration,
   type Tick,
   type Value,
 } from "@synod/core";
-import { Driver, obstacleOf, type Scheduler } from "@synod/node/parts";
-import { type AcceptorStore, MemoryAcceptorDisk } from "@synod/storage";
+import { Driver, type Journal, type OtherReplica, ReplicaProcess, SystemCommands } from "@synod/node/parts";
+import type { Answer, Engine } from "@synod/state-machine";
+import { type AcceptorStore, MemoryAcceptorDisk, MemoryReplicaDisk, type ReplicaStore } from "@synod/storage";
 import { Clock } from "./clock.js";
 import type { WorldOptions } from "./options.js";
-import { ReplicaProcess, type ReplicaWatcher } from "./replica-process.js";
-import { clusterId } from "./services.js";
+import { clusterId, services, sessionBounds } from "./services.js";
 import type { Streams } from "./streams.js";
+import { Timers } from "./timers.js";
+import { Violation } from "./violation.js";
+
+/** Told of everything that a replica's process does. */
+export interface ReplicaWatcher {
+  /** A slot was applied, with these answers. */
+  applied(replica: string, slot: number, value: Value, engine: Engine, answers: readonly Answer[]): void;
+  trimPointMoved(slot: number, trimPoint: number): void;
+  durable(store: string, slot: number): void;
+  /** A snapshot has taken the state's place, where this slot was the last applied. */
+  installed(replica: string, appliedSlot: number, engine: Engine): void;
+}
 
 /** What a node shares with the world around it. */
 export interface Surroundings {
@@ -35,6 +46,7 @@ export interface Surroundings {
   readonly nextIncarnation: () => number;
   readonly nonce: () => string;
   readonly send: (from: SimulatedNode, to: Peer, message: Message) => void;
+  readonly reach: (from: SimulatedNode, peer: Member) => OtherReplica;
   readonly watcher: ReplicaWatcher;
   /** A node is about to write a record to its disk. */
   readonly writes: (node: SimulatedNode, record: AcceptorRecord) => void;
@@ -44,16 +56,21 @@ export interface Surroundings {
   readonly persisted: (node: SimulatedNode, records: readonly AcceptorRecord[]) => void;
   /** A process has ended by itself, with an exit code. */
   readonly ended: (node: SimulatedNode, code: number, error: unknown) => void;
+  /** A process says something in its log. */
+  readonly logged: (fields: object, text: string) => void;
 }
 
 type AnyInput = AcceptorInput | LeaderInput | ReplicaInput;
-interface AnyRole {
-  step(input: AnyInput): Output[];
+
+/** What a process does with what comes in. */
+interface Running {
+  post(input: AnyInput): void;
 }
 
-const silent = { debug: () => {}, error: () => {} };
+/** So little that a state has several pages. */
+const pageBytes = 4_096;
 
-/** One process: a role of the real core under the real driver, what it has on disk, and its clock. */
+/** One process as it ships, on a simulated disk, with a clock of its own. */
 export class SimulatedNode {
   readonly peer: Peer;
   readonly clock: Clock;
@@ -63,7 +80,10 @@ export class SimulatedNode {
   disk: MemoryAcceptorDisk | undefined;
   /** Of the store that an acceptor's process has open: slots below it were to be forgotten, on disk or not. */
   trimmedBelow = 1;
-  readonly replica: ReplicaProcess | undefined;
+  /** A replica's. */
+  stateDisk: MemoryReplicaDisk | undefined;
+  /** A replica's, while it is up. */
+  process: ReplicaProcess | undefined;
   up = false;
   paused = false;
   /** Its disk takes long to sync. */
@@ -72,12 +92,13 @@ export class SimulatedNode {
   gone = false;
   /** Counts its starts: what was sent to an earlier life does not arrive. */
   life = 0;
-  role: AnyRole | undefined;
-  #driver: Driver<AnyInput> | undefined;
-  /** What its event loop has to do next. */
-  #soon: (() => void) | undefined;
-  #onTick: (() => void) | undefined;
-  #incarnation = 0;
+  /** An acceptor's or a leader's, while it is up. */
+  role: Acceptor | Leader | undefined;
+  /** A replica connects to nobody before it may go on from what it has (rule 32). */
+  takesPart = false;
+  #store: ReplicaStore | undefined;
+  #running: Running | undefined;
+  #timers = new Timers(() => 0);
 
   constructor(peer: Peer, world: Surroundings) {
     this.peer = peer;
@@ -85,76 +106,41 @@ export class SimulatedNode {
     this.#random = world.streams.roles;
     const { drift } = world.options;
     this.clock = new Clock(world.nowMs, 1 + drift * (2 * this.#random() - 1));
-    if (peer.role === "acceptor") this.disk = this.#newDisk(`store-${peer.id}`);
-    if (peer.role === "replica") {
-      const { genesis, options, watcher, nonce } = world;
-      const { clock } = this;
-      const random = this.#random;
-      this.replica = new ReplicaProcess({ id: peer.id, genesis, options, random, clock, watcher, nonce });
-    }
+    this.#newDisk(`store-${peer.id}`);
   }
 
   start(): void {
-    const { genesis, nextIncarnation, send } = this.#world;
-    const { limits } = this.#world.options;
-    const { id } = this.peer;
-    this.#incarnation = nextIncarnation();
-    const { disk, replica } = this;
-    let store: AcceptorStore | undefined;
-    if (disk) {
-      store = disk.open({ id, clusterId });
-      this.trimmedBelow = store.state.trim.below;
-      this.role = new Acceptor({
-        ...{ id, limits, log: store },
-        ...{ store: store.identity.store, state: store.state },
-      }) as AnyRole;
-    } else if (replica) {
-      replica.start();
-      const { configurations, appliedSlot } = replica.engine;
-      const slotOut = appliedSlot + 1;
-      const encodeBatch = replica.encodeBatch.bind(replica);
-      const incarnation = this.#incarnation;
-      const options = { id, incarnation, genesis, configurations, slotOut, encodeBatch, limits };
-      this.role = new Replica(options) as AnyRole;
-    } else {
-      const incarnation = this.#incarnation;
-      this.role = new Leader({ id, incarnation, genesis, limits, random: this.#random }) as AnyRole;
-    }
-    this.#driver = new Driver<AnyInput>({
-      role: this.role as { step(input: AnyInput | Tick): Output[] },
-      tickMs: limits.tickMs,
-      logger: silent,
-      scheduler: this.#scheduler(),
-      journal: store && this.#journal(store),
-      send: (to, message) => send(this, to, message),
-      apply: (slot, value) => replica?.apply(slot, value, this.#proposed(value)),
-      jumpedOver: (value) => replica?.jumpedOver(value),
-      refuse: (command) => replica?.refused(command),
-      withdrawn: (commands) => replica?.withdrawn(commands),
-      onFatal: (code, error) => this.#world.ended(this, code, error),
-    });
-    this.#driver.start();
     this.life++;
     this.up = true;
+    this.#timers = new Timers(() => this.clock.monotonicMs);
+    const incarnation = this.#world.nextIncarnation();
+    if (this.stateDisk) this.#startReplica(this.stateDisk, incarnation);
+    else if (this.disk) this.#startAcceptor(this.disk);
+    else this.#startLeader(incarnation);
   }
 
   crash(): void {
     this.up = false;
     this.paused = false;
+    this.takesPart = false;
     this.role = undefined;
-    this.#driver = undefined;
-    this.#soon = undefined;
-    this.#onTick = undefined;
-    this.disk?.crash(this.#world.streams.disks() < 0.5);
-    // A flush is one transaction: a torn one is thrown away whole, and a whole one counts, told or not.
-    if (this.replica?.disk.flushing && this.#world.streams.disks() < 0.5) this.replica.endFlush();
-    this.replica?.crash();
+    this.process = undefined;
+    this.#running = undefined;
+    this.#store = undefined;
+    this.#timers = new Timers(() => 0);
+    // What was being written is one transaction: a torn one is thrown away whole, and a whole one counts, told or not.
+    const whole = this.#world.streams.disks() < 0.5;
+    this.disk?.crash(whole);
+    if (!this.stateDisk) return;
+    const before = this.stateDisk.durableSlot;
+    this.stateDisk.crash(whole);
+    const { store, durableSlot } = this.stateDisk;
+    if (durableSlot > before) this.#world.watcher.durable(store, durableSlot);
   }
 
   /** Loses its directory; what comes back is another store. */
   loseDisk(store: string): void {
-    if (this.replica) this.replica.loseDisk(store);
-    else this.disk = this.#newDisk(store);
+    this.#newDisk(store);
   }
 
   /** An acceptor's disk is as it was. */
@@ -164,61 +150,148 @@ export class SimulatedNode {
 
   /** What it says of itself in a hello. */
   hello(): { slotOut: number; configurations: readonly RulingConfiguration[] } {
-    if (this.role instanceof Replica)
-      return { slotOut: this.role.slotOut, configurations: this.role.configurations };
-    return { slotOut: 0, configurations: [] };
+    const { slotOut = 0, configurations = [] } = this.process ?? {};
+    return { slotOut, configurations };
   }
 
   /** Something comes in, and is handled in its next turn. */
   post(input: AnyInput): void {
-    this.#driver?.post(input);
+    this.#running?.post(input);
   }
 
   /** Time passes for it. */
   tick(): void {
-    for (const input of this.replica?.inputs(this.#obstacle) ?? []) {
-      if (input.kind === "withdraw" && input.outstanding)
-        this.#world.withdraws(this.peer.id, this.#incarnation);
-      this.post(input);
-    }
-    this.#onTick?.();
+    this.#timers.tick();
   }
 
   /** Its event loop has the processor. */
   turn(): void {
-    const work = this.#soon;
-    this.#soon = undefined;
-    work?.();
+    this.#timers.turn();
   }
 
-  /** Something that an acceptor wrote is not on its disk yet. */
-  get syncing(): boolean {
-    return this.disk?.waiting === true;
+  /** Something that was written is on its way to the disk. */
+  get writing(): boolean {
+    return this.disk?.waiting === true || this.stateDisk?.waiting === true;
   }
 
-  /** A sync ends, with what was asked for before it began. */
-  sync(): void {
+  /** What is being written reaches the disk; a replica with nothing under way begins to write what it has. */
+  write(): void {
     this.disk?.releaseOne();
+    if (this.stateDisk?.waiting) this.stateDisk.releaseOne();
+    else this.#store?.flush().catch(() => {});
   }
 
-  /** The sync under way fails. */
-  failSync(): void {
-    this.disk?.fail(new Error("the disk of this world says EIO"));
+  /** What is being written does not reach the disk. */
+  failWrite(): void {
+    const cause = new Error("EIO: i/o error, fdatasync");
+    this.disk?.fail(cause);
+    this.stateDisk?.fail(cause);
   }
 
-  flush(): void {
-    this.replica?.flush();
+  #newDisk(store: string): void {
+    const { id, role } = this.peer;
+    if (role === "acceptor") {
+      this.disk = new MemoryAcceptorDisk({ id, store }, (records) => this.#world.persisted(this, records));
+      this.disk.hold(true);
+    } else if (role === "replica") {
+      this.stateDisk = new MemoryReplicaDisk({ store });
+      this.stateDisk.hold(true);
+    }
   }
 
-  #newDisk(store: string): MemoryAcceptorDisk {
-    const disk = new MemoryAcceptorDisk({ id: this.peer.id, store }, (records) =>
-      this.#world.persisted(this, records),
-    );
-    disk.hold(true);
-    return disk;
+  #startAcceptor(disk: MemoryAcceptorDisk): void {
+    const { id } = this.peer;
+    const { limits } = this.#world.options;
+    const store = disk.open({ id, clusterId });
+    const { identity, state } = store;
+    this.trimmedBelow = state.trim.below;
+    const role = new Acceptor({ id, limits, log: store, store: identity.store, state });
+    this.role = role;
+    this.#drive(role as never, this.#journal(store));
   }
 
-  #journal(store: AcceptorStore) {
+  #startLeader(incarnation: number): void {
+    const { genesis, options } = this.#world;
+    const { id } = this.peer;
+    const role = new Leader({ id, incarnation, genesis, limits: options.limits, random: this.#random });
+    this.role = role;
+    this.#drive(role as never, undefined);
+  }
+
+  #drive(role: { step(input: AnyInput | Tick): Output[] }, journal: Journal | undefined): void {
+    const { send, ended, options } = this.#world;
+    const driver = new Driver<AnyInput>({
+      ...{ role, journal, tickMs: options.limits.tickMs },
+      logger: { debug: () => {}, error: () => {} },
+      scheduler: this.#timers,
+      send: (to, message) => send(this, to, message),
+      onFatal: (code, error) => ended(this, code, error),
+    });
+    driver.start();
+    this.#running = driver;
+  }
+
+  #startReplica(disk: MemoryReplicaDisk, incarnation: number): void {
+    const { genesis, options, watcher, nonce, send, reach, withdraws, ended, logged } = this.#world;
+    const { id } = this.peer;
+    const { life } = this;
+    const mine = () => this.life === life && this.up;
+    const store = disk.open({
+      id,
+      clusterId,
+      flushEveryMs: 0,
+      onFlushed: (slot) => watcher.durable(disk.store, slot),
+      onFailure: (error) => ended(this, 7, error),
+    });
+    this.#store = store;
+    let trimPoint = 0;
+    let applied = 0;
+    const process = new ReplicaProcess({
+      ...{ id, clusterId, genesis, incarnation, store, services, pageBytes },
+      limits: options.limits,
+      logger: { debug: () => {}, info: logged, warn: logged, error: logged },
+      scheduler: this.#timers,
+      clocks: { monotonicMs: () => this.clock.monotonicMs, wallMs: () => this.clock.wallMs },
+      random: this.#random,
+      commands: new SystemCommands(nonce),
+      sessionLimits: { ...sessionBounds, maxSessions: options.maxSessions },
+      keptLog: { slots: options.keptLog, bytes: 1 << 20 },
+      reportHaste: options.reportHaste,
+      send: (leader, message) => send(this, { role: "leader", id: leader }, message),
+      links: () => [],
+      reach: (peer) => reach(this, peer),
+      onHandlerError: ({ service, method, error }) => {
+        throw new Violation(`${service}/${method} failed at ${id}: ${error}`);
+      },
+      observer: {
+        applied: (slot, value, answers) => {
+          const { engine } = process;
+          watcher.applied(id, slot, value, engine, answers);
+          applied = slot;
+          const { reports } = engine.system;
+          if (reports.trimPoint > trimPoint) watcher.trimPointMoved(slot, reports.trimPoint);
+          trimPoint = reports.trimPoint;
+        },
+        replaced: () => {
+          watcher.installed(id, applied, process.engine);
+          applied = process.engine.appliedSlot;
+          trimPoint = process.engine.system.reports.trimPoint;
+        },
+        withdrew: () => withdraws(id, incarnation),
+      },
+      onHalted: ({ reason }) => ended(this, 1, new Violation(`${id} ${reason}`)),
+      onFatal: (code, error) => ended(this, code, error),
+    });
+    applied = process.engine.appliedSlot;
+    trimPoint = process.engine.system.reports.trimPoint;
+    this.process = process;
+    this.#running = process;
+    void process.start(() => {
+      if (mine()) this.takesPart = true;
+    });
+  }
+
+  #journal(store: AcceptorStore): Journal {
     return {
       write: (record: AcceptorRecord) => {
         this.#world.writes(this, record);
@@ -227,30 +300,5 @@ export class SimulatedNode {
       },
       commit: () => store.commit(),
     };
-  }
-
-  #scheduler(): Scheduler {
-    return {
-      nowMs: () => this.clock.monotonicMs,
-      soon: (work) => {
-        this.#soon = work;
-      },
-      every: (_, work) => {
-        this.#onTick = work;
-        return () => {};
-      },
-    };
-  }
-
-  /** Nothing can be decided, as far as a replica knows. */
-  get #obstacle(): boolean {
-    if (!(this.role instanceof Replica)) return false;
-    return obstacleOf(this.role.status(), this.#world.genesis.configuration.acceptors, []) !== "";
-  }
-
-  /** In this life. */
-  #proposed(value: Value): boolean {
-    const proposal = proposalOf(value);
-    return proposal?.replica === this.peer.id && proposal.incarnation === this.#incarnation;
   }
 }

@@ -1,4 +1,4 @@
-import { Acceptor, below, Leader, majorityOf, type Random, Replica } from "@synod/core";
+import { Acceptor, below, Leader, majorityOf, type Random } from "@synod/core";
 import type { Client } from "./client.js";
 import type { Clients } from "./clients.js";
 import { type Cluster, pick } from "./cluster.js";
@@ -76,7 +76,7 @@ export class Recovery {
       leaders.filter(({ gone }) => !gone),
     );
     // The one that has most is never below the trim point.
-    const durable = (node: SimulatedNode) => (node.gone ? -1 : (node.replica?.disk.durableSlot ?? 0));
+    const durable = (node: SimulatedNode) => (node.gone ? -1 : (node.stateDisk?.durableSlot ?? 0));
     const [replica] = [...replicas].sort((a, b) => durable(b) - durable(a)) as [SimulatedNode];
     const acceptors = this.#cluster.acceptors.filter((node) => !this.#faults.broken.has(node));
     // Whichever of them the last configuration has: with spare ones, all must stay.
@@ -113,15 +113,15 @@ export class Recovery {
     return this.#untrimmed;
   }
 
-  #waits({ role, replica, peer }: SimulatedNode): string | undefined {
-    if (!(role instanceof Replica) || !replica) return undefined;
-    const { queued, outstanding, slotOut, trimmedBelow } = role.status();
+  #waits({ process, peer }: SimulatedNode): string | undefined {
+    if (!process) return undefined;
+    const { queued, outstanding, slotOut, trimmedBelow } = process.status();
     if (queued + outstanding > 0)
       return `${peer.id} still waits for ${outstanding} proposals and ${queued} commands at slot ${slotOut}`;
     // Whoever asked may have got the answer elsewhere, or wait for nothing any more: it is owed all the same (rule 14).
-    if (replica.waiting > 0)
-      return `${peer.id} proposes nothing more, and owes answers to ${replica.waiting} commands`;
-    const { appliedSlot } = replica.engine;
+    const { waiting } = process.requests;
+    if (waiting > 0) return `${peer.id} proposes nothing more, and owes answers to ${waiting} commands`;
+    const { appliedSlot } = process.engine;
     if (appliedSlot < this.#chosenBefore)
       return `${peer.id} has applied slot ${appliedSlot} of ${this.#chosenBefore}; trimmed is below ${trimmedBelow}`;
     return undefined;

@@ -134,7 +134,7 @@ export class ReplicaChecker {
   }
 
   /** Rule 19: a snapshot is of a slot above what was applied. */
-  installs(replica: string, appliedSlot: number, slot: number): void {
+  installed(replica: string, appliedSlot: number, slot: number): void {
     if (slot <= appliedSlot)
       throw new Violation(`${replica} is at slot ${appliedSlot}, and took in a snapshot of slot ${slot}`);
   }

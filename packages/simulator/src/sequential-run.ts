@@ -1,12 +1,10 @@
 import type { Command, Genesis, Value } from "@synod/core";
 import { decidedOf } from "@synod/node/parts";
-import { type Answer, Engine, openedSession, openSessionMethod, systemService } from "@synod/state-machine";
+import { type Answer, Engine, MemoryMap, openedSession, openSessionMethod, systemService } from "@synod/state-machine";
 import type { WorldOptions } from "./options.js";
 import { PlainSessions } from "./plain-sessions.js";
-import { sessionBounds } from "./replica-process.js";
 import { ServiceModels } from "./service-models.js";
-import { clusterId, services } from "./services.js";
-import { StateMap } from "./state-map.js";
+import { clusterId, services, sessionBounds } from "./services.js";
 import { Violation } from "./violation.js";
 
 /** A slot as it was decided, and what came of it. */
@@ -32,7 +30,7 @@ export class SequentialRun {
 
   constructor(genesis: Genesis, { maxSessions }: WorldOptions) {
     this.#engine = new Engine({
-      state: new StateMap(),
+      state: new MemoryMap(),
       genesis,
       clusterId,
       services,

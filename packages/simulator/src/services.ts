@@ -9,6 +9,9 @@ export const services: readonly BoundService[] = [keyValueService, calculatorSer
 /** The simulated cluster's, of the form that real ones have. */
 export const clusterId = "5150d0000000000000000000000c1u57";
 
+/** Of sessions: room for all that a short run does. */
+export const sessionBounds = { maxWindow: 16, maxSessionBytes: 1 << 16, maxTableBytes: 1 << 20 } as const;
+
 export const serviceNames = {
   kv: "synod.kv.v1.KeyValue",
   calculator: "synod.calculator.v1.Calculator",

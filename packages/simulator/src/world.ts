@@ -1,4 +1,3 @@
-import { CatchUp } from "./catch-up.js";
 import { Clients } from "./clients.js";
 import { Cluster } from "./cluster.js";
 import { drawFaults, type FaultEvent } from "./fault-event.js";
@@ -47,7 +46,6 @@ class World {
   readonly #cluster: Cluster;
   readonly #faults: Faults;
   readonly #clients: Clients;
-  readonly #catchUp: CatchUp;
   readonly #operator: Operator;
   readonly #recovery: Recovery;
   readonly #slow: ReadonlySet<SimulatedNode>;
@@ -59,8 +57,7 @@ class World {
     const { faults, faultyTicks, slow } = this.#options;
     this.#events = events ?? drawFaults(streams.faults, faults, faultyTicks);
     this.#cluster = new Cluster(streams, this.#options, new Trace(wholeTrace));
-    this.#catchUp = new CatchUp(this.#cluster, streams.recovery);
-    this.#faults = new Faults(this.#cluster, this.#catchUp, this.#events);
+    this.#faults = new Faults(this.#cluster, this.#events);
     this.#clients = new Clients(this.#cluster);
     this.#operator = new Operator(this.#cluster, streams.operator);
     this.#recovery = new Recovery(this.#cluster, this.#clients, this.#faults, streams.recovery);
@@ -127,19 +124,17 @@ class World {
     if (reconfigure > 0) this.#operator.tick();
     this.#clients.tick();
     cluster.deliver();
-    this.#catchUp.tick();
+    cluster.ways.tick();
     for (const node of cluster.nodes) {
       if (!node.up || node.paused) continue;
       const itsTurn = !this.#slow.has(node) || cluster.now % 10 === 0;
       if (itsTurn && (!faulty || streams.roles() < 0.95)) node.tick();
       cluster.turn(node);
-      if (node.disk && (!faulty || streams.disks() < (node.slowSync ? 0.02 : sync))) {
-        if (faulty && node.syncing && this.#faults.syncFails(node)) node.failSync();
-        else node.sync();
-      } else if (node.replica && (!faulty || streams.disks() < flush)) {
-        if (faulty && node.replica.disk.flushing && this.#faults.syncFails(node)) this.#faults.died(node);
-        else node.flush();
-      }
+      if (node.peer.role === "leader") continue;
+      const pace = node.slowSync ? 0.02 : node.disk ? sync : flush;
+      if (faulty && streams.disks() >= pace) continue;
+      if (faulty && node.writing && this.#faults.syncFails(node)) node.failWrite();
+      else node.write();
     }
     await settled();
     for (const node of cluster.takeDied()) this.#faults.died(node);

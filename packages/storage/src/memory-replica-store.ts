@@ -16,7 +16,8 @@ const place = "memory";
  * 0 everything happens within the calls made on it and on its store, except that promises settle later.
  */
 export class MemoryReplicaDisk {
-  readonly #store: string;
+  /** The id that the store on it gets when it is first opened. */
+  readonly store: string;
   #identity: StoreIdentity | undefined;
   #state = new Layer();
   /** Where a snapshot comes in. */
@@ -28,9 +29,8 @@ export class MemoryReplicaDisk {
   #commits = new HeldCommits();
   #opened: ReplicaStore | undefined;
 
-  /** `store` is the id the store gets when it is first opened. */
   constructor({ store }: { readonly store: string }) {
-    this.#store = store;
+    this.store = store;
   }
 
   /** What `openReplicaStore` does, with the same errors. */
@@ -38,7 +38,7 @@ export class MemoryReplicaDisk {
     if (this.#opened)
       throw new StoreError("owned", place, "expected a closed store, found it open. Close it first");
     const { id, clusterId } = options;
-    const known = this.#identity ?? { id, store: this.#store, startCount: 0, clusterId };
+    const known = this.#identity ?? { id, store: this.store, startCount: 0, clusterId };
     this.#identity = startedIdentity(place, known, options);
     this.#opened = new ReplicaStore(this.#session(this.#identity), options, (start) => start());
     return this.#opened;
@@ -65,9 +65,23 @@ export class MemoryReplicaDisk {
     this.#commits.fail(storeFailure(place, "writing to the disk", cause));
   }
 
-  /** The process dies: what is not durable is gone, flushes that waited never end, the disk can be opened again. */
-  crash(): void {
+  /** Ends the flush that waits alone: what was written meanwhile waits for the next. */
+  releaseOne(): void {
+    this.#commits.releaseOne();
+  }
+
+  /** The last slot that is durable; what a crash would leave. */
+  get durableSlot(): number {
+    return this.#lastSlot;
+  }
+
+  /**
+   * The process dies: what is not durable is gone, flushes that waited never end, the disk can be opened again.
+   * @param whole the flush under way became durable all the same, which nobody was told
+   */
+  crash(whole = false): void {
     const { hold } = this.#commits;
+    if (whole) this.#commits.applyOne();
     this.#commits = new HeldCommits();
     this.#commits.hold = hold;
     this.#opened = undefined;

@@ -1,0 +1,56 @@
+import type { Scheduler } from "@synod/node/parts";
+
+interface Timer {
+  at: number;
+  readonly every: number | undefined;
+  readonly work: () => void;
+}
+
+/** The event loop of one life of a simulated process: nothing happens unless the world gives it the processor. */
+export class Timers implements Scheduler {
+  readonly #nowMs: () => number;
+  /** In the order in which they were set. */
+  readonly #timers = new Set<Timer>();
+  #soon: (() => void)[] = [];
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  nowMs(): number {
+    return this.#nowMs();
+  }
+
+  soon(work: () => void): void {
+    this.#soon.push(work);
+  }
+
+  after(ms: number, work: () => void): () => void {
+    return this.#set({ at: this.#nowMs() + ms, every: undefined, work });
+  }
+
+  every(ms: number, work: () => void): () => void {
+    return this.#set({ at: this.#nowMs() + ms, every: ms, work });
+  }
+
+  /** Calls what is due: once each, however late. */
+  tick(): void {
+    const now = this.#nowMs();
+    for (const timer of [...this.#timers]) {
+      if (timer.at > now || !this.#timers.has(timer)) continue;
+      if (timer.every === undefined) this.#timers.delete(timer);
+      else timer.at = now + timer.every;
+      timer.work();
+    }
+  }
+
+  /** Calls what was to be done soon. */
+  turn(): void {
+    for (const work of this.#soon.splice(0)) work();
+  }
+
+  #set(timer: Timer): () => void {
+    this.#timers.add(timer);
+    return () => void this.#timers.delete(timer);
+  }
+}

@@ -1,0 +1,176 @@
+import { below, type Member } from "@synod/core";
+import type { OtherReplica, SnapshotStream } from "@synod/node/parts";
+import { type LogRequest, replicaService, type SnapshotPage, type SnapshotRequest } from "@synod/wire";
+import type { Cluster } from "./cluster.js";
+import type { SimulatedNode } from "./node.js";
+import { clusterId } from "./services.js";
+
+const longestTicks = 12;
+const lossOnTheWay = 0.05;
+
+/** Somebody cannot be reached, or not any more. */
+class Unreachable extends Error {}
+
+/** How replicas ask each other for what they lack: late, over connections that break, and in bytes. */
+export class Ways {
+  readonly #cluster: Cluster;
+  readonly #open = new Set<Connection>();
+  /** Those that wait for a tick. */
+  readonly #waiting = new Map<number, (() => void)[]>();
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+  }
+
+  tick(): void {
+    const { now } = this.#cluster;
+    for (const go of this.#waiting.get(now) ?? []) go();
+    this.#waiting.delete(now);
+    for (const connection of this.#open) {
+      if (!connection.broken) continue;
+      this.#open.delete(connection);
+      connection.end();
+    }
+  }
+
+  reach(from: SimulatedNode, { id }: Member): OtherReplica {
+    const to = this.#cluster.replicas.find(({ peer }) => peer.id === id) as SimulatedNode;
+    const connection = new Connection(from, to, (connection) => this.#travel(connection));
+    this.#open.add(connection);
+    return {
+      status: async () => {
+        await connection.travelled();
+        const { state } = connection.process;
+        await connection.travelled();
+        return { clusterId, state } as Awaited<ReturnType<OtherReplica["status"]>>;
+      },
+      log: async (request) => this.#log(connection, request),
+      snapshot: (request) => this.#snapshot(connection, request),
+      close: () => connection.close(),
+    };
+  }
+
+  async #log(connection: Connection, asked: LogRequest) {
+    const { requestSerialize, requestDeserialize, responseSerialize, responseDeserialize } =
+      replicaService.Log;
+    const request = requestSerialize(asked);
+    await connection.travelled();
+    const page = connection.process.log(requestDeserialize(request) as LogRequest);
+    const bytes = responseSerialize(page);
+    await connection.travelled();
+    const { trace, now } = this.#cluster;
+    trace.message(now, connection.name, bytes, () => `${connection.text} log ${page.decisions.length} slots`);
+    if (page.decisions.length > 0) trace.count("caught up from a log");
+    return responseDeserialize(bytes) as typeof page;
+  }
+
+  #snapshot(connection: Connection, asked: SnapshotRequest): SnapshotStream {
+    const { trace } = this.#cluster;
+    const now = () => this.#cluster.now;
+    const { requestSerialize, requestDeserialize, responseSerialize, responseDeserialize } =
+      replicaService.Snapshot;
+    return {
+      async *[Symbol.asyncIterator]() {
+        const request = requestSerialize(asked);
+        await connection.travelled();
+        const { sender } = connection.process;
+        const gone = () => connection.broken;
+        const pages = sender.pages(requestDeserialize(request) as SnapshotRequest, gone);
+        for (;;) {
+          const { done, value: page } = await Promise.race([pages.next(), connection.broke]);
+          if (done) break;
+          const bytes = responseSerialize(page);
+          await connection.travelled();
+          trace.message(now(), connection.name, bytes, () => `${connection.text} page of slot ${page.slot}`);
+          yield responseDeserialize(bytes) as SnapshotPage;
+        }
+      },
+      cancel: () => connection.close(),
+    };
+  }
+
+  /** Some ticks pass, and the connection may break. */
+  async #travel(connection: Connection): Promise<void> {
+    const { streams, faulty, now, trace } = this.#cluster;
+    const { recovery: random } = streams;
+    const at = now + 1 + below(random, faulty ? longestTicks : 2);
+    if (faulty && random() < lossOnTheWay) {
+      trace.count("catch-up lost");
+      connection.close();
+    }
+    await new Promise<void>((resolve) => {
+      const others = this.#waiting.get(at);
+      if (others) others.push(resolve);
+      else this.#waiting.set(at, [resolve]);
+    });
+    const { from, to } = connection;
+    if (!this.#cluster.network.linked(from.peer.id, to.peer.id) || to.paused) connection.close();
+  }
+}
+
+/** From one replica to another, for as long as both live. */
+class Connection {
+  readonly from: SimulatedNode;
+  readonly to: SimulatedNode;
+  readonly #lives: readonly [number, number];
+  readonly #travel: (connection: Connection) => Promise<void>;
+  /** Rejects when it breaks while both live on, or only the one who asks does. */
+  readonly broke: Promise<never>;
+  #end: (reason: Error) => void = () => {};
+  #closed = false;
+
+  constructor(
+    from: SimulatedNode,
+    to: SimulatedNode,
+    travel: (connection: Connection) => Promise<void>,
+  ) {
+    this.from = from;
+    this.to = to;
+    this.#lives = [from.life, to.life];
+    this.#travel = travel;
+    this.broke = new Promise((_, reject) => {
+      this.#end = reject;
+    });
+    this.broke.catch(() => {});
+  }
+
+  get name(): string {
+    return `${this.to.peer.id}>${this.from.peer.id}`;
+  }
+
+  get text(): string {
+    return `${this.to.peer.id} → ${this.from.peer.id}`;
+  }
+
+  get broken(): boolean {
+    const [from, to] = this.#lives;
+    return this.#closed || this.from.life !== from || this.to.life !== to || !this.to.up || !this.from.up;
+  }
+
+  /** Of whom is asked. */
+  get process() {
+    const { process } = this.to;
+    if (this.broken || process === undefined) throw new Unreachable(`${this.to.peer.id} does not answer`);
+    return process;
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** Whoever asks and still lives is told that it broke. */
+  end(): void {
+    if (this.#asks) this.#end(new Unreachable(`the connection to ${this.to.peer.id} broke`));
+  }
+
+  get #asks(): boolean {
+    return this.from.life === this.#lives[0] && this.from.up;
+  }
+
+  /** What was sent has arrived. Never resolves for a process that has died meanwhile. */
+  async travelled(): Promise<void> {
+    await this.#travel(this);
+    if (!this.#asks) await new Promise(() => {});
+    if (this.broken) throw new Unreachable(`the connection to ${this.to.peer.id} broke`);
+  }
+}
