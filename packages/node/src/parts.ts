@@ -6,4 +6,3 @@ export { ExitCode } from "./exit-code.js";
 export type { OtherReplica, SnapshotStream } from "./other-replica.js";
 export { ReplicaProcess } from "./replica-process.js";
 export type { Scheduler } from "./scheduler.js";
-export { SystemCommands } from "./system-commands.js";

@@ -22,7 +22,7 @@ import { addReplicatedServices } from "./replicated-services.js";
 import { eventLoop } from "./scheduler.js";
 import type { Server } from "./server.js";
 import { SlotRemedies } from "./slot-remedies.js";
-import { SystemCommands } from "./system-commands.js";
+import { drawName } from "./system-commands.js";
 
 export interface ReplicaHostOptions extends HostOptions {
   /** Opened, with an `onFailure` that ends the process with exit code 7; the host closes it. */
@@ -54,11 +54,10 @@ export class ReplicaHost implements Host {
   constructor(options: ReplicaHostOptions) {
     this.#options = options;
     const services = options.services.map((service) => service.bind(loadServices));
-    const commands = new SystemCommands();
-    this.#process = this.#newProcess(services, commands);
+    this.#process = this.#newProcess(services);
     for (const leader of options.genesis.configuration.leaders)
       this.#leaders.set(leader.id, this.#link(leader));
-    this.#front = this.#newFront(commands);
+    this.#front = this.#newFront();
     const names = ["synod.v1.Replica", ...services.map((service) => service.name)];
     this.#server = hostServer(options, () => this.status(), names, options.descriptorSets);
     this.#front.addTo(this.#server.grpc);
@@ -98,10 +97,10 @@ export class ReplicaHost implements Host {
     return [...this.#leaders.values()];
   }
 
-  #newProcess(services: readonly BoundService[], commands: SystemCommands): ReplicaProcess {
+  #newProcess(services: readonly BoundService[]): ReplicaProcess {
     const { id, clusterId, genesis, limits, store, logger, marker, watch } = this.#options;
     return new ReplicaProcess({
-      ...{ id, clusterId, genesis, limits, store, services, logger, marker, watch, commands },
+      ...{ id, clusterId, genesis, limits, store, services, logger, marker, watch, drawName },
       incarnation: randomInt(1, incarnationLimit),
       scheduler: eventLoop,
       clocks: this.#options.logClock,
@@ -119,9 +118,9 @@ export class ReplicaHost implements Host {
     });
   }
 
-  #newFront(commands: SystemCommands): ReplicaServices {
+  #newFront(): ReplicaServices {
     const { clusterId, marker } = this.#options;
-    const { engine, requests, performer, sender } = this.#process;
+    const { engine, commands, requests, performer, sender } = this.#process;
     return new ReplicaServices({
       clusterId,
       requests,

@@ -49,7 +49,7 @@ import type { Scheduler } from "./scheduler.js";
 import { CallError } from "./server.js";
 import { SnapshotReceiver } from "./snapshot-receiver.js";
 import { SnapshotSender } from "./snapshot-sender.js";
-import { mayBeDecidedAgain, type SystemCommands } from "./system-commands.js";
+import { mayBeDecidedAgain, SystemCommands } from "./system-commands.js";
 import { haltedAnswer } from "./unanswered.js";
 
 /** Told of what a replica's process does. */
@@ -79,7 +79,8 @@ export interface ReplicaProcessOptions {
   readonly clocks?: { readonly monotonicMs: () => number; readonly wallMs: () => number } | undefined;
   /** Draws from 0 to 1. */
   readonly random: () => number;
-  readonly commands: SystemCommands;
+  /** A name that nothing else has. */
+  readonly drawName: () => string;
   readonly marker?: ExecutionMarker | undefined;
   readonly watch?: ExecutionWatch | undefined;
   readonly sessionLimits?: SessionLimits | undefined;
@@ -137,8 +138,9 @@ export class ReplicaProcess {
 
   constructor(options: ReplicaProcessOptions) {
     this.#options = options;
-    this.commands = options.commands;
-    const { id, genesis, limits, logger, store, scheduler, commands, incarnation } = options;
+    const { id, genesis, limits, logger, store, scheduler, drawName, incarnation } = options;
+    const commands = new SystemCommands(drawName);
+    this.commands = commands;
     this.engine = new Engine({
       state: store.state,
       genesis,
@@ -225,6 +227,7 @@ export class ReplicaProcess {
       store,
       clusterId: options.clusterId,
       scheduler,
+      drawName,
       pageBytes: options.pageBytes,
       refusal: (stopped) => refusalOf(this.#stop, stopped),
       confirmation: confirmationOf({

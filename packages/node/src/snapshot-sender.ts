@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import * as grpc from "@grpc/grpc-js";
 import { maxOpenSnapshots, type ReplicaStore, type StateSnapshot } from "@synod/storage";
@@ -36,6 +35,8 @@ const drainMs = 20_000;
 export interface SnapshotSenderOptions {
   readonly store: Pick<ReplicaStore, "snapshot" | "durableSlot">;
   readonly clusterId: string;
+  /** A name that nothing else has. */
+  drawName(): string;
   /** Default: the event loop of this process. */
   readonly scheduler?: Scheduler | undefined;
   /** Of keys and values, at most about. Default 512 KiB. */
@@ -217,7 +218,7 @@ export class SnapshotSender {
   }
 
   #keep(snapshot: StateSnapshot): Kept {
-    const name = `${snapshot.slot}-${randomBytes(8).toString("hex")}`;
+    const name = `${snapshot.slot}-${this.#options.drawName()}`;
     const cancelClosing = this.#scheduler.after(longestMs, () => this.#drop(kept));
     const openedMs = this.#scheduler.nowMs();
     const kept: Kept = {

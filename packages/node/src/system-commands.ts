@@ -4,13 +4,18 @@ import { encodeSaid, setQuotaMethod, switchVersionMethod, systemService } from "
 
 const nothing = new Uint8Array();
 
+/** A name that nothing else has. */
+export function drawName(): string {
+  return randomBytes(16).toString("hex");
+}
+
 /** Synod's own commands, as one process makes them. */
 export class SystemCommands {
   readonly #drawId: () => string;
   readonly #made = new WeakSet<Command>();
 
   /** @param drawId gives a name that nothing else has */
-  constructor(drawId: () => string = () => randomBytes(16).toString("hex")) {
+  constructor(drawId = drawName) {
     this.#drawId = drawId;
   }
 

@@ -1,7 +1,7 @@
 import type { Configuration } from "@synod/core";
 import type { Engine, Report } from "@synod/state-machine";
 import { expect, test } from "vitest";
-import { confirmationOf } from "../src/parts.js";
+import { confirmationOf } from "../src/confirmation.js";
 import { SystemCommands } from "../src/system-commands.js";
 
 const configuration: Configuration = {

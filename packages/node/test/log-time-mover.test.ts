@@ -2,6 +2,7 @@ import { timeLimits } from "@synod/state-machine";
 import { expect, test } from "vitest";
 import { LogClock } from "../src/log-clock.js";
 import { advanceAfterMs, advanceCheckMs, LogTimeMover } from "../src/log-time-mover.js";
+import { SystemCommands } from "../src/system-commands.js";
 
 const begunMs = 5_000;
 const dueMs = begunMs + 300;
@@ -17,6 +18,7 @@ function group(replicas: number) {
     const clock = new LogClock({ time: logTime, appliedSlot: 1, alone: () => true, monotonicMs });
     return new LogTimeMover({
       ...{ engine, clock, position: () => position, held: () => false, inDoubt: () => {} },
+      commands: new SystemCommands(),
       propose: () => {
         proposedAtMs[position] ??= nowMs;
       },

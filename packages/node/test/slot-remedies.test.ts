@@ -3,6 +3,7 @@ import type { DecideRemedyRequest } from "@synod/wire";
 import { expect, test } from "vitest";
 import type { UnaryCall } from "../src/server.js";
 import { SlotRemedies, type SlotRemediesOptions } from "../src/slot-remedies.js";
+import { SystemCommands } from "../src/system-commands.js";
 
 /** A replica that has applied slot 4, and knows of more that are decided. */
 function replica({ held, executed = 4 }: { held?: HeldSlot | undefined; executed?: number } = {}) {
@@ -15,6 +16,7 @@ function replica({ held, executed = 4 }: { held?: HeldSlot | undefined; executed
   };
   const asked: string[] = [];
   const remedies = new SlotRemedies({
+    commands: new SystemCommands(),
     marker,
     appliedSlot: () => 4,
     highestKnown: () => 9,

@@ -5,6 +5,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { refusalOf } from "../src/halt.js";
 import { eventLoop } from "../src/scheduler.js";
 import { type Confirmation, type SnapshotCall, SnapshotSender } from "../src/snapshot-sender.js";
+import { drawName } from "../src/system-commands.js";
 
 /** A store that allows as many open snapshots as a real one, each of two pages. */
 class FakeStore {
@@ -65,7 +66,7 @@ const agreeing: Confirmation = { agreed: () => 7, lacks: () => {}, unconfirmed: 
 
 function started(confirmation = agreeing, refusal: () => string | undefined = () => undefined) {
   const store = new FakeStore();
-  const sender = new SnapshotSender({ store, clusterId: "c", refusal, confirmation });
+  const sender = new SnapshotSender({ store, clusterId: "c", drawName, refusal, confirmation });
   const read = async (reader: Reader) => {
     await sender.serve(reader as unknown as SnapshotCall);
     return reader;

@@ -29,7 +29,6 @@ const countedEvents = [
   "reconfiguration",
   "trim",
   "snapshot",
-  "snapshot too old",
   "caught up from a log",
 ] as const satisfies readonly (FaultKind | (string & {}))[];
 

@@ -15,7 +15,7 @@ import {
   type Tick,
   type Value,
 } from "@synod/core";
-import { Driver, type Journal, type OtherReplica, ReplicaProcess, SystemCommands } from "@synod/node/parts";
+import { Driver, type Journal, type OtherReplica, ReplicaProcess } from "@synod/node/parts";
 import type { Answer, Engine } from "@synod/state-machine";
 import { type AcceptorStore, MemoryAcceptorDisk, MemoryReplicaDisk, type ReplicaStore } from "@synod/storage";
 import { Clock } from "./clock.js";
@@ -253,7 +253,7 @@ export class SimulatedNode {
       scheduler: this.#timers,
       clocks: { monotonicMs: () => this.clock.monotonicMs, wallMs: () => this.clock.wallMs },
       random: this.#random,
-      commands: new SystemCommands(nonce),
+      drawName: nonce,
       sessionLimits: { ...sessionBounds, maxSessions: options.maxSessions },
       keptLog: { slots: options.keptLog, bytes: 1 << 20 },
       reportHaste: options.reportHaste,

@@ -1,6 +1,13 @@
 import type { Command, Genesis, Value } from "@synod/core";
 import { decidedOf } from "@synod/node/parts";
-import { type Answer, Engine, MemoryMap, openedSession, openSessionMethod, systemService } from "@synod/state-machine";
+import {
+  type Answer,
+  Engine,
+  MemoryMap,
+  openedSession,
+  openSessionMethod,
+  systemService,
+} from "@synod/state-machine";
 import type { WorldOptions } from "./options.js";
 import { PlainSessions } from "./plain-sessions.js";
 import { ServiceModels } from "./service-models.js";

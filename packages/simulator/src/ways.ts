@@ -119,11 +119,7 @@ class Connection {
   #end: (reason: Error) => void = () => {};
   #closed = false;
 
-  constructor(
-    from: SimulatedNode,
-    to: SimulatedNode,
-    travel: (connection: Connection) => Promise<void>,
-  ) {
+  constructor(from: SimulatedNode, to: SimulatedNode, travel: (connection: Connection) => Promise<void>) {
     this.from = from;
     this.to = to;
     this.#lives = [from.life, to.life];
