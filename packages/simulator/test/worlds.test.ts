@@ -48,7 +48,9 @@ describe("the real core, codec and services in a world of its own kind", () => {
       faults: only({}),
     } as const;
     for (const seed of seeds.slice(0, 8))
-      expect((await kept({ seed, overrides })).counts["slots with a repeated proposal"], `seed ${seed}`).toBe(0);
+      expect((await kept({ seed, overrides })).counts["slots with a repeated proposal"], `seed ${seed}`).toBe(
+        0,
+      );
   });
 
   it("a seed replays exactly", { timeout }, async () => {
