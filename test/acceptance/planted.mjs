@@ -131,7 +131,7 @@ const plants = [
     parameters: ["--commands", "20000", "--value-bytes", "4000", "--most-stored", "45"],
     changes: [
       {
-        file: "packages/node/dist/replica-host.js",
+        file: "packages/node/dist/replica-process.js",
         sound: "if (trimPoint > this.#trimPointTold) {",
         faulty: "if (trimPoint > this.#trimPointTold && trimPoint < 0) {",
       },
