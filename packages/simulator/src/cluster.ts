@@ -126,7 +126,7 @@ export class Cluster {
   }
 
   start(node: SimulatedNode): void {
-    if (node.gone) return;
+    if (node.gone || node.up) return;
     if (node.life > 0) this.trace.count("restart");
     this.note(`${node.peer.id} starts`);
     node.start();
