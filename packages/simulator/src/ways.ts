@@ -67,6 +67,7 @@ export class Ways {
   #snapshot(connection: Connection, asked: SnapshotRequest): SnapshotStream {
     const { trace } = this.#cluster;
     const now = () => this.#cluster.now;
+    let cancelled = false;
     const { requestSerialize, requestDeserialize, responseSerialize, responseDeserialize } =
       replicaService.Snapshot;
     return {
@@ -74,18 +75,21 @@ export class Ways {
         const request = requestSerialize(asked);
         await connection.travelled();
         const { sender } = connection.process;
-        const gone = () => connection.broken;
+        const gone = () => cancelled || connection.broken;
         const pages = sender.pages(requestDeserialize(request) as SnapshotRequest, gone);
         for (;;) {
           const { done, value: page } = await Promise.race([pages.next(), connection.broke]);
           if (done) break;
+          if (cancelled) throw new Unreachable("the call was cancelled");
           const bytes = responseSerialize(page);
           await connection.travelled();
           trace.message(now(), connection.name, bytes, () => `${connection.text} page of slot ${page.slot}`);
           yield responseDeserialize(bytes) as SnapshotPage;
         }
       },
-      cancel: () => connection.close(),
+      cancel: () => {
+        cancelled = true;
+      },
     };
   }
 
