@@ -68,6 +68,11 @@ export class Ways {
     const { trace } = this.#cluster;
     const now = () => this.#cluster.now;
     let cancelled = false;
+    let cancel: (reason: Error) => void = () => {};
+    const cancellation = new Promise<never>((_, reject) => {
+      cancel = reject;
+    });
+    cancellation.catch(() => {});
     const { requestSerialize, requestDeserialize, responseSerialize, responseDeserialize } =
       replicaService.Snapshot;
     return {
@@ -77,18 +82,29 @@ export class Ways {
         const { sender } = connection.process;
         const gone = () => cancelled || connection.broken;
         const pages = sender.pages(requestDeserialize(request) as SnapshotRequest, gone);
-        for (;;) {
-          const { done, value: page } = await Promise.race([pages.next(), connection.broke]);
-          if (done) break;
-          if (cancelled) throw new Unreachable("the call was cancelled");
-          const bytes = responseSerialize(page);
-          await connection.travelled();
-          trace.message(now(), connection.name, bytes, () => `${connection.text} page of slot ${page.slot}`);
-          yield responseDeserialize(bytes) as SnapshotPage;
+        try {
+          for (;;) {
+            const { done, value: page } = await Promise.race([pages.next(), connection.broke, cancellation]);
+            if (done) break;
+            const bytes = responseSerialize(page);
+            await connection.travelled();
+            trace.message(
+              now(),
+              connection.name,
+              bytes,
+              () => `${connection.text} page of slot ${page.slot}`,
+            );
+            yield responseDeserialize(bytes) as SnapshotPage;
+          }
+        } finally {
+          // Who gives them notices that nobody takes them.
+          cancelled = true;
+          void pages.return(undefined).catch(() => {});
         }
       },
       cancel: () => {
         cancelled = true;
+        cancel(new Unreachable("the call was cancelled"));
       },
     };
   }
