@@ -1,4 +1,3 @@
-import { status } from "@grpc/grpc-js";
 import {
   type Command,
   type Genesis,
@@ -12,44 +11,30 @@ import {
   type ToLeader,
   type Value,
 } from "@synod/core";
-import {
-  type Answer,
-  type BoundService,
-  Engine,
-  type HandlerError,
-  systemService,
-} from "@synod/state-machine";
+import { type Answer, type BoundService, Engine, type HandlerError } from "@synod/state-machine";
 import type { ExecutionMarker, ReplicaStore } from "@synod/storage";
-import {
-  anotherCluster,
-  batch,
-  decodeValue,
-  type LogPage,
-  type LogRequest,
-  meantFor,
-  type PeerStatus,
-  type Status,
-} from "@synod/wire";
+import { batch, type LogPage, type LogRequest, type PeerStatus } from "@synod/wire";
 import { CatchUp, catchUpCheckMs } from "./catch-up.js";
 import { confirmationOf } from "./confirmation.js";
 import { Driver } from "./driver.js";
 import type { ExecutionWatch } from "./execution-watch.js";
+import { GatheredCommands } from "./gathered-commands.js";
 import { endsByRemedy, type Halt, refusalOf, unjudgedText, unjudgedWarning } from "./halt.js";
 import type { HostLogger } from "./host.js";
 import { LogClock } from "./log-clock.js";
 import { type KeptLog, trimLog } from "./log-keeper.js";
+import { logPageOf } from "./log-page.js";
 import { advanceCheckMs, LogTimeMover } from "./log-time-mover.js";
 import { inputBytes } from "./message-bytes.js";
 import type { OtherReplica } from "./other-replica.js";
 import { Performer } from "./performer.js";
-import { haltStatus, lagOf, obstacleOf, servicesOf } from "./replica-view.js";
+import { lagOf, obstacleOf, type ReplicaStatus, replicaStateOf } from "./replica-view.js";
 import { Reporter, reportCheckMs } from "./reporter.js";
 import { Requests } from "./requests.js";
 import type { Scheduler } from "./scheduler.js";
-import { CallError } from "./server.js";
 import { SnapshotReceiver } from "./snapshot-receiver.js";
 import { SnapshotSender } from "./snapshot-sender.js";
-import { mayBeDecidedAgain, SystemCommands } from "./system-commands.js";
+import { SystemCommands } from "./system-commands.js";
 import { haltedAnswer } from "./unanswered.js";
 
 /** Told of what a replica's process does. */
@@ -105,12 +90,6 @@ export interface ReplicaProcessOptions {
 const maxPendingBytes = 256 << 20;
 const pendingCheckMs = 20;
 
-function isOfSynod({ service }: Command): boolean {
-  return service === systemService;
-}
-
-const logPage = { slots: 1_000, bytes: 1 << 20 } as const;
-
 /** Between looks at whether the log has grown too long and the trim point moved. */
 const trimCheckMs = 50;
 
@@ -131,7 +110,7 @@ export class ReplicaProcess {
   readonly #driver: Driver<ReplicaInput>;
   readonly #timeMover: LogTimeMover;
   readonly #catchUp: CatchUp;
-  #gathered: Command[] = [];
+  readonly #gathered = new GatheredCommands();
   #trimPointTold = 0;
   readonly #cancelTimers: (() => void)[] = [];
   #stopping = false;
@@ -180,7 +159,7 @@ export class ReplicaProcess {
       commands,
       position: () => this.#position,
       propose,
-      held: () => this.#gathered.length > 0,
+      held: () => this.#gathered.waiting,
       inDoubt: (away) => this.#driver.post({ kind: "withdraw", outstanding: away }),
     });
     this.performer = new Performer({
@@ -256,45 +235,17 @@ export class ReplicaProcess {
   }
 
   /** As its status tells it. */
-  get state(): Status["state"] & { readonly role: "replica" } {
+  get state(): ReplicaStatus {
     const { engine, performer, warnings } = this;
-    const { leader = "", unreachable: _, ...state } = this.#replica.status();
-    return {
-      role: "replica",
-      ...state,
-      slotOut: engine.appliedSlot + 1,
-      leader,
-      hash: engine.hash,
-      durableSlot: this.#options.store.durableSlot,
-      services: servicesOf(engine.system),
-      trimPoint: engine.system.reports.trimPoint,
-      lastSwitch: engine.system.versions.lastSwitch,
-      node: engine.system.ground.node,
-      runtime: engine.system.ground.runtime,
-      stateBytes: engine.stateBytes,
-      quotaBytes: engine.system.quotaBytes,
-      warnings,
-      halt: haltStatus(performer),
-    };
+    const { durableSlot } = this.#options.store;
+    return replicaStateOf({ engine, performer, warnings, durableSlot, role: this.#replica.status() });
   }
 
   /** A part of the decided log. Throws CallError where another cluster is meant. */
-  log({ from, limit, clusterId: meant }: LogRequest): LogPage {
-    const { clusterId, id, store } = this.#options;
-    if (meant !== "" && meant !== clusterId)
-      throw new CallError(
-        status.FAILED_PRECONDITION,
-        anotherCluster(`replica ${id}`, clusterId, meant),
-        meantFor(clusterId),
-      );
-    const slots = limit === 0 ? logPage.slots : Math.min(limit, logPage.slots);
-    // Up to the last switch other versions were in force: it is not for others to execute (rule 32).
+  log(request: LogRequest): LogPage {
+    const { clusterId, id: replica, store } = this.#options;
     const { lastSwitch } = this.engine.system.versions;
-    const { entries, next } = store.log.page(Math.max(from, lastSwitch + 1), slots, logPage.bytes);
-    const decisions = entries.map(
-      ({ slot, value }) => ({ kind: "decision", slot, value: decodeValue(value) }) as const,
-    );
-    return { decisions, next, clusterId };
+    return logPageOf({ replica, clusterId, log: store.log, lastSwitch }, request);
   }
 
   /** Something comes in. False when so much waits that the caller should stop reading until `whenRoom` calls back. */
@@ -375,7 +326,7 @@ export class ReplicaProcess {
 
   /** Has a command proposed that nobody waits for. */
   propose(command: Command): void {
-    this.#gathered.push(command);
+    this.#gathered.add(command);
     this.#driver.wake();
   }
 
@@ -491,23 +442,16 @@ export class ReplicaProcess {
     return batch.encode({ commands: all, ...this.#clock.say() });
   }
 
-  /**
-   * All commands of one turn are one input, so that they share a batch (rule 13). While the clock is in doubt, clients'
-   * wait here, as many as may wait at all (rule 35).
-   */
   #gather(): ReplicaInput | undefined {
-    const all = this.#gathered;
-    if (all.length > 0) this.#clock.look();
-    const commands = this.#clock.sure ? all : all.filter(isOfSynod);
-    if (commands.length === 0) return undefined;
-    this.#gathered = commands.length === all.length ? [] : all.filter((command) => !isOfSynod(command));
-    return { kind: "requests", commands };
+    if (!this.#gathered.waiting) return undefined;
+    this.#clock.look();
+    const commands = this.#gathered.take(this.#clock.sure);
+    return commands.length === 0 ? undefined : { kind: "requests", commands };
   }
 
-  /** Of the others nobody here can tell what became of them: their callers are told so at their deadline. */
   #withdrawn(commands: readonly Command[], proposed: boolean): void {
     if (proposed) this.#options.observer?.withdrew?.();
-    this.#gathered = [...commands.filter(mayBeDecidedAgain), ...this.#gathered];
+    this.#gathered.giveBack(commands);
     this.#driver.wake();
   }
 
@@ -532,6 +476,6 @@ export class ReplicaProcess {
 
   #keepLogTime(): void {
     this.#timeMover.tick(this.obstacle !== "");
-    if (this.#clock.sure && this.#gathered.length > 0) this.#driver.wake();
+    if (this.#clock.sure && this.#gathered.waiting) this.#driver.wake();
   }
 }

@@ -1,6 +1,6 @@
 import type { AcceptorMember, ReplicaState } from "@synod/core";
 import type { Engine } from "@synod/state-machine";
-import type { HaltStatus, PeerStatus, ServiceVersionStatus } from "@synod/wire";
+import type { HaltStatus, PeerStatus, ServiceVersionStatus, Status } from "@synod/wire";
 import type { Performer } from "./performer.js";
 import { quorumProblem } from "./quorum-text.js";
 
@@ -39,8 +39,47 @@ export function lagOf({
     : "";
 }
 
+/** The part of a status that is a replica's. */
+export type ReplicaStatus = Status["state"] & { readonly role: "replica" };
+
+interface ReplicaParts {
+  readonly engine: Engine;
+  readonly performer: Pick<Performer, "halted" | "remediesOfNext">;
+  readonly role: ReplicaState;
+  readonly durableSlot: number;
+  /** What is wrong although it goes on. */
+  readonly warnings: readonly string[];
+}
+
+export function replicaStateOf({
+  engine,
+  performer,
+  role: { leader = "", unreachable: _, ...state },
+  durableSlot,
+  warnings,
+}: ReplicaParts): ReplicaStatus {
+  const { system } = engine;
+  return {
+    role: "replica",
+    ...state,
+    slotOut: engine.appliedSlot + 1,
+    leader,
+    hash: engine.hash,
+    durableSlot,
+    services: servicesOf(system),
+    trimPoint: system.reports.trimPoint,
+    lastSwitch: system.versions.lastSwitch,
+    node: system.ground.node,
+    runtime: system.ground.runtime,
+    stateBytes: engine.stateBytes,
+    quotaBytes: system.quotaBytes,
+    warnings,
+    halt: haltStatus(performer),
+  };
+}
+
 /** Why a replica executes nothing more, for status; undefined while it does. */
-export function haltStatus({
+function haltStatus({
   halted,
   remediesOfNext,
 }: Pick<Performer, "halted" | "remediesOfNext">): HaltStatus | undefined {
@@ -51,10 +90,7 @@ export function haltStatus({
 }
 
 /** The replicated services as this replica has them, by name. */
-export function servicesOf({
-  offers,
-  versions: { all: versions },
-}: Engine["system"]): ServiceVersionStatus[] {
+function servicesOf({ offers, versions: { all: versions } }: Engine["system"]): ServiceVersionStatus[] {
   const names = new Set([...offers.map(({ service }) => service), ...versions.keys()]);
   return [...names].sort().map((name) => {
     const { oldest = 0, newest = 0, build = "" } = offers.find(({ service }) => service === name) ?? {};
