@@ -29,7 +29,7 @@ export interface Numbered {
 export class Call {
   readonly operation: Operation;
   readonly deadlineMs: number;
-  readonly startedAt = performance.now();
+  readonly startedAt: number;
   numbered: Numbered | undefined;
   /** The lanes that carry it now, sent or about to be. */
   readonly lanes = new Set<Lane>();
@@ -55,15 +55,17 @@ export class Call {
   settled = false;
   readonly resolve: (reply: Reply) => void;
   readonly reject: (error: Error) => void;
-  timer: NodeJS.Timeout | undefined;
+  cancelExpiry: (() => void) | undefined;
 
   constructor(
     operation: Operation,
+    startedAt: number,
     deadlineMs: number,
     resolve: (reply: Reply) => void,
     reject: (error: Error) => void,
   ) {
     this.operation = operation;
+    this.startedAt = startedAt;
     this.deadlineMs = deadlineMs;
     this.resolve = resolve;
     this.reject = reject;

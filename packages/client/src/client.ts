@@ -1,5 +1,5 @@
 import { status as Code } from "@grpc/grpc-js";
-import type { Response } from "@synod/wire";
+import { eventLoop, type Response, type Scheduler } from "@synod/wire";
 import { Call, type Reply } from "./call.js";
 import { OutcomeUnknown, SynodError } from "./error.js";
 import { Lane } from "./lane.js";
@@ -18,6 +18,7 @@ const maxHedgeMs = 8_000;
 /** Numbers calls within a session and moves them between replicas until each has an answer or is out of time. */
 export class CommandClient {
   readonly #settings: ClientSettings;
+  readonly #scheduler: Scheduler;
   readonly #lanes: Lanes;
   readonly #troubles: Troubles;
   #session: Session | undefined;
@@ -26,18 +27,19 @@ export class CommandClient {
   #opening = false;
   readonly #waiting = new Set<Call>();
   readonly #outstanding = new Set<Call>();
-  #sweep: NodeJS.Timeout | undefined;
+  #stopSweep: (() => void) | undefined;
   #closed = false;
 
-  constructor(ports: readonly ReplicaPort[], settings: ClientSettings) {
+  constructor(ports: readonly ReplicaPort[], settings: ClientSettings, scheduler: Scheduler = eventLoop) {
     if (ports.length === 0) throw new TypeError("expected the address of at least one replica, found none");
     this.#settings = settings;
+    this.#scheduler = scheduler;
     const owner = {
       answered: (lane: Lane, answers: readonly Response[]) => this.#answered(lane, answers),
       failed: (lane: Lane, calls: readonly Call[]) => this.#failed(lane, calls),
     };
-    this.#lanes = new Lanes(ports.map((port) => new Lane(port, owner)));
-    this.#troubles = new Troubles(ports);
+    this.#lanes = new Lanes(ports.map((port) => new Lane(port, owner, scheduler)));
+    this.#troubles = new Troubles(ports, scheduler);
   }
 
   /** The session that new commands run under; undefined until one is open. */
@@ -55,10 +57,11 @@ export class CommandClient {
         reject(problem);
         return;
       }
-      const call = new Call({ service, method, request }, limitMs, resolve, reject);
-      call.timer = setTimeout(() => this.#expire(call), limitMs);
+      const now = this.#scheduler.nowMs();
+      const call = new Call({ service, method, request }, now, limitMs, resolve, reject);
+      call.cancelExpiry = this.#scheduler.after(limitMs, () => this.#expire(call));
       this.#waiting.add(call);
-      this.#sweep ??= setInterval(() => this.#look(), sweepMs);
+      this.#stopSweep ??= this.#scheduler.every(sweepMs, () => this.#look());
       this.#pump();
     });
   }
@@ -93,6 +96,7 @@ export class CommandClient {
       ports: this.#lanes.all.map((lane) => lane.port),
       first: this.#lanes.present,
       silenceMs: this.#settings.silenceMs,
+      scheduler: this.#scheduler,
       wanted: () => this.#waiting.size > 0 && !this.#closed,
       failed: (news) => {
         for (const call of this.#waiting) call.news = news;
@@ -146,7 +150,7 @@ export class CommandClient {
 
   #pause(lane: Lane, call: Call): void {
     this.#lanes.leave(lane);
-    call.pausedUntil = performance.now() + firstPauseMs * Math.min(20, Math.max(1, call.sends));
+    call.pausedUntil = this.#scheduler.nowMs() + firstPauseMs * Math.min(20, Math.max(1, call.sends));
   }
 
   /** While builds are exchanged one replica may not know what others do: each is asked, and none twice. */
@@ -170,7 +174,7 @@ export class CommandClient {
    * executed, so that attempts which are under way are waited for: one may bring the answer, or all be refused.
    */
   #refused(call: Call, refusal: Response): void {
-    if (call.refusal === undefined) call.refusedAt = performance.now();
+    if (call.refusal === undefined) call.refusedAt = this.#scheduler.nowMs();
     call.refusal = refusal;
     for (const lane of [...call.lanes]) lane.withdraw(call);
     if (call.outcome === "unknown" && call.lanes.size > 0) return;
@@ -223,7 +227,7 @@ export class CommandClient {
 
   /** Looks after the calls that got no answer: those in silence go again elsewhere, those paused go again. */
   #look(): void {
-    const now = performance.now();
+    const now = this.#scheduler.nowMs();
     for (const call of this.#outstanding) {
       if (call.refusal) {
         // A replica that is silent keeps nobody from an error that stands; only an answer under a lost session is worth more.
@@ -268,14 +272,14 @@ export class CommandClient {
 
   #settle(call: Call): void {
     call.settled = true;
-    clearTimeout(call.timer);
+    call.cancelExpiry?.();
     this.#waiting.delete(call);
     this.#outstanding.delete(call);
     for (const lane of [...call.lanes]) lane.forget(call);
     this.#leaveSession(call);
     if (this.#waiting.size === 0 && this.#outstanding.size === 0) {
-      clearInterval(this.#sweep);
-      this.#sweep = undefined;
+      this.#stopSweep?.();
+      this.#stopSweep = undefined;
     }
   }
 

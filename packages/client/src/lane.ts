@@ -1,5 +1,5 @@
 import type { Command } from "@synod/core";
-import type { Response } from "@synod/wire";
+import type { Response, Scheduler } from "@synod/wire";
 import type { Call } from "./call.js";
 import type { CommandStream, ReplicaPort } from "./port.js";
 import { statusName } from "./status.js";
@@ -23,12 +23,14 @@ const maxMessageBytes = 1 << 20;
 export class Lane {
   readonly port: ReplicaPort;
   readonly #owner: LaneOwner;
+  readonly #scheduler: Scheduler;
   #stream: CommandStream | undefined;
   #writable = true;
   #backoffMs = 0;
   #reopenAt = 0;
-  #reopening: NodeJS.Timeout | undefined;
-  #flushing: NodeJS.Immediate | undefined;
+  #cancelReopening: (() => void) | undefined;
+  #flushing = false;
+  #closed = false;
   readonly #unsent = new Set<Call>();
   /** With the number of attempts on the present stream that have no answer. */
   readonly #sent = new Map<Call, number>();
@@ -39,19 +41,20 @@ export class Lane {
   /** The last stream found a replica of another cluster. */
   misdirected = false;
 
-  constructor(port: ReplicaPort, owner: LaneOwner) {
+  constructor(port: ReplicaPort, owner: LaneOwner, scheduler: Scheduler) {
     this.port = port;
     this.#owner = owner;
+    this.#scheduler = scheduler;
   }
 
   /** True while a failed connection waits before it is tried again. */
   get resting(): boolean {
-    return this.#reopenAt > performance.now();
+    return this.#reopenAt > this.#scheduler.nowMs();
   }
 
   carry(call: Call): void {
     call.lanes.add(this);
-    call.carriedAt = performance.now();
+    call.carriedAt = this.#scheduler.nowMs();
     this.#unsent.add(call);
     this.#flushSoon();
   }
@@ -77,8 +80,8 @@ export class Lane {
   }
 
   close(): void {
-    clearTimeout(this.#reopening);
-    clearImmediate(this.#flushing);
+    this.#closed = true;
+    this.#cancelReopening?.();
     this.#stream?.close();
     this.#stream = undefined;
     this.port.close();
@@ -89,20 +92,22 @@ export class Lane {
   }
 
   #flushSoon(): void {
-    this.#flushing ??= setImmediate(() => {
-      this.#flushing = undefined;
+    if (this.#flushing) return;
+    this.#flushing = true;
+    this.#scheduler.soon(() => {
+      this.#flushing = false;
       this.#flush();
     });
   }
 
   #flush(): void {
-    if (this.#unsent.size === 0) return;
-    const restMs = this.#reopenAt - performance.now();
+    if (this.#unsent.size === 0 || this.#closed) return;
+    const restMs = this.#reopenAt - this.#scheduler.nowMs();
     if (restMs > 0) {
-      this.#reopening ??= setTimeout(() => {
-        this.#reopening = undefined;
+      this.#cancelReopening ??= this.#scheduler.after(restMs, () => {
+        this.#cancelReopening = undefined;
         this.#flush();
-      }, restMs);
+      });
       return;
     }
     if (this.#stream === undefined) {
@@ -116,7 +121,7 @@ export class Lane {
 
   #nextMessage(): Command[] {
     const commands: Command[] = [];
-    const now = performance.now();
+    const now = this.#scheduler.nowMs();
     let bytes = 0;
     for (const call of this.#unsent) {
       if (call.numbered === undefined) continue;
@@ -135,7 +140,7 @@ export class Lane {
   #open(): CommandStream {
     return this.port.openStream({
       answers: (answers) => {
-        this.heardAt = performance.now();
+        this.heardAt = this.#scheduler.nowMs();
         this.trouble = "";
         this.misdirected = false;
         this.#backoffMs = 0;
@@ -156,7 +161,7 @@ export class Lane {
     if (misdirected) for (const [call, attempts] of this.#sent) call.refusals += attempts;
     this.trouble = `${this.port.address}: ${statusName(code)}: ${reason}`;
     this.#backoffMs = Math.min(maxBackoffMs, this.#backoffMs === 0 ? firstBackoffMs : this.#backoffMs * 2);
-    this.#reopenAt = performance.now() + this.#backoffMs;
+    this.#reopenAt = this.#scheduler.nowMs() + this.#backoffMs;
     const calls = [...new Set([...this.#sent.keys(), ...this.#unsent])];
     for (const call of calls) {
       this.forget(call);

@@ -1,4 +1,5 @@
 import * as grpc from "@grpc/grpc-js";
+import { passed, type Scheduler } from "@synod/wire";
 import { AnotherCluster } from "./meant-cluster.js";
 import type { ReplicaPort } from "./port.js";
 
@@ -7,6 +8,7 @@ export interface SessionOpening {
   /** Index of the port to try first. */
   readonly first: number;
   readonly silenceMs: number;
+  readonly scheduler: Scheduler;
   /** Asked before every attempt; false ends the opening. */
   wanted(): boolean;
   failed(news: string): void;
@@ -42,7 +44,7 @@ export async function openSession(
       }
     }
     if (index === (opening.first + opening.ports.length - 1) % opening.ports.length) {
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      await passed(opening.scheduler, pauseMs);
     }
   }
   return undefined;

@@ -1,4 +1,5 @@
 import { status as Code } from "@grpc/grpc-js";
+import type { Scheduler } from "@synod/wire";
 import type { Call } from "./call.js";
 import { SynodError } from "./error.js";
 import type { ReplicaPort } from "./port.js";
@@ -9,16 +10,18 @@ const answerWithinMs = 500;
 /** Learns from the replicas why calls get no answer, so that a deadline ends with a reason. */
 export class Troubles {
   readonly #ports: readonly ReplicaPort[];
+  readonly #scheduler: Scheduler;
   #askedAt = Number.NEGATIVE_INFINITY;
   #found: { readonly text: string; readonly at: number } | undefined;
 
-  constructor(ports: readonly ReplicaPort[]) {
+  constructor(ports: readonly ReplicaPort[], scheduler: Scheduler) {
     this.#ports = ports;
+    this.#scheduler = scheduler;
   }
 
   /** Asks every replica for its problem, at most once a second. */
   ask(): void {
-    const now = performance.now();
+    const now = this.#scheduler.nowMs();
     if (now - this.#askedAt < askEveryMs) return;
     this.#askedAt = now;
     void this.#ask();
@@ -31,7 +34,7 @@ export class Troubles {
       if (answer.status === "fulfilled" && answer.value !== "") problems.add(answer.value);
     }
     const text = [...problems].join("; ");
-    this.#found = text === "" ? undefined : { text, at: performance.now() };
+    this.#found = text === "" ? undefined : { text, at: this.#scheduler.nowMs() };
   }
 
   /** The error of a call whose deadline passed: UNAVAILABLE when it is known why, else DEADLINE_EXCEEDED. */

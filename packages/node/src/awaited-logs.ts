@@ -1,4 +1,4 @@
-import type { Scheduler } from "./scheduler.js";
+import type { Scheduler } from "@synod/wire";
 
 /** A replica that has read a snapshot to its end installs it, and has asked for the log behind it within this. */
 const awaitedMs = 60_000;

@@ -1,9 +1,8 @@
 import type { Decision, Member } from "@synod/core";
-import { anotherCluster } from "@synod/wire";
+import { anotherCluster, passed, type Scheduler } from "@synod/wire";
 import { messageOf } from "./failure.js";
 import type { HostLogger } from "./host.js";
 import type { OtherReplica } from "./other-replica.js";
-import { passed, type Scheduler } from "./scheduler.js";
 import type { SnapshotReceiver } from "./snapshot-receiver.js";
 import { type Other, otherOf, slotToReach } from "./start-up.js";
 

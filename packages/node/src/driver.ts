@@ -10,9 +10,9 @@ import {
   type Value,
 } from "@synod/core";
 import { StoreError } from "@synod/storage";
+import { type Scheduler, serviceLoop } from "@synod/wire";
 import { ExitCode } from "./exit-code.js";
 import { exitCodeOf } from "./failure.js";
-import { eventLoop, type Scheduler } from "./scheduler.js";
 
 /** A role of the core as the driver sees it: synchronous, and silent about time and disks. */
 export interface SteppedRole<Input> {
@@ -104,7 +104,7 @@ export class Driver<Input> {
 
   constructor(options: DriverOptions<Input>) {
     this.#options = options;
-    this.#scheduler = options.scheduler ?? eventLoop;
+    this.#scheduler = options.scheduler ?? serviceLoop;
     this.#maxTurnInputs = options.maxTurnInputs ?? 1000;
     this.#maxTurnMs = options.maxTurnMs ?? 5;
     this.#maxWaiting = options.maxWaiting ?? 10_000;

@@ -1,10 +1,9 @@
 import * as grpc from "@grpc/grpc-js";
 import type { Command } from "@synod/core";
 import { openedSession, openSessionMethod } from "@synod/state-machine";
-import type { Response } from "@synod/wire";
+import type { Response, Scheduler } from "@synod/wire";
 import { longestWaitMs } from "./callers.js";
 import type { Waiter } from "./requests.js";
-import type { Scheduler } from "./scheduler.js";
 import type { SystemCommands } from "./system-commands.js";
 
 export interface OwnSessionOptions {

@@ -2,7 +2,7 @@ import { randomInt } from "node:crypto";
 import type { FromLeader, Member, Peer, ToLeader } from "@synod/core";
 import type { BoundService, HandlerError, ReplicatedService } from "@synod/state-machine";
 import type { ExecutionMarker, ReplicaStore } from "@synod/storage";
-import { leaderService, loadServices, type Status } from "@synod/wire";
+import { leaderService, loadServices, type Status, serviceLoop } from "@synod/wire";
 import type { ExecutionWatch } from "./execution-watch.js";
 import { endsByRemedy, type Halt } from "./halt.js";
 import {
@@ -19,7 +19,6 @@ import { reachReplica } from "./other-replica.js";
 import { ReplicaProcess } from "./replica-process.js";
 import { ReplicaServices } from "./replica-services.js";
 import { addReplicatedServices } from "./replicated-services.js";
-import { eventLoop } from "./scheduler.js";
 import type { Server } from "./server.js";
 import { SlotRemedies } from "./slot-remedies.js";
 import { drawName } from "./system-commands.js";
@@ -102,7 +101,7 @@ export class ReplicaHost implements Host {
     return new ReplicaProcess({
       ...{ id, clusterId, genesis, limits, store, services, logger, marker, watch, drawName },
       incarnation: randomInt(1, incarnationLimit),
-      scheduler: eventLoop,
+      scheduler: serviceLoop,
       clocks: this.#options.logClock,
       random: Math.random,
       send: (leader, message) => void this.#leaders.get(leader)?.send(message),

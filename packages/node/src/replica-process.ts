@@ -13,7 +13,7 @@ import {
 } from "@synod/core";
 import { type Answer, type BoundService, Engine, type HandlerError } from "@synod/state-machine";
 import type { ExecutionMarker, ReplicaStore } from "@synod/storage";
-import { batch, type LogPage, type LogRequest, type PeerStatus } from "@synod/wire";
+import { batch, type LogPage, type LogRequest, type PeerStatus, type Scheduler } from "@synod/wire";
 import { CatchUp, catchUpCheckMs } from "./catch-up.js";
 import { confirmationOf } from "./confirmation.js";
 import { Driver } from "./driver.js";
@@ -31,7 +31,6 @@ import { Performer } from "./performer.js";
 import { lagOf, obstacleOf, type ReplicaStatus, replicaStateOf } from "./replica-view.js";
 import { Reporter, reportCheckMs } from "./reporter.js";
 import { Requests } from "./requests.js";
-import type { Scheduler } from "./scheduler.js";
 import { SnapshotReceiver } from "./snapshot-receiver.js";
 import { SnapshotSender } from "./snapshot-sender.js";
 import { SystemCommands } from "./system-commands.js";

@@ -1,9 +1,8 @@
 import * as grpc from "@grpc/grpc-js";
 import type { Command, Refusal } from "@synod/core";
 import { type Answer, type Engine, remedyMethod } from "@synod/state-machine";
-import type { Response } from "@synod/wire";
+import { type Response, type Scheduler, serviceLoop } from "@synod/wire";
 import { OwnSession } from "./own-session.js";
-import { eventLoop, type Scheduler } from "./scheduler.js";
 import type { SystemCommands } from "./system-commands.js";
 import { closedHere, outOfTime, refusedHere, unknownHere } from "./unanswered.js";
 
@@ -81,7 +80,7 @@ export class Requests {
 
   constructor(options: RequestsOptions) {
     this.#options = options;
-    this.#scheduler = options.scheduler ?? eventLoop;
+    this.#scheduler = options.scheduler ?? serviceLoop;
     this.#maxWaiting = options.maxWaiting ?? 65_536;
     this.#own = new OwnSession({
       commands: options.commands,

@@ -1,9 +1,8 @@
 import { status } from "@grpc/grpc-js";
 import type { Engine } from "@synod/state-machine";
 import type { Install, ReplicaStore } from "@synod/storage";
-import { anotherCluster, type SnapshotPage, type SnapshotPosition } from "@synod/wire";
+import { anotherCluster, type Scheduler, type SnapshotPage, type SnapshotPosition } from "@synod/wire";
 import type { OtherReplica } from "./other-replica.js";
-import type { Scheduler } from "./scheduler.js";
 import { nextDigest, noDigest } from "./snapshot-digest.js";
 
 /** A sender that gives no page for so long is given up. */

@@ -6,12 +6,14 @@ import {
   type Incoming,
   Invalid,
   meantFor,
+  passed,
+  type Scheduler,
   type SnapshotPage,
   type SnapshotPosition,
   type SnapshotRequest,
+  serviceLoop,
 } from "@synod/wire";
 import { AwaitedLogs } from "./awaited-logs.js";
-import { eventLoop, passed, type Scheduler } from "./scheduler.js";
 import { CallError, statusOf } from "./server.js";
 import { nextDigest, noDigest } from "./snapshot-digest.js";
 
@@ -83,7 +85,7 @@ export class SnapshotSender {
 
   constructor(options: SnapshotSenderOptions) {
     this.#options = options;
-    this.#scheduler = options.scheduler ?? eventLoop;
+    this.#scheduler = options.scheduler ?? serviceLoop;
     this.#awaited = new AwaitedLogs(this.#scheduler);
   }
 

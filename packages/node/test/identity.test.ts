@@ -8,11 +8,11 @@ import {
   leaderService,
   meantFor,
   replicaService,
+  serviceLoop,
 } from "@synod/wire";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { CatchUp } from "../src/catch-up.js";
 import { reachReplica } from "../src/other-replica.js";
-import { eventLoop } from "../src/scheduler.js";
 import { Server, unary } from "../src/server.js";
 import { TestCluster } from "./test-cluster.js";
 
@@ -139,7 +139,7 @@ describe("a replica that catches up", () => {
       clusterId: "ours",
       peers: [{ id: "r2", address: `127.0.0.1:${await server.listen("127.0.0.1:0")}` }],
       reach: (member) => reachReplica(member, grpc.credentials.createInsecure()),
-      scheduler: eventLoop,
+      scheduler: serviceLoop,
       random: Math.random,
       logger: { debug: () => {}, info: note, warn: note, error: note },
       receiver: { receive: () => Promise.reject(new Error("no snapshot")) } as never,

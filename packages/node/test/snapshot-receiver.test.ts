@@ -1,8 +1,7 @@
 import { MemoryReplicaDisk, type ReplicaStore } from "@synod/storage";
-import type { SnapshotPage, SnapshotRequest } from "@synod/wire";
+import { type SnapshotPage, type SnapshotRequest, serviceLoop } from "@synod/wire";
 import { expect, test } from "vitest";
 import type { OtherReplica } from "../src/other-replica.js";
-import { eventLoop } from "../src/scheduler.js";
 import { nextDigest, noDigest } from "../src/snapshot-digest.js";
 import { SnapshotReceiver } from "../src/snapshot-receiver.js";
 
@@ -62,7 +61,7 @@ function bench(objection?: string) {
     } as never,
     clusterId: "c",
     replica: "r1",
-    scheduler: eventLoop,
+    scheduler: serviceLoop,
     appliedSlot: () => store.log.last,
     mayApply: (may) => events.push(may ? "may apply" : "may not apply"),
     replaced: () => events.push(`replaced by ${text(store.state.get(bytes("t1")))}`),

@@ -1,9 +1,14 @@
 import * as grpc from "@grpc/grpc-js";
 import { MemoryReplicaDisk } from "@synod/storage";
-import { type Incoming, replicaService, type SnapshotPage, type SnapshotRequest } from "@synod/wire";
+import {
+  type Incoming,
+  replicaService,
+  type SnapshotPage,
+  type SnapshotRequest,
+  serviceLoop,
+} from "@synod/wire";
 import { afterEach, expect, test } from "vitest";
 import { type OtherReplica, reachReplica } from "../src/other-replica.js";
-import { eventLoop } from "../src/scheduler.js";
 import { nextDigest, noDigest } from "../src/snapshot-digest.js";
 import { SnapshotReceiver } from "../src/snapshot-receiver.js";
 
@@ -74,7 +79,7 @@ async function interrupted() {
     engine: { system: { examines: () => false, objectionTo: () => undefined } } as never,
     clusterId: "c",
     replica: "r2",
-    scheduler: eventLoop,
+    scheduler: serviceLoop,
     appliedSlot: () => 0,
     mayApply: () => {},
     replaced: () => {},

@@ -1,9 +1,8 @@
 import { EventEmitter } from "node:events";
 import { maxOpenSnapshots, type StateEntry, type StateSnapshot } from "@synod/storage";
-import type { SnapshotPage, SnapshotRequest } from "@synod/wire";
+import { type SnapshotPage, type SnapshotRequest, serviceLoop } from "@synod/wire";
 import { afterEach, expect, test, vi } from "vitest";
 import { refusalOf } from "../src/halt.js";
-import { eventLoop } from "../src/scheduler.js";
 import { type Confirmation, type SnapshotCall, SnapshotSender } from "../src/snapshot-sender.js";
 import { drawName } from "../src/system-commands.js";
 
@@ -87,7 +86,7 @@ test("a snapshot that was told to its end is let go of, so that lmdb may use its
 
 test("the log behind one that a replica has read is awaited for a minute after its last page, a backup's is not", async () => {
   let nowMs = 0;
-  vi.spyOn(eventLoop, "nowMs").mockImplementation(() => nowMs);
+  vi.spyOn(serviceLoop, "nowMs").mockImplementation(() => nowMs);
   const { store, sender, read } = started();
   await read(new Reader());
   expect([sender.lowestSlot, store.open]).toEqual([undefined, 0]);
@@ -136,7 +135,7 @@ test("those that nobody reads give way to a new reader, the oldest first", async
 
 test("readers who come one after another do not keep one open: it is shared only while it is young", async () => {
   let nowMs = 0;
-  vi.spyOn(eventLoop, "nowMs").mockImplementation(() => nowMs);
+  vi.spyOn(serviceLoop, "nowMs").mockImplementation(() => nowMs);
   const { store, read } = started();
   const begin = () => {
     const reader = new Reader();
@@ -188,7 +187,7 @@ test("a replica gets nothing before a majority of the others has confirmed the s
 test("a replica is told whom it waits for when nobody confirms, and that the giver differs when it does (rule 27)", async () => {
   const never = { agreed: () => 0, lacks: () => {}, unconfirmed: () => ["r2", "r4"], ask: () => {} };
   let nowMs = 0;
-  vi.spyOn(eventLoop, "nowMs").mockImplementation(() => (nowMs += 5_000));
+  vi.spyOn(serviceLoop, "nowMs").mockImplementation(() => (nowMs += 5_000));
   const waiting = await started(never).read(new Reader(undefined, Number.POSITIVE_INFINITY, "r3"));
   expect([waiting.pages, waiting.error]).toEqual([
     [],

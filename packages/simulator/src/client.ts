@@ -1,53 +1,52 @@
-import { below, type Command, type Random, Status } from "@synod/core";
-import { openedSession } from "@synod/state-machine";
-import type { Response } from "@synod/wire";
-import { drawOperation, learnToken } from "./operation.js";
+import { CommandClient, defaultSettings, type ReplicaPort, type Reply, SynodError } from "@synod/client";
+import { below, type Random } from "@synod/core";
+import type { Scheduler } from "@synod/wire";
+import { drawOperation, learnToken, type Operation } from "./operation.js";
 
 /** What a client needs of the world. */
 export interface ClientWorld {
   readonly random: Random;
-  readonly now: () => number;
+  readonly scheduler: Scheduler;
   readonly outstanding: number;
-  /** Has commands brought to a replica, together, some time, perhaps; by number. */
-  send(replica: number, commands: readonly Command[]): void;
-  /** Asks a replica for a session, likewise. */
-  open(replica: number): void;
+  /** In a world where faults may happen a call may end without an answer. */
+  readonly faulty: () => boolean;
   readonly replicas: number;
+  /** The way to a replica; another one each time. */
+  port(replica: number): ReplicaPort;
+  /** A call was answered. */
+  answered(operation: Operation, reply: Reply): void;
+  /** A call ended otherwise. */
+  failed(operation: Operation, error: SynodError): void;
 }
 
-interface Pending {
-  readonly command: Command;
-  again: number;
-}
+/** Below the window that replicas keep. */
+const maxOutstanding = 12;
+const silenceMs = 600;
+/** Long enough for whatever is answered at all. */
+const longestMs = 2 ** 31 - 1;
+const shortestMs = 1_000;
+const spreadMs = 8_000;
 
-/** Sequences above the acknowledged mark; below the window that replicas keep. */
-const maxAhead = 12;
-const leastWaitTicks = 25;
-
-/**
- * A client with a session (rule 16): a few commands outstanding, each sent again, unchanged, to any replica until it is
- * answered. When the session is gone it opens another, and never sends a command of the old one again.
- */
+/** A client as it ships: it wants something now and then, and is told what came of it. */
 export class Client {
   readonly id: string;
   readonly #world: ClientWorld;
-  readonly #outstanding = new Map<number, Pending>();
-  readonly #answered = new Set<number>();
   readonly #tokens = new Map<string, string>();
+  readonly #everywhere: CommandClient;
+  /** By replica: one that knows only this one. */
+  readonly #pinned = new Map<number, CommandClient>();
   /** The only replica it talks to. */
   pinned: number | undefined;
-  #replica: number;
-  #session: string | undefined;
-  /** When it asks for a session again. */
-  #openAgain = 0;
-  #next = 1;
-  #acknowledged = 0;
+  #calls = 0;
+  #outstanding = 0;
   #wanted = 0;
 
   constructor(id: string, world: ClientWorld) {
     this.id = id;
     this.#world = world;
-    this.#replica = below(world.random, world.replicas);
+    const first = below(world.random, world.replicas);
+    const order = Array.from({ length: world.replicas }, (_, index) => (first + index) % world.replicas);
+    this.#everywhere = this.#connect(order);
   }
 
   /** Asks for more commands, as far as there is room for them. */
@@ -55,98 +54,47 @@ export class Client {
     this.#wanted = Math.min(this.#wanted + count, this.#world.outstanding);
   }
 
-  /** What it still waits for; 0 when everything was answered. */
+  /** What it still waits for; 0 when everything has ended. */
   get waiting(): number {
-    return this.#outstanding.size + this.#wanted;
+    return this.#outstanding + this.#wanted;
   }
 
   tick(): void {
-    const { now } = this.#world;
-    if (this.#session === undefined) {
-      if (this.#wanted > 0) this.#open();
-      return;
-    }
-    for (const pending of this.#outstanding.values()) if (pending.again <= now()) this.#sendAgain(pending);
-    this.#sendNew(this.#session);
-  }
-
-  /** What is new goes together. */
-  #sendNew(session: string): void {
-    const { random, now, outstanding, send } = this.#world;
-    const commands: Command[] = [];
-    while (
-      this.#wanted > 0 &&
-      this.#outstanding.size < outstanding &&
-      this.#next - this.#acknowledged <= maxAhead
-    ) {
+    while (this.#wanted > 0 && this.#outstanding < this.#world.outstanding) {
       this.#wanted--;
-      const sequence = this.#next++;
-      const name = `${session}#${sequence}`;
-      const operation = drawOperation(random, this.id, name, this.#tokens);
-      const command = {
-        clientId: session,
-        sequence,
-        acknowledged: this.#acknowledged,
-        ...operation,
-      };
-      this.#outstanding.set(sequence, { command, again: now() + this.#waitTicks() });
-      commands.push(command);
+      void this.#call();
     }
-    if (commands.length > 0) send(this.pinned ?? this.#replica, commands);
   }
 
-  /** It was given a session. @returns whether it waited for one */
-  opened({ response, slot }: Response): boolean {
-    if (slot === 0 || this.#session !== undefined) return false;
-    this.#session = openedSession(response);
-    this.#next = 1;
-    this.#acknowledged = 0;
-    return true;
-  }
-
-  /** @returns whether it waited for this */
-  told({ clientId, sequence, status, response, slot }: Response): boolean {
-    const unknown = slot === 0;
-    const pending = this.#outstanding.get(sequence);
-    if (unknown || clientId !== this.#session || !pending) return false;
-    if (status === Status.aborted) {
-      this.#forgetSession();
-      return true;
+  async #call(): Promise<void> {
+    const { random, faulty, answered, failed } = this.#world;
+    const operation = drawOperation(random, this.id, `${this.id}-${++this.#calls}`, this.#tokens);
+    const { service, method, request } = operation;
+    const deadlineMs = faulty() && random() < 0.2 ? shortestMs + below(random, spreadMs) : longestMs;
+    this.#outstanding++;
+    try {
+      const reply = await this.#client.execute(service, method, request, deadlineMs);
+      learnToken(operation, reply.response, this.#tokens);
+      answered(operation, reply);
+    } catch (error) {
+      if (!(error instanceof SynodError)) throw error;
+      failed(operation, error);
+    } finally {
+      this.#outstanding--;
     }
-    if (status === Status.ok) learnToken(pending.command, response, this.#tokens);
-    this.#outstanding.delete(sequence);
-    this.#answered.add(sequence);
-    while (this.#answered.delete(this.#acknowledged + 1)) this.#acknowledged++;
-    return true;
   }
 
-  #forgetSession(): void {
-    this.#session = undefined;
-    this.#openAgain = 0;
-    this.want(this.#outstanding.size);
-    this.#outstanding.clear();
-    this.#answered.clear();
-    this.#tokens.clear();
+  get #client(): CommandClient {
+    const { pinned } = this;
+    if (pinned === undefined) return this.#everywhere;
+    const known = this.#pinned.get(pinned) ?? this.#connect([pinned]);
+    this.#pinned.set(pinned, known);
+    return known;
   }
 
-  #open(): void {
-    const { random, now, replicas, open } = this.#world;
-    if (this.#openAgain > now()) return;
-    this.#replica = below(random, replicas);
-    open(this.pinned ?? this.#replica);
-    this.#openAgain = now() + this.#waitTicks();
-  }
-
-  /** Again to another replica, and now and then to two at once. */
-  #sendAgain(pending: Pending): void {
-    const { random, now, replicas, send } = this.#world;
-    this.#replica = below(random, replicas);
-    send(this.pinned ?? this.#replica, [pending.command]);
-    if (this.pinned === undefined && random() < 0.1) send(below(random, replicas), [pending.command]);
-    pending.again = now() + this.#waitTicks();
-  }
-
-  #waitTicks(): number {
-    return leastWaitTicks + below(this.#world.random, leastWaitTicks);
+  #connect(replicas: readonly number[]): CommandClient {
+    const { port, scheduler } = this.#world;
+    const settings = { ...defaultSettings, maxOutstanding, silenceMs };
+    return new CommandClient(replicas.map(port), settings, scheduler);
   }
 }

@@ -41,6 +41,8 @@ export class Cluster {
   faulty = true;
   /** Told of a connection to an acceptor, before anything is said on it. */
   greeted: (acceptor: SimulatedNode) => void = () => {};
+  /** By tick. */
+  readonly #later = new Map<number, (() => void)[]>();
   readonly #died: SimulatedNode[] = [];
   /** What a role or its host threw. */
   #failure: unknown;
@@ -115,6 +117,20 @@ export class Cluster {
     this.replicas = of("replica");
     this.#byId = new Map(this.nodes.map((node) => [node.peer.id, node]));
     this.#deaf = options.deafAcceptor ? pick(streams.network, this.acceptors).peer.id : undefined;
+  }
+
+  /** Calls after so many ticks, before nodes have the processor. */
+  later(ticks: number, work: () => void): void {
+    const at = this.now + Math.max(1, ticks);
+    const others = this.#later.get(at);
+    if (others) others.push(work);
+    else this.#later.set(at, [work]);
+  }
+
+  /** What is due now. */
+  arrive(): void {
+    for (const work of this.#later.get(this.now) ?? []) work();
+    this.#later.delete(this.now);
   }
 
   note(line: string): void {

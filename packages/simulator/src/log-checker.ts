@@ -1,7 +1,10 @@
-import { describeValue, type Genesis, sameValue, type Value } from "@synod/core";
+import type { Reply, SynodError } from "@synod/client";
+import { describeValue, type Genesis, Status, sameValue, type Value } from "@synod/core";
 import { type Answer, type Engine, timeLimits } from "@synod/state-machine";
+import type { Operation } from "./operation.js";
 import type { WorldOptions } from "./options.js";
-import { SequentialRun } from "./sequential-run.js";
+import { SequentialRun, type SequentialSlot } from "./sequential-run.js";
+import { serviceNames } from "./services.js";
 import { Violation } from "./violation.js";
 
 /** Watches what replicas execute and what clients are told, beside a run of the decided log of its own (rules 16, 17). */
@@ -15,7 +18,9 @@ export class LogChecker {
   #leastAheadMs = Number.POSITIVE_INFINITY;
   /** How much log time is ahead of time, as of the last slot that says one. */
   leadMs = 0;
-  readonly #told = new Set<string>();
+  /** Of calls that no other has the same bytes as: those executed, and those whose clients were told that they never will be. */
+  readonly #executions = new Set<string>();
+  readonly #never = new Set<string>();
 
   constructor(
     genesis: Genesis,
@@ -41,7 +46,9 @@ export class LogChecker {
   /** The next slot, in order, is chosen. */
   next(slot: number, value: Value): void {
     const before = this.#run.at(slot - 1)?.logTimeMs ?? 0;
-    const { logTimeMs, timed } = this.#run.next(slot, value);
+    const done = this.#run.next(slot, value);
+    const { logTimeMs, timed } = done;
+    this.#note(done, slot);
     if (logTimeMs < before)
       throw new Violation(`log time went back from ${before} to ${logTimeMs} in slot ${slot}`);
     if (logTimeMs > 0) this.#time(slot, logTimeMs, timed);
@@ -91,27 +98,60 @@ export class LogChecker {
       throw new Violation(`${what} knows of replicas that differ: ${JSON.stringify(engine.unjudged)}`);
   }
 
-  /** A client was told the answer to a command it waited for: once, and what the log says of it. */
-  told(
-    client: string,
-    clientId: string,
-    sequence: number,
-    answer: Pick<Answer, "status" | "response" | "slot">,
-  ): void {
-    const name = `${clientId}#${sequence}`;
-    const { commands = [], answers = [] } = this.#run.at(answer.slot) ?? {};
+  /** A client was told that its call succeeded: the log says so, with this answer. */
+  answered(client: string, operation: Operation, { response, slot }: Reply): void {
+    const { commands = [], answers = [] } = this.#run.at(slot) ?? {};
     const found = commands.some(
       (command, index) =>
-        command.clientId === clientId &&
-        command.sequence === sequence &&
-        answers[index]?.status === answer.status &&
-        Buffer.compare(answers[index].response, answer.response) === 0,
+        sameOperation(command, operation) &&
+        answers[index]?.status === Status.ok &&
+        Buffer.compare(answers[index].response, response) === 0,
     );
     if (!found)
       throw new Violation(
-        `${client} was told that ${name} has status ${answer.status} in slot ${answer.slot}, which has no such answer`,
+        `${client} was told that ${operation.method} succeeded in slot ${slot}, which has no such answer`,
       );
-    if (this.#told.has(name)) throw new Violation(`${client} was told the answer to ${name} twice`);
-    this.#told.add(name);
   }
+
+  /** A call ended with an error: what it says of the outcome is true, now and later. */
+  failed(client: string, operation: Operation, { outcome, code, slot }: SynodError): void {
+    if (outcome === "answered") {
+      const { commands = [], answers = [] } = this.#run.at(slot) ?? {};
+      const found = commands.some(
+        (command, index) => sameOperation(command, operation) && answers[index]?.status === code,
+      );
+      if (!found)
+        throw new Violation(
+          `${client} was told that ${operation.method} has status ${code} in slot ${slot}, which has no such answer`,
+        );
+    }
+    const key = uniqueKey(operation);
+    if (outcome !== "not executed" || key === undefined) return;
+    this.#never.add(key);
+    if (this.#executions.has(key))
+      throw new Violation(`${client} was told that ${operation.method} was not executed, and it was`);
+  }
+
+  /** Every call is executed once at most, under whichever session, and never once its client was told that it is not. */
+  #note({ commands, answers }: SequentialSlot, slot: number): void {
+    commands.forEach((command, index) => {
+      const answer = answers[index];
+      const key = uniqueKey(command);
+      if (key === undefined || answer?.outcome !== "answered" || answer.repeated) return;
+      if (this.#executions.has(key)) throw new Violation(`slot ${slot} executes a call a second time`);
+      if (this.#never.has(key))
+        throw new Violation(`slot ${slot} executes a call whose client was told that it was not executed`);
+      this.#executions.add(key);
+    });
+  }
+}
+
+function sameOperation(a: Operation, b: Operation): boolean {
+  return a.service === b.service && a.method === b.method && Buffer.compare(a.request, b.request) === 0;
+}
+
+/** Of a call that no other has the same bytes as. */
+function uniqueKey({ service, method, request }: Operation): string | undefined {
+  if (service !== serviceNames.kv || method !== "Append") return undefined;
+  return Buffer.from(request).toString("latin1");
 }

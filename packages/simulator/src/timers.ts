@@ -1,4 +1,4 @@
-import type { Scheduler } from "@synod/node/parts";
+import type { Scheduler } from "@synod/wire";
 
 interface Timer {
   at: number;

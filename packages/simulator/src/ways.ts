@@ -15,17 +15,12 @@ class Unreachable extends Error {}
 export class Ways {
   readonly #cluster: Cluster;
   readonly #open = new Set<Connection>();
-  /** Those that wait for a tick. */
-  readonly #waiting = new Map<number, (() => void)[]>();
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
   }
 
   tick(): void {
-    const { now } = this.#cluster;
-    for (const go of this.#waiting.get(now) ?? []) go();
-    this.#waiting.delete(now);
     for (const connection of this.#open) {
       if (!connection.broken) continue;
       this.#open.delete(connection);
@@ -118,11 +113,7 @@ export class Ways {
       trace.count("catch-up lost");
       connection.close();
     }
-    await new Promise<void>((resolve) => {
-      const others = this.#waiting.get(at);
-      if (others) others.push(resolve);
-      else this.#waiting.set(at, [resolve]);
-    });
+    await new Promise<void>((resolve) => this.#cluster.later(at - now, resolve));
     const { from, to } = connection;
     if (!this.#cluster.network.linked(from.peer.id, to.peer.id) || to.paused) connection.close();
   }

@@ -122,6 +122,7 @@ class World {
       this.#clients.ask();
     } else this.#recovery.tick();
     if (reconfigure > 0) this.#operator.tick();
+    cluster.arrive();
     this.#clients.tick();
     cluster.deliver();
     cluster.ways.tick();

@@ -91,6 +91,7 @@ export { anotherCluster, clusterIn, meantFor, metadataKeys } from "./metadata.js
 export type { PlainCodec, PlainMessage } from "./plain/messages.js";
 export { reflectionServices } from "./reflection.js";
 export { describedBy } from "./reflection-client.js";
+export { eventLoop, passed, type Scheduler, serviceLoop } from "./scheduler.js";
 export { acceptorService, clusterService, healthService, leaderService, replicaService } from "./services.js";
 export {
   type Idempotency,

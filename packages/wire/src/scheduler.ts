@@ -18,12 +18,21 @@ export const eventLoop: Scheduler = {
   soon: (work) => void setImmediate(work),
   after: (ms, work) => {
     const timer = setTimeout(work, ms);
-    timer.unref();
     return () => clearTimeout(timer);
   },
   every: (ms, work) => {
     const timer = setInterval(work, ms);
     return () => clearInterval(timer);
+  },
+};
+
+/** As `eventLoop`, but that a process which waits for nothing else does not wait for what comes after a while. */
+export const serviceLoop: Scheduler = {
+  ...eventLoop,
+  after: (ms, work) => {
+    const timer = setTimeout(work, ms);
+    timer.unref();
+    return () => clearTimeout(timer);
   },
 };
 
