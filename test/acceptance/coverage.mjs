@@ -23,7 +23,7 @@ const machines = {
   node: {
     "servers and connections": [
       ...["acceptor-host", "leader-host", "replica-host", "host", "server", "served-cluster", "start-host"],
-      ...["attachments", "callers", "channel", "execute-stream", "health", "link", "outbox", "other-replica"],
+      ...["attachments", "callers", "channel", "health", "link", "outbox", "other-replica"],
       ...["replica-services", "replicated-services", "slot-remedies"],
     ],
     "a process and what it is configured with": [
@@ -64,7 +64,11 @@ const machines = {
     ],
     "lists of exports": ["index"],
   },
-  client: { "lists of exports": ["index"] },
+  client: {
+    "connections to replicas": ["connect", "replica-port", "meant-cluster"],
+    "plain objects for messages": ["typed"],
+    "lists of exports": ["index"],
+  },
   "state-machine": {
     "what is bundled into a realm, and is no file any more there": ["realm/inside/"],
     "what users test their services with": ["testing/"],

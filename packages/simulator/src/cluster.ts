@@ -11,6 +11,7 @@ import {
 } from "@synod/core";
 import { ExitCode } from "@synod/node/parts";
 import type { Engine } from "@synod/state-machine";
+import { StoreError } from "@synod/storage";
 import { Checker } from "./checker.js";
 import { genesisOf } from "./membership.js";
 import { decodeMessage, encodeMessage, isAnswer } from "./message-codec.js";
@@ -228,12 +229,13 @@ export class Cluster {
 
   /** A disk that failed ends its process, and somebody starts it again; nothing else may end one. */
   #ended(node: SimulatedNode, code: number, error: unknown): void {
-    if (code === ExitCode.writeFailed) this.#died.push(node);
+    if (error instanceof StoreError && code === ExitCode.writeFailed) this.#died.push(node);
     else this.#failure ??= error;
   }
 
-  /** Those whose process has ended by itself since this was asked last. */
+  /** Those whose process has ended by itself since this was asked last. Throws what was broken meanwhile. */
   takeDied(): readonly SimulatedNode[] {
+    if (this.#failure !== undefined) throw this.#failure;
     return this.#died.splice(0);
   }
 
