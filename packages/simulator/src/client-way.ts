@@ -139,6 +139,11 @@ class ServerSide extends EventEmitter {
 /** Answers that the clients of all replicas have not taken: none, since a way takes them at once. */
 const unread = { bytes: 0 };
 
+interface Arrival {
+  readonly at: number;
+  readonly arrive: () => void;
+}
+
 /** A stream as gRPC has it: in order, whole or ended; a way that fell silent ends it only later. */
 class Stream implements CommandStream {
   readonly writable = true;
@@ -150,8 +155,8 @@ class Stream implements CommandStream {
   #server: ServerSide | undefined;
   #open = true;
   #silent = false;
-  /** When what was sent last arrives, in each direction. */
-  readonly #arrival = { there: 0, back: 0 };
+  /** What is on its way, in the order in which it was sent, in each direction. */
+  readonly #underWay = { there: [] as Arrival[], back: [] as Arrival[] };
 
   constructor(client: string, node: SimulatedNode, cluster: Cluster, events: StreamEvents) {
     this.#client = client;
@@ -209,11 +214,25 @@ class Stream implements CommandStream {
   #travel(way: "there" | "back", arrive: () => void): void {
     const { faulty, options, streams, now } = this.#cluster;
     if (faulty && streams.clients() < options.loss / 2) this.#break(streams.clients() < 0.5);
-    const at = Math.max(this.#arrival[way], now + 1 + below(streams.clients, options.maxDelay));
-    this.#arrival[way] = at;
-    this.#cluster.later(at - now, () => {
-      if (this.#open && !this.#silent && this.#alive && !this.#node.paused) arrive();
-    });
+    const at = now + 1 + below(streams.clients, options.maxDelay);
+    this.#underWay[way].push({ at, arrive });
+    this.#cluster.later(at - now, () => this.#deliver(way));
+  }
+
+  /** A process that stands still reads what has arrived when it goes on. */
+  #deliver(way: "there" | "back"): void {
+    const underWay = this.#underWay[way];
+    for (let next = underWay[0]; next && next.at <= this.#cluster.now; next = underWay[0]) {
+      if (!this.#open || this.#silent || !this.#alive) return;
+      if (way === "there" && this.#node.paused) {
+        this.#cluster.later(1, () => this.#deliver(way));
+        return;
+      }
+      underWay.shift();
+      next.arrive();
+    }
+    const [next] = underWay;
+    if (next) this.#cluster.later(next.at - this.#cluster.now, () => this.#deliver(way));
   }
 
   get #alive(): boolean {
