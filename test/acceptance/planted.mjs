@@ -28,7 +28,7 @@ const plants = [
       },
       {
         // lmdb-js rejects a promise of its own as well, which would end the process at once.
-        file: "packages/node/dist/lifecycle.js",
+        file: "packages/node/dist/process/lifecycle.js",
         sound: "if (!context.isOfService(reason))",
         faulty: "if (false)",
       },
@@ -87,12 +87,12 @@ const plants = [
     parameters: ["--minutes", "0.5", "--seed", "1"],
     changes: [
       {
-        file: "packages/state-machine/dist/engine.js",
+        file: "packages/state-machine/dist/engine/engine.js",
         sound: 'return verdict.kind === "repeat" ? answered',
         faulty: 'return verdict.kind === "never" ? answered',
       },
       {
-        file: "packages/state-machine/dist/engine.js",
+        file: "packages/state-machine/dist/engine/engine.js",
         sound: 'if (verdict.kind === "repeat")',
         faulty: 'if (verdict.kind === "repeat" && verdict.answer.slot < 0)',
       },
@@ -118,7 +118,7 @@ const plants = [
     parameters: ["--keys", "20000", "--rounds", "1", "--rate", "200", "--steady", "1", "--no-latency"],
     changes: [
       {
-        file: "packages/node/dist/reporter.js",
+        file: "packages/node/dist/replica/reporter.js",
         sound: 'checkpoint ?? { slot: 0, hash: "" }',
         faulty: 'checkpoint ?? { slot: 1, hash: "" }',
       },
@@ -131,7 +131,7 @@ const plants = [
     parameters: ["--commands", "20000", "--value-bytes", "4000", "--most-stored", "45"],
     changes: [
       {
-        file: "packages/node/dist/replica-process.js",
+        file: "packages/node/dist/replica/replica-process.js",
         sound: "if (trimPoint > this.#trimPointTold) {",
         faulty: "if (trimPoint > this.#trimPointTold && trimPoint < 0) {",
       },
@@ -144,7 +144,7 @@ const plants = [
     parameters: ["--seed", "1", "--calls", "1500", "--rounds", "0"],
     changes: [
       {
-        file: "packages/node/dist/attachments.js",
+        file: "packages/node/dist/transport/attachments.js",
         sound: "this.#refuse(attachment, grpc.status.FAILED_PRECONDITION, `expected a hello first",
         faulty: 'this.#take(attachment, { role: "leader", id: "nobody" }, message) ?? (() => {})(`',
       },
@@ -157,7 +157,7 @@ const plants = [
     parameters: ["--seed", "1", "--calls", "1500", "--rounds", "0"],
     changes: [
       {
-        file: "packages/node/dist/performer.js",
+        file: "packages/node/dist/replica/performer.js",
         sound: 'this.#options.logger.error({ slot, err: error }, "a decided batch',
         faulty: 'throw error;\n            this.#options.logger.error({ slot, err: error }, "a decided batch',
       },
@@ -170,7 +170,7 @@ const plants = [
     parameters: ["--seed", "1", "--calls", "1500", "--rounds", "0"],
     changes: [
       {
-        file: "packages/node/dist/channel.js",
+        file: "packages/node/dist/transport/channel.js",
         sound:
           'export const serverOptions = {\n    ...keepalive,\n    "grpc.max_receive_message_length": maxMessageBytes',
         faulty:

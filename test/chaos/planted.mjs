@@ -11,7 +11,7 @@ export const plants = [
   {
     fault: "replicas read what they have, stale or not",
     change: {
-      file: "packages/node/dist/requests.js",
+      file: "packages/node/dist/replica/requests/requests.js",
       sound: "const known = this.#answerNow(waiter);",
       faulty: `const known = asked.method === "Get" && asked.service === "synod.kv.v1.KeyValue"
             ? this.#options.engine.query(asked.service, asked.method, asked.request) : this.#answerNow(waiter);`,
@@ -20,7 +20,7 @@ export const plants = [
   {
     fault: "a command that is decided twice is executed twice",
     change: {
-      file: "packages/state-machine/dist/engine.js",
+      file: "packages/state-machine/dist/engine/engine.js",
       sound: 'if (verdict.kind === "repeat") {',
       faulty: 'if (verdict.kind === "repeat" && verdict.answer.slot < 0) {',
     },

@@ -1,6 +1,6 @@
 export { type Arguments, argumentsOf, report, usage } from "./main.js";
-export { type Column, columns, type RoleName, roles } from "./matrix.js";
-export { checksOf, matrixText, reportText } from "./report.js";
+export { type Column, columns, type RoleName, roles } from "./suite/matrix.js";
+export { checksOf, matrixText, reportText } from "./suite/report.js";
 export {
   type CellResult,
   type CheckResult,
@@ -8,4 +8,4 @@ export {
   type ContractResult,
   type RowResult,
   runContract,
-} from "./run.js";
+} from "./suite/run.js";

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
-import { type RoleName, roles } from "./matrix.js";
-import { reportText } from "./report.js";
-import { type ContractOptions, runContract } from "./run.js";
+import { type RoleName, roles } from "./suite/matrix.js";
+import { reportText } from "./suite/report.js";
+import { type ContractOptions, runContract } from "./suite/run.js";
 
 export const usage = `synod-contract --acceptor HOST:PORT --leader HOST:PORT --replica HOST:PORT [--destructive] [--json]
 

@@ -10,13 +10,20 @@ import {
 } from "@synod/core";
 import type { AcceptorStore } from "@synod/storage";
 import { acceptorService, type Status } from "@synod/wire";
-import { Attachments, type ServerStream } from "./attachments.js";
-import { Callers } from "./callers.js";
 import { Driver } from "./driver.js";
-import { unboundStore } from "./hello.js";
-import { connectedInput, type Host, type HostOptions, helloOf, hostServer, statusOf } from "./host.js";
-import { inputBytes } from "./message-bytes.js";
-import { type Server, type UnaryCall, unary } from "./server.js";
+import {
+  connectedInput,
+  type Host,
+  type HostOptions,
+  helloOf,
+  hostServer,
+  statusOf,
+} from "./process/host.js";
+import { Attachments, type ServerStream } from "./transport/attachments.js";
+import { Callers } from "./transport/callers.js";
+import { unboundStore } from "./transport/hello.js";
+import { inputBytes } from "./transport/message-bytes.js";
+import { type Server, type UnaryCall, unary } from "./transport/server.js";
 
 export interface AcceptorHostOptions extends HostOptions {
   /** Opened; the host closes it. */

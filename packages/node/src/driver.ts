@@ -11,8 +11,8 @@ import {
 } from "@synod/core";
 import { StoreError } from "@synod/storage";
 import { type Scheduler, serviceLoop } from "@synod/wire";
-import { ExitCode } from "./exit-code.js";
-import { exitCodeOf } from "./failure.js";
+import { ExitCode } from "./process/exit-code.js";
+import { exitCodeOf } from "./process/failure.js";
 
 /** A role of the core as the driver sees it: synchronous, and silent about time and disks. */
 export interface SteppedRole<Input> {

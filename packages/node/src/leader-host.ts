@@ -15,10 +15,7 @@ import {
   type ToLeader,
 } from "@synod/core";
 import { acceptorService, type Hello, leaderService, type PeerStatus, type Status } from "@synod/wire";
-import { Attachments, type ServerStream } from "./attachments.js";
-import { Callers } from "./callers.js";
 import { Driver } from "./driver.js";
-import { rolledBack } from "./hello.js";
 import {
   connectedInput,
   type Host,
@@ -27,11 +24,14 @@ import {
   hostServer,
   incarnationLimit,
   statusOf,
-} from "./host.js";
-import { Link } from "./link.js";
-import { inputBytes } from "./message-bytes.js";
+} from "./process/host.js";
 import { contradictionText, quorumProblem } from "./quorum-text.js";
-import { CallError, type Server, type UnaryCall, unary } from "./server.js";
+import { Attachments, type ServerStream } from "./transport/attachments.js";
+import { Callers } from "./transport/callers.js";
+import { rolledBack } from "./transport/hello.js";
+import { Link } from "./transport/link.js";
+import { inputBytes } from "./transport/message-bytes.js";
+import { CallError, type Server, type UnaryCall, unary } from "./transport/server.js";
 
 export type LeaderHostOptions = HostOptions;
 

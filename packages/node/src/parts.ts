@@ -1,7 +1,8 @@
 // What a process is without its server, its connections and its files, for whoever runs one elsewhere: the simulator.
-export { decidedOf } from "./decided.js";
+
 export { Driver, type Journal } from "./driver.js";
-export { ExecuteStream, type ExecuteStreamCall } from "./execute-stream.js";
-export { ExitCode } from "./exit-code.js";
-export type { OtherReplica, SnapshotStream } from "./other-replica.js";
-export { ReplicaProcess } from "./replica-process.js";
+export { ExitCode } from "./process/exit-code.js";
+export type { OtherReplica, SnapshotStream } from "./replica/catch-up/other-replica.js";
+export { decidedOf } from "./replica/decided.js";
+export { ReplicaProcess } from "./replica/replica-process.js";
+export { ExecuteStream, type ExecuteStreamCall } from "./replica/requests/execute-stream.js";

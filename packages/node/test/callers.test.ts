@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { longestWaitMs, waitMs } from "../src/callers.js";
+import { longestWaitMs, waitMs } from "../src/transport/callers.js";
 
 const callWith = (leftMs: number) => ({ timeLeftMs: (maxMs: number) => Math.min(leftMs, maxMs) });
 

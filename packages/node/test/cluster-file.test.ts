@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { clusterIdOf, genesisOf, parseClusterFile } from "../src/cluster-file.js";
-import { ConfigurationError } from "../src/problem.js";
+import { clusterIdOf, genesisOf, parseClusterFile } from "../src/configuration/cluster-file.js";
+import { ConfigurationError } from "../src/configuration/problem.js";
 import { soundCluster } from "./support/cluster.js";
 
 function problemsOf(content: unknown): readonly string[] {

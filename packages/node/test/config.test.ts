@@ -1,9 +1,9 @@
 import path from "node:path";
 import { defaultLimits, type Role } from "@synod/core";
 import { describe, expect, test } from "vitest";
-import { clusterIdOf, parseClusterFile } from "../src/cluster-file.js";
-import { readConfiguration, type ServiceConfiguration } from "../src/config.js";
-import { ConfigurationError } from "../src/problem.js";
+import { clusterIdOf, parseClusterFile } from "../src/configuration/cluster-file.js";
+import { readConfiguration, type ServiceConfiguration } from "../src/configuration/config.js";
+import { ConfigurationError } from "../src/configuration/problem.js";
 import { filesIn, soundCluster } from "./support/cluster.js";
 
 interface Given {

@@ -1,8 +1,8 @@
 import type { Configuration } from "@synod/core";
 import type { Engine, Report } from "@synod/state-machine";
 import { expect, test } from "vitest";
-import { confirmationOf } from "../src/confirmation.js";
-import { SystemCommands } from "../src/system-commands.js";
+import { confirmationOf } from "../src/replica/catch-up/confirmation.js";
+import { SystemCommands } from "../src/replica/system-commands.js";
 
 const configuration: Configuration = {
   ...{ number: 1, predecessor: 0, acceptors: [], leaders: [] },

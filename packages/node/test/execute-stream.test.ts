@@ -3,9 +3,13 @@ import * as grpc from "@grpc/grpc-js";
 import type { Command } from "@synod/core";
 import type { Response } from "@synod/wire";
 import { expect, test, vi } from "vitest";
-import { ExecuteStream, type ExecuteStreamCall, type ExecuteStreamLimits } from "../src/execute-stream.js";
-import { Requests } from "../src/requests.js";
-import { SystemCommands } from "../src/system-commands.js";
+import {
+  ExecuteStream,
+  type ExecuteStreamCall,
+  type ExecuteStreamLimits,
+} from "../src/replica/requests/execute-stream.js";
+import { Requests } from "../src/replica/requests/requests.js";
+import { SystemCommands } from "../src/replica/system-commands.js";
 
 /** A server's stream that the test reads from, or does not. */
 class FakeCall extends EventEmitter {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { ExecutionMarker } from "@synod/storage";
 import { expect, onTestFinished, test } from "vitest";
-import { ExitCode } from "../src/exit-code.js";
+import { ExitCode } from "../src/process/exit-code.js";
 
 const longestMs = 200;
 

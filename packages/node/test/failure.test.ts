@@ -1,9 +1,9 @@
 import { InvariantViolation } from "@synod/core";
 import { StoreError } from "@synod/storage";
 import { expect, test } from "vitest";
-import { ExitCode } from "../src/exit-code.js";
-import { exitCodeOf, lastWords, ServiceFailure } from "../src/failure.js";
-import { ConfigurationError } from "../src/problem.js";
+import { ConfigurationError } from "../src/configuration/problem.js";
+import { ExitCode } from "../src/process/exit-code.js";
+import { exitCodeOf, lastWords, ServiceFailure } from "../src/process/failure.js";
 
 test.each([
   ["a wrong configuration", new ConfigurationError(["a", "b"]), 2],

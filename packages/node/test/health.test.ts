@@ -1,7 +1,7 @@
 import * as grpc from "@grpc/grpc-js";
 import { service as healthService } from "grpc-health-check";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { Health } from "../src/health.js";
+import { Health } from "../src/process/health.js";
 
 type Check = (
   request: { service: string },

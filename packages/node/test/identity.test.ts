@@ -11,9 +11,9 @@ import {
   serviceLoop,
 } from "@synod/wire";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { CatchUp } from "../src/catch-up.js";
-import { reachReplica } from "../src/other-replica.js";
-import { Server, unary } from "../src/server.js";
+import { CatchUp } from "../src/replica/catch-up/catch-up.js";
+import { reachReplica } from "../src/replica/catch-up/other-replica.js";
+import { Server, unary } from "../src/transport/server.js";
 import { TestCluster } from "./test-cluster.js";
 
 vi.setConfig({ testTimeout: 20_000 });

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createServer, type Server } from "node:net";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
-import { stopWithParentVariable } from "../src/parent.js";
+import { stopWithParentVariable } from "../src/process/parent.js";
 
 const fixture = fileURLToPath(new URL("support/fixture-service.mjs", import.meta.url));
 

@@ -4,9 +4,9 @@ import * as grpc from "@grpc/grpc-js";
 import type { FromLeader, Peer, ToLeader } from "@synod/core";
 import { type Hello, leaderService } from "@synod/wire";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { Attachments, type AttachmentsOptions, type ServerStream } from "../src/attachments.js";
-import { Link, type LinkOptions } from "../src/link.js";
-import { Server } from "../src/server.js";
+import { Attachments, type AttachmentsOptions, type ServerStream } from "../src/transport/attachments.js";
+import { Link, type LinkOptions } from "../src/transport/link.js";
+import { Server } from "../src/transport/server.js";
 
 const attach = leaderService.Attach;
 const timing = { helloMs: 300, firstRetryMs: 10, lastRetryMs: 40 };

@@ -1,7 +1,7 @@
 import { below, type Random, seededRandom } from "@synod/core";
 import { advanced, type LogTimeState, type SaidTime, timeLimits } from "@synod/state-machine";
 import { describe, expect, it } from "vitest";
-import { LogClock, logClockLimits } from "../src/log-clock.js";
+import { LogClock, logClockLimits } from "../src/replica/log-time/log-clock.js";
 
 const begunMs = 5_000;
 const begun: LogTimeState = { resumeMs: begunMs, catchUpMs: begunMs, timedSlot: 1 };

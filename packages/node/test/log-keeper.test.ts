@@ -1,6 +1,6 @@
 import type { DecidedLog } from "@synod/storage";
 import { expect, test } from "vitest";
-import { trimLog } from "../src/log-keeper.js";
+import { trimLog } from "../src/replica/catch-up/log-keeper.js";
 
 const most = 65_536;
 

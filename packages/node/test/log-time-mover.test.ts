@@ -1,8 +1,8 @@
 import { timeLimits } from "@synod/state-machine";
 import { expect, test } from "vitest";
-import { LogClock } from "../src/log-clock.js";
-import { advanceAfterMs, advanceCheckMs, LogTimeMover } from "../src/log-time-mover.js";
-import { SystemCommands } from "../src/system-commands.js";
+import { LogClock } from "../src/replica/log-time/log-clock.js";
+import { advanceAfterMs, advanceCheckMs, LogTimeMover } from "../src/replica/log-time/log-time-mover.js";
+import { SystemCommands } from "../src/replica/system-commands.js";
 
 const begunMs = 5_000;
 const dueMs = begunMs + 300;

@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import { expect, test, vi } from "vitest";
-import { Outbox } from "../src/outbox.js";
+import { Outbox } from "../src/transport/outbox.js";
 
 /** A stream that takes `room` messages, then asks to wait until the test drains it. */
 class SlowStream extends EventEmitter {

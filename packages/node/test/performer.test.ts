@@ -2,8 +2,8 @@ import type { Command, Value } from "@synod/core";
 import type { Answer, Decided } from "@synod/state-machine";
 import { batch } from "@synod/wire";
 import { expect, test } from "vitest";
-import type { Halt } from "../src/halt.js";
-import { Performer, type PerformerOptions } from "../src/performer.js";
+import type { Halt } from "../src/replica/halt.js";
+import { Performer, type PerformerOptions } from "../src/replica/performer.js";
 
 const command = (sequence: number): Command => ({
   clientId: "7.0",

@@ -18,11 +18,11 @@ import {
 import { ExecutionMarker } from "@synod/storage";
 import { batch, descriptorSet, loadServices } from "@synod/wire";
 import { expect, test } from "vitest";
-import type { Halt } from "../src/halt.js";
-import { Performer } from "../src/performer.js";
-import type { Requests } from "../src/requests.js";
-import { SlotRemedies } from "../src/slot-remedies.js";
-import { SystemCommands } from "../src/system-commands.js";
+import type { Halt } from "../src/replica/halt.js";
+import { Performer } from "../src/replica/performer.js";
+import type { Requests } from "../src/replica/requests/requests.js";
+import { SlotRemedies } from "../src/replica/slot-remedies.js";
+import { SystemCommands } from "../src/replica/system-commands.js";
 
 const service = keyValueService.bind(loadServices);
 const put = loadServices(descriptorSet).services.get(service.name)?.methods.get("Put");

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { lagOf } from "../src/replica-view.js";
+import { lagOf } from "../src/replica/replica-view.js";
 
 test("a replica that lacks a few slots on their way does not lag", () => {
   expect(lagOf({ slotOut: 100, highestKnown: 163, trimmedBelow: 40 })).toBe("");

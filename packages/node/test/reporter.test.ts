@@ -1,8 +1,8 @@
 import type { Command } from "@synod/core";
 import type { Report } from "@synod/state-machine";
 import { expect, test } from "vitest";
-import { Reporter } from "../src/reporter.js";
-import { SystemCommands } from "../src/system-commands.js";
+import { Reporter } from "../src/replica/reporter.js";
+import { SystemCommands } from "../src/replica/system-commands.js";
 
 const checkpoints = [10, 20, 30].map((slot) => ({ slot, hash: `hash ${slot}` }));
 const ground = { runtime: "v8 of the test", node: "v0.0.0", engines: [{ version: 1, digest: "d" }] };

@@ -3,8 +3,8 @@ import type { Command } from "@synod/core";
 import type { Answer } from "@synod/state-machine";
 import type { Response } from "@synod/wire";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { Requests, type RequestsOptions } from "../src/requests.js";
-import { SystemCommands } from "../src/system-commands.js";
+import { Requests, type RequestsOptions } from "../src/replica/requests/requests.js";
+import { SystemCommands } from "../src/replica/system-commands.js";
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });

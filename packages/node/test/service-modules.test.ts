@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { loadInRealm, type ReplicatedService } from "@synod/state-machine";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { ConfigurationError } from "../src/problem.js";
-import { loadServiceModules, thrownByService } from "../src/service-modules.js";
+import { ConfigurationError } from "../src/configuration/problem.js";
+import { loadServiceModules, thrownByService } from "../src/configuration/service-modules.js";
 
 let directory: string;
 

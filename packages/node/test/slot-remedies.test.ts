@@ -1,9 +1,9 @@
 import type { HeldSlot } from "@synod/storage";
 import type { DecideRemedyRequest } from "@synod/wire";
 import { expect, test } from "vitest";
-import type { UnaryCall } from "../src/server.js";
-import { SlotRemedies, type SlotRemediesOptions } from "../src/slot-remedies.js";
-import { SystemCommands } from "../src/system-commands.js";
+import { SlotRemedies, type SlotRemediesOptions } from "../src/replica/slot-remedies.js";
+import { SystemCommands } from "../src/replica/system-commands.js";
+import type { UnaryCall } from "../src/transport/server.js";
 
 /** A replica that has applied slot 4, and knows of more that are decided. */
 function replica({ held, executed = 4 }: { held?: HeldSlot | undefined; executed?: number } = {}) {

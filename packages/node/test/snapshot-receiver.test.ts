@@ -1,9 +1,9 @@
 import { MemoryReplicaDisk, type ReplicaStore } from "@synod/storage";
 import { type SnapshotPage, type SnapshotRequest, serviceLoop } from "@synod/wire";
 import { expect, test } from "vitest";
-import type { OtherReplica } from "../src/other-replica.js";
-import { nextDigest, noDigest } from "../src/snapshot-digest.js";
-import { SnapshotReceiver } from "../src/snapshot-receiver.js";
+import type { OtherReplica } from "../src/replica/catch-up/other-replica.js";
+import { nextDigest, noDigest } from "../src/replica/catch-up/snapshot-digest.js";
+import { SnapshotReceiver } from "../src/replica/catch-up/snapshot-receiver.js";
 
 const bytes = (text: string) => Buffer.from(text);
 const text = (value: Uint8Array | undefined) => value && Buffer.from(value).toString();

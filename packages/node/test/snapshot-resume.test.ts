@@ -8,9 +8,9 @@ import {
   serviceLoop,
 } from "@synod/wire";
 import { afterEach, expect, test } from "vitest";
-import { type OtherReplica, reachReplica } from "../src/other-replica.js";
-import { nextDigest, noDigest } from "../src/snapshot-digest.js";
-import { SnapshotReceiver } from "../src/snapshot-receiver.js";
+import { type OtherReplica, reachReplica } from "../src/replica/catch-up/other-replica.js";
+import { nextDigest, noDigest } from "../src/replica/catch-up/snapshot-digest.js";
+import { SnapshotReceiver } from "../src/replica/catch-up/snapshot-receiver.js";
 
 const key = (text: string) => Buffer.from(`a${text}`);
 const entries = [[key("1"), Buffer.from("one")] as const, [key("2"), Buffer.from("two")] as const];

@@ -2,9 +2,13 @@ import { EventEmitter } from "node:events";
 import { maxOpenSnapshots, type StateEntry, type StateSnapshot } from "@synod/storage";
 import { type SnapshotPage, type SnapshotRequest, serviceLoop } from "@synod/wire";
 import { afterEach, expect, test, vi } from "vitest";
-import { refusalOf } from "../src/halt.js";
-import { type Confirmation, type SnapshotCall, SnapshotSender } from "../src/snapshot-sender.js";
-import { drawName } from "../src/system-commands.js";
+import {
+  type Confirmation,
+  type SnapshotCall,
+  SnapshotSender,
+} from "../src/replica/catch-up/snapshot-sender.js";
+import { refusalOf } from "../src/replica/halt.js";
+import { drawName } from "../src/replica/system-commands.js";
 
 /** A store that allows as many open snapshots as a real one, each of two pages. */
 class FakeStore {

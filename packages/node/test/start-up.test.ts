@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Other, slotToReach } from "../src/start-up.js";
+import { type Other, slotToReach } from "../src/replica/catch-up/start-up.js";
 
 /** Another build than the one that reported, or none that ever did. */
 const stranger = (appliedSlot: number) => ({ appliedSlot, introduced: false });

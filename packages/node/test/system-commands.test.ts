@@ -6,7 +6,7 @@ import {
   switchVersionMethod,
 } from "@synod/state-machine";
 import { expect, test } from "vitest";
-import { mayBeDecidedAgain, SystemCommands } from "../src/system-commands.js";
+import { mayBeDecidedAgain, SystemCommands } from "../src/replica/system-commands.js";
 
 test("what a person decided is not proposed once more, after what another one decided meanwhile", () => {
   const again = (method: string) => mayBeDecidedAgain(new SystemCommands().make(method));

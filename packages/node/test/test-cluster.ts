@@ -12,9 +12,9 @@ import { ExecutionMarker, MemoryAcceptorDisk, MemoryReplicaDisk, type ReplicaSto
 import { descriptorSet, loadServices, type PlainMessage } from "@synod/wire";
 import { vi } from "vitest";
 import { AcceptorHost } from "../src/acceptor-host.js";
-import type { Host, HostOptions } from "../src/host.js";
 import { LeaderHost } from "../src/leader-host.js";
-import { ReplicaHost } from "../src/replica-host.js";
+import type { Host, HostOptions } from "../src/process/host.js";
+import { ReplicaHost } from "../src/replica/replica-host.js";
 
 const loaded = loadServices(descriptorSet);
 

@@ -13,7 +13,7 @@ import {
   systemService,
   UnfitBackup,
 } from "../src/index.js";
-import { divergenceKey, lastSwitchKey, trimPointKey, unjudgedKey } from "../src/layout.js";
+import { divergenceKey, lastSwitchKey, trimPointKey, unjudgedKey } from "../src/state/layout.js";
 import { builtIn, commandOf, genesis, openCommand, TestMap } from "./support.js";
 
 const kv = "synod.kv.v1.KeyValue";

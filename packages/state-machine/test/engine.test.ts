@@ -2,8 +2,8 @@ import type { Command, Configuration, OrderedMap } from "@synod/core";
 import { InvariantViolation, Status, sessionLimits } from "@synod/core";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
+import type { ByteTransaction } from "../src/engine/transaction.js";
 import { type Answer, type Decided, Engine, openedSession } from "../src/index.js";
-import type { ByteTransaction } from "../src/transaction.js";
 import { builtIn, commandOf, genesis, inUse, openCommand, serviceOf, TestMap, World } from "./support.js";
 
 vi.setConfig({ testTimeout: 30_000 });

@@ -4,12 +4,12 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { loadServices } from "@synod/wire";
 import { describe, expect, it } from "vitest";
+import { SeededBytes } from "../src/engine/seeded.js";
 import { Exhausted, loadInRealm, type ReplicatedService, realmFingerprint } from "../src/index.js";
 import { instrument } from "../src/realm/instrument.js";
 import { Realm } from "../src/realm/realm.js";
 import { during } from "../src/realm/running.js";
 import { told } from "../src/realm/traces.js";
-import { SeededBytes } from "../src/seeded.js";
 import { CallFailed, run } from "../src/testing/index.js";
 import { ledgerService } from "./ledger.js";
 

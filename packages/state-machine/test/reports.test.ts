@@ -14,7 +14,7 @@ import {
   systemService,
   timeLimits,
 } from "../src/index.js";
-import { Reports } from "../src/reports.js";
+import { Reports } from "../src/system/reports.js";
 import { commandOf, inUse, openCommand, serviceOf, TestMap } from "./support.js";
 
 const name = "test.v1.Test";

@@ -1,9 +1,9 @@
 import { Status } from "@synod/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { type CallContext, defineService } from "../src/engine/service.js";
+import type { ByteTransaction } from "../src/engine/transaction.js";
 import { commandLimits } from "../src/index.js";
-import { type CallContext, defineService } from "../src/service.js";
-import type { ByteTransaction } from "../src/transaction.js";
 import { inUse, serviceOf, TestMap, World } from "./support.js";
 
 const name = "test.v1.Test";

@@ -1,5 +1,6 @@
 import type { Command, Genesis, KeyRange, OrderedMap } from "@synod/core";
 import { loadServices } from "@synod/wire";
+import { defineService } from "../src/engine/service.js";
 import {
   type AfterStandstill,
   type Answer,
@@ -17,8 +18,7 @@ import {
   systemService,
   timeLimits,
 } from "../src/index.js";
-import { versionKey } from "../src/layout.js";
-import { defineService } from "../src/service.js";
+import { versionKey } from "../src/state/layout.js";
 
 /** An ordered map as plain as can be: sorts when a range is asked for. */
 export class TestMap implements OrderedMap {

@@ -2,6 +2,7 @@ import { runInNewContext } from "node:vm";
 import { Status } from "@synod/core";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
+import { KeyCodec } from "../src/definition/key.js";
 import {
   type CommandContext,
   commandLimits,
@@ -10,7 +11,6 @@ import {
   replicatedService,
   type Transaction,
 } from "../src/index.js";
-import { KeyCodec } from "../src/key.js";
 import type { LedgerHandlers } from "./fixture/gen/bank/v1/Ledger.js";
 import type { ProtoGrpcType } from "./fixture/gen/ledger.js";
 import { descriptors } from "./ledger.js";

@@ -1,6 +1,7 @@
 import type { Command, Genesis } from "@synod/core";
 import { Status, sessionLimits } from "@synod/core";
 import { describe, expect, it } from "vitest";
+import { BoundService } from "../src/engine/service.js";
 import {
   type Answer,
   type Decided,
@@ -12,7 +13,6 @@ import {
   switchVersionMethod,
   systemService,
 } from "../src/index.js";
-import { BoundService } from "../src/service.js";
 import { commandOf, openCommand, serviceOf, TestMap } from "./support.js";
 
 const name = "test.v1.Test";

@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
-import { checkpointLimits, commandLimits, defaultQuotaBytes, timeLimits } from "../limits.js";
-import { type LoadedDefinition, load } from "../load.js";
-import { ReplicatedService } from "../replicated-service.js";
-import { nameProblems } from "../service.js";
+import { type LoadedDefinition, load } from "../definition/load.js";
+import { ReplicatedService } from "../definition/replicated-service.js";
+import { checkpointLimits, commandLimits, defaultQuotaBytes, timeLimits } from "../engine/limits.js";
+import { nameProblems } from "../engine/service.js";
 import { calculatorService } from "../services/calculator.js";
 import { keyValueService } from "../services/key-value.js";
 import { keyValueLimits } from "../services/key-value-request.js";

@@ -1,4 +1,4 @@
-import type { SeededBytes } from "../seeded.js";
+import type { SeededBytes } from "../engine/seeded.js";
 
 /** What clock and chance of a realm are while a command or query runs. */
 export interface Moment {

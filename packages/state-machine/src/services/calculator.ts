@@ -1,8 +1,8 @@
 import { Status } from "@synod/core";
+import { replicatedService } from "../definition/replicated-service.js";
+import type { ReadTransaction, Transaction } from "../definition/table.js";
 import type { ProtoGrpcType } from "../gen/calculator.js";
 import type { CalculatorHandlers } from "../gen/synod/calculator/v1/Calculator.js";
-import { replicatedService } from "../replicated-service.js";
-import type { ReadTransaction, Transaction } from "../table.js";
 import { builtInDescriptors } from "./descriptors.js";
 
 const calculator = replicatedService<ProtoGrpcType, CalculatorHandlers>({

@@ -1,11 +1,11 @@
 import { Status } from "@synod/core";
+import { replicatedService } from "../definition/replicated-service.js";
+import type { ReadTransaction, Transaction } from "../definition/table.js";
 import type { ProtoGrpcType } from "../gen/kv.js";
 import type { CompareAndSetRequest__Output as CompareAndSetRequest } from "../gen/synod/kv/v1/CompareAndSetRequest.js";
 import type { Condition__Output as Condition } from "../gen/synod/kv/v1/Condition.js";
 import type { KeyValueHandlers } from "../gen/synod/kv/v1/KeyValue.js";
 import type { RangeRequest__Output as RangeRequest } from "../gen/synod/kv/v1/RangeRequest.js";
-import { replicatedService } from "../replicated-service.js";
-import type { ReadTransaction, Transaction } from "../table.js";
 import { builtInDescriptors } from "./descriptors.js";
 import {
   compareAndSetProblem,

@@ -1,10 +1,10 @@
 import { Status } from "@synod/core";
+import { replicatedService } from "../definition/replicated-service.js";
+import type { ReadTransaction, Transaction } from "../definition/table.js";
+import { timeLimits } from "../engine/limits.js";
 import type { ProtoGrpcType } from "../gen/lock.js";
 import type { Claim, Claim__Output } from "../gen/synod/lock/v1/Claim.js";
 import type { LockHandlers } from "../gen/synod/lock/v1/Lock.js";
-import { timeLimits } from "../limits.js";
-import { replicatedService } from "../replicated-service.js";
-import type { ReadTransaction, Transaction } from "../table.js";
 import { builtInDescriptors } from "./descriptors.js";
 
 const lock = replicatedService<ProtoGrpcType, LockHandlers>({

@@ -1,13 +1,13 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Command, Genesis, OrderedMap } from "@synod/core";
-import type { DescribedMethod, DescribedService, DescriptorLoader } from "../codec.js";
-import { isDue, scheduledIn } from "../due.js";
-import { type Answer, Engine } from "../engine.js";
-import type { HandlerError } from "../execution.js";
-import { serviceEnd, servicePrefix } from "../layout.js";
-import { MemoryMap } from "../memory-map.js";
+import type { DescribedMethod, DescribedService, DescriptorLoader } from "../definition/codec.js";
+import type { ReplicatedService } from "../definition/replicated-service.js";
+import { isDue, scheduledIn } from "../engine/due.js";
+import { type Answer, Engine } from "../engine/engine.js";
+import type { HandlerError } from "../engine/execution.js";
 import { inRealm } from "../realm/realm-service.js";
-import type { ReplicatedService } from "../replicated-service.js";
+import { serviceEnd, servicePrefix } from "../state/layout.js";
+import { MemoryMap } from "../state/memory-map.js";
 import {
   encodeSaid,
   openedSession,
@@ -15,8 +15,8 @@ import {
   reportMethod,
   switchVersionMethod,
   systemService,
-} from "../system-command.js";
-import { offerText } from "../versions.js";
+} from "../system/system-command.js";
+import { offerText } from "../system/versions.js";
 
 const genesis: Genesis = {
   window: 1,

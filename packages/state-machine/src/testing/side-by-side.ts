@@ -1,7 +1,7 @@
-import type { DescribedMethod, Descriptions } from "../codec.js";
-import { KeyCodec, type KeyPart } from "../key.js";
-import type { ReplicatedService } from "../replicated-service.js";
-import { messageOfStored } from "../typed-transaction.js";
+import type { DescribedMethod, Descriptions } from "../definition/codec.js";
+import { KeyCodec, type KeyPart } from "../definition/key.js";
+import type { ReplicatedService } from "../definition/replicated-service.js";
+import { messageOfStored } from "../definition/typed-transaction.js";
 import { CallFailed, type RunOptions, ServiceRun } from "./run.js";
 import { type DeterminismStep, stepText } from "./step.js";
 

@@ -1,7 +1,7 @@
-import type { DescriptorLoader } from "../codec.js";
+import type { DescriptorLoader } from "../definition/codec.js";
+import type { ReplicatedService } from "../definition/replicated-service.js";
 import { serviceAt } from "../realm/realm-service.js";
-import type { ReplicatedService } from "../replicated-service.js";
-import { offerText } from "../versions.js";
+import { offerText } from "../system/versions.js";
 import { type Build, SideBySide } from "./side-by-side.js";
 import type { DeterminismStep } from "./step.js";
 

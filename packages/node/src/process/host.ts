@@ -1,0 +1,114 @@
+import type * as grpc from "@grpc/grpc-js";
+import type { Connected, Genesis, Limits, Peer } from "@synod/core";
+import { clusterService, type Hello, type PeerStatus, reflectionServices, type Status } from "@synod/wire";
+import type { DriverLogger } from "../driver.js";
+import { spokenVersions } from "../transport/hello.js";
+import { Server, unary } from "../transport/server.js";
+
+export interface HostLogger extends DriverLogger {
+  info(fields: object, text: string): void;
+  warn(fields: object, text: string): void;
+}
+
+/** What every role's host is made from; already validated. */
+export interface HostOptions {
+  readonly id: string;
+  readonly genesis: Genesis;
+  readonly clusterId: string;
+  readonly limits: Limits;
+  /** host:port; port 0 takes a free one. */
+  readonly listen: string;
+  readonly serverCredentials: grpc.ServerCredentials;
+  /** For dialing other members. */
+  readonly channelCredentials: grpc.ChannelCredentials;
+  readonly logger: HostLogger;
+  /** Of this build, for status. */
+  readonly version: string;
+  /** The process must end with this exit code, at once. */
+  onFatal(code: number, error: unknown): void;
+  /** Adds further services to the port: health, metrics. Called before it is bound. */
+  register?(server: grpc.Server): void;
+  /** Called first of all by `stop`, so that health says NOT_SERVING before anything ends. */
+  onStopping?(): void;
+}
+
+/** What the mains and health see of a host. */
+export interface Host {
+  /** Binds and begins. Throws `AddressInUse`, or why it cannot listen. */
+  start(): Promise<void>;
+  /** Ends everything within 5 seconds, the store included. May be called twice. */
+  stop(): Promise<void>;
+  status(): Status;
+  /** Whether it can do its part now: what health answers. */
+  readonly serving: boolean;
+  /** The port bound; 0 before. */
+  readonly port: number;
+}
+
+/** Incarnations are drawn below this, well below 2^53: two draws are never the same in practice. */
+export const incarnationLimit = 2 ** 48 - 1;
+
+/** The part of a hello that is the same for every role. */
+export function helloOf(
+  options: HostOptions,
+  more: Pick<Hello, "role" | "configurations" | "slotOut"> & Partial<Hello>,
+): Hello {
+  return {
+    kind: "hello",
+    clusterId: options.clusterId,
+    id: options.id,
+    oldestVersion: spokenVersions.oldest,
+    newestVersion: spokenVersions.newest,
+    ...more,
+  };
+}
+
+/** What a hello tells the role. */
+export function connectedInput(peer: Peer, { slotOut, configurations }: Hello): Connected {
+  return { kind: "connected", peer, slotOut, configurations };
+}
+
+export function statusOf(
+  options: HostOptions,
+  serving: boolean,
+  problem: string,
+  peers: readonly PeerStatus[],
+  state: Status["state"],
+): Status {
+  return {
+    clusterId: options.clusterId,
+    id: options.id,
+    version: options.version,
+    pid: process.pid,
+    uptimeSeconds: process.uptime(),
+    serving,
+    problem,
+    peers,
+    configuration: options.genesis.configuration,
+    state,
+  };
+}
+
+/**
+ * The server every role has: Cluster, reflection, and whatever `register` adds; the role's own services are to follow.
+ * @param services full names of the services that reflection lists besides those of every role
+ * @param descriptorSets of services that do not come with Synod
+ */
+export function hostServer(
+  options: HostOptions,
+  status: () => Status,
+  services: readonly string[],
+  descriptorSets: readonly Uint8Array[] = [],
+): Server {
+  const server = new Server(options.serverCredentials, options.id, options.clusterId);
+  server.grpc.addService(clusterService, { Status: unary(() => ({ response: status() })) });
+  for (const [definition, handlers] of reflectionServices(descriptorSets, [
+    "grpc.health.v1.Health",
+    "synod.v1.Cluster",
+    ...services,
+  ])) {
+    server.grpc.addService(definition, handlers);
+  }
+  options.register?.(server.grpc);
+  return server;
+}

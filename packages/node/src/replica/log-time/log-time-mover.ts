@@ -1,0 +1,109 @@
+import type { Command } from "@synod/core";
+import {
+  advanceTimeMethod,
+  type Decided,
+  type Engine,
+  isDue,
+  systemService,
+  timeLimits,
+} from "@synod/state-machine";
+import type { SystemCommands } from "../system-commands.js";
+import type { LogClock } from "./log-clock.js";
+
+/** Between looks at whether log time must move by itself, in milliseconds. */
+export const advanceCheckMs = 20;
+
+/** Until a proposal that only carries time counts as lost. */
+const againMs = 2_000;
+
+/** What waits for the first proposal of a replica that has just started, which its report mostly is. */
+const untoldMs = 100;
+
+/**
+ * How much later than the first replica this one moves log time. The others only step in where the first does not, and
+ * all of them within one step.
+ */
+export function advanceAfterMs(position: number): number {
+  return (timeLimits.maxStepMs * 0.8 * Math.min(position, 8)) / 8;
+}
+
+export interface LogTimeMoverOptions {
+  readonly engine: Pick<Engine, "nextDue" | "logTime">;
+  readonly clock: LogClock;
+  readonly commands: SystemCommands;
+  /** Of this replica among all. */
+  position(): number;
+  propose(command: Command): void;
+  /** Clients' commands wait for the clock to be sure. */
+  held(): boolean;
+  /**
+   * The clock is in doubt from now on: what waits to be proposed has to wait for it, and what was proposed says an old time if the
+   * replica was away.
+   */
+  inDoubt(away: boolean): void;
+}
+
+/**
+ * Log time moves with batches alone (rule 16). This replica proposes a command that does nothing when what is due waits for it,
+ * when its own clock has to be heard, and when another's asks for what this one knows; never else, so that an idle cluster
+ * decides nothing (rule 35). One at a time, and again only when that one seems lost.
+ */
+export class LogTimeMover {
+  readonly #options: LogTimeMoverOptions;
+  #dueSinceMs: number | undefined;
+  /** The number of the last doubt that was told. */
+  #doubtTold = 0;
+  #proposedAtMs: number | undefined;
+
+  constructor(options: LogTimeMoverOptions) {
+    this.#options = options;
+  }
+
+  /** A slot was applied. @param own this process proposed it */
+  applied(slot: number, decided: Decided | undefined, own: boolean): void {
+    const { engine, clock } = this.#options;
+    const batch = decided?.kind === "batch" ? decided : undefined;
+    clock.applied({ slot, time: engine.logTime, said: batch, own });
+    this.#tellDoubt();
+    this.#dueSinceMs = undefined;
+    if (own && batch?.commands.some(movesTime)) this.#proposedAtMs = undefined;
+  }
+
+  /** To be called every `advanceCheckMs`. @param obstacle nothing can be decided now */
+  tick(obstacle: boolean): void {
+    const { clock, commands, propose } = this.#options;
+    clock.tick(obstacle);
+    this.#tellDoubt();
+    if (obstacle) return;
+    const { nowMs } = clock;
+    if (isDue(this.#options.engine.nextDue, clock.time)) this.#dueSinceMs ??= nowMs;
+    if (this.#proposedAtMs !== undefined && nowMs - this.#proposedAtMs <= againMs) return;
+    if (!this.#wanted(nowMs)) return;
+    this.#proposedAtMs = nowMs;
+    propose(commands.make(advanceTimeMethod));
+  }
+
+  #tellDoubt(): void {
+    const { doubt } = this.#options.clock;
+    if (doubt === undefined || doubt.number === this.#doubtTold) return;
+    this.#doubtTold = doubt.number;
+    if (doubt.reason !== "started") this.#options.inDoubt(doubt.reason === "away");
+  }
+
+  #wanted(nowMs: number): boolean {
+    const { clock, position, held } = this.#options;
+    const { untoldSinceMs, askedSinceMs } = clock;
+    const laterMs = advanceAfterMs(position());
+    const waited = (sinceMs: number | undefined, ms: number) =>
+      sinceMs !== undefined && nowMs - sinceMs >= ms;
+    return (
+      waited(this.#dueSinceMs, laterMs) ||
+      waited(askedSinceMs, laterMs) ||
+      waited(untoldSinceMs, held() ? 0 : untoldMs)
+    );
+  }
+}
+
+function movesTime({ service, method }: Command): boolean {
+  return service === systemService && method === advanceTimeMethod;
+}

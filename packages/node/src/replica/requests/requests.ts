@@ -1,0 +1,337 @@
+import * as grpc from "@grpc/grpc-js";
+import type { Command, Refusal } from "@synod/core";
+import { type Answer, type Engine, remedyMethod } from "@synod/state-machine";
+import { type Response, type Scheduler, serviceLoop } from "@synod/wire";
+import type { SystemCommands } from "../system-commands.js";
+import { OwnSession } from "./own-session.js";
+import { closedHere, outOfTime, refusedHere, unknownHere } from "./unanswered.js";
+
+/** What a replica's front needs of the rest. */
+export interface RequestsOptions {
+  readonly engine: Pick<Engine, "answerTo" | "lacksRoom" | "validate">;
+  readonly commands: SystemCommands;
+  /** Default: the event loop of this process. */
+  readonly scheduler?: Scheduler | undefined;
+  /** Hands a command to the role. */
+  propose(command: Command): void;
+  /** Why nothing can be decided now; empty when nothing stands in the way. */
+  obstacle(): string;
+  /** Why nothing may be answered though it is executed (rule 34); undefined while it may. */
+  doubt?(): string | undefined;
+  readonly maxWaiting?: number;
+}
+
+/** A command that somebody waits for. */
+export interface Waiter {
+  /** As it was asked; without a session, it goes under the replica's own. */
+  readonly asked: Command;
+  /** It is one of Synod's own, made by this process. */
+  readonly ofSynod: boolean;
+  readonly group: Group;
+  readonly index: number;
+  /** As it was proposed; undefined while it waits for a place in the replica's own session. */
+  proposed: Command | undefined;
+  /** A snapshot jumped over slots since it was proposed: a copy of it may have been executed there. */
+  jumped: boolean;
+  settled: boolean;
+}
+
+/** Commands that arrived together and share a deadline. */
+export interface Group {
+  /** Nobody waits any more: nothing is answered after it. */
+  cancel(): void;
+}
+
+class WaitingGroup implements Group {
+  readonly waiters: Waiter[] = [];
+  readonly done: (index: number, response: Response) => void;
+  readonly #abandon: (waiter: Waiter) => void;
+  left = 0;
+  cancelExpiry: (() => void) | undefined;
+
+  constructor(done: (index: number, response: Response) => void, abandon: (waiter: Waiter) => void) {
+    this.done = done;
+    this.#abandon = abandon;
+  }
+
+  cancel(): void {
+    this.cancelExpiry?.();
+    for (const waiter of this.waiters) this.#abandon(waiter);
+  }
+}
+
+/**
+ * Clients' commands from their arrival to their answer: checked, proposed once, and answered when the slot that decided
+ * them is applied, whichever replica proposed it. Every wait ends, by its deadline at the latest, with the reason.
+ */
+export class Requests {
+  readonly #options: RequestsOptions;
+  readonly #scheduler: Scheduler;
+  readonly #maxWaiting: number;
+  readonly #own: OwnSession;
+  /** By client and sequence. */
+  readonly #waiting = new Map<string, Waiter[]>();
+  readonly #groups = new Set<WaitingGroup>();
+  #count = 0;
+  /** Why nothing is taken any more. */
+  #closed: string | undefined;
+  /** Why nothing is taken now but remedies. */
+  #suspended: string | undefined;
+
+  constructor(options: RequestsOptions) {
+    this.#options = options;
+    this.#scheduler = options.scheduler ?? serviceLoop;
+    this.#maxWaiting = options.maxWaiting ?? 65_536;
+    this.#own = new OwnSession({
+      commands: options.commands,
+      scheduler: this.#scheduler,
+      execute: (command, limitMs, done) => this.submit([command], limitMs, (_, response) => done(response)),
+      bind: (waiter, command) => this.#propose(waiter, command),
+    });
+  }
+
+  /** Opens the session for requests that name none. */
+  start(): void {
+    this.#own.start();
+  }
+
+  /** Commands that somebody waits for. */
+  get waiting(): number {
+    return this.#count;
+  }
+
+  /**
+   * Has commands executed. `done` is called once for each, at the latest after `limitMs`; it may be called before this
+   * returns.
+   */
+  submit(
+    commands: readonly Command[],
+    limitMs: number,
+    done: (index: number, response: Response) => void,
+  ): Group {
+    const group = new WaitingGroup(done, (waiter) => this.#abandon(waiter));
+    group.left = commands.length;
+    this.#groups.add(group);
+    commands.forEach((asked, index) => {
+      const ofSynod = this.#options.commands.made(asked);
+      const waiter: Waiter = {
+        ...{ asked, ofSynod, group, index },
+        ...{ proposed: undefined, jumped: false, settled: false },
+      };
+      this.#count++;
+      group.waiters.push(waiter);
+      this.#admit(waiter);
+    });
+    if (group.left > 0)
+      group.cancelExpiry = this.#scheduler.after(limitMs, () => this.#expire(group, limitMs));
+    return group;
+  }
+
+  /** A command was decided: executed, or refused by the log, here or wherever it was proposed. */
+  executed(command: Command, answer: Answer): void {
+    const waiters = this.#waitersFor(command);
+    if (waiters.length === 0) return;
+    const doubt = this.#options.doubt?.();
+    for (const waiter of waiters) {
+      if (doubt !== undefined) this.#settle(waiter, unknownHere(waiter, doubt));
+      else if (answer.outcome === "not-executed") this.#refusedByLog(waiter, answer);
+      else this.#settle(waiter, answer);
+    }
+  }
+
+  /**
+   * This copy was not executed, nor will a later one be. The first copy since the command was proposed is the first
+   * there is, unless slots were jumped over: there an earlier one may have been executed, before the session was let go.
+   */
+  #refusedByLog(waiter: Waiter, refusal: Answer): void {
+    const { asked, proposed } = waiter;
+    if (proposed === undefined || proposed === asked) {
+      this.#settle(waiter, waiter.jumped ? { ...refusal, outcome: "unknown" } : refusal);
+      return;
+    }
+    // Only the replica's own session is gone, of which its asker knows nothing.
+    this.#own.lost(proposed.clientId);
+    if (waiter.jumped) this.#settle(waiter, unknownHere(waiter, jumpedOver));
+    else this.#proposeAnew(waiter, proposed);
+  }
+
+  /**
+   * Slots were jumped over by a snapshot: what they executed is answered from the sessions (rule 19). No session keeps the
+   * answer to a system command, so nobody can tell what became of one; whoever waits for it asks again.
+   */
+  jumped(): void {
+    for (const waiter of [...this.#waiting.values()].flat()) {
+      const proposed = waiter.proposed as Command;
+      waiter.jumped = true;
+      const answer = this.#answerFromSession(proposed);
+      if (answer) this.#settle(waiter, answer);
+      else if (this.#options.commands.made(proposed)) this.#settle(waiter, unknownHere(waiter, jumpedOver));
+    }
+  }
+
+  /** A command was decided in a slot that a snapshot jumped over: answered from its session if that still tells (rule 19). */
+  jumpedOver(command: Command): void {
+    for (const waiter of this.#waitersFor(command)) {
+      const proposed = waiter.proposed as Command;
+      const answer = this.#answerFromSession(proposed);
+      this.#settle(waiter, answer ?? unknownHere(waiter, jumpedOver));
+      // A session of the replica's own that tells nothing of it is done with.
+      if (!answer && proposed !== waiter.asked) this.#own.lost(proposed.clientId);
+    }
+  }
+
+  #isOwnRemedy(command: Command): boolean {
+    return command.method === remedyMethod && this.#options.commands.made(command);
+  }
+
+  /** Whoever waits for this command; the same sequence with other bytes is another one, with an answer of its own. */
+  #waitersFor(command: Command): Waiter[] {
+    const waiters = this.#waiting.get(keyOf(command)) ?? [];
+    return waiters.filter(({ proposed }) => sameCommand(proposed, command));
+  }
+
+  #answerFromSession(proposed: Command): Answer | undefined {
+    return this.#options.commands.made(proposed) ? undefined : this.#options.engine.answerTo(proposed);
+  }
+
+  /** The role did not take a command. */
+  refused(command: Command, reason: Refusal): void {
+    const details =
+      reason === "queue-full"
+        ? "too many commands wait in this replica already; try again later"
+        : `a command of ${command.request.length} bytes is more than one slot can decide`;
+    // Those that joined it while it was handed over have nothing else that is proposed for them.
+    for (const waiter of this.#waitersFor(command))
+      this.#settle(waiter, refusedHere(waiter.asked, grpc.status.RESOURCE_EXHAUSTED, details));
+  }
+
+  /** Answers everybody who waits, and whoever comes after, so that the client asks another replica where that is safe. */
+  close(reason: string): void {
+    this.#closed ??= reason;
+    this.#own.close();
+    for (const group of [...this.#groups]) {
+      group.cancelExpiry?.();
+      for (const waiter of group.waiters) this.#settle(waiter, closedHere(waiter, reason));
+    }
+  }
+
+  /**
+   * Answers everybody who waits, and whoever comes before `resume`, as `close` does. Only a remedy goes on: this replica need
+   * execute nothing to learn that it was decided.
+   */
+  suspend(reason: string): void {
+    this.#suspended = reason;
+    for (const group of [...this.#groups])
+      for (const waiter of group.waiters)
+        if (!this.#isOwnRemedy(waiter.asked)) this.#settle(waiter, closedHere(waiter, reason));
+  }
+
+  resume(): void {
+    this.#suspended = undefined;
+    this.start();
+  }
+
+  #admit(waiter: Waiter): void {
+    const { asked } = waiter;
+    const known = this.#answerNow(waiter);
+    if (known) this.#settle(waiter, known);
+    else if (asked.clientId === "") this.#own.enqueue(waiter);
+    else this.#propose(waiter, asked);
+  }
+
+  /** The answer to what need not, or must not, be proposed. */
+  #answerNow(waiter: Waiter): Answer | Response | undefined {
+    const { asked } = waiter;
+    if (this.#closed !== undefined) return closedHere(waiter, this.#closed);
+    if (this.#count > this.#maxWaiting) {
+      const details = `${this.#maxWaiting} commands wait in this replica already; try again later`;
+      return refusedHere(asked, grpc.status.RESOURCE_EXHAUSTED, details);
+    }
+    if (this.#suspended !== undefined && !this.#isOwnRemedy(asked))
+      return closedHere(waiter, this.#suspended);
+    if (this.#options.commands.made(asked)) return undefined;
+    const { engine, doubt } = this.#options;
+    const doubted = doubt?.();
+    if (doubted !== undefined) return refusedHere(asked, grpc.status.UNAVAILABLE, `this replica ${doubted}`);
+    const executed = asked.clientId === "" ? undefined : engine.answerTo(asked);
+    if (executed) return executed;
+    const rejection =
+      engine.validate(asked.service, asked.method, asked.request) ??
+      (asked.clientId === "" ? undefined : engine.lacksRoom(asked));
+    return rejection && refusedHere(asked, rejection.status, rejection.message);
+  }
+
+  #propose(waiter: Waiter, command: Command): void {
+    waiter.proposed = command;
+    const key = keyOf(command);
+    const others = this.#waiting.get(key);
+    // A repeat of what is under way waits with it: proposing it again would only cost a place in the log.
+    const underWay = others?.some((other) => sameCommand(other.proposed, command)) === true;
+    if (others) others.push(waiter);
+    else this.#waiting.set(key, [waiter]);
+    if (!underWay) this.#options.propose(command);
+  }
+
+  /** Its session is gone and it was not executed there: it goes again under the next one, within its time. */
+  #proposeAnew(waiter: Waiter, refused: Command): void {
+    this.#forget(waiter, refused);
+    waiter.proposed = undefined;
+    this.#own.enqueue(waiter);
+  }
+
+  #expire(group: WaitingGroup, limitMs: number): void {
+    const obstacle = this.#options.obstacle();
+    for (const waiter of group.waiters) this.#settle(waiter, outOfTime(waiter, limitMs, obstacle));
+  }
+
+  #settle(waiter: Waiter, answer: Answer | Response): void {
+    if (waiter.settled) return;
+    this.#abandon(waiter);
+    const { status, message, response, slot, details, outcome } = answer;
+    const { clientId, sequence } = waiter.asked;
+    const plain: Response = { clientId, sequence, status, message, response, slot, outcome };
+    const group = waiter.group as WaitingGroup;
+    group.done(waiter.index, details === undefined ? plain : { ...plain, details });
+  }
+
+  /** Nobody waits for it any more. It may still be decided. */
+  #abandon(waiter: Waiter): void {
+    if (waiter.settled) return;
+    waiter.settled = true;
+    this.#count--;
+    const group = waiter.group as WaitingGroup;
+    if (--group.left === 0) {
+      group.cancelExpiry?.();
+      this.#groups.delete(group);
+    }
+    if (waiter.proposed) this.#forget(waiter, waiter.proposed);
+  }
+
+  #forget(waiter: Waiter, proposed: Command): void {
+    if (proposed !== waiter.asked) this.#own.release(proposed);
+    const key = keyOf(proposed);
+    const waiters = this.#waiting.get(key) ?? [];
+    if (waiters.length <= 1) this.#waiting.delete(key);
+    else
+      this.#waiting.set(
+        key,
+        waiters.filter((other) => other !== waiter),
+      );
+  }
+}
+
+const jumpedOver = "a snapshot was installed meanwhile";
+
+function keyOf(command: Command): string {
+  return `${command.clientId}/${command.sequence}`;
+}
+
+function sameCommand(a: Command | undefined, b: Command): boolean {
+  if (a === b) return true;
+  return (
+    a !== undefined &&
+    a.method === b.method &&
+    a.service === b.service &&
+    Buffer.compare(a.request, b.request) === 0
+  );
+}

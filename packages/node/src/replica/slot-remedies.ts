@@ -1,0 +1,107 @@
+import { performance } from "node:perf_hooks";
+import { setTimeout as delay } from "node:timers/promises";
+import * as grpc from "@grpc/grpc-js";
+import type { Command } from "@synod/core";
+import { advanceTimeMethod, type Remedy, remedyMethod } from "@synod/state-machine";
+import type { ExecutionMarker } from "@synod/storage";
+import type { DecidedIn, DecideRemedyRequest, HeldSlotAnswer, HoldSlotRequest } from "@synod/wire";
+import { waitMs } from "../transport/callers.js";
+import { CallError, type UnaryCall } from "../transport/server.js";
+import type { Performer } from "./performer.js";
+import { executeOne } from "./replicated-services.js";
+import type { Requests } from "./requests/requests.js";
+import type { SystemCommands } from "./system-commands.js";
+
+export interface SlotRemediesOptions {
+  readonly commands: SystemCommands;
+  readonly requests: Requests;
+  propose(command: Command): void;
+  readonly marker: Pick<ExecutionMarker, "executed" | "held" | "hold"> | undefined;
+  readonly performer: Pick<Performer, "haltIfUnfit" | "remediesOfNext">;
+  /** The last slot applied here. */
+  appliedSlot(): number;
+  /** The highest slot known to be decided. */
+  highestKnown(): number;
+  /** The last remedy that a slot was executed with; 0 when there was none. */
+  remedyOf(slot: number): number;
+}
+
+/**
+ * What people ask of a replica about a slot that cannot be executed (rule 33): first, of every replica, the promise not to
+ * execute it before a decision; then, of one, the decision. Between the two no replica can execute the slot, so the decision
+ * finds none that did.
+ */
+export class SlotRemedies {
+  readonly #options: SlotRemediesOptions;
+
+  constructor(options: SlotRemediesOptions) {
+    this.#options = options;
+  }
+
+  hold({ slot, number }: HoldSlotRequest): { response: HeldSlotAnswer } {
+    const { marker, performer, highestKnown } = this.#options;
+    const appliedSlot = this.#options.appliedSlot();
+    const decided = slot === appliedSlot + 1 && performer.remediesOfNext >= number;
+    if (slot <= appliedSlot || decided)
+      return { response: { held: false, appliedSlot, appliedRemedy: this.#options.remedyOf(slot) } };
+    if (slot > Math.max(highestKnown(), appliedSlot) + 1)
+      throw refused(`expected a slot up to ${highestKnown() + 1}, the next to be decided, found ${slot}`);
+    if (marker === undefined) throw refused("this replica keeps its state in memory, and no promise");
+    const { held, executed } = marker;
+    if (slot <= executed)
+      throw refused(
+        `this replica executed slot ${slot} and may have answered its commands, though its store had not kept it when its process ended: ` +
+          "start it once more with the build that executed it, and stop it in good order",
+      );
+    if (held !== undefined && held.slot > appliedSlot && held.slot !== slot)
+      throw refused(
+        `this replica holds slot ${held.slot} already: let that be decided first, or take it back: \`synod skip ${held.slot} --undo\``,
+      );
+    if (held?.slot !== slot || held.remedies < number) marker.hold({ slot, remedies: number });
+    performer.haltIfUnfit();
+    return { response: { held: true, appliedSlot, appliedRemedy: 0 } };
+  }
+
+  async decide(call: UnaryCall<DecideRemedyRequest>): Promise<{ response: DecidedIn }> {
+    const { slot, number, skip, retire } = call.request;
+    const { commands, marker, requests, appliedSlot } = this.#options;
+    const held = marker?.held;
+    if (held?.slot !== slot || held.remedies < number || appliedSlot() >= slot)
+      throw refused(
+        `expected a slot that this replica promised not to execute before remedy ${number}, found ${slot}: ask every replica first`,
+      );
+    await this.#decidedUpTo(slot, call);
+    const remedy: Remedy = {
+      ...{ slot, number },
+      ...(skip === undefined ? {} : { skip }),
+      ...(retire.length === 0 ? {} : { retire }),
+    };
+    const decided = await executeOne(requests, call, commands.make(remedyMethod, remedy));
+    return { response: { slot: decided.slot } };
+  }
+
+  /** A remedy stands above its slot, which nobody may have asked anything of yet. */
+  async #decidedUpTo(slot: number, call: UnaryCall<unknown>): Promise<void> {
+    const { commands, highestKnown, propose } = this.#options;
+    const giveUpAt = performance.now() + waitMs(call);
+    let proposedAt = Number.NEGATIVE_INFINITY;
+    while (highestKnown() < slot) {
+      const now = performance.now();
+      if (now > giveUpAt)
+        throw new CallError(grpc.status.UNAVAILABLE, `slot ${slot} was not decided in time; ask again`);
+      if (now > proposedAt + againMs) {
+        proposedAt = now;
+        propose(commands.make(advanceTimeMethod));
+      }
+      await delay(checkMs, undefined, { ref: false });
+    }
+  }
+}
+
+const checkMs = 10;
+/** Until what was proposed counts as lost. */
+const againMs = 2_000;
+
+function refused(details: string): CallError {
+  return new CallError(grpc.status.FAILED_PRECONDITION, details);
+}
