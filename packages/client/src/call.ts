@@ -1,8 +1,6 @@
 import { type Command, commandBytes } from "@synod/core";
 import type { Response } from "@synod/wire";
 import type { Outcome } from "./error.js";
-import type { Lane } from "./lane.js";
-import type { Session } from "./session.js";
 
 /** A successful answer. */
 export interface Reply {
@@ -19,9 +17,26 @@ export interface Operation {
   readonly request: Uint8Array;
 }
 
+/** The way to a replica, as far as a call that travels on it knows it: a `Lane`. */
+export interface Carrier {
+  /** When its replica last answered anything. */
+  readonly heardAt: number;
+  /** Nobody waits for the call any more. */
+  forget(call: Call): void;
+  /** Takes the call back, as far as it is not sent. */
+  withdraw(call: Call): void;
+}
+
+/** The session in which a call has its number, as far as the call knows it: a `Session`. */
+export interface NumberingSession {
+  readonly clientId: string;
+  readonly calls: ReadonlyMap<number, Call>;
+  settle(sequence: number): void;
+}
+
 /** The part of a call that exists once it belongs to a session. It never changes: every attempt sends the same bytes. */
 export interface Numbered {
-  readonly session: Session;
+  readonly session: NumberingSession;
   readonly command: Command;
 }
 
@@ -32,7 +47,7 @@ export class Call {
   readonly startedAt: number;
   numbered: Numbered | undefined;
   /** The lanes that carry it now, sent or about to be. */
-  readonly lanes = new Set<Lane>();
+  readonly lanes = new Set<Carrier>();
   /** Addresses it was written to. */
   readonly sentTo = new Set<string>();
   /** Attempts: how often it was written to a replica. */
@@ -46,7 +61,7 @@ export class Call {
   refusal: Response | undefined;
   refusedAt = 0;
   /** The lanes whose replicas do not know its service or method, and what the last of them said. */
-  readonly strangers = new Set<Lane>();
+  readonly strangers = new Set<Carrier>();
   notKnown: Response | undefined;
   /** When a retryable answer arrived: not again before this time. */
   pausedUntil = 0;

@@ -1,6 +1,6 @@
 import { status as Code } from "@grpc/grpc-js";
 import { eventLoop, type Response, type Scheduler } from "@synod/wire";
-import { Call, type Reply } from "./call.js";
+import { Call, type Carrier, type Reply } from "./call.js";
 import { OutcomeUnknown, SynodError } from "./error.js";
 import { Lane } from "./lane.js";
 import { Lanes } from "./lanes.js";
@@ -254,7 +254,7 @@ export class CommandClient {
 
   #hedge(call: Call): void {
     const lanes = [...call.lanes];
-    const last = lanes[lanes.length - 1] as Lane;
+    const last = lanes[lanes.length - 1] as Carrier;
     if (last.heardAt < sinceOf(call)) this.#lanes.leave(last);
     // The lane may carry it already from an earlier round: it is then sent there again.
     this.#lanes.after(last).carry(call);

@@ -1,4 +1,4 @@
-import type { Call } from "./call.js";
+import type { Call, Carrier } from "./call.js";
 import type { Lane } from "./lane.js";
 
 /** The ways to all replicas, and the one that new commands go: it stays as long as its replica answers. */
@@ -35,12 +35,12 @@ export class Lanes {
     return this.all.find((lane) => !call.strangers.has(lane) && lane.trouble === "");
   }
 
-  after(lane: Lane): Lane {
-    return this.#at(this.all.indexOf(lane) + 1);
+  after(lane: Carrier): Lane {
+    return this.#at((this.all as readonly Carrier[]).indexOf(lane) + 1);
   }
 
   /** New commands no longer go through this lane, unless there is no other. */
-  leave(lane: Lane): void {
+  leave(lane: Carrier): void {
     if (this.#at(this.#present) !== lane) return;
     for (let step = 1; step <= this.all.length; step++) {
       const index = (this.#present + step) % this.all.length;

@@ -1,6 +1,7 @@
 export { type Arguments, argumentsOf, report, usage } from "./main.js";
-export { type Column, columns, type RoleName, roles } from "./suite/matrix.js";
+export { type Column, columns } from "./suite/matrix.js";
 export { checksOf, matrixText, reportText } from "./suite/report.js";
+export { type RoleName, roles } from "./suite/roles.js";
 export {
   type CellResult,
   type CheckResult,

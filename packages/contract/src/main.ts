@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
-import { type RoleName, roles } from "./suite/matrix.js";
 import { reportText } from "./suite/report.js";
+import { type RoleName, roles } from "./suite/roles.js";
 import { type ContractOptions, runContract } from "./suite/run.js";
 
 export const usage = `synod-contract --acceptor HOST:PORT --leader HOST:PORT --replica HOST:PORT [--destructive] [--json]

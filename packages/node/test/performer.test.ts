@@ -1,5 +1,5 @@
 import type { Command, Value } from "@synod/core";
-import type { Answer, Decided } from "@synod/state-machine";
+import type { Answer, SlotContent } from "@synod/state-machine";
 import { batch } from "@synod/wire";
 import { expect, test } from "vitest";
 import type { Halt } from "../src/replica/halt.js";
@@ -34,7 +34,7 @@ function make(appliedSlot: number, system: object = {}) {
       foreignFor: () => undefined,
       ...system,
     },
-    apply(slot: number, decided: Decided): readonly Answer[] {
+    apply(slot: number, decided: SlotContent): readonly Answer[] {
       events.push(`apply ${slot} ${decided.kind}`);
       engine.appliedSlot = slot;
       return decided.kind === "batch" ? decided.commands.map((each) => ({ ...each }) as never) : [];

@@ -1,5 +1,5 @@
 import type { Command, Genesis, Value } from "@synod/core";
-import { decidedOf } from "@synod/node/parts";
+import { decodeSlot } from "@synod/node/parts";
 import {
   type Answer,
   Engine,
@@ -61,7 +61,7 @@ export class SequentialRun {
 
   /** The next slot. */
   next(slot: number, value: Value): SequentialSlot {
-    const decided = decidedOf(value);
+    const decided = decodeSlot(value);
     const answers = this.#engine.apply(slot, decided);
     const commands = decided.kind === "batch" ? decided.commands : [];
     commands.forEach((command, index) => {

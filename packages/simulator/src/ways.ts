@@ -1,9 +1,11 @@
 import { below, type Member } from "@synod/core";
 import type { OtherReplica, SnapshotStream } from "@synod/node/parts";
 import { type LogRequest, replicaService, type SnapshotPage, type SnapshotRequest } from "@synod/wire";
-import type { Cluster } from "./cluster.js";
+import type { Network } from "./network.js";
 import type { SimulatedNode } from "./node.js";
 import { clusterId } from "./services.js";
+import type { Streams } from "./streams.js";
+import type { Trace } from "./trace.js";
 
 const longestTicks = 12;
 const lossOnTheWay = 0.05;
@@ -11,12 +13,25 @@ const lossOnTheWay = 0.05;
 /** Somebody cannot be reached, or not any more. */
 class Unreachable extends Error {}
 
+/** The parts of a simulated cluster that calls between its replicas depend on. */
+export interface Surroundings {
+  readonly streams: Streams;
+  readonly network: Network;
+  readonly trace: Trace;
+  readonly replicas: readonly SimulatedNode[];
+  /** In ticks. */
+  readonly now: number;
+  /** While faults may happen. */
+  readonly faulty: boolean;
+  later(ticks: number, action: () => void): void;
+}
+
 /** How replicas ask each other for what they lack: late, over connections that break, and in bytes. */
 export class Ways {
-  readonly #cluster: Cluster;
+  readonly #cluster: Surroundings;
   readonly #open = new Set<Connection>();
 
-  constructor(cluster: Cluster) {
+  constructor(cluster: Surroundings) {
     this.#cluster = cluster;
   }
 

@@ -22,7 +22,7 @@ export {
 } from "./definition/replicated-service.js";
 export type { RangeOptions, ReadTransaction, Table, TableOptions, Transaction } from "./definition/table.js";
 export { isDue, type NextDue } from "./engine/due.js";
-export { type Answer, type Decided, Engine, type EngineOptions } from "./engine/engine.js";
+export { type Answer, Engine, type EngineOptions } from "./engine/engine.js";
 export type { HandlerError } from "./engine/execution.js";
 export {
   checkpointLimits,
@@ -39,6 +39,7 @@ export {
   type SaidTime,
 } from "./engine/log-time.js";
 export type { BoundService, Rejection } from "./engine/service.js";
+export type { SlotContent } from "./engine/slot-content.js";
 export { Exhausted, type Place } from "./realm/exhaustion.js";
 export { realmFingerprint } from "./realm/fingerprint.js";
 export { isNotDeterministic, NotDeterministic } from "./realm/not-deterministic.js";

@@ -3,7 +3,7 @@ import { InvariantViolation, Status, sessionLimits } from "@synod/core";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import type { ByteTransaction } from "../src/engine/transaction.js";
-import { type Answer, type Decided, Engine, openedSession } from "../src/index.js";
+import { type Answer, Engine, openedSession, type SlotContent } from "../src/index.js";
 import { builtIn, commandOf, genesis, inUse, openCommand, serviceOf, TestMap, World } from "./support.js";
 
 vi.setConfig({ testTimeout: 30_000 });
@@ -173,7 +173,7 @@ describe("the engine", () => {
     for (const field of ["appliedSlot", "logTime", "nextDue", "hash", "sessions"] as const)
       expect([field, engine[field]]).toEqual([field, giver.engine[field]]);
     for (let batches = 0; batches < 30; batches++) {
-      const next: Decided = { kind: "batch", commands: [], logTimeMs: engine.logTimeMs + 200 };
+      const next: SlotContent = { kind: "batch", commands: [], logTimeMs: engine.logTimeMs + 200 };
       for (const each of [engine, giver.engine]) each.apply(each.appliedSlot + 1, next);
     }
     expect(engine.nextDue.resumeMs).toBeUndefined();
@@ -292,7 +292,7 @@ describe("the engine, whatever is decided", () => {
         ),
     },
   );
-  const decided: fc.Arbitrary<Decided> = fc.oneof(
+  const decided: fc.Arbitrary<SlotContent> = fc.oneof(
     {
       weight: 8,
       arbitrary: fc
@@ -307,7 +307,7 @@ describe("the engine, whatever is decided", () => {
         .map((number) => ({ kind: "configuration" as const, configuration: configuration(number) })),
     },
   );
-  const opening: Decided = { kind: "batch", commands: [openCommand("a"), openCommand("b")] };
+  const opening: SlotContent = { kind: "batch", commands: [openCommand("a"), openCommand("b")] };
   const log = fc.array(decided, { maxLength: 25 }).map((slots) => [opening, ...slots]);
   const limits = { ...sessionLimits, maxSessions: 4, maxWindow: 6 };
 
@@ -334,7 +334,7 @@ describe("the engine, whatever is decided", () => {
     fc.assert(
       fc.property(log, fc.nat(), (slots, at) => {
         const place = (at % slots.length) + 1;
-        const added = (operand: string): Decided => ({
+        const added = (operand: string): SlotContent => ({
           kind: "batch",
           commands: [openCommand(), commandOf(`${place}.0`, 1, calculator, "Add", { operand })],
         });
@@ -377,7 +377,7 @@ describe("the engine, whatever is decided", () => {
     );
   });
 
-  function alone(one: Command): Decided {
+  function alone(one: Command): SlotContent {
     return { kind: "batch", commands: [one] };
   }
 });

@@ -5,12 +5,12 @@ import {
   advanceTimeMethod,
   checkpointLimits,
   checkpointMethod,
-  type Decided,
   Engine,
   encodeSaid,
   judgementPatienceMs,
   maxEarlier,
   reportMethod,
+  type SlotContent,
   systemService,
   timeLimits,
 } from "../src/index.js";
@@ -40,7 +40,7 @@ class Group {
   readonly engines = new Map<string, Engine>();
   readonly #members: readonly string[];
   readonly #differing: ReadonlySet<string>;
-  readonly #log: Decided[] = [];
+  readonly #log: SlotContent[] = [];
   /** They apply nothing until they are back. */
   away: readonly string[] = [];
   /** Who differs answers right all the same. */
@@ -77,7 +77,7 @@ class Group {
     this.#decide({ kind: "no-op" });
   }
 
-  #decide(decided: Decided): void {
+  #decide(decided: SlotContent): void {
     this.#log.push(decided);
     for (const [id, engine] of this.engines)
       if (!this.away.includes(id)) engine.apply(engine.appliedSlot + 1, decided);

@@ -1,6 +1,6 @@
 import { loadServices } from "@synod/wire";
 import { expect, it } from "vitest";
-import { type Decided, lockService, replicatedService } from "../src/index.js";
+import { lockService, replicatedService, type SlotContent } from "../src/index.js";
 import { descriptors } from "./ledger.js";
 import { bound, serviceOf, World } from "./support.js";
 
@@ -37,7 +37,7 @@ function world() {
   return { both, told };
 }
 
-const standsStill = (ms: number): Partial<Extract<Decided, { kind: "batch" }>> => ({ standstillMs: ms });
+const standsStill = (ms: number): Partial<Extract<SlotContent, { kind: "batch" }>> => ({ standstillMs: ms });
 
 function decide({ engine }: World, logTimeMs: number, standstillMs: number): void {
   engine.apply(engine.appliedSlot + 1, {

@@ -4,12 +4,12 @@ import { describe, expect, it } from "vitest";
 import { BoundService } from "../src/engine/service.js";
 import {
   type Answer,
-  type Decided,
   Engine,
   encodeSaid,
   engineName,
   type Offer,
   reportMethod,
+  type SlotContent,
   switchVersionMethod,
   systemService,
 } from "../src/index.js";
@@ -182,7 +182,7 @@ describe("the version of a service (rule 26)", () => {
 
   it("is lacking before the slot that installs it, so that the slot changes nothing there", () => {
     const replica = new Replica(undefined);
-    const slot: Decided = { kind: "batch", commands: [...first(2), commandOf("1.0", 1, name, "Do", {})] };
+    const slot: SlotContent = { kind: "batch", commands: [...first(2), commandOf("1.0", 1, name, "Do", {})] };
     expect(replica.engine.system.lackingFor(slot)).toEqual({ service: name, version: 2, offered: undefined });
     expect(replica.engine.system.lackingFor({ kind: "no-op" })).toBeUndefined();
   });
@@ -277,7 +277,7 @@ describe("what commands are executed on (rule 32)", () => {
       ...{ state: new TestMap(), genesis, services: [build(1, 1)], onHandlerError: () => {} },
       ...{ runtime, sessionLimits: sessions },
     });
-  const batch = (...commands: Command[]): Decided => ({ kind: "batch", commands });
+  const batch = (...commands: Command[]): SlotContent => ({ kind: "batch", commands });
 
   it("is said by the first batch of a cluster, whatever it holds, and by no other", () => {
     const replica = new Replica(build(1, 1));

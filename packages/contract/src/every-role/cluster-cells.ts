@@ -1,5 +1,6 @@
-import { type Check, check, type RoleName, writing } from "../suite/matrix.js";
+import { type Check, check, writing } from "../suite/matrix.js";
 import type { Message } from "../suite/message.js";
+import type { RoleName } from "../suite/roles.js";
 import { endsWith } from "../suite/target.js";
 
 /** A name that no cluster has: real ones have 32 hexadecimal digits. */

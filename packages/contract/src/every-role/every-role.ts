@@ -1,7 +1,8 @@
 import type { Context } from "../suite/context.js";
 import { equal, holds } from "../suite/expect.js";
-import { check, type RoleName, type Row, roles } from "../suite/matrix.js";
+import { check, type Row } from "../suite/matrix.js";
 import { type Message, malformed, oversized } from "../suite/message.js";
+import { type RoleName, roles } from "../suite/roles.js";
 import { endsWith, type Stream } from "../suite/target.js";
 import { libraryServices, refusesAnotherCluster } from "./cluster-cells.js";
 import { healthRow, watchRow } from "./health-rows.js";

@@ -1,7 +1,8 @@
 import type { Context } from "../suite/context.js";
 import { equal } from "../suite/expect.js";
-import { check, type RoleName, type Row } from "../suite/matrix.js";
+import { check, type Row } from "../suite/matrix.js";
 import { type Message, notText, oversized, unreadable } from "../suite/message.js";
+import type { RoleName } from "../suite/roles.js";
 import { endsWith, pause, type Stream } from "../suite/target.js";
 import { libraryServices } from "./cluster-cells.js";
 import { noBallot, noMessage, oversizedUnary, ownService, refusedUnary } from "./role-calls.js";

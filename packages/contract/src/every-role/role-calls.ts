@@ -1,5 +1,6 @@
-import { type Check, check, type RoleName } from "../suite/matrix.js";
+import { type Check, check } from "../suite/matrix.js";
 import { oversized, unreadable } from "../suite/message.js";
+import type { RoleName } from "../suite/roles.js";
 import { endsWith } from "../suite/target.js";
 
 export const noBallot = "the call carries no ballot";

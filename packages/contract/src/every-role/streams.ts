@@ -1,7 +1,8 @@
 import type { Context } from "../suite/context.js";
 import { equal, holds } from "../suite/expect.js";
-import { type Cell, type Check, check, type RoleName } from "../suite/matrix.js";
+import { type Cell, type Check, check } from "../suite/matrix.js";
 import { type Message, malformed, oversized } from "../suite/message.js";
+import type { RoleName } from "../suite/roles.js";
 import { type Ending, endsWith, type Stream } from "../suite/target.js";
 import { wrongCluster } from "./cluster-cells.js";
 

@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 import { NotPossible, Violation } from "./expect.js";
-import type { RoleName } from "./matrix.js";
+import type { RoleName } from "./roles.js";
 import { cannotReach, Target } from "./target.js";
 
 export interface ContextOptions {

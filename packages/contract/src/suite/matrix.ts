@@ -1,4 +1,5 @@
 import type { Context } from "./context.js";
+import type { RoleName } from "./roles.js";
 
 export const columns = [
   "accepted",
@@ -10,9 +11,6 @@ export const columns = [
   "wrong cluster",
 ] as const;
 export type Column = (typeof columns)[number];
-
-export const roles = ["acceptor", "leader", "replica"] as const;
-export type RoleName = (typeof roles)[number];
 
 /** One thing that an implementation must do. */
 export interface Check {

@@ -8,7 +8,8 @@ import { kvRows } from "../services/kv-rows.js";
 import { lockRows } from "../services/lock-rows.js";
 import { Context } from "./context.js";
 import { NotPossible } from "./expect.js";
-import { type Cell, type Check, type Column, columns, type RoleName, type Row, roles } from "./matrix.js";
+import { type Cell, type Check, type Column, columns, type Row } from "./matrix.js";
+import { type RoleName, roles } from "./roles.js";
 
 export interface ContractOptions {
   /** host:port by role; what is not given is not checked, and the matrix says so. */

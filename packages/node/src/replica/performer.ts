@@ -1,12 +1,11 @@
 import { type Command, Status, type Value } from "@synod/core";
-import { type Answer, type Decided, type Engine, Exhausted, type Remedy } from "@synod/state-machine";
+import { type Answer, type Engine, Exhausted, type Remedy, type SlotContent } from "@synod/state-machine";
 import type { DecidedLog, ExecutionMarker } from "@synod/storage";
 import { encodeValue } from "@synod/wire";
 import type { ExecutionWatch } from "../process/execution-watch.js";
 import { ExitCode } from "../process/exit-code.js";
 import { ServiceFailure } from "../process/failure.js";
 import type { HostLogger } from "../process/host.js";
-import { decidedOf } from "./decided.js";
 import {
   divergedHalt,
   endsByRemedy,
@@ -20,6 +19,7 @@ import {
 import type { LogTimeMover } from "./log-time/log-time-mover.js";
 import { LookAhead } from "./look-ahead.js";
 import type { Requests } from "./requests/requests.js";
+import { decodeSlot } from "./slot-content.js";
 
 export interface PerformerOptions {
   readonly engine: Pick<Engine, "appliedSlot" | "apply" | "system">;
@@ -130,7 +130,7 @@ export class Performer {
     return this.#ahead?.slot === slot ? this.#ahead.remedies : noRemedies;
   }
 
-  #haltIfUnfit(decided: Decided): boolean {
+  #haltIfUnfit(decided: SlotContent): boolean {
     if (this.#halt !== undefined) return true;
     const slot = this.#options.engine.appliedSlot + 1;
     const halt = this.#unfit(slot, decided, this.#remediesFor(slot));
@@ -143,7 +143,7 @@ export class Performer {
     return true;
   }
 
-  #unfit(slot: number, decided: Decided, remedies: readonly Remedy[]): Halt | undefined {
+  #unfit(slot: number, decided: SlotContent, remedies: readonly Remedy[]): Halt | undefined {
     const { engine, marker } = this.#options;
     const { system, appliedSlot } = engine;
     const { divergence } = system.reports;
@@ -160,7 +160,7 @@ export class Performer {
     return held?.slot === slot && remedies.length < held.remedies ? heldHalt(slot) : undefined;
   }
 
-  #execute(slot: number, decided: Decided, remedies: readonly Remedy[]): readonly Answer[] {
+  #execute(slot: number, decided: SlotContent, remedies: readonly Remedy[]): readonly Answer[] {
     const { engine, marker, watch } = this.#options;
     if (decided.kind !== "batch") return engine.apply(slot, decided, remedies);
     this.#noting = marker?.begin(slot, remedies.length) ?? false;
@@ -172,7 +172,7 @@ export class Performer {
   }
 
   /** A part of a slot that was not executed to its end stands in memory: the process ends without keeping it. */
-  #applied(slot: number, decided: Decided, remedies: readonly Remedy[]): readonly Answer[] {
+  #applied(slot: number, decided: SlotContent, remedies: readonly Remedy[]): readonly Answer[] {
     try {
       return this.#options.engine.apply(slot, decided, remedies);
     } catch (error) {
@@ -184,7 +184,7 @@ export class Performer {
   }
 
   /** A slot after one that is not executed: of use only for what it says of that one. */
-  #lookAhead(slot: number, decided: Decided): void {
+  #lookAhead(slot: number, decided: SlotContent): void {
     if (this.#ahead === undefined || decided.kind !== "batch") return;
     for (const { command, counts } of this.#ahead.see(slot, decided.commands))
       if (counts) this.#options.requests.executed(command, doneIn(slot, command));
@@ -196,9 +196,9 @@ export class Performer {
   }
 
   /** A batch that is no batch was decided all the same: it does nothing, on every replica alike. */
-  #decided(slot: number | undefined, value: Value): Decided {
+  #decided(slot: number | undefined, value: Value): SlotContent {
     try {
-      return decidedOf(value);
+      return decodeSlot(value);
     } catch (error) {
       this.#options.logger.error(
         { slot, err: error },

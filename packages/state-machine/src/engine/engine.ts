@@ -33,14 +33,7 @@ import { engineName, type Ground, ownGround } from "../system/foundation.js";
 import { hasEffect, type Remedy, skips } from "../system/remedies.js";
 import type { Unjudged } from "../system/reports.js";
 import { System } from "../system/system.js";
-import {
-  checkpointMethod,
-  installFoundationMethod,
-  type Offer,
-  reportMethod,
-  systemCommandOf,
-  systemService,
-} from "../system/system-command.js";
+import { type Offer, systemCommandOf, systemService } from "../system/system-command.js";
 import {
   decodeScheduled,
   dueKeys,
@@ -62,18 +55,8 @@ import {
   type SaidTime,
 } from "./log-time.js";
 import type { BoundService, Rejection } from "./service.js";
+import { isBookkeeping, type SlotContent } from "./slot-content.js";
 import { type ServiceSpace, serviceSpace } from "./transaction.js";
-
-/** What a slot decided, its batch decoded. */
-export type Decided =
-  | ({
-      readonly kind: "batch";
-      readonly commands: readonly Command[];
-      /** Of the commands, encoded as they were decided; without it, of their requests. */
-      readonly bytes?: number | undefined;
-    } & SaidTime)
-  | { readonly kind: "configuration"; readonly configuration: Configuration }
-  | { readonly kind: "no-op" };
 
 /** The answer to one command of a slot. */
 export interface Answer {
@@ -344,7 +327,7 @@ export class Engine {
    * Applies the next slot. One answer for each command of a batch, in order.
    * @param remedies all that were decided for this slot (rule 33)
    */
-  apply(slot: number, decided: Decided, remedies: readonly Remedy[] = []): readonly Answer[] {
+  apply(slot: number, decided: SlotContent, remedies: readonly Remedy[] = []): readonly Answer[] {
     invariant(
       slot === this.#appliedSlot + 1,
       () => `expected slot ${this.#appliedSlot + 1} to be applied next, found ${slot}`,
@@ -620,16 +603,6 @@ function answered(command: Command, answer: StoredAnswer, outcome: AnswerOutcome
   const { clientId, sequence } = command;
   const plain = { clientId, sequence, status, message, response, slot, repeated, outcome };
   return details === undefined ? plain : { ...plain, details };
-}
-
-const bookkeeping: ReadonlySet<string> = new Set([checkpointMethod, reportMethod, installFoundationMethod]);
-
-/** Nothing but checkpoints, reports and what goes before the first of them was decided. */
-function isBookkeeping(decided: Decided): boolean {
-  if (decided.kind !== "batch" || decided.commands.length === 0) return false;
-  return decided.commands.every(
-    ({ service, method }) => service === systemService && bookkeeping.has(method),
-  );
 }
 
 function requestBytes(commands: readonly Command[]): number {

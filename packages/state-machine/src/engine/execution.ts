@@ -7,8 +7,9 @@ import { told } from "../realm/traces.js";
 import type { PendingWrite } from "../state/write-set.js";
 import { commandLimits } from "./limits.js";
 import type { AfterStandstill } from "./log-time.js";
+import type { Scheduling } from "./scheduling.js";
 import { SeededBytes } from "./seeded.js";
-import { type BoundService, type CallContext, isRejection, type Scheduling } from "./service.js";
+import { type BoundService, type CallContext, isRejection } from "./service.js";
 import { CommandLimitExceeded, EngineTransaction, type ServiceSpace } from "./transaction.js";
 
 /** What a command came to: an answer, and the writes to make, none unless the status is 0. */

@@ -3,21 +3,12 @@ import type { MethodCodec } from "../definition/codec.js";
 import { isExhaustion, takeNoted } from "../realm/exhaustion.js";
 import { commandLimits } from "./limits.js";
 import type { AfterStandstill } from "./log-time.js";
+import type { Scheduling } from "./scheduling.js";
 import type { SeededBytes } from "./seeded.js";
 import type { ByteReadTransaction, ByteTransaction } from "./transaction.js";
 
 /** One for all versions of a service, or by version: what a version does must never change. */
 export type DeclaredAfterStandstill = AfterStandstill | ((version: number) => AfterStandstill);
-
-/** What is scheduled: a command of the same service. */
-export interface Scheduling {
-  /** Log time, in milliseconds. */
-  readonly atMs: number;
-  readonly method: string;
-  readonly request: Uint8Array;
-  /** Names it, so that scheduling again under the same id moves it. */
-  readonly id?: string | undefined;
-}
 
 /** What the engine tells of the command that runs. The same on every replica. */
 export interface CallContext {

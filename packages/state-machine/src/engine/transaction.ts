@@ -4,7 +4,7 @@ import { type PendingWrite, WriteSet } from "../state/write-set.js";
 import { dueKey, encodeScheduled, idKey } from "./due.js";
 import { commandLimits, timeLimits } from "./limits.js";
 import type { AfterStandstill } from "./log-time.js";
-import type { Scheduling } from "./service.js";
+import type { Scheduling } from "./scheduling.js";
 
 /** A range of a service's keys, in byte order. */
 export interface ServiceRange {

@@ -1,6 +1,6 @@
 import { type Command, type Configuration, type OrderedMap, type SessionTable, Status } from "@synod/core";
-import type { Decided } from "../engine/engine.js";
 import { defaultQuotaBytes } from "../engine/limits.js";
+import type { SlotContent } from "../engine/slot-content.js";
 import { quotaKey } from "../state/layout.js";
 import { engineName, type Foreign, type Foundation, type Ground, InForce } from "./foundation.js";
 import { Remedies, type Remedy } from "./remedies.js";
@@ -106,7 +106,7 @@ export class System {
    * What applying a slot with these remedies would need and this replica does not have (rule 26): it must not be applied
    * then.
    */
-  lackingFor(decided: Decided, remedies: readonly Remedy[] = []): Lacking | undefined {
+  lackingFor(decided: SlotContent, remedies: readonly Remedy[] = []): Lacking | undefined {
     const retired = new Set(remedies.flatMap(({ retire = [] }) => retire));
     const commands = decided.kind === "batch" ? decided.commands : [];
     for (const said of installations(commands)) {
@@ -117,7 +117,7 @@ export class System {
   }
 
   /** A remedy decided in this slot that this replica executed another slot without: it must not go on. */
-  missedIn(slot: number, decided: Decided): Remedy | undefined {
+  missedIn(slot: number, decided: SlotContent): Remedy | undefined {
     if (decided.kind !== "batch") return undefined;
     const found = remediesIn(decided.commands);
     return found.length === 0 ? undefined : this.#remedies.missedIn(found, slot);
@@ -136,7 +136,7 @@ export class System {
   }
 
   /** Why this process must not apply a slot: it would do so on another ground than the others (rule 32). */
-  foreignFor(decided: Decided): Foreign | undefined {
+  foreignFor(decided: SlotContent): Foreign | undefined {
     return this.#inForce.foreign(decided.kind === "batch" ? foundationIn(decided.commands) : undefined);
   }
 

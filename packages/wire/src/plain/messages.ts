@@ -6,7 +6,7 @@ import { Output } from "./output.js";
 import { MessageReader } from "./reader.js";
 import { type Evaluate, type RealmValues, realmValues } from "./realm-values.js";
 import { Shapes } from "./shapes.js";
-import { type MessageCoder, Values } from "./values.js";
+import { Values } from "./values.js";
 import { MessageWriter } from "./writer.js";
 
 /** A message as a plain object, the shape of its generated type: 64-bit integers as decimal strings, bytes as Buffers. */
@@ -24,6 +24,12 @@ export interface PlainCodec {
   encode(message: PlainMessage): Uint8Array;
 }
 
+/** Reader and writer of one message type, made when it is first needed. */
+interface OwnCoder {
+  readonly reader: MessageReader;
+  readonly writer: MessageWriter;
+}
+
 const output = new Output();
 
 /** Codecs of all messages of a descriptor set. */
@@ -31,7 +37,7 @@ export class PlainMessages {
   readonly #shapes: Shapes;
   readonly #realm: RealmValues;
   readonly #values: Values;
-  readonly #coders = new Map<string, MessageCoder>();
+  readonly #coders = new Map<string, OwnCoder>();
   readonly #codecs = new Map<string, PlainCodec>();
 
   /** Throws an Error for what is not supported: groups. */
@@ -51,7 +57,7 @@ export class PlainMessages {
     return codec;
   }
 
-  #codecOf(name: string, { reader, writer }: MessageCoder): PlainCodec {
+  #codecOf(name: string, { reader, writer }: OwnCoder): PlainCodec {
     const refused = (error: unknown) =>
       error instanceof WireError ? this.#realm.error(error.beneath(name)) : error;
     return {
@@ -72,7 +78,7 @@ export class PlainMessages {
     };
   }
 
-  #coder(name: string): MessageCoder {
+  #coder(name: string): OwnCoder {
     const known = this.#coders.get(name);
     if (known !== undefined) return known;
     const shape = this.#shapes.message(name);

@@ -5,26 +5,20 @@ import { beneath, checkDepth } from "./nesting.js";
 import type { RealmValues } from "./realm-values.js";
 import type { FieldShape, MessageShape } from "./shapes.js";
 import { UnknownFields } from "./unknown-fields.js";
-import type { Value, Values } from "./values.js";
-
-/** What was read of a message so far: a value for each field that came, in order of numbers. */
-export interface Unfinished {
-  /** At the end, the unknown fields as a text once the message is whole. */
-  readonly values: unknown[];
-  unknown: UnknownFields | undefined;
-}
+import type { PartReader, Unfinished, Value } from "./value.js";
+import type { Values } from "./values.js";
 
 type ReadField = (input: Input, type: number, limit: number, into: unknown[], depth: number) => void;
 
 /** Decodes messages of one type to plain objects of a realm. */
-export class MessageReader {
+export class MessageReader implements PartReader {
   readonly #shape: MessageShape;
   readonly #realm: RealmValues;
   readonly #assemble: (values: readonly unknown[]) => object;
   readonly #byNumber: ReadField[] = [];
   readonly #required: readonly (readonly [index: number, field: FieldShape])[];
   /** Of fields with a message, whose parts may come one after the other. */
-  readonly #parts: (readonly [index: number, reader: MessageReader])[] = [];
+  readonly #parts: (readonly [index: number, reader: PartReader])[] = [];
 
   constructor(shape: MessageShape, realm: RealmValues, assemble: (values: readonly unknown[]) => object) {
     this.#shape = shape;

@@ -1,36 +1,11 @@
 import { wireType } from "../bytes.js";
 import { shown, WireError } from "../wire-error.js";
 import { declaredDefault } from "./defaults.js";
-import type { Input } from "./input.js";
 import { beneath } from "./nesting.js";
-import type { Output } from "./output.js";
-import type { MessageReader } from "./reader.js";
 import type { RealmValues } from "./realm-values.js";
 import { isSame, type Scalar, scalars } from "./scalars.js";
 import type { EnumShape, FieldShape, Shapes } from "./shapes.js";
-import type { MessageWriter } from "./writer.js";
-
-/** How one value of a field, of a list or of a map is written and read. */
-export interface Value {
-  readonly wireType: number;
-  /** What reads as the default of the field, as an object has it. Made anew each time where it could be changed. */
-  absent(): unknown;
-  /** As it is written. Throws a `WireError` whose place is relative to the value. */
-  check(value: unknown): unknown;
-  /** Whether a checked value is the field's default. */
-  isDefault(checked: unknown): boolean;
-  /** @param checked what `check` returned */
-  write(output: Output, checked: unknown, depth: number): void;
-  read(input: Input, limit: number, place: string, depth: number): unknown;
-  /** Of messages. */
-  readonly reader: MessageReader | undefined;
-}
-
-/** Reader and writer of one message type. */
-export interface MessageCoder {
-  readonly reader: MessageReader;
-  readonly writer: MessageWriter;
-}
+import type { MessageCoder, Value } from "./value.js";
 
 /** Makes the values of fields. */
 export class Values {

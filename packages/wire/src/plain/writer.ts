@@ -5,7 +5,8 @@ import { beneath, checkDepth } from "./nesting.js";
 import type { Output } from "./output.js";
 import type { FieldShape, MessageShape } from "./shapes.js";
 import { UnknownWriting } from "./unknown-fields.js";
-import type { Value, Values } from "./values.js";
+import type { PartWriter, Value } from "./value.js";
+import type { Values } from "./values.js";
 
 type WriteField = (output: Output, value: unknown, depth: number) => void;
 
@@ -15,7 +16,7 @@ type WriteField = (output: Output, value: unknown, depth: number) => void;
  * here: text that is no number, unknown fields, both members of a oneof, text for bytes. In a replicated service each of
  * these is data lost in silence.
  */
-export class MessageWriter {
+export class MessageWriter implements PartWriter {
   readonly #shape: MessageShape;
   /** The values of the object's fields in order of numbers, then of its unknown fields. */
   readonly #takeApart: (message: object) => readonly unknown[];

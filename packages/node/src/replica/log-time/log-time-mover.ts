@@ -1,9 +1,9 @@
 import type { Command } from "@synod/core";
 import {
   advanceTimeMethod,
-  type Decided,
   type Engine,
   isDue,
+  type SlotContent,
   systemService,
   timeLimits,
 } from "@synod/state-machine";
@@ -60,7 +60,7 @@ export class LogTimeMover {
   }
 
   /** A slot was applied. @param own this process proposed it */
-  applied(slot: number, decided: Decided | undefined, own: boolean): void {
+  applied(slot: number, decided: SlotContent | undefined, own: boolean): void {
     const { engine, clock } = this.#options;
     const batch = decided?.kind === "batch" ? decided : undefined;
     clock.applied({ slot, time: engine.logTime, said: batch, own });

@@ -2,7 +2,8 @@ import * as grpc from "@grpc/grpc-js";
 import type { Command } from "@synod/core";
 import { type Incoming, Invalid, type Response } from "@synod/wire";
 import { longestWaitMs } from "../../transport/callers.js";
-import type { Group, Requests } from "./requests.js";
+import type { Requests } from "./requests.js";
+import type { Group } from "./waiter.js";
 
 export type ExecuteStreamCall = grpc.ServerDuplexStream<
   Incoming<readonly Command[]>,

@@ -4,7 +4,7 @@ import { openedSession, openSessionMethod } from "@synod/state-machine";
 import type { Response, Scheduler } from "@synod/wire";
 import { longestWaitMs } from "../../transport/callers.js";
 import type { SystemCommands } from "../system-commands.js";
-import type { Waiter } from "./requests.js";
+import type { Waiter } from "./waiter.js";
 
 export interface OwnSessionOptions {
   readonly commands: SystemCommands;

@@ -5,6 +5,7 @@ import { type Response, type Scheduler, serviceLoop } from "@synod/wire";
 import type { SystemCommands } from "../system-commands.js";
 import { OwnSession } from "./own-session.js";
 import { closedHere, outOfTime, refusedHere, unknownHere } from "./unanswered.js";
+import type { Group, Waiter } from "./waiter.js";
 
 /** What a replica's front needs of the rest. */
 export interface RequestsOptions {
@@ -19,27 +20,6 @@ export interface RequestsOptions {
   /** Why nothing may be answered though it is executed (rule 34); undefined while it may. */
   doubt?(): string | undefined;
   readonly maxWaiting?: number;
-}
-
-/** A command that somebody waits for. */
-export interface Waiter {
-  /** As it was asked; without a session, it goes under the replica's own. */
-  readonly asked: Command;
-  /** It is one of Synod's own, made by this process. */
-  readonly ofSynod: boolean;
-  readonly group: Group;
-  readonly index: number;
-  /** As it was proposed; undefined while it waits for a place in the replica's own session. */
-  proposed: Command | undefined;
-  /** A snapshot jumped over slots since it was proposed: a copy of it may have been executed there. */
-  jumped: boolean;
-  settled: boolean;
-}
-
-/** Commands that arrived together and share a deadline. */
-export interface Group {
-  /** Nobody waits any more: nothing is answered after it. */
-  cancel(): void;
 }
 
 class WaitingGroup implements Group {
