@@ -68,6 +68,7 @@ export type {
   Trim,
   Trimmed,
 } from "./message.js";
+export type { KeyRange, OrderedMap } from "./ordered-map.js";
 export type { Output, Refusal } from "./output.js";
 export { below, type Random, seededRandom } from "./prng.js";
 export {
@@ -87,20 +88,7 @@ export type {
   AcceptedPage,
   AcceptorRecord,
   AcceptorState,
-  KeyRange,
-  OrderedMap,
 } from "./record.js";
 export { Replica, type ReplicaOptions, type ReplicaState } from "./replica.js";
 export { Scout, type ScoutProgress } from "./scout.js";
-// Exactly once, for the replicated state.
-export {
-  eraOf,
-  type SessionLimits,
-  SessionTable,
-  sessionLimits,
-  sessionName,
-  type Verdict,
-} from "./session.js";
-export { type Era, eraRow, type LogPosition, type StoredAnswer } from "./session-record.js";
-export { Status } from "./status.js";
 export { Timeout } from "./timeout.js";

@@ -1,10 +1,10 @@
 // Whatever a built-in service answers, called alone, its model says as well.
-import { Status } from "@synod/core";
 import {
   calculatorService,
   keyValueService,
   lockService,
   type ReplicatedService,
+  Status,
 } from "@synod/state-machine";
 import { CallFailed, run } from "@synod/state-machine/testing";
 import { loadServices } from "@synod/wire";

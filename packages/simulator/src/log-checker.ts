@@ -1,6 +1,6 @@
 import type { Reply, SynodError } from "@synod/client";
-import { describeValue, type Genesis, Status, sameValue, type Value } from "@synod/core";
-import { type Answer, type Engine, timeLimits } from "@synod/state-machine";
+import { describeValue, type Genesis, sameValue, type Value } from "@synod/core";
+import { type Answer, type Engine, Status, timeLimits } from "@synod/state-machine";
 import type { Operation } from "./operation.js";
 import type { WorldOptions } from "./options.js";
 import { SequentialRun, type SequentialSlot } from "./sequential-run.js";

@@ -1,4 +1,5 @@
-import { type Command, Status } from "@synod/core";
+import type { Command } from "@synod/core";
+import { Status } from "@synod/state-machine";
 
 /** What was answered to a command when it was executed. */
 export interface Given {

@@ -1,6 +1,6 @@
-import { type Command, Status } from "@synod/core";
+import type { Command } from "@synod/core";
 import { builtInModels, jsonMessage, type Operation, type Outcome, outcomeText } from "@synod/history";
-import type { Answer } from "@synod/state-machine";
+import { type Answer, Status } from "@synod/state-machine";
 import { methodOf, serviceNames } from "./services.js";
 
 /** Locks follow log time, which the models leave open; they have tests of their own. */

@@ -1,4 +1,4 @@
-import { Status } from "@synod/core";
+import { Status } from "@synod/state-machine";
 import { expect, it } from "vitest";
 import { ServiceModels } from "../src/service-models.js";
 import { methodOf, serviceNames } from "../src/services.js";

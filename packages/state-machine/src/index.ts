@@ -20,6 +20,7 @@ export {
   type ServiceBuilder,
   type Watch,
 } from "./definition/replicated-service.js";
+export { Status } from "./definition/status.js";
 export type { RangeOptions, ReadTransaction, Table, TableOptions, Transaction } from "./definition/table.js";
 export { isDue, type NextDue } from "./engine/due.js";
 export { type Answer, Engine, type EngineOptions } from "./engine/engine.js";
@@ -50,6 +51,8 @@ export { calculatorService } from "./services/calculator.js";
 export { keyValueService } from "./services/key-value.js";
 export { keyValueLimits } from "./services/key-value-request.js";
 export { lockLimits, lockService } from "./services/lock.js";
+// Exactly once.
+export type { SessionLimits } from "./sessions/session-table.js";
 // For whoever keeps backups of a state.
 export {
   type Restoration,

@@ -1,6 +1,6 @@
-import { Status } from "@synod/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { Status } from "../src/definition/status.js";
 import { codecs, World } from "./support.js";
 
 const most = 2n ** 63n - 1n;

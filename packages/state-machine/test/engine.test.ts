@@ -1,9 +1,10 @@
-import type { Command, Configuration, OrderedMap } from "@synod/core";
-import { InvariantViolation, Status, sessionLimits } from "@synod/core";
+import { type Command, type Configuration, InvariantViolation, type OrderedMap } from "@synod/core";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
+import { Status } from "../src/definition/status.js";
 import type { ByteTransaction } from "../src/engine/transaction.js";
 import { type Answer, Engine, openedSession, type SlotContent } from "../src/index.js";
+import { sessionLimits } from "../src/sessions/session-table.js";
 import { builtIn, commandOf, genesis, inUse, openCommand, serviceOf, TestMap, World } from "./support.js";
 
 vi.setConfig({ testTimeout: 30_000 });

@@ -1,5 +1,5 @@
-import { Status } from "@synod/core";
 import { describe, expect, it } from "vitest";
+import { Status } from "../src/definition/status.js";
 import { encoded, World } from "./support.js";
 
 const service = "synod.kv.v1.KeyValue";

@@ -1,6 +1,6 @@
-import { Status } from "@synod/core";
 import { loadServices } from "@synod/wire";
 import { describe, expect, it } from "vitest";
+import { Status } from "../src/definition/status.js";
 import { replicatedService, timeLimits } from "../src/index.js";
 import { descriptors, ledgerService } from "./ledger.js";
 import { bound, World } from "./support.js";

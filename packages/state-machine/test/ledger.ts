@@ -1,6 +1,6 @@
-import { Status } from "@synod/core";
 // By its name, as users import it: a realm has the package under no other.
 import { replicatedService } from "@synod/state-machine";
+import { Status } from "../src/definition/status.js";
 import type { LedgerHandlers } from "./fixture/gen/bank/v1/Ledger.js";
 import { descriptorSetBase64 } from "./fixture/gen/descriptors.js";
 import type { ProtoGrpcType } from "./fixture/gen/ledger.js";

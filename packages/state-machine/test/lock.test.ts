@@ -1,6 +1,6 @@
-import { Status } from "@synod/core";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
+import { Status } from "../src/definition/status.js";
 import { lockLimits, timeLimits } from "../src/index.js";
 import { encoded, World } from "./support.js";
 

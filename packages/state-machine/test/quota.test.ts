@@ -1,6 +1,6 @@
-import { Status } from "@synod/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { Status } from "../src/definition/status.js";
 import { defaultQuotaBytes, encodeSaid, setQuotaMethod, systemService } from "../src/index.js";
 import { World } from "./support.js";
 

@@ -1,6 +1,6 @@
-import { Status } from "@synod/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { Status } from "../src/definition/status.js";
 import { type CallContext, defineService } from "../src/engine/service.js";
 import type { ByteTransaction } from "../src/engine/transaction.js";
 import { commandLimits } from "../src/index.js";

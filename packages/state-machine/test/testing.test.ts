@@ -1,6 +1,6 @@
-import { Status } from "@synod/core";
 import { loadServices } from "@synod/wire";
 import { describe, expect, it } from "vitest";
+import { Status } from "../src/definition/status.js";
 import { calculatorService, lockService, replicatedService } from "../src/index.js";
 import { CallFailed, run } from "../src/testing/index.js";
 import { ledgerService } from "./ledger.js";

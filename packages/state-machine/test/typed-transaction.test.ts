@@ -1,8 +1,8 @@
 import { runInNewContext } from "node:vm";
-import { Status } from "@synod/core";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { KeyCodec } from "../src/definition/key.js";
+import { Status } from "../src/definition/status.js";
 import {
   type CommandContext,
   commandLimits,

@@ -1,6 +1,6 @@
 import type { Command, Genesis } from "@synod/core";
-import { Status, sessionLimits } from "@synod/core";
 import { describe, expect, it } from "vitest";
+import { Status } from "../src/definition/status.js";
 import { BoundService } from "../src/engine/service.js";
 import {
   type Answer,
@@ -13,6 +13,7 @@ import {
   switchVersionMethod,
   systemService,
 } from "../src/index.js";
+import { sessionLimits } from "../src/sessions/session-table.js";
 import { commandOf, openCommand, serviceOf, TestMap } from "./support.js";
 
 const name = "test.v1.Test";

@@ -1,5 +1,12 @@
-import { type Command, Status, type Value } from "@synod/core";
-import { type Answer, type Engine, Exhausted, type Remedy, type SlotContent } from "@synod/state-machine";
+import type { Command, Value } from "@synod/core";
+import {
+  type Answer,
+  type Engine,
+  Exhausted,
+  type Remedy,
+  type SlotContent,
+  Status,
+} from "@synod/state-machine";
 import type { DecidedLog, ExecutionMarker } from "@synod/storage";
 import { encodeValue } from "@synod/wire";
 import type { ExecutionWatch } from "../process/execution-watch.js";

@@ -7,11 +7,16 @@ import {
   Replica,
   type ReplicaInput,
   type RulingConfiguration,
-  type SessionLimits,
   type ToLeader,
   type Value,
 } from "@synod/core";
-import { type Answer, type BoundService, Engine, type HandlerError } from "@synod/state-machine";
+import {
+  type Answer,
+  type BoundService,
+  Engine,
+  type HandlerError,
+  type SessionLimits,
+} from "@synod/state-machine";
 import type { ExecutionMarker, ReplicaStore } from "@synod/storage";
 import { batch, type LogPage, type LogRequest, type PeerStatus, type Scheduler } from "@synod/wire";
 import { Driver } from "../driver.js";

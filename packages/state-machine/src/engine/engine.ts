@@ -3,18 +3,15 @@ import {
   type Command,
   type Configuration,
   Configurations,
-  eraOf,
   type Genesis,
   invariant,
   type OrderedMap,
   type RulingConfiguration,
-  type SessionLimits,
-  SessionTable,
-  Status,
-  type StoredAnswer,
-  sessionLimits,
 } from "@synod/core";
+import { Status } from "../definition/status.js";
 import { Exhausted } from "../realm/exhaustion.js";
+import type { StoredAnswer } from "../sessions/session-record.js";
+import { eraOf, type SessionLimits, SessionTable, sessionLimits } from "../sessions/session-table.js";
 import { SlotHash } from "../state/chain.js";
 import {
   type Applied,

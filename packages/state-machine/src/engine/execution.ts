@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { type OrderedMap, Status } from "@synod/core";
+import type { OrderedMap } from "@synod/core";
+import { Status } from "../definition/status.js";
 import { Exhausted, isExhaustion, takeNoted } from "../realm/exhaustion.js";
 import { original } from "../realm/realm.js";
 import { during } from "../realm/running.js";

@@ -1,5 +1,5 @@
-import { Status } from "@synod/core";
 import type { MethodCodec } from "../definition/codec.js";
+import { Status } from "../definition/status.js";
 import { isExhaustion, takeNoted } from "../realm/exhaustion.js";
 import { commandLimits } from "./limits.js";
 import type { AfterStandstill } from "./log-time.js";

@@ -1,5 +1,5 @@
-import { Status } from "@synod/core";
 import { replicatedService } from "../definition/replicated-service.js";
+import { Status } from "../definition/status.js";
 import type { ReadTransaction, Transaction } from "../definition/table.js";
 import type { ProtoGrpcType } from "../gen/kv.js";
 import type { CompareAndSetRequest__Output as CompareAndSetRequest } from "../gen/synod/kv/v1/CompareAndSetRequest.js";

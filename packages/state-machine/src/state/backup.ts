@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { eraOf, eraRow } from "@synod/core";
+import { eraRow } from "../sessions/session-record.js";
+import { eraOf } from "../sessions/session-table.js";
 import {
   type Applied,
   appliedKey,

@@ -1,4 +1,5 @@
-import { type OrderedMap, Status } from "@synod/core";
+import type { OrderedMap } from "@synod/core";
+import { Status } from "../definition/status.js";
 import { failed, type Outcome } from "../engine/execution.js";
 import { isServiceKey } from "./layout.js";
 import type { PendingWrite } from "./write-set.js";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { OrderedMap, SessionLimits } from "@synod/core";
+import type { OrderedMap } from "@synod/core";
 import {
   checkpointLimits,
   commandLimits,
@@ -8,6 +8,7 @@ import {
   timeLimits,
 } from "../engine/limits.js";
 import { realmFingerprint } from "../realm/fingerprint.js";
+import type { SessionLimits } from "../sessions/session-table.js";
 import { foundationKey } from "../state/layout.js";
 
 /** The reserved name under which the engine's own version is switched, as a service's is. */

@@ -1,6 +1,8 @@
-import { type Command, type Configuration, type OrderedMap, type SessionTable, Status } from "@synod/core";
+import type { Command, Configuration, OrderedMap } from "@synod/core";
+import { Status } from "../definition/status.js";
 import { defaultQuotaBytes } from "../engine/limits.js";
 import type { SlotContent } from "../engine/slot-content.js";
+import type { SessionTable } from "../sessions/session-table.js";
 import { quotaKey } from "../state/layout.js";
 import { engineName, type Foreign, type Foundation, type Ground, InForce } from "./foundation.js";
 import { Remedies, type Remedy } from "./remedies.js";

@@ -1,4 +1,5 @@
-import { type OrderedMap, Status } from "@synod/core";
+import type { OrderedMap } from "@synod/core";
+import { Status } from "../definition/status.js";
 import { lastSwitchKey, versionKey, versionRange } from "../state/layout.js";
 import type { Offer, Report, ServiceVersion } from "./system-command.js";
 

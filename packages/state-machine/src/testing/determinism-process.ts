@@ -1,7 +1,8 @@
 // Executes the steps of a determinism test; started by determinism.ts, which it answers through the process's channel.
-import { Status } from "@synod/core";
+
 import type { DescriptorLoader } from "../definition/codec.js";
 import type { ReplicatedService } from "../definition/replicated-service.js";
+import { Status } from "../definition/status.js";
 import { serviceAt } from "../realm/realm-service.js";
 import type { DeterminismJob, DeterminismOutcome } from "./determinism.js";
 import { CallFailed, ServiceRun } from "./run.js";

@@ -1,10 +1,9 @@
+import type { Command, KeyRange, OrderedMap } from "@synod/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Command } from "../src/command.js";
-import type { KeyRange, OrderedMap } from "../src/record.js";
-import { type SessionLimits, SessionTable, sessionLimits } from "../src/session.js";
-import { eraRow, type StoredAnswer } from "../src/session-record.js";
-import { Status } from "../src/status.js";
+import { Status } from "../src/definition/status.js";
+import { eraRow, type StoredAnswer } from "../src/sessions/session-record.js";
+import { type SessionLimits, SessionTable, sessionLimits } from "../src/sessions/session-table.js";
 
 const prefix = Uint8Array.of(115);
 

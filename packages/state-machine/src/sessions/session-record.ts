@@ -1,4 +1,5 @@
-import type { Command } from "./command.js";
+import type { Command } from "@synod/core";
+import { fingerprintBytes, requestFingerprint } from "./request-fingerprint.js";
 
 /** The stored answer to a command. `response` is empty unless `status` is 0; `slot` decided the command. */
 export interface StoredAnswer {
@@ -24,7 +25,7 @@ export interface SessionHead {
 
 const WORD = 2 ** 32;
 const positionBytes = 12;
-const answerHeadBytes = 8 + 8 + 1 + 4;
+const answerHeadBytes = fingerprintBytes + 8 + 1 + 4;
 
 function writeWord(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value >>> 24;
@@ -143,7 +144,7 @@ export function encodeAnswer(command: Command, answer: StoredAnswer): Uint8Array
   const { message } = answer;
   const last = answer.status === 0 ? answer.response : (answer.details ?? noBytes);
   const bytes = new Uint8Array(answerHeadBytes + 2 * message.length + last.length);
-  writeFingerprint(bytes, 0, command);
+  bytes.set(requestFingerprint(command));
   writeNumber(bytes, 8, answer.slot);
   bytes[16] = answer.status;
   writeWord(bytes, 17, message.length);
@@ -173,48 +174,5 @@ export function decodeAnswer(bytes: Uint8Array): StoredAnswer {
 
 /** True when the stored answer was given to this very command: same service, method and request. */
 export function answersCommand(stored: Uint8Array, command: Command): boolean {
-  const fingerprint = new Uint8Array(8);
-  writeFingerprint(fingerprint, 0, command);
-  return fingerprint.every((byte, index) => byte === stored[index]);
-}
-
-/**
- * 64 bits that tell two requests apart: two lanes of MurmurHash3 with their own seeds. It guards a client against its
- * own mistake of using a sequence twice; whoever forges a collision only gets an answer that it was given already.
- */
-function writeFingerprint(bytes: Uint8Array, at: number, command: Command): void {
-  writeWord(bytes, at, lane(command, command.request.length, 0xcc9e2d51, 0x1b873593));
-  writeWord(bytes, at + 4, lane(command, ~command.request.length, 0x239b961b, 0xab0e9789));
-}
-
-/** Numbers in locals only, no closure: a 32-bit number that a closure shares is allocated anew at every change. */
-function lane({ service, method, request }: Command, seed: number, first: number, second: number): number {
-  let hash = seed;
-  for (let index = 0; index < service.length; index++)
-    hash = round(hash, service.charCodeAt(index), first, second);
-  hash = round(hash, 0x10000, first, second);
-  for (let index = 0; index < method.length; index++)
-    hash = round(hash, method.charCodeAt(index), first, second);
-  hash = round(hash, 0x10000, first, second);
-  const whole = request.length & ~3;
-  for (let index = 0; index < whole; index += 4) {
-    const low = (request[index] as number) | ((request[index + 1] as number) << 8);
-    const high = (request[index + 2] as number) | ((request[index + 3] as number) << 8);
-    hash = round(hash, low | (high << 16), first, second);
-  }
-  for (let index = whole; index < request.length; index++)
-    hash = round(hash, request[index] as number, first, second);
-  return finish(hash);
-}
-
-function round(hash: number, word: number, first: number, second: number): number {
-  const mixed = Math.imul(word, first);
-  const next = hash ^ Math.imul((mixed << 15) | (mixed >>> 17), second);
-  return (Math.imul((next << 13) | (next >>> 19), 5) + 0xe6546b64) | 0;
-}
-
-function finish(hash: number): number {
-  let mixed = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
-  return (mixed ^ (mixed >>> 16)) >>> 0;
+  return requestFingerprint(command).every((byte, index) => byte === stored[index]);
 }

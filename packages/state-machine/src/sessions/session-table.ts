@@ -1,6 +1,5 @@
-import type { Command } from "./command.js";
-import { invariant } from "./invariant.js";
-import type { OrderedMap } from "./record.js";
+import { type Command, invariant, type OrderedMap } from "@synod/core";
+import { Status } from "../definition/status.js";
 import {
   answersCommand,
   decodeAnswer,
@@ -14,7 +13,6 @@ import {
   SessionKeys,
   type StoredAnswer,
 } from "./session-record.js";
-import { Status } from "./status.js";
 
 /*
  * Exactly once (rule 16; the paper's replica skips a command that it has performed, PMMC 2.1).
