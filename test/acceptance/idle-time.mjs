@@ -1,7 +1,7 @@
 // Log time on a cluster that nobody asks anything: a limiter and a lock, in nine processes, for two minutes with single
 // probes far apart, while wall clocks jump, processes stand still, and a replica is killed and started again.
 import * as grpc from "@grpc/grpc-js";
-import { below } from "@synod/core";
+import { randomBelow } from "@synod/core";
 import { descriptorSet, loadServices, metadataKeys } from "@synod/wire";
 import { faketimeLibrary, forgetFakedDead } from "../foreign.mjs";
 import { readDecidedLog } from "./support/decided-log.mjs";
@@ -90,7 +90,7 @@ class Idle {
   /** @param {() => number} random @param {FakedClocks | undefined} faked */
   async live(random, faked) {
     const replicas = this.#cluster.replicas;
-    const one = () => replicas[below(random, replicas.length)] ?? "r1";
+    const one = () => replicas[randomBelow(random, replicas.length)] ?? "r1";
     const endsAtMs = performance.now() + this.#lastsMs;
     await this.#must("Configure", bucket, one());
     await this.#empty(one());
@@ -130,7 +130,7 @@ class Idle {
   /** @param {string} id @param {() => number} random */
   async #restarted(id, random) {
     await this.#processes.kill(id);
-    await pause(2_000 + below(random, 3_000));
+    await pause(2_000 + randomBelow(random, 3_000));
     this.#processes.start(id);
     await this.#processes.ready([id]);
     await this.#probe(`${id}, started again`, id);

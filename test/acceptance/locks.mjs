@@ -1,6 +1,6 @@
 // Locks: one holder at a time, in the order of asking, with tokens that only grow, while members of every role are killed,
 // holders lapse, clocks jump and processes stand still.
-import { below } from "@synod/core";
+import { randomBelow } from "@synod/core";
 import { readDecidedLog } from "./support/decided-log.mjs";
 import { random as chance, flagNumber, flagValue, seedOf } from "./support/flags.mjs";
 import { equalReplicas } from "./support/load.mjs";
@@ -55,7 +55,7 @@ async function contention({ parameters, random, progress }) {
     await contenders.reached(acquisitions);
     await contenders.stop();
     const { equal, states } = await equalReplicas(processes);
-    const from = processes.replicas[below(random, processes.replicas.length)] ?? "";
+    const from = processes.replicas[randomBelow(random, processes.replicas.length)] ?? "";
     const log = await readDecidedLog(from);
     const verdict = judge(log, contenders.notes, nowMs() - startedAtMs);
     for (const problem of verdict.problems.slice(0, 20)) progress(problem);
@@ -134,7 +134,7 @@ function chooseVictims(processes, first, most, random) {
     .map((member) => ({ member, order: order(member) }))
     .sort((a, b) => a.order - b.order)
     .map(({ member }) => member);
-  const wanted = Math.min(most, 1 + below(random, 3));
+  const wanted = Math.min(most, 1 + randomBelow(random, 3));
   const down = { acceptor: 0, leader: 0, replica: 0 };
   /** @type {typeof members} */
   const victims = [];

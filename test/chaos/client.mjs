@@ -1,7 +1,7 @@
 // One client process: keeps calling the key-value store, notes each call as a line of a history, and at last reads back
 // every key it ever touched. Talks to its parent by IPC.
 import { connect, SynodError, statusName } from "@synod/client";
-import { below, seededRandom } from "@synod/core";
+import { randomBelow, seededRandom } from "@synod/core";
 import { historyLine, jsonMessage } from "@synod/history";
 import { pick } from "../acceptance/support/flags.mjs";
 import { nowMs } from "../acceptance/support/lock-caller.mjs";
@@ -58,7 +58,7 @@ function drawCall() {
   const value = Buffer.from(`${options.name}-${++number};`);
   const chance = draw();
   const now = Math.floor(nowMs() / block.ms);
-  const key = `key-${now}-${below(draw, block.keys)}`;
+  const key = `key-${now}-${randomBelow(draw, block.keys)}`;
   if (chance < 0.05 && seen.size > 0) return get(pick(draw, [...seen.keys()].slice(-2_000)));
   if (chance < 0.45) return get(key);
   if (chance < 0.75) return { method: "Put", key, request: { key, value } };
@@ -70,7 +70,7 @@ function drawCall() {
     const request = { conditions: [condition], writes: [{ key, put: value }] };
     return { method: "CompareAndSet", key, request };
   }
-  const list = `list-${now}-${below(draw, block.keys / 4)}`;
+  const list = `list-${now}-${randomBelow(draw, block.keys / 4)}`;
   return { method: "Append", key: list, request: { key: list, value } };
 }
 

@@ -1,5 +1,5 @@
 // What goes wrong, one kind at a time: each begins, lasts for a while, and is mended again.
-import { below } from "@synod/core";
+import { randomBelow } from "@synod/core";
 import { until } from "../acceptance/support/processes.mjs";
 import { lastWords } from "../acceptance/support/vote-judge.mjs";
 import { lastLines } from "../acceptance/support/words.mjs";
@@ -45,7 +45,7 @@ export const faking = ["wall clocks jump"];
 
 /** A random time, for how long something lasts. @param {World} world @param {number} fromMs @param {number} toMs */
 async function last({ draw }, fromMs, toMs) {
-  const ms = fromMs + below(draw, toMs - fromMs);
+  const ms = fromMs + randomBelow(draw, toMs - fromMs);
   await new Promise((resolve) => setTimeout(resolve, ms));
   return ms;
 }
@@ -86,7 +86,7 @@ async function cut(world, victim, directions) {
 /** @param {World} world @param {string} victim */
 async function delayed(world, victim) {
   const others = someOthers(world, victim);
-  const byMs = 20 + below(world.draw, 400);
+  const byMs = 20 + randomBelow(world.draw, 400);
   /** @param {number} ms */
   const delay = (ms) => {
     for (const other of others) {
@@ -109,7 +109,7 @@ function someOthers({ processes, draw }, victim) {
 
 /** @param {World} world @param {string} victim */
 async function slow(world, victim) {
-  const byMs = 20 + below(world.draw, 300);
+  const byMs = 20 + randomBelow(world.draw, 300);
   const over = await slowDisk(world.processes.child(victim).pid, byMs);
   const ms = await last(world, 500, 3_000);
   await over();
@@ -144,6 +144,6 @@ async function full(world, victim) {
 async function jump({ processes, clocks, draw }) {
   const all = processes.plan.members.map(({ id }) => id);
   const some = draw() < 0.3 ? all : all.filter(() => draw() < 0.4);
-  for (const id of some) clocks?.jump([id], below(draw, 2 * hourSeconds) - hourSeconds);
+  for (const id of some) clocks?.jump([id], randomBelow(draw, 2 * hourSeconds) - hourSeconds);
   return `clocks of ${some.length} members jumped`;
 }

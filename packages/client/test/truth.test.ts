@@ -1,5 +1,5 @@
 import { status as Code } from "@grpc/grpc-js";
-import { below, type Command, seededRandom } from "@synod/core";
+import { type Command, randomBelow, seededRandom } from "@synod/core";
 import { afterEach, expect, it } from "vitest";
 import { CommandClient } from "../src/client.js";
 import type { SynodError } from "../src/error.js";
@@ -39,7 +39,7 @@ function world(seed: number, sendToAll: boolean) {
       : cluster.execute(command);
   for (const replica of replicas)
     replica.behaviour = (command) => {
-      const fate = fates[below(random, fates.length)];
+      const fate = fates[randomBelow(random, fates.length)];
       if (fate === "executed") return execute(command);
       if (fate === "its session is let go") {
         gone.add(command.clientId);
@@ -47,7 +47,7 @@ function world(seed: number, sendToAll: boolean) {
       }
       if (fate?.startsWith("executed")) execute(command);
       if (fate?.endsWith("breaks")) setImmediate(() => replica.breakStream("connection reset"));
-      if (fate?.endsWith("later")) setTimeout(() => execute(command), below(random, 60));
+      if (fate?.endsWith("later")) setTimeout(() => execute(command), randomBelow(random, 60));
       if (fate?.startsWith("refused"))
         return answerTo(command, { status: Code.UNAVAILABLE, message: "no leader", outcome: "not-executed" });
       if (fate?.startsWith("given up"))

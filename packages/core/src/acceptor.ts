@@ -2,15 +2,15 @@ import { type Ballot, compareBallots, sameBallot } from "./ballot.js";
 import type { RulingConfiguration, TrimRecord } from "./configuration.js";
 import type { AcceptorInput, Peer } from "./input.js";
 import type { Limits } from "./limits.js";
-import type { Heartbeat, P1a, P2a, PreVote, Trim } from "./message.js";
-import type { Output } from "./output.js";
+import type { Heartbeat, P1a, P2a, PreVote, ToAcceptor, Trim } from "./message.js";
+import { type Output, Outputs } from "./output.js";
 import type { AcceptedLog, AcceptorState } from "./record.js";
 
 export interface AcceptorOptions {
   readonly id: string;
   /** The id of the store that holds this acceptor's promises (rule 5). */
   readonly store: string;
-  /** What the store held at start. */
+  /** The promise and the trim record that the store held at start. */
   readonly state: AcceptorState;
   readonly log: AcceptedLog;
   readonly limits: Limits;
@@ -25,6 +25,7 @@ export class Acceptor {
   readonly #store: string;
   readonly #log: AcceptedLog;
   readonly #limits: Limits;
+  readonly #outputs = new Outputs();
   #promised: Ballot;
   #trim: TrimRecord;
   /** The leader last heard, and for how many ticks it has been silent. Volatile: a restarted acceptor hears nobody. */
@@ -43,29 +44,20 @@ export class Acceptor {
     switch (input.kind) {
       case "tick":
         if (this.#heard) this.#heard.silentTicks++;
-        return [];
+        break;
       case "connected":
-        return [];
+        break;
       case "disconnected":
         if (this.#heard?.ballot.leader === input.peer.id) this.#heard = undefined;
-        return [];
+        break;
       case "message":
-        switch (input.message.kind) {
-          case "p1a":
-            return this.#promise(input.from, input.message);
-          case "p2a":
-            return this.#accept(input.from, input.message);
-          case "heartbeat":
-            return this.#hear(input.from, input.message);
-          case "pre-vote":
-            return this.#answerPreVote(input.from, input.message);
-          case "trim":
-            return this.#forget(input.message);
-        }
+        this.#receive(input.from, input.message);
+        break;
     }
+    return this.#outputs.take();
   }
 
-  /** Known to be decided, by the trim record. Facts, so a hello need not wait until they are on disk. */
+  /** The configurations that the trim record tells. Facts, so a hello need not wait until they are on disk. */
   get configurations(): readonly RulingConfiguration[] {
     return this.#trim.configurations;
   }
@@ -74,112 +66,108 @@ export class Acceptor {
     return { promised: this.#promised, highestSlot: this.#log.highestSlot(), trimmedBelow: this.#trim.below };
   }
 
+  #receive(leader: Peer, message: ToAcceptor): void {
+    switch (message.kind) {
+      case "p1a":
+        this.#promise(leader, message);
+        return;
+      case "p2a":
+        this.#accept(leader, message);
+        return;
+      case "heartbeat":
+        this.#hear(leader, message);
+        return;
+      case "pre-vote":
+        this.#answerPreVote(leader, message);
+        return;
+      case "trim":
+        this.#forget(message);
+        return;
+    }
+  }
+
   /** Rule 1. */
-  #promise(leader: Peer, { ballot, configuration, from, scout }: P1a): Output[] {
-    const outputs: Output[] = [];
+  #promise(leader: Peer, { ballot, configuration, from, scout }: P1a): void {
     if (compareBallots(ballot, this.#promised) > 0) {
       this.#promised = ballot;
-      outputs.push({ kind: "persist", record: { kind: "promise", ballot } });
+      this.#outputs.persist({ kind: "promise", ballot });
     }
     if (sameBallot(ballot, this.#promised)) this.#heard = { ballot, silentTicks: 0 };
     const { accepted, next } = this.#log.page(from, this.#limits.maxPageSlots, this.#limits.maxPageBytes);
-    outputs.push({
-      kind: "send-durable",
-      to: leader,
-      message: {
-        kind: "p1b",
-        acceptor: this.#id,
-        store: this.#store,
-        asked: ballot,
-        configuration,
-        from,
-        scout,
-        promised: this.#promised,
-        accepted,
-        next,
-        trim: this.#trim,
-      },
+    this.#outputs.sendDurable(leader, {
+      kind: "p1b",
+      acceptor: this.#id,
+      store: this.#store,
+      asked: ballot,
+      configuration,
+      from,
+      scout,
+      promised: this.#promised,
+      accepted,
+      next,
+      trim: this.#trim,
     });
-    return outputs;
   }
 
   /**
    * Rule 2. A ballot above the promise is adopted in the same write: with equality alone, as in the 2015 text, a slot
    * is stranded whenever an acceptor missed the P1a.
    */
-  #accept(leader: Peer, { pvalue }: P2a): Output[] {
+  #accept(leader: Peer, { pvalue }: P2a): void {
     const { ballot, slot } = pvalue;
-    const outputs: Output[] = [];
     const trimmed = slot < this.#trim.below;
     if (!trimmed && compareBallots(ballot, this.#promised) >= 0) {
       this.#promised = ballot;
       this.#heard = { ballot, silentTicks: 0 };
-      outputs.push({ kind: "persist", record: { kind: "accept", pvalue } });
+      this.#outputs.persist({ kind: "accept", pvalue });
     }
-    outputs.push({
-      kind: "send-durable",
-      to: leader,
-      message: {
-        kind: "p2b",
-        acceptor: this.#id,
-        store: this.#store,
-        asked: ballot,
-        slot,
-        promised: this.#promised,
-        trim: trimmed ? this.#trim : undefined,
-      },
+    this.#outputs.sendDurable(leader, {
+      kind: "p2b",
+      acceptor: this.#id,
+      store: this.#store,
+      asked: ballot,
+      slot,
+      promised: this.#promised,
+      trim: trimmed ? this.#trim : undefined,
     });
-    return outputs;
   }
 
   /** Rule 18: the record is written with the deletion, or before it. One that is not newer says nothing. */
-  #forget({ trim }: Trim): Output[] {
-    if (trim.below <= this.#trim.below) return [];
+  #forget({ trim }: Trim): void {
+    if (trim.below <= this.#trim.below) return;
     this.#trim = trim;
-    return [{ kind: "persist", record: { kind: "trim", trim } }];
+    this.#outputs.persist({ kind: "trim", trim });
   }
 
   /** Rule 11: a heartbeat is answered at once; it rests on nothing that must be on disk. */
-  #hear(leader: Peer, { ballot, beat }: Heartbeat): Output[] {
+  #hear(leader: Peer, { ballot, beat }: Heartbeat): void {
     if (compareBallots(ballot, this.#promised) >= 0) this.#heard = { ballot, silentTicks: 0 };
-    return [
-      {
-        kind: "send",
-        to: leader,
-        message: {
-          kind: "heartbeat-ack",
-          acceptor: this.#id,
-          store: this.#store,
-          ballot,
-          beat,
-          promised: this.#promised,
-          trimmedBelow: this.#trim.below,
-        },
-      },
-    ];
+    this.#outputs.send(leader, {
+      kind: "heartbeat-ack",
+      acceptor: this.#id,
+      store: this.#store,
+      ballot,
+      beat,
+      promised: this.#promised,
+      trimmedBelow: this.#trim.below,
+    });
   }
 
   /** Rule 11: asking changes nothing here. A leader asking about itself does not hear itself. */
-  #answerPreVote(leader: Peer, { ballot, configuration }: PreVote): Output[] {
+  #answerPreVote(leader: Peer, { ballot, configuration }: PreVote): void {
     const heard = this.#heard;
     const hears =
       heard !== undefined &&
       heard.silentTicks < this.#limits.suspectAfterTicks &&
       heard.ballot.leader !== ballot.leader;
-    return [
-      {
-        kind: "send-durable",
-        to: leader,
-        message: {
-          kind: "pre-vote-answer",
-          acceptor: this.#id,
-          store: this.#store,
-          asked: ballot,
-          configuration,
-          promised: this.#promised,
-          hears,
-        },
-      },
-    ];
+    this.#outputs.sendDurable(leader, {
+      kind: "pre-vote-answer",
+      acceptor: this.#id,
+      store: this.#store,
+      asked: ballot,
+      configuration,
+      promised: this.#promised,
+      hears,
+    });
   }
 }

@@ -13,7 +13,7 @@ export interface Command {
   readonly request: Uint8Array;
 }
 
-/** Rough size in bytes on the wire and in queues; what limits count. */
+/** Rough size in bytes on the wire and in queues, as limits count it. */
 export function commandBytes(command: Command): number {
   return (
     command.request.length + command.clientId.length + command.service.length + command.method.length + 24

@@ -10,7 +10,7 @@ export interface AcceptorMember extends Member {
   readonly store: string;
 }
 
-/** Who takes part from some slot on (PMMC 2.1; rule 22). */
+/** The members from some slot on (PMMC 2.1; rule 22). */
 export interface Configuration {
   readonly number: number;
   /** Number of the configuration it replaces; 0 for the first. */
@@ -35,7 +35,7 @@ export interface TrimRecord {
   readonly configurations: readonly RulingConfiguration[];
 }
 
-/** What the cluster file fixes for ever: configuration 1 and WINDOW. */
+/** The part of the cluster file that is fixed for ever: configuration 1 and WINDOW. */
 export interface Genesis {
   readonly window: number;
   readonly configuration: Configuration;
@@ -64,7 +64,7 @@ export class Configurations {
     throw new Error(`no configuration rules slot ${slot}`);
   }
 
-  /** Those that rule a slot in [from, until). */
+  /** The configurations that rule a slot in [from, until). */
   serving(from: number, until: number): readonly Configuration[] {
     return this.#ruling
       .filter((ruling, index) => {

@@ -1,10 +1,10 @@
 import type { Ballot } from "./ballot.js";
 import type { Configuration, RulingConfiguration } from "./configuration.js";
-import type { LeaderState } from "./leader.js";
+import type { LeaderState } from "./leader/leader-state.js";
 import type { Message } from "./message.js";
 import type { PValue, Value } from "./pvalue.js";
 import type { AcceptorRecord } from "./record.js";
-import type { ReplicaState } from "./replica.js";
+import type { ReplicaState } from "./replica/replica-state.js";
 
 /*
  * One stable line for everything that logs, traces, scenario files and failure reports show. Never parsed.

@@ -1,30 +1,16 @@
-// The roles.
+// The roles and the state they tell.
+
 export { Acceptor, type AcceptorOptions } from "./acceptor.js";
-// What they speak of.
-export { type Ballot, compareBallots, noBallot, sameBallot } from "./ballot.js";
-export type { Claim } from "./claims.js";
-export { type Command, commandBytes } from "./command.js";
-export { Commander, type CommanderProgress } from "./commander.js";
-export {
-  type AcceptorMember,
-  type Configuration,
-  Configurations,
-  type Genesis,
-  type Member,
-  type RulingConfiguration,
-  type TrimRecord,
-} from "./configuration.js";
-// For logs, traces and tests.
-export {
-  describeBallot,
-  describeConfiguration,
-  describeLeader,
-  describeMessage,
-  describePValue,
-  describeRecord,
-  describeReplica,
-  describeValue,
-} from "./describe.js";
+export type { Claim } from "./leader/claims.js";
+export { Commander } from "./leader/commander.js";
+export { Leader, type LeaderOptions } from "./leader/leader.js";
+export type { LeaderState } from "./leader/leader-state.js";
+export { Scout, type ScoutedSlots } from "./leader/scout.js";
+export { Replica, type ReplicaOptions } from "./replica/replica.js";
+export type { ReplicaState } from "./replica/replica-state.js";
+
+// Their inputs, outputs and bounds.
+
 export type {
   AcceptorInput,
   ClientRequests,
@@ -41,9 +27,23 @@ export type {
   TrimPoint,
   Withdraw,
 } from "./input.js";
-export { InvariantViolation, invariant } from "./invariant.js";
-export { Leader, type LeaderOptions, type LeaderState } from "./leader.js";
 export { defaultLimits, type Limits, limitProblems } from "./limits.js";
+export type { Output, Refusal } from "./output.js";
+export type { AcceptedLog, AcceptedPage, AcceptorRecord, AcceptorState } from "./record.js";
+
+// Messages, and the values in them.
+
+export { type Ballot, compareBallots, noBallot, sameBallot } from "./ballot.js";
+export { type Command, commandBytes } from "./command.js";
+export {
+  type AcceptorMember,
+  type Configuration,
+  Configurations,
+  type Genesis,
+  type Member,
+  type RulingConfiguration,
+  type TrimRecord,
+} from "./configuration.js";
 export type {
   Decision,
   FromAcceptor,
@@ -68,9 +68,6 @@ export type {
   Trim,
   Trimmed,
 } from "./message.js";
-export type { KeyRange, OrderedMap } from "./ordered-map.js";
-export type { Output, Refusal } from "./output.js";
-export { below, type Random, seededRandom } from "./prng.js";
 export {
   noOperation,
   type ProposalId,
@@ -81,14 +78,24 @@ export {
   type Value,
   valueBytes,
 } from "./pvalue.js";
+
+// One line of text for each of them: for logs, traces and tests.
+
+export {
+  describeBallot,
+  describeConfiguration,
+  describeLeader,
+  describeMessage,
+  describePValue,
+  describeRecord,
+  describeReplica,
+  describeValue,
+} from "./describe.js";
+
+// Small parts that other packages build on.
+
+export { InvariantViolation, invariant } from "./invariant.js";
+export type { KeyRange, OrderedMap } from "./ordered-map.js";
+export { type Random, randomBelow, seededRandom } from "./prng.js";
 export { majorityOf, Quorum } from "./quorum.js";
-// What they rest on.
-export type {
-  AcceptedLog,
-  AcceptedPage,
-  AcceptorRecord,
-  AcceptorState,
-} from "./record.js";
-export { Replica, type ReplicaOptions, type ReplicaState } from "./replica.js";
-export { Scout, type ScoutProgress } from "./scout.js";
 export { Timeout } from "./timeout.js";

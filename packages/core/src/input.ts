@@ -4,7 +4,7 @@ import type { FromAcceptor, FromLeader, Message, ToAcceptor, ToLeader } from "./
 
 export type Role = "acceptor" | "leader" | "replica";
 
-/** Where messages come from and go to. The id is a name from the configuration, or one the driver made for a caller. */
+/** The sender or receiver of messages. The id is a name from the configuration, or one the driver made for a caller. */
 export interface Peer {
   readonly role: Role;
   readonly id: string;
@@ -56,7 +56,7 @@ export interface TrimPoint {
 
 /**
  * The state was replaced by a snapshot (rule 19), which holds everything below `slotOut`, and these configurations.
- * What is not above the replica's own slot_out says nothing new.
+ * One that is not above the replica's own slot_out says nothing new.
  */
 export interface Installed {
   readonly kind: "installed";
@@ -65,8 +65,8 @@ export interface Installed {
 }
 
 /**
- * What was decided from `slotOut` on was given out and not executed (a replica that halted before that slot), and is wanted
- * once more: it is asked for like anything that is lacking (rule 15).
+ * The decisions from `slotOut` on were given out and not executed (a replica that halted before that slot), and are wanted
+ * once more: they are asked for like any that are lacking (rule 15).
  */
 export interface Rewound {
   readonly kind: "rewound";

@@ -5,7 +5,7 @@ import type { Value } from "./pvalue.js";
 import type { AcceptorRecord } from "./record.js";
 
 /**
- * What a role asks its driver to do, in order. The driver's duties:
+ * One thing that a role asks its driver to do. The driver's duties:
  *
  * 1. It calls `step` with one input at a time and carries out all outputs before the next.
  * 2. `persist`: the record is handed to storage at once and visible to the role's own reads at once. All records of
@@ -30,5 +30,45 @@ export type Output =
   | { readonly kind: "refuse"; readonly command: Command; readonly reason: Refusal }
   | { readonly kind: "withdrawn"; readonly commands: readonly Command[]; readonly proposed: boolean };
 
-/** Why a replica does not take a command. Nothing has happened; trying again later is safe. */
+/** The reason why a replica does not take a command. Nothing has happened; trying again later is safe. */
 export type Refusal = "queue-full" | "command-too-large";
+
+/** Collects the outputs of one step of a role, in order. */
+export class Outputs {
+  #collected: Output[] = [];
+
+  /** Everything collected since the last call. */
+  take(): Output[] {
+    const collected = this.#collected;
+    this.#collected = [];
+    return collected;
+  }
+
+  persist(record: AcceptorRecord): void {
+    this.#collected.push({ kind: "persist", record });
+  }
+
+  send(to: Peer, message: Message): void {
+    this.#collected.push({ kind: "send", to, message });
+  }
+
+  sendDurable(to: Peer, message: Message): void {
+    this.#collected.push({ kind: "send-durable", to, message });
+  }
+
+  apply(slot: number, value: Value): void {
+    this.#collected.push({ kind: "apply", slot, value });
+  }
+
+  jumpedOver(value: Value): void {
+    this.#collected.push({ kind: "jumped-over", value });
+  }
+
+  refuse(command: Command, reason: Refusal): void {
+    this.#collected.push({ kind: "refuse", command, reason });
+  }
+
+  withdrawn(commands: readonly Command[], proposed: boolean): void {
+    this.#collected.push({ kind: "withdrawn", commands, proposed });
+  }
+}

@@ -12,7 +12,7 @@ export function seededRandom(seed: number): Random {
   };
 }
 
-/** A whole number in [0, below). */
-export function below(random: Random, limit: number): number {
+/** A whole number in [0, limit). */
+export function randomBelow(random: Random, limit: number): number {
   return Math.floor(random() * limit);
 }

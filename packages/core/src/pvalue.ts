@@ -9,7 +9,7 @@ export interface ProposalId {
 }
 
 /**
- * What a slot decides. The commands of a batch stay encoded: leaders and acceptors never look inside, and a replica
+ * The content of a slot. The commands of a batch stay encoded: leaders and acceptors never look inside, and a replica
  * decodes them once, to execute them.
  */
 export type Value =
@@ -35,7 +35,7 @@ export function proposalOf(value: Value): ProposalId | undefined {
   return value.kind === "no-op" ? undefined : value.proposal;
 }
 
-/** Rough size in bytes; what limits count. */
+/** Rough size in bytes, as limits count it. */
 export function valueBytes(value: Value): number {
   return value.kind === "batch" ? value.commands.length + 64 : 256;
 }

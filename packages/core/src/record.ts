@@ -10,7 +10,7 @@ export type AcceptorRecord =
   /** Writes the trim record and deletes the pvalues below, in one write. */
   | { readonly kind: "trim"; readonly trim: TrimRecord };
 
-/** What an acceptor knows at start besides its pvalues. */
+/** The state that an acceptor reads at start, besides its pvalues. */
 export interface AcceptorState {
   readonly promised: Ballot;
   readonly trim: TrimRecord;

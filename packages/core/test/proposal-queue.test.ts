@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { ProposalQueue } from "../src/leader/proposal-queue.js";
 import { defaultLimits } from "../src/limits.js";
-import { ProposalQueue } from "../src/proposal-queue.js";
 import type { Value } from "../src/pvalue.js";
 
 const batch = (bytes: number): Value => ({

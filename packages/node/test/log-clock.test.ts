@@ -1,4 +1,4 @@
-import { below, type Random, seededRandom } from "@synod/core";
+import { type Random, randomBelow, seededRandom } from "@synod/core";
 import { advanced, type LogTimeState, type SaidTime, timeLimits } from "@synod/state-machine";
 import { describe, expect, it } from "vitest";
 import { LogClock, logClockLimits } from "../src/replica/log-time/log-clock.js";
@@ -243,11 +243,11 @@ class Group {
 
   constructor(random: Random, { drift = 0, mostLagMs = 1_500 } = {}) {
     this.#random = random;
-    for (let index = 2 + below(random, 3); index > 0; index--) {
+    for (let index = 2 + randomBelow(random, 3); index > 0; index--) {
       const rate = 1 - drift * random();
       const monotonicMs = () => 7_000 + this.nowMs * rate;
       const clock = new LogClock({ time: this.time, appliedSlot: 0, alone: () => false, monotonicMs });
-      const lagMs = below(random, 3) === 0 ? 0 : below(random, mostLagMs);
+      const lagMs = randomBelow(random, 3) === 0 ? 0 : randomBelow(random, mostLagMs);
       this.#members.push({ clock, rate, lagMs, applied: 0 });
     }
   }
@@ -264,7 +264,7 @@ class Group {
       const { sure, untoldSinceMs, askedSinceMs } = member.clock;
       const timed = sure && random() < asked;
       if (!timed && untoldSinceMs === undefined && askedSinceMs === undefined) continue;
-      const lateMs = random() < 0.2 ? below(random, mostLateMs + 1) : below(random, 20);
+      const lateMs = random() < 0.2 ? randomBelow(random, mostLateMs + 1) : randomBelow(random, 20);
       this.#proposals.push({ said: member.clock.say(), from: member, dueMs: nowMs + lateMs, timed });
     }
   }
@@ -294,9 +294,9 @@ describe("log time that a group of replicas keeps", () => {
     for (let seed = 1; seed <= 150; seed++) {
       const random = seededRandom(seed);
       const group = new Group(random);
-      const mostLateMs = below(random, 1_500);
+      const mostLateMs = randomBelow(random, 1_500);
       for (let step = 0; step < 800; step++)
-        group.step(below(random, 20) * (random() < 0.01 ? 200 : 1), { asked: 0.3, mostLateMs });
+        group.step(randomBelow(random, 20) * (random() < 0.01 ? 200 : 1), { asked: 0.3, mostLateMs });
       expect(group.mostTakenMs, `seed ${seed}`).toBeLessThanOrEqual(timeLimits.maxStepMs);
     }
   });
@@ -310,7 +310,8 @@ describe("log time that a group of replicas keeps", () => {
         for (let steps = 0; steps < 40; steps++) group.step(20, step);
         // What is under way is decided first.
         for (let steps = 0; steps < 20; steps++) group.step(20, { asked: 0, mostLateMs: 0 });
-        for (let steps = below(random, 300); steps > 0; steps--) group.step(400, { asked: 0, mostLateMs: 0 });
+        for (let steps = randomBelow(random, 300); steps > 0; steps--)
+          group.step(400, { asked: 0, mostLateMs: 0 });
       }
       for (let steps = 0; steps < 40; steps++) group.step(20, { ...step, asked: 0.3 });
       const behindMs = begunMs + group.nowMs - group.time.resumeMs;

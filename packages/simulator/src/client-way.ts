@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import type { CommandStream, ReplicaPort, StreamEvents } from "@synod/client";
-import { below, type Command } from "@synod/core";
+import { type Command, randomBelow } from "@synod/core";
 import { ExecuteStream, type ExecuteStreamCall } from "@synod/node/parts";
 import { openedSession, openSessionMethod } from "@synod/state-machine";
 import { type Response, requests, responses } from "@synod/wire";
@@ -84,7 +84,7 @@ export class ClientWay implements ReplicaPort {
     const { faulty, options, streams } = this.#cluster;
     if (faulty && streams.clients() < options.loss) return;
     const { life } = this.#node;
-    this.#cluster.later(1 + below(streams.clients, options.maxDelay), () => {
+    this.#cluster.later(1 + randomBelow(streams.clients, options.maxDelay), () => {
       if (this.#node.life === life && !this.#node.paused) arrive();
     });
   }
@@ -214,7 +214,7 @@ class Stream implements CommandStream {
   #travel(way: "there" | "back", arrive: () => void): void {
     const { faulty, options, streams, now } = this.#cluster;
     if (faulty && streams.clients() < options.loss / 2) this.#break(streams.clients() < 0.5);
-    const at = now + 1 + below(streams.clients, options.maxDelay);
+    const at = now + 1 + randomBelow(streams.clients, options.maxDelay);
     this.#underWay[way].push({ at, arrive });
     this.#cluster.later(at - now, () => this.#deliver(way));
   }
@@ -244,7 +244,7 @@ class Stream implements CommandStream {
     if (this.#silent) return;
     this.#silent = true;
     const { streams } = this.#cluster;
-    this.#cluster.later(silently ? 20 + below(streams.clients, 150) : 1, () =>
+    this.#cluster.later(silently ? 20 + randomBelow(streams.clients, 150) : 1, () =>
       this.#end(unavailable, "the connection was lost"),
     );
   }

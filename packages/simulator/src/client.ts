@@ -1,5 +1,5 @@
 import { CommandClient, defaultSettings, type ReplicaPort, type Reply, SynodError } from "@synod/client";
-import { below, type Random } from "@synod/core";
+import { type Random, randomBelow } from "@synod/core";
 import type { Scheduler } from "@synod/wire";
 import { drawOperation, learnToken, type Operation } from "./operation.js";
 
@@ -44,7 +44,7 @@ export class Client {
   constructor(id: string, world: ClientWorld) {
     this.id = id;
     this.#world = world;
-    const first = below(world.random, world.replicas);
+    const first = randomBelow(world.random, world.replicas);
     const order = Array.from({ length: world.replicas }, (_, index) => (first + index) % world.replicas);
     this.#everywhere = this.#connect(order);
   }
@@ -70,7 +70,7 @@ export class Client {
     const { random, faulty, answered, failed } = this.#world;
     const operation = drawOperation(random, this.id, `${this.id}-${++this.#calls}`, this.#tokens);
     const { service, method, request } = operation;
-    const deadlineMs = faulty() && random() < 0.2 ? shortestMs + below(random, spreadMs) : longestMs;
+    const deadlineMs = faulty() && random() < 0.2 ? shortestMs + randomBelow(random, spreadMs) : longestMs;
     this.#outstanding++;
     try {
       const reply = await this.#client.execute(service, method, request, deadlineMs);

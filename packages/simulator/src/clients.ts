@@ -1,4 +1,4 @@
-import { below } from "@synod/core";
+import { randomBelow } from "@synod/core";
 import { Client } from "./client.js";
 import { ClientWay } from "./client-way.js";
 import type { Cluster } from "./cluster.js";
@@ -45,7 +45,7 @@ export class Clients {
   ask(): void {
     const { streams, options } = this.#cluster;
     for (const client of this.all)
-      if (streams.clients() < options.request) client.want(1 + below(streams.clients, 5));
+      if (streams.clients() < options.request) client.want(1 + randomBelow(streams.clients, 5));
   }
 
   tick(): void {

@@ -1,6 +1,5 @@
 import {
   type AcceptorRecord,
-  below,
   describeMessage,
   Leader,
   type Member,
@@ -8,6 +7,7 @@ import {
   type Peer,
   type Random,
   type Role,
+  randomBelow,
 } from "@synod/core";
 import { ExitCode } from "@synod/node/parts";
 import type { Engine } from "@synod/state-machine";
@@ -278,7 +278,7 @@ export class Cluster {
 
 /** One of them, at random. */
 export function pick(random: Random, nodes: readonly SimulatedNode[]): SimulatedNode {
-  return nodes[below(random, nodes.length)] as SimulatedNode;
+  return nodes[randomBelow(random, nodes.length)] as SimulatedNode;
 }
 
 function phaseOf({ role }: SimulatedNode): string | undefined {

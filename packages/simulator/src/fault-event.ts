@@ -1,4 +1,4 @@
-import { below, type Random } from "@synod/core";
+import { type Random, randomBelow } from "@synod/core";
 
 /** Kinds of faults: the part of the seeds that draws each, and how many per thousand ticks at most. */
 export const faultKinds = {
@@ -42,7 +42,7 @@ export function drawFaults(random: Random, rates: FaultRates, ticks: number): Fa
     for (let at = 0; ; ) {
       at += 1 + Math.floor(-Math.log(1 - random()) * mean);
       if (!(at <= ticks)) break;
-      const [place, other] = [below(random, places), below(random, places)];
+      const [place, other] = [randomBelow(random, places), randomBelow(random, places)];
       const length = 1 + Math.floor(-Math.log(1 - random()) * usualTicks(kind));
       events.push({ at, kind, place, other, ticks: Math.min(length, 600) });
     }

@@ -1,9 +1,9 @@
 import {
-  below,
   type Configuration,
   type Genesis,
   type ProposalId,
   type Random,
+  randomBelow,
   type Value,
 } from "@synod/core";
 import type { SimulatedNode } from "./node.js";
@@ -40,7 +40,7 @@ export function drawChange(
 ): Value & { readonly kind: "configuration" } {
   const rest = [...running];
   const acceptors = latest.acceptors.map(() => {
-    const [{ peer, disk }] = rest.splice(below(random, rest.length), 1) as [SimulatedNode];
+    const [{ peer, disk }] = rest.splice(randomBelow(random, rest.length), 1) as [SimulatedNode];
     return { id: peer.id, address: `${peer.id}:1`, store: disk?.store ?? "" };
   });
   const { number } = latest;

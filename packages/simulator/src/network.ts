@@ -1,4 +1,4 @@
-import { below, type Peer, type Random } from "@synod/core";
+import { type Peer, type Random, randomBelow } from "@synod/core";
 import type { DelayKind } from "./options.js";
 
 export interface Envelope {
@@ -95,14 +95,14 @@ export class Network {
       this.counts.lost++;
       return;
     }
-    const at = now + this.#delay() + (this.#slow.has(way) ? below(this.#random, slowLinkTicks) : 0);
+    const at = now + this.#delay() + (this.#slow.has(way) ? randomBelow(this.#random, slowLinkTicks) : 0);
     const latest = this.#latest.get(way) ?? 0;
     if (at < latest) this.counts.reordered++;
     else this.#latest.set(way, at);
     this.#put({ ...envelope, at });
     if (this.#random() >= this.#options.duplication) return;
     this.counts.doubled++;
-    this.#put({ ...envelope, at: now + 1 + below(this.#random, this.#options.maxDelay * 8) });
+    this.#put({ ...envelope, at: now + 1 + randomBelow(this.#random, this.#options.maxDelay * 8) });
   }
 
   /** The receiver is paused: the message waits in its buffers. */
@@ -115,7 +115,7 @@ export class Network {
     const due = this.#queue.get(now) ?? [];
     this.#queue.delete(now);
     for (let index = due.length - 1; index > 0; index--) {
-      const other = below(this.#random, index + 1);
+      const other = randomBelow(this.#random, index + 1);
       [due[index], due[other]] = [due[other] as Envelope, due[index] as Envelope];
     }
     return due;
@@ -123,8 +123,8 @@ export class Network {
 
   #delay(): number {
     const { delay, maxDelay } = this.#options;
-    if (delay === "even") return 1 + below(this.#random, maxDelay);
-    return this.#random() < 0.95 ? 1 : 1 + below(this.#random, 10 * maxDelay);
+    if (delay === "even") return 1 + randomBelow(this.#random, maxDelay);
+    return this.#random() < 0.95 ? 1 : 1 + randomBelow(this.#random, 10 * maxDelay);
   }
 
   #put(envelope: Envelope): void {

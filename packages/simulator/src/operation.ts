@@ -1,4 +1,4 @@
-import { below, type Random } from "@synod/core";
+import { type Random, randomBelow } from "@synod/core";
 import { methodOf, serviceNames } from "./services.js";
 
 /** What a client asks a replicated service to do. */
@@ -29,24 +29,24 @@ export function drawOperation(
   tokens: Map<string, string>,
 ): Operation {
   const kind = random();
-  const number = below(random, shared);
+  const number = randomBelow(random, shared);
   if (kind < 0.5) return operation(kv, "Append", { key: `list-${number}`, value: Buffer.from(`${name};`) });
   if (kind < 0.6) return operation(kv, "Put", { key: `key-${number}`, value: Buffer.from(name) });
   if (kind < 0.65) return operation(kv, "Delete", { key: `key-${number}` });
   if (kind < 0.7)
     return operation(kv, "CompareAndSet", {
       conditions: [{ key: `key-${number}`, absent: random() < 0.5 }],
-      writes: [{ key: `key-${below(random, shared)}`, put: Buffer.from(name) }],
+      writes: [{ key: `key-${randomBelow(random, shared)}`, put: Buffer.from(name) }],
     });
   if (kind < 0.85) {
     const method = ["Add", "Subtract", "Multiply"][number] as string;
-    return operation(calculator, method, { operand: String(below(random, 1000) - 500) });
+    return operation(calculator, method, { operand: String(randomBelow(random, 1000) - 500) });
   }
   return drawLock(random, client, `lock-${number}`, tokens);
 }
 
 function drawLock(random: Random, client: string, name: string, tokens: Map<string, string>): Operation {
-  const ttlMs = String(2_000 + below(random, 3_000));
+  const ttlMs = String(2_000 + randomBelow(random, 3_000));
   const fencingToken = tokens.get(name);
   if (fencingToken === undefined || random() < 0.3)
     return operation(lock, "Acquire", { name, owner: client, ttlMs, wait: random() < 0.5 });

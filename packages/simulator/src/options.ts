@@ -1,4 +1,4 @@
-import { below, defaultLimits, type Limits, type Random } from "@synod/core";
+import { defaultLimits, type Limits, type Random, randomBelow } from "@synod/core";
 import { type FaultRates, faultKinds } from "./fault-event.js";
 
 /** How long messages take: all alike up to `maxDelay`, or mostly one tick and now and then ten times `maxDelay`. */
@@ -86,21 +86,21 @@ export function drawOptions(random: Random): WorldOptions {
     leaders: random() < 0.1 ? 1 : random() < 0.6 ? 2 : 3,
     replicas: random() < 0.3 ? 2 : 3,
     window: random() < 0.5 ? 3 : 8,
-    clients: 3 + below(random, 3),
-    faultyTicks: 450 + below(random, 400),
+    clients: 3 + randomBelow(random, 3),
+    faultyTicks: 450 + randomBelow(random, 400),
     calmTicks: 6000,
     loss: chance(0.6, 0.15),
     duplication: chance(0.6, 0.2),
     delay: random() < 0.5 ? "even" : "long-tailed",
-    maxDelay: 1 + below(random, 4),
+    maxDelay: 1 + randomBelow(random, 4),
     faults: drawRates(random),
     request: 0.06 + random() * 0.1,
-    outstanding: 3 + below(random, 6),
+    outstanding: 3 + randomBelow(random, 6),
     sync: 0.3 + random() * 0.7,
     flush: random() < 0.5 ? 0.02 + random() * 0.1 : 0.2 + random() * 0.8,
-    reportHaste: 1 + below(random, 5),
-    keptLog: random() < 0.7 ? 2 + below(random, 8) : 500,
-    maxSessions: random() < 0.3 ? 3 + below(random, 4) : 100,
+    reportHaste: 1 + randomBelow(random, 5),
+    keptLog: random() < 0.7 ? 2 + randomBelow(random, 8) : 500,
+    maxSessions: random() < 0.3 ? 3 + randomBelow(random, 4) : 100,
     trimLoss: chance(0.4, 0.9),
     deafAcceptor: random() < 0.3,
     drift: chance(0.5, 0.05),

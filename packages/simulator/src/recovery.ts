@@ -1,4 +1,4 @@
-import { Acceptor, below, Leader, majorityOf, type Random } from "@synod/core";
+import { Acceptor, Leader, majorityOf, type Random, randomBelow } from "@synod/core";
 import type { Client } from "./client.js";
 import type { Clients } from "./clients.js";
 import { type Cluster, pick } from "./cluster.js";
@@ -81,7 +81,7 @@ export class Recovery {
     const acceptors = this.#cluster.acceptors.filter((node) => !this.#faults.broken.has(node));
     // Whichever of them the last configuration has: with spare ones, all must stay.
     while (options.reconfigure === 0 && acceptors.length > majorityOf(options.acceptors) && random() < 0.7)
-      acceptors.splice(below(random, acceptors.length), 1);
+      acceptors.splice(randomBelow(random, acceptors.length), 1);
     const members = [leader, replica, ...acceptors];
     for (const node of nodes) {
       if (!members.includes(node) && random() < 0.3) this.#cluster.crash(node);

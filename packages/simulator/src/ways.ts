@@ -1,4 +1,4 @@
-import { below, type Member } from "@synod/core";
+import { type Member, randomBelow } from "@synod/core";
 import type { OtherReplica, SnapshotStream } from "@synod/node/parts";
 import { type LogRequest, replicaService, type SnapshotPage, type SnapshotRequest } from "@synod/wire";
 import type { Network } from "./network.js";
@@ -123,7 +123,7 @@ export class Ways {
   async #travel(connection: Connection): Promise<void> {
     const { streams, faulty, now, trace } = this.#cluster;
     const { recovery: random } = streams;
-    const at = now + 1 + below(random, faulty ? longestTicks : 2);
+    const at = now + 1 + randomBelow(random, faulty ? longestTicks : 2);
     if (faulty && random() < lossOnTheWay) {
       trace.count("catch-up lost");
       connection.close();

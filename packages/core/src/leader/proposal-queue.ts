@@ -1,5 +1,5 @@
-import type { Limits } from "./limits.js";
-import { type Value, valueBytes } from "./pvalue.js";
+import type { Limits } from "../limits.js";
+import { type Value, valueBytes } from "../pvalue.js";
 
 /**
  * Proposals that wait for a slot (rule 10), in the order they came, each once. What finds no room is dropped: its replica

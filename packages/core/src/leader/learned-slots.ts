@@ -1,15 +1,15 @@
-import type { Configurations, RulingConfiguration, TrimRecord } from "./configuration.js";
-import { invariant } from "./invariant.js";
-import type { Limits } from "./limits.js";
-import { proposalKey, proposalOf, sameValue, type Value, valueBytes } from "./pvalue.js";
+import type { Configuration, Configurations, RulingConfiguration, TrimRecord } from "../configuration.js";
+import { invariant } from "../invariant.js";
+import type { Limits } from "../limits.js";
+import { proposalKey, proposalOf, sameValue, type Value, valueBytes } from "../pvalue.js";
 
 /**
- * What a leader knows to be decided: slot_out (the lowest slot whose decision it does not know), and the newest
+ * The slots that a leader knows to be decided: slot_out (the lowest slot whose decision it does not know), and the newest
  * decisions, kept within bounds to answer proposals and questions (rules 8, 9). That a slot is decided may be known
- * without its value: every replica's slot_out and every trim record says so. What a peer claims is believed only until
- * phase 1 can tell (rule 28): `sure` is what stands without it.
+ * without its value: every replica's slot_out and every trim record says so. A peer's claim is believed only until
+ * phase 1 can tell (rule 28): `sure` is slot_out without it.
  */
-export class Decided {
+export class LearnedSlots {
   readonly #configurations: Configurations;
   readonly #limits: Limits;
   readonly #kept = new Map<number, Value>();
@@ -26,11 +26,27 @@ export class Decided {
     this.#limits = limits;
   }
 
+  /** The lowest slot whose decision it does not know. */
   get slotOut(): number {
     return this.#slotOut;
   }
 
-  /** As slot_out would be had no peer claimed anything: by decisions, trim records of acceptors, and claims that were proved. */
+  /** The first slot beyond the window: slots from slot_out up to it may be proposed in (rule 10). */
+  get windowEnd(): number {
+    return this.#slotOut + this.#configurations.window;
+  }
+
+  /** The configuration that rules slot_out. */
+  get ruling(): Configuration {
+    return this.#configurations.at(this.#slotOut);
+  }
+
+  /** The configurations that rule a slot of the window. */
+  get serving(): readonly Configuration[] {
+    return this.#configurations.serving(this.#slotOut, this.windowEnd);
+  }
+
+  /** Slot_out by decisions, trim records of acceptors and claims that were proved: without any other claim. */
   get sure(): number {
     return this.#sure;
   }
@@ -66,7 +82,7 @@ export class Decided {
     this.#prune();
   }
 
-  /** Somebody says that everything below `slot` is decided. */
+  /** A peer claims that everything below `slot` is decided. */
   claimed(slot: number): void {
     this.#slotOut = Math.max(this.#slotOut, slot);
     this.#advance();
@@ -78,7 +94,7 @@ export class Decided {
     this.#advance();
   }
 
-  /** What was claimed and not proved is not believed any more. */
+  /** Claims that were not proved are not believed any more. */
   doubt(): void {
     this.#slotOut = this.#sure;
     this.#advance();

@@ -1,18 +1,22 @@
-import type { Configuration } from "./configuration.js";
-import type { Limits } from "./limits.js";
-import { majorityOf } from "./quorum.js";
+import type { Configuration } from "../configuration.js";
+import type { Limits } from "../limits.js";
+import type { ToAcceptor } from "../message.js";
+import type { Outputs } from "../output.js";
+import { majorityOf } from "../quorum.js";
 
 /**
- * How long each acceptor has owed an answer, in ticks: since the oldest thing asked that nothing was heard after, or since
- * its connection broke. Only answers from the bound store count (rule 5).
+ * Asks acceptors, and knows for how many ticks each has owed an answer: since the oldest request that nothing was heard
+ * after. Only answers from the bound store count (rule 5).
  */
-export class Contact {
+export class AcceptorContact {
   readonly #limits: Limits;
+  readonly #outputs: Outputs;
   readonly #connected = new Set<string>();
   readonly #owing = new Map<string, number>();
 
-  constructor(limits: Limits) {
+  constructor(limits: Limits, outputs: Outputs) {
     this.#limits = limits;
+    this.#outputs = outputs;
   }
 
   connected(acceptor: string): void {
@@ -23,8 +27,10 @@ export class Contact {
     this.#connected.delete(acceptor);
   }
 
-  asked(acceptor: string): void {
+  /** Sends a message that is to be answered. */
+  ask(acceptor: string, message: ToAcceptor): void {
     if (!this.#owing.has(acceptor)) this.#owing.set(acceptor, 0);
+    this.#outputs.send({ role: "acceptor", id: acceptor }, message);
   }
 
   answered(acceptor: string): void {

@@ -1,0 +1,67 @@
+import type { Limits } from "../limits.js";
+import { Timeout } from "../timeout.js";
+import type { KnownLeaders } from "./known-leaders.js";
+
+/** Slots that a replica knows to be decided and lacks, both ends included. */
+export interface Gap {
+  readonly from: number;
+  readonly through: number;
+}
+
+/** Asks leaders for the decisions that a replica lacks, until they come (rule 15). */
+export class GapQuestion {
+  readonly #limits: Limits;
+  readonly #leaders: KnownLeaders;
+  readonly #timeout: Timeout;
+  #askedThrough = 0;
+  /** Times asked since a slot was applied last. */
+  #askedInVain = 0;
+
+  constructor(limits: Limits, leaders: KnownLeaders) {
+    this.#limits = limits;
+    this.#leaders = leaders;
+    this.#timeout = new Timeout(limits.questionTicks);
+  }
+
+  /** A tick has passed. @returns true when it is time to ask for what is lacking */
+  tick(lacking: boolean): boolean {
+    if (lacking) return this.#timeout.tick();
+    this.#timeout.start(this.#limits.questionTicks);
+    return false;
+  }
+
+  /** Asks the active leader; every leader when none is known, or it does not answer. */
+  ask({ from, through }: Gap): void {
+    this.#timeout.start(this.#limits.questionTicks);
+    this.#askedThrough = through;
+    const patient = this.#askedInVain++ * this.#limits.questionTicks < this.#limits.reproposeTicks;
+    const question = { kind: "question", from, through } as const;
+    if (patient) this.#leaders.tellActive(question);
+    else this.#leaders.tellAll(question);
+  }
+
+  /** A slot was applied: decisions come. */
+  applied(): void {
+    this.#timeout.start(this.#limits.questionTicks);
+    this.#askedInVain = 0;
+  }
+
+  /** @returns true, once, when everything that was asked for is applied: the next slots may be asked for at once */
+  answered(slotOut: number): boolean {
+    if (this.#askedThrough === 0 || slotOut <= this.#askedThrough) return false;
+    this.#askedThrough = 0;
+    return true;
+  }
+
+  /** The decisions asked for are not awaited any more. */
+  restart(): void {
+    this.applied();
+    this.#askedThrough = 0;
+  }
+
+  /** Slot_out went back. */
+  rewound(gap: Gap): void {
+    this.#askedInVain = 0;
+    this.ask(gap);
+  }
+}
