@@ -22,31 +22,13 @@ const leastPart = { node: 0.7, storage: 0.8, client: 0.8, "state-machine": 0.8 }
 const machines = {
   node: {
     "servers and connections": [
-      ...["acceptor-host", "leader-host", "replica-host", "host", "server", "served-cluster", "start-host"],
-      ...["attachments", "callers", "channel", "health", "link", "outbox", "other-replica"],
-      ...["replica-services", "replicated-services", "slot-remedies"],
+      ...["acceptor/acceptor-host", "leader/leader-host", "replica/replica-host"],
+      ...["callers", "channel", "dial", "server", "served-cluster"].map((file) => `transport/${file}`),
+      ...["catch-up/other-replica", "replica-services", "replicated-services", "slot-remedies"].map(
+        (file) => `replica/${file}`,
+      ),
     ],
-    "a process and what it is configured with": [
-      ...[
-        "address",
-        "build-name",
-        "cluster-file",
-        "config",
-        "config-file",
-        "exit-code",
-        "json-file",
-        "lifecycle",
-      ],
-      ...[
-        "log",
-        "parent",
-        "problem",
-        "service-modules",
-        "settings",
-        "execution-watch",
-        "execution-watch-thread",
-      ],
-    ],
+    "a process and what it is configured with": ["configuration/", "process/"],
     "lists of exports": ["index", "parts"],
   },
   storage: {

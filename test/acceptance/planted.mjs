@@ -54,8 +54,8 @@ const plants = [
     parameters: ["--seconds", "1"],
     changes: [
       {
-        file: "packages/node/dist/leader-host.js",
-        sound: "if (starts < links.starts)",
+        file: "packages/node/dist/leader/acceptor-links.js",
+        sound: "if (starts < this.#starts)",
         faulty: "if (starts < 0)",
       },
     ],

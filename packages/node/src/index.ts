@@ -1,6 +1,6 @@
 // For a service's main: its configuration, its process, its host.
 
-export { AcceptorHost, type AcceptorHostOptions } from "./acceptor-host.js";
+export { AcceptorHost, type AcceptorHostOptions } from "./acceptor/acceptor-host.js";
 export {
   type ConfigurationAnswer,
   type ConfigurationRequest,
@@ -18,7 +18,7 @@ export {
   type Setting,
   settingsHelp,
 } from "./configuration/settings.js";
-export { LeaderHost, type LeaderHostOptions } from "./leader-host.js";
+export { LeaderHost, type LeaderHostOptions } from "./leader/leader-host.js";
 export { buildName } from "./process/build-name.js";
 export { ExecutionWatch, type ExecutionWatchOptions } from "./process/execution-watch.js";
 export { ExitCode } from "./process/exit-code.js";

@@ -5,6 +5,7 @@ import type { FromLeader, Peer, ToLeader } from "@synod/core";
 import { type Hello, leaderService } from "@synod/wire";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Attachments, type AttachmentsOptions, type ServerStream } from "../src/transport/attachments.js";
+import { dialWith } from "../src/transport/dial.js";
 import { Link, type LinkOptions } from "../src/transport/link.js";
 import { Server } from "../src/transport/server.js";
 
@@ -84,7 +85,7 @@ function dial(
   const link = new Link<ToLeader, FromLeader>({
     expected: { role: "leader", id: "l1", address: `127.0.0.1:${port}` },
     method: attach,
-    credentials: grpc.credentials.createInsecure(),
+    dial: dialWith(grpc.credentials.createInsecure()),
     hello: () => hello({ id: "r1", role: "replica", ...ours }),
     onConnected: (theirs) => events.push(`connected ${theirs.id}`),
     onDisconnected: (reason) => events.push(`disconnected: ${reason}`),

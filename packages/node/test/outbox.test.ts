@@ -1,4 +1,5 @@
 import { EventEmitter } from "node:events";
+import { serviceLoop } from "@synod/wire";
 import { expect, test, vi } from "vitest";
 import { Outbox } from "../src/transport/outbox.js";
 
@@ -34,7 +35,12 @@ class SlowStream extends EventEmitter {
 function make(bounds: { maxMessages?: number; maxBytes?: number; stallMs?: number } = {}, room = 2) {
   const stream = new SlowStream(room);
   const onStalled = vi.fn();
-  const outbox = new Outbox<string>({ stream, bytesOf: (message) => message.length, onStalled, ...bounds });
+  const scheduler = { ...serviceLoop, nowMs: () => Date.now() };
+  const outbox = new Outbox<string>({
+    ...{ stream, scheduler, onStalled },
+    bytesOf: (message) => message.length,
+    ...bounds,
+  });
   return { stream, outbox, onStalled };
 }
 

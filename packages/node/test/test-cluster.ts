@@ -11,8 +11,8 @@ import {
 import { ExecutionMarker, MemoryAcceptorDisk, MemoryReplicaDisk, type ReplicaStore } from "@synod/storage";
 import { descriptorSet, loadServices, type PlainMessage } from "@synod/wire";
 import { vi } from "vitest";
-import { AcceptorHost } from "../src/acceptor-host.js";
-import { LeaderHost } from "../src/leader-host.js";
+import { AcceptorHost } from "../src/acceptor/acceptor-host.js";
+import { LeaderHost } from "../src/leader/leader-host.js";
 import type { Host, HostOptions } from "../src/process/host.js";
 import { ReplicaHost } from "../src/replica/replica-host.js";
 

@@ -18,6 +18,7 @@ import { decodeMessage, encodeMessage, isAnswer } from "./message-codec.js";
 import { Network } from "./network.js";
 import { SimulatedNode } from "./node.js";
 import type { WorldOptions } from "./options.js";
+import { PeerStreams } from "./peer-streams.js";
 import type { Streams } from "./streams.js";
 import type { Trace } from "./trace.js";
 import { Ways } from "./ways.js";
@@ -33,6 +34,7 @@ export class Cluster {
   readonly network: Network;
   readonly trace: Trace;
   readonly ways = new Ways(this);
+  readonly peerStreams = new PeerStreams(this);
   readonly nodes: readonly SimulatedNode[];
   readonly acceptors: readonly SimulatedNode[];
   readonly leaders: readonly SimulatedNode[];
@@ -74,6 +76,8 @@ export class Cluster {
       nextIncarnation: () => ++incarnation,
       nonce: () => `nonce-${++nonces}`,
       send: (from: SimulatedNode, to: Peer, message: Message) => this.#send(from, to, message),
+      loses: (from: SimulatedNode, to: Peer, message: Message) => this.#loses(from, to, message),
+      dial: (from: SimulatedNode) => this.peerStreams.dialOf(from),
       watcher: {
         applied: (...[replica, slot, value, engine, answers]: Parameters<typeof log.applied>) => {
           trace.note(this.now, `${replica} applied ${slot} hash ${engine.hash}`);
@@ -156,11 +160,14 @@ export class Cluster {
     if (node.writing) this.trace.count("torn write");
     this.note(`${node.peer.id} crashes`);
     node.crash();
+    // Streams break as their other ends find out.
+    if (this.options.streams) return;
     for (const other of this.nodes) this.disconnect(node.peer.id, other.peer.id);
   }
 
   /** Replicas dial leaders, leaders dial acceptors and each other. */
   connect(): void {
+    if (this.options.streams) return;
     for (const dialer of this.nodes) {
       if (!dialer.up || dialer.paused || dialer.peer.role === "acceptor") continue;
       if (dialer.peer.role === "replica" && !dialer.takesPart) continue;
@@ -181,6 +188,7 @@ export class Cluster {
   }
 
   disconnect(a: string, b: string): void {
+    this.peerStreams.reset(a, b);
     for (const [dialer, dialed] of [
       [a, b],
       [b, a],
@@ -195,6 +203,7 @@ export class Cluster {
 
   /** Connections over links that are cut break. */
   breakCutConnections(): void {
+    this.peerStreams.breakCut();
     for (const connection of [...this.#connections.keys()]) {
       const [dialer, dialed] = connection.split(">") as [string, string];
       if (!this.network.linked(dialer, dialed)) this.disconnect(dialer, dialed);
@@ -203,6 +212,7 @@ export class Cluster {
 
   /** Delivers what arrives now. */
   deliver(): void {
+    this.peerStreams.tick();
     for (const envelope of this.network.arrivals(this.now)) {
       const { from, to, bytes, answers, connection, buffered } = envelope;
       const node = this.#byId.get(to.id);
@@ -256,13 +266,23 @@ export class Cluster {
   }
 
   #send(from: SimulatedNode, to: Peer, message: Message): void {
-    this.checker.sent(from, message);
-    if (message.kind === "trimmed") this.trace.count("told that it is trimmed");
+    this.#noteSent(from, message);
     const connection = this.#connection(from.peer, to);
     if (connection === undefined || this.#unheard(to, message)) return;
     const bytes = encodeMessage(from.peer, to, message);
     const answers = isAnswer(from.peer, message);
     this.network.send(this.now, { from: from.peer, to, bytes, answers, connection });
+  }
+
+  /** Something is sent, and perhaps lost before it leaves. */
+  #loses(from: SimulatedNode, to: Peer, message: Message): boolean {
+    this.#noteSent(from, message);
+    return this.#unheard(to, message);
+  }
+
+  #noteSent(from: SimulatedNode, message: Message): void {
+    this.checker.sent(from, message);
+    if (message.kind === "trimmed") this.trace.count("told that it is trimmed");
   }
 
   #unheard(to: Peer, { kind }: Message): boolean {

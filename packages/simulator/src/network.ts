@@ -83,6 +83,11 @@ export class Network {
     this.#cut.delete(`${b}>${a}`);
   }
 
+  /** Nothing passes in this direction. */
+  cuts(from: string, to: string): boolean {
+    return this.#cut.has(`${from}>${to}`);
+  }
+
   /** Messages pass both ways. */
   linked(a: string, b: string): boolean {
     return !this.#cut.has(`${a}>${b}`) && !this.#cut.has(`${b}>${a}`);

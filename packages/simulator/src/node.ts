@@ -15,7 +15,18 @@ import {
   type Tick,
   type Value,
 } from "@synod/core";
-import { Driver, type Journal, type OtherReplica, ReplicaProcess } from "@synod/node/parts";
+import {
+  AcceptorProcess,
+  type Dial,
+  Driver,
+  helloOf,
+  type Journal,
+  LeaderLinks,
+  LeaderProcess,
+  type OtherReplica,
+  ReplicaProcess,
+  type ServerStream,
+} from "@synod/node/parts";
 import type { Answer, Engine } from "@synod/state-machine";
 import { type AcceptorStore, MemoryAcceptorDisk, MemoryReplicaDisk, type ReplicaStore } from "@synod/storage";
 import { Clock } from "./clock.js";
@@ -46,6 +57,9 @@ export interface Surroundings {
   readonly nextIncarnation: () => number;
   readonly nonce: () => string;
   readonly send: (from: SimulatedNode, to: Peer, message: Message) => void;
+  /** In worlds of streams: true when the message is lost before it is sent. */
+  readonly loses: (from: SimulatedNode, to: Peer, message: Message) => boolean;
+  readonly dial: (from: SimulatedNode) => Dial;
   readonly reach: (from: SimulatedNode, peer: Member) => OtherReplica;
   readonly watcher: ReplicaWatcher;
   /** A node is about to write a record to its disk. */
@@ -65,6 +79,7 @@ type AnyInput = AcceptorInput | LeaderInput | ReplicaInput;
 /** What a process does with what comes in. */
 interface Running {
   post(input: AnyInput): void;
+  serve?(stream: ServerStream<never, never>): void;
 }
 
 /** So little that a state has several pages. */
@@ -159,6 +174,11 @@ export class SimulatedNode {
     this.#running?.post(input);
   }
 
+  /** Somebody opens a stream to it. */
+  serve(stream: unknown): void {
+    this.#running?.serve?.(stream as ServerStream<never, never>);
+  }
+
   /** Time passes for it. */
   tick(): void {
     this.#timers.tick();
@@ -205,6 +225,16 @@ export class SimulatedNode {
     const store = disk.open({ id, clusterId });
     const { identity, state } = store;
     this.trimmedBelow = state.trim.below;
+    if (this.#world.options.streams) {
+      const process = new AcceptorProcess({
+        ...{ id, clusterId, limits, store, genesis: this.#world.genesis, journal: this.#journal(store) },
+        ...this.#processOptions,
+      });
+      this.role = process.role;
+      this.#running = process as Running;
+      process.start();
+      return;
+    }
     const role = new Acceptor({ id, limits, log: store, store: identity.store, state });
     this.role = role;
     this.#drive(role as never, this.#journal(store));
@@ -213,9 +243,31 @@ export class SimulatedNode {
   #startLeader(incarnation: number): void {
     const { genesis, options } = this.#world;
     const { id } = this.peer;
+    if (options.streams) {
+      const process = new LeaderProcess({
+        ...{ id, clusterId, genesis, incarnation, limits: options.limits },
+        ...{ random: this.#random, dial: this.#world.dial(this) },
+        ...this.#processOptions,
+      });
+      this.role = process.role;
+      this.#running = process as Running;
+      process.start();
+      return;
+    }
     const role = new Leader({ id, incarnation, genesis, limits: options.limits, random: this.#random });
     this.role = role;
     this.#drive(role as never, undefined);
+  }
+
+  /** What acceptors and leaders have alike in worlds of streams. */
+  get #processOptions() {
+    const { loses, ended, logged } = this.#world;
+    return {
+      logger: { debug: () => {}, info: logged, warn: logged, error: logged },
+      scheduler: this.#timers,
+      deliver: (to: Peer, message: Message) => loses(this, to, message),
+      onFatal: (code: number, error: unknown) => ended(this, code, error),
+    };
   }
 
   #drive(role: { step(input: AnyInput | Tick): Output[] }, journal: Journal | undefined): void {
@@ -232,7 +284,7 @@ export class SimulatedNode {
   }
 
   #startReplica(disk: MemoryReplicaDisk, incarnation: number): void {
-    const { genesis, options, watcher, nonce, send, reach, withdraws, ended, logged } = this.#world;
+    const { genesis, options, watcher, nonce, send, loses, reach, withdraws, ended, logged } = this.#world;
     const { id } = this.peer;
     const { life } = this;
     const mine = () => this.life === life && this.up;
@@ -257,8 +309,12 @@ export class SimulatedNode {
       sessionLimits: { ...sessionBounds, maxSessions: options.maxSessions },
       keptLog: { slots: options.keptLog, bytes: 1 << 20 },
       reportHaste: options.reportHaste,
-      send: (leader, message) => send(this, { role: "leader", id: leader }, message),
-      links: () => [],
+      send: (leader, message) => {
+        const to: Peer = { role: "leader", id: leader };
+        if (!links) send(this, to, message);
+        else if (!loses(this, to, message)) links.send(leader, message);
+      },
+      links: () => links?.status ?? [],
       reach: (peer) => reach(this, peer),
       onHandlerError: ({ service, method, error }) => {
         throw new Violation(`${service}/${method} failed at ${id}: ${error}`);
@@ -286,8 +342,27 @@ export class SimulatedNode {
     trimPoint = process.engine.system.reports.trimPoint;
     this.process = process;
     this.#running = process;
+    const links = options.streams ? this.#linksOf(process) : undefined;
     void process.start(() => {
-      if (mine()) this.takesPart = true;
+      if (!mine()) return;
+      this.takesPart = true;
+      links?.start();
+    });
+  }
+
+  #linksOf(process: ReplicaProcess): LeaderLinks {
+    const { genesis, dial } = this.#world;
+    const { id } = this.peer;
+    return new LeaderLinks({
+      leaders: genesis.configuration.leaders,
+      dial: dial(this),
+      ...{ scheduler: this.#timers, random: this.#random },
+      hello: () => {
+        const { configurations, slotOut } = process;
+        return helloOf({ id, clusterId }, { role: "replica", configurations, slotOut });
+      },
+      post: (input) => process.post(input),
+      whenRoom: (callback) => process.whenRoom(callback),
     });
   }
 

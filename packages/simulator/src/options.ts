@@ -54,6 +54,13 @@ export interface WorldOptions {
   readonly idleTicks: number;
   /** A store that was rolled back goes on voting though its start count shows it: nothing is promised then (rule 5). */
   readonly rollBackUncured: boolean;
+  /**
+   * Members talk over streams as gRPC has them, dialed by the links that ship, instead of by messages that are lost, doubled and
+   * reordered one by one: both hold whatever the core promises, and only streams show what links do.
+   */
+  readonly streams: boolean;
+  /** Bytes that a stream carries in a tick, in each direction; 0 for any number. */
+  readonly bandwidth: number;
   readonly limits: Limits;
 }
 
@@ -111,6 +118,9 @@ export function drawOptions(random: Random): WorldOptions {
     idleTicks: 0,
     rollBackUncured: false,
     limits: { ...simulatedLimits, maxKeptDecisions: random() < 0.5 ? 4 : 8 },
+    // Links of hosts know the first configuration only.
+    streams: random() < 0.25 && !changing,
+    bandwidth: 0,
   };
 }
 

@@ -1,8 +1,7 @@
 import type * as grpc from "@grpc/grpc-js";
-import type { Connected, Genesis, Limits, Peer } from "@synod/core";
-import { clusterService, type Hello, type PeerStatus, reflectionServices, type Status } from "@synod/wire";
+import type { Genesis, Limits } from "@synod/core";
+import { clusterService, type PeerStatus, reflectionServices, type Status } from "@synod/wire";
 import type { DriverLogger } from "../driver.js";
-import { spokenVersions } from "../transport/hello.js";
 import { Server, unary } from "../transport/server.js";
 
 export interface HostLogger extends DriverLogger {
@@ -47,26 +46,6 @@ export interface Host {
 
 /** Incarnations are drawn below this, well below 2^53: two draws are never the same in practice. */
 export const incarnationLimit = 2 ** 48 - 1;
-
-/** The part of a hello that is the same for every role. */
-export function helloOf(
-  options: HostOptions,
-  more: Pick<Hello, "role" | "configurations" | "slotOut"> & Partial<Hello>,
-): Hello {
-  return {
-    kind: "hello",
-    clusterId: options.clusterId,
-    id: options.id,
-    oldestVersion: spokenVersions.oldest,
-    newestVersion: spokenVersions.newest,
-    ...more,
-  };
-}
-
-/** What a hello tells the role. */
-export function connectedInput(peer: Peer, { slotOut, configurations }: Hello): Connected {
-  return { kind: "connected", peer, slotOut, configurations };
-}
 
 export function statusOf(
   options: HostOptions,

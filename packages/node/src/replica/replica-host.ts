@@ -1,22 +1,15 @@
 import { randomInt } from "node:crypto";
-import type { FromLeader, Member, Peer, ToLeader } from "@synod/core";
 import type { BoundService, HandlerError, ReplicatedService } from "@synod/state-machine";
 import type { ExecutionMarker, ReplicaStore } from "@synod/storage";
-import { leaderService, loadServices, type Status, serviceLoop } from "@synod/wire";
+import { loadServices, type Status, serviceLoop } from "@synod/wire";
 import type { ExecutionWatch } from "../process/execution-watch.js";
-import {
-  connectedInput,
-  type Host,
-  type HostOptions,
-  helloOf,
-  hostServer,
-  incarnationLimit,
-  statusOf,
-} from "../process/host.js";
-import { Link } from "../transport/link.js";
+import { type Host, type HostOptions, hostServer, incarnationLimit, statusOf } from "../process/host.js";
+import { dialWith } from "../transport/dial.js";
+import { helloOf } from "../transport/hello-of.js";
 import type { Server } from "../transport/server.js";
 import { reachReplica } from "./catch-up/other-replica.js";
 import { endsByRemedy, type Halt } from "./halt.js";
+import { LeaderLinks } from "./leader-links.js";
 import { ReplicaProcess } from "./replica-process.js";
 import { ReplicaServices } from "./replica-services.js";
 import { addReplicatedServices } from "./replicated-services.js";
@@ -44,7 +37,7 @@ export interface ReplicaHostOptions extends HostOptions {
 export class ReplicaHost implements Host {
   readonly #options: ReplicaHostOptions;
   readonly #process: ReplicaProcess;
-  readonly #leaders = new Map<string, Link<ToLeader, FromLeader>>();
+  readonly #leaders: LeaderLinks;
   readonly #front: ReplicaServices;
   readonly #server: Server;
   #port = 0;
@@ -54,8 +47,7 @@ export class ReplicaHost implements Host {
     this.#options = options;
     const services = options.services.map((service) => service.bind(loadServices));
     this.#process = this.#newProcess(services);
-    for (const leader of options.genesis.configuration.leaders)
-      this.#leaders.set(leader.id, this.#link(leader));
+    this.#leaders = this.#newLinks();
     this.#front = this.#newFront();
     const names = ["synod.v1.Replica", ...services.map((service) => service.name)];
     this.#server = hostServer(options, () => this.status(), names, options.descriptorSets);
@@ -77,7 +69,7 @@ export class ReplicaHost implements Host {
   async start(): Promise<void> {
     this.#port = await this.#server.listen(this.#options.listen);
     void this.#process.start(() => {
-      for (const link of this.#leaders.values()) link.start();
+      this.#leaders.start();
     });
   }
 
@@ -88,12 +80,7 @@ export class ReplicaHost implements Host {
 
   status(): Status {
     const { problem, state } = this.#process;
-    const peers = this.#links.map((link) => link.status);
-    return statusOf(this.#options, this.serving, problem, peers, state);
-  }
-
-  get #links(): readonly Link<ToLeader, FromLeader>[] {
-    return [...this.#leaders.values()];
+    return statusOf(this.#options, this.serving, problem, this.#leaders.status, state);
   }
 
   #newProcess(services: readonly BoundService[]): ReplicaProcess {
@@ -104,8 +91,8 @@ export class ReplicaHost implements Host {
       scheduler: serviceLoop,
       clocks: this.#options.logClock,
       random: Math.random,
-      send: (leader, message) => void this.#leaders.get(leader)?.send(message),
-      links: () => this.#links.map((link) => link.status),
+      send: (leader, message) => this.#leaders.send(leader, message),
+      links: () => this.#leaders.status,
       reach: (peer) => reachReplica(peer, this.#options.channelCredentials),
       onHandlerError: (failure) => {
         const { error, ...where } = failure;
@@ -140,27 +127,24 @@ export class ReplicaHost implements Host {
     });
   }
 
-  #link({ id, address }: Member): Link<ToLeader, FromLeader> {
-    const peer: Peer = { role: "leader", id };
-    return new Link<ToLeader, FromLeader>({
-      expected: { ...peer, address },
-      method: leaderService.Attach,
-      credentials: this.#options.channelCredentials,
+  #newLinks(): LeaderLinks {
+    const { genesis, channelCredentials } = this.#options;
+    return new LeaderLinks({
+      leaders: genesis.configuration.leaders,
+      dial: dialWith(channelCredentials),
       hello: () =>
         helloOf(this.#options, {
           role: "replica",
           configurations: this.#process.configurations,
           slotOut: this.#process.slotOut,
         }),
-      onConnected: (hello) => this.#process.post(connectedInput(peer, hello)),
-      onDisconnected: () => this.#process.post({ kind: "disconnected", peer }),
-      onMessage: (message) => this.#process.post({ kind: "message", from: peer, message }),
+      post: (input) => this.#process.post(input),
       whenRoom: (callback) => this.#process.whenRoom(callback),
     });
   }
 
   #halted(halt: Halt): void {
-    if (!endsByRemedy(halt)) for (const link of this.#links) link.close();
+    if (!endsByRemedy(halt)) this.#leaders?.close();
     // None is open where it halts before it has begun.
     this.#front?.end(`this replica ${halt.reason}`);
   }
@@ -172,7 +156,7 @@ export class ReplicaHost implements Host {
     // The answers of `close` leave first.
     await new Promise((resolve) => setImmediate(resolve));
     this.#front.end(`${reason}; ask another one`);
-    for (const link of this.#links) link.close();
+    this.#leaders.close();
     await Promise.all([this.#process.stop(), this.#server.stop()]);
     await this.#options.watch?.stop();
     await this.#options.store.close();

@@ -1,7 +1,7 @@
 import type { AcceptorMember, ReplicaState } from "@synod/core";
 import type { Engine } from "@synod/state-machine";
 import type { HaltStatus, PeerStatus, ServiceVersionStatus, Status } from "@synod/wire";
-import { quorumProblem } from "../quorum-text.js";
+import { quorumProblem } from "../leader/quorum-text.js";
 import type { Performer } from "./performer.js";
 
 /** Slots known to be decided and not applied, beyond which a replica is behind and says NOT_SERVING. */

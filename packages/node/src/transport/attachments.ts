@@ -1,6 +1,6 @@
 import * as grpc from "@grpc/grpc-js";
 import type { Message, Peer, Role } from "@synod/core";
-import { type Hello, type Incoming, Invalid } from "@synod/wire";
+import { eventLoop, type Hello, type Incoming, Invalid, type Scheduler } from "@synod/wire";
 import { incompatibility } from "./hello.js";
 import { messageBytes } from "./message-bytes.js";
 import { Outbox } from "./outbox.js";
@@ -28,6 +28,7 @@ export interface AttachmentsOptions<Out extends Message, In extends Message> {
   whenRoom(callback: () => void): void;
   readonly helloMs?: number;
   readonly maxStreams?: number;
+  readonly scheduler?: Scheduler | undefined;
 }
 
 export interface AttachedPeer {
@@ -54,6 +55,7 @@ export class Attachments<Out extends Message, In extends Message> {
   readonly #options: AttachmentsOptions<Out, In>;
   readonly #helloMs: number;
   readonly #maxStreams: number;
+  readonly #scheduler: Scheduler;
   readonly #all = new Set<Attachment<Out, In>>();
   /** By peer, oldest first. */
   readonly #byPeer = new Map<string, Attachment<Out, In>[]>();
@@ -64,6 +66,7 @@ export class Attachments<Out extends Message, In extends Message> {
     this.#options = options;
     this.#helloMs = options.helloMs ?? 2_000;
     this.#maxStreams = options.maxStreams ?? 1_024;
+    this.#scheduler = options.scheduler ?? eventLoop;
   }
 
   /** Messages lost because a peer did not drain, or was not attached. */
@@ -94,6 +97,7 @@ export class Attachments<Out extends Message, In extends Message> {
       call,
       outbox: new Outbox<Out | Hello>({
         stream: call,
+        scheduler: this.#options.scheduler,
         bytesOf: (message) => (message.kind === "hello" ? 0 : messageBytes(message)),
         onStalled: () =>
           this.#refuse(
@@ -114,13 +118,13 @@ export class Attachments<Out extends Message, In extends Message> {
       return;
     }
     this.#all.add(attachment);
-    const watchdog = setTimeout(() => {
+    const cancelWatchdog = this.#scheduler.after(this.#helloMs, () => {
       const text = `no hello within ${this.#helloMs} ms: every stream of ${this.#options.method} opens with one`;
       this.#refuse(attachment, grpc.status.DEADLINE_EXCEEDED, text);
-    }, this.#helloMs);
+    });
     call.on("data", (message: Incoming<In | Hello>) => {
       if (attachment.ended) return;
-      clearTimeout(watchdog);
+      cancelWatchdog();
       if (message instanceof Invalid) this.#refuse(attachment, message.error.code, message.error.message);
       else if (message.kind === "hello") this.#greet(attachment, message);
       else if (attachment.peer) this.#take(attachment, attachment.peer, message);
@@ -136,7 +140,7 @@ export class Attachments<Out extends Message, In extends Message> {
       call.end();
     });
     call.on("close", () => {
-      clearTimeout(watchdog);
+      cancelWatchdog();
       this.#remove(attachment);
     });
   }

@@ -1,7 +1,7 @@
 import * as grpc from "@grpc/grpc-js";
 import type { Message, Role } from "@synod/core";
-import { type Channel, type Hello, type Incoming, Invalid, type Method, openChannel } from "@synod/wire";
-import { channelOptions } from "./channel.js";
+import { eventLoop, type Hello, type Incoming, Invalid, type Method, type Scheduler } from "@synod/wire";
+import type { Dial, Dialed, StreamStatus } from "./dial.js";
 import { type Expected, incompatibility, mistakenIdentity, unboundStore } from "./hello.js";
 import { messageBytes } from "./message-bytes.js";
 import { Outbox, type OutboxOptions } from "./outbox.js";
@@ -20,7 +20,7 @@ export interface LinkOptions<Out extends Message, In extends Message> {
   /** Whom this link is to reach. */
   readonly expected: Expected;
   readonly method: Method<Out | Hello, In | Hello>;
-  readonly credentials: grpc.ChannelCredentials;
+  readonly dial: Dial;
   /** What this side says first, made anew for every connection. */
   hello(): Hello;
   onConnected(hello: Hello): void;
@@ -31,8 +31,9 @@ export interface LinkOptions<Out extends Message, In extends Message> {
   whenRoom(callback: () => void): void;
   readonly timing?: LinkTiming | undefined;
   readonly outbox?: Pick<OutboxOptions<Out>, "maxBytes" | "maxMessages" | "stallMs"> | undefined;
+  readonly scheduler?: Scheduler | undefined;
   /** For the spread of retries only. */
-  random?(): number;
+  readonly random?: (() => number) | undefined;
 }
 
 export interface LinkStatus {
@@ -44,12 +45,11 @@ export interface LinkStatus {
   readonly problem: string;
 }
 
-interface Attempt<Out> {
-  readonly channel: Channel;
-  readonly call: { cancel(): void; end(): void };
+interface Attempt<Out, In> {
+  readonly dialed: Dialed<Out | Hello, In | Hello>;
   readonly outbox: Outbox<Out | Hello>;
   hello: Hello | undefined;
-  watchdog: NodeJS.Timeout | undefined;
+  cancelWatchdog: (() => void) | undefined;
   ended: boolean;
 }
 
@@ -60,8 +60,9 @@ interface Attempt<Out> {
 export class Link<Out extends Message, In extends Message> {
   readonly #options: LinkOptions<Out, In>;
   readonly #timing: LinkTiming;
-  #attempt: Attempt<Out> | undefined;
-  #retry: NodeJS.Timeout | undefined;
+  readonly #scheduler: Scheduler;
+  #attempt: Attempt<Out, In> | undefined;
+  #cancelRetry: (() => void) | undefined;
   #retryMs: number;
   #problem = "not connected yet";
   #closed = false;
@@ -72,6 +73,7 @@ export class Link<Out extends Message, In extends Message> {
   constructor(options: LinkOptions<Out, In>) {
     this.#options = options;
     this.#timing = options.timing ?? linkTiming;
+    this.#scheduler = options.scheduler ?? eventLoop;
     this.#retryMs = this.#timing.firstRetryMs;
   }
 
@@ -90,7 +92,7 @@ export class Link<Out extends Message, In extends Message> {
   }
 
   start(): void {
-    if (!this.#attempt && !this.#retry && !this.#closed) this.#dial();
+    if (!this.#attempt && !this.#cancelRetry && !this.#closed) this.#dial();
   }
 
   /** Sends if the peer is connected and keeps up. False when the message was dropped. */
@@ -104,61 +106,55 @@ export class Link<Out extends Message, In extends Message> {
   /** Ends the stream and dials no more. Nothing is reported after it. */
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#retry);
+    this.#cancelRetry?.();
     const attempt = this.#attempt;
     if (!attempt) return;
     const established = attempt.hello !== undefined;
     this.#release(attempt);
-    if (established) attempt.call.end();
-    else attempt.call.cancel();
-    attempt.channel.close(!established);
+    if (established) attempt.dialed.stream.end();
+    else attempt.dialed.stream.cancel();
+    attempt.dialed.close(!established);
     this.#problem = "closed";
   }
 
   #dial(): void {
-    this.#retry = undefined;
-    const { expected, method, credentials } = this.#options;
-    const channel = openChannel(expected.address, credentials, channelOptions);
-    const call = channel.client.makeBidiStreamRequest(
-      method.path,
-      method.requestSerialize,
-      method.responseDeserialize,
-      new grpc.Metadata(),
-    );
+    this.#cancelRetry = undefined;
+    const { expected, method, dial } = this.#options;
+    const dialed = dial(expected.address, method);
+    const { stream } = dialed;
     const outbox = new Outbox<Out | Hello>({
       ...this.#options.outbox,
-      stream: call,
+      stream,
+      scheduler: this.#options.scheduler,
       bytesOf: (message) => (message.kind === "hello" ? 0 : messageBytes(message)),
       onStalled: () => this.#lose(attempt, "it has taken nothing for several seconds", true),
     });
-    const attempt: Attempt<Out> = {
-      channel,
-      call,
-      outbox,
+    const attempt: Attempt<Out, In> = {
+      ...{ dialed, outbox },
       hello: undefined,
-      watchdog: undefined,
+      cancelWatchdog: undefined,
       ended: false,
     };
     this.#attempt = attempt;
-    attempt.watchdog = setTimeout(() => this.#silence(attempt), this.#timing.helloMs);
-    call.on("data", (message: Incoming<In | Hello>) => {
+    attempt.cancelWatchdog = this.#scheduler.after(this.#timing.helloMs, () => this.#silence(attempt));
+    stream.on("data", (message: Incoming<In | Hello>) => {
       if (attempt.ended) return;
       if (message instanceof Invalid)
         this.#lose(attempt, `it sent a message that is not valid: ${message.error.message}`, false);
       else if (message.kind === "hello") this.#greet(attempt, message);
       else if (!attempt.hello) this.#lose(attempt, "it sent a message before its hello", false);
       else if (!this.#options.onMessage(message)) {
-        call.pause();
-        this.#options.whenRoom(() => call.resume());
+        stream.pause();
+        this.#options.whenRoom(() => stream.resume());
       }
     });
     // Every error also arrives as a status; an 'error' that nobody listens to ends the process.
-    call.on("error", () => {});
-    call.on("status", (status: grpc.StatusObject) => this.#finish(attempt, status));
+    stream.on("error", () => {});
+    stream.on("status", (status) => this.#finish(attempt, status));
     outbox.send(this.#options.hello());
   }
 
-  #greet(attempt: Attempt<Out>, theirs: Hello): void {
+  #greet(attempt: Attempt<Out, In>, theirs: Hello): void {
     if (attempt.hello) return;
     const { expected } = this.#options;
     const refusal = mistakenIdentity(expected, theirs) ?? incompatibility(this.#options.hello(), theirs);
@@ -166,7 +162,7 @@ export class Link<Out extends Message, In extends Message> {
       this.#lose(attempt, refusal, false);
       return;
     }
-    clearTimeout(attempt.watchdog);
+    attempt.cancelWatchdog?.();
     attempt.hello = theirs;
     this.#told = false;
     this.#retryMs = this.#timing.firstRetryMs;
@@ -175,35 +171,35 @@ export class Link<Out extends Message, In extends Message> {
   }
 
   /** Accepting a connection is not speaking: such a peer would hold the channel in CONNECTING for ever. */
-  #silence(attempt: Attempt<Out>): void {
+  #silence(attempt: Attempt<Out, In>): void {
     this.#lose(attempt, `no hello from it within ${this.#timing.helloMs} ms`, false);
   }
 
-  #finish(attempt: Attempt<Out>, status: grpc.StatusObject): void {
+  #finish(attempt: Attempt<Out, In>, status: StreamStatus): void {
     const { reason, broken } = describeStatus(status, this.#options.expected.address);
     this.#lose(attempt, reason, broken);
   }
 
   /** @param broken the connection was refused or reset: a fact about the peer, unlike silence */
-  #lose(attempt: Attempt<Out>, reason: string, broken: boolean): void {
+  #lose(attempt: Attempt<Out, In>, reason: string, broken: boolean): void {
     if (attempt.ended) return;
     const established = attempt.hello !== undefined;
     this.#release(attempt);
-    attempt.call.cancel();
-    attempt.channel.close(true);
+    attempt.dialed.stream.cancel();
+    attempt.dialed.close(true);
     if (this.#closed) return;
     this.#problem = reason;
     const { random = Math.random } = this.#options;
-    this.#retry = setTimeout(() => this.#dial(), this.#retryMs * (1 - random() / 2));
+    this.#cancelRetry = this.#scheduler.after(this.#retryMs * (1 - random() / 2), () => this.#dial());
     this.#retryMs = Math.min(this.#retryMs * 2, this.#timing.lastRetryMs);
     if (this.#told || (!established && !broken)) return;
     this.#told = true;
     this.#options.onDisconnected(reason);
   }
 
-  #release(attempt: Attempt<Out>): void {
+  #release(attempt: Attempt<Out, In>): void {
     attempt.ended = true;
-    clearTimeout(attempt.watchdog);
+    attempt.cancelWatchdog?.();
     attempt.outbox.close();
     this.#dropped += attempt.outbox.dropped;
     this.#attempt = undefined;
@@ -211,7 +207,7 @@ export class Link<Out extends Message, In extends Message> {
 }
 
 /** Puts a status into words an operator can act on, and tells a broken connection from everything else. */
-function describeStatus(status: grpc.StatusObject, address: string): { reason: string; broken: boolean } {
+function describeStatus(status: StreamStatus, address: string): { reason: string; broken: boolean } {
   const { code, details } = status;
   if (code === grpc.status.OK) return { reason: "it ended the stream", broken: true };
   if (code === grpc.status.UNAVAILABLE) {

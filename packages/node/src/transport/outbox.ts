@@ -1,3 +1,5 @@
+import { type Scheduler, serviceLoop } from "@synod/wire";
+
 /** The writing side of a gRPC stream: both clients' and servers' duplex streams are one. */
 export interface WritableStream<M> {
   write(message: M, callback?: (error?: Error | null) => void): boolean;
@@ -13,6 +15,7 @@ export interface OutboxOptions<M> {
   readonly maxBytes?: number;
   /** A peer that takes nothing for this long, while something waits, is given up. */
   readonly stallMs?: number;
+  readonly scheduler?: Scheduler | undefined;
   /** The peer was given up: the stream is to be ended. Called at most once. */
   onStalled(): void;
 }
@@ -28,6 +31,7 @@ export class Outbox<M> {
   readonly #maxMessages: number;
   readonly #maxBytes: number;
   readonly #stallMs: number;
+  readonly #scheduler: Scheduler;
   #queue: M[] = [];
   #next = 0;
   #bytes = 0;
@@ -36,13 +40,16 @@ export class Outbox<M> {
   #dropped = 0;
   /** Messages that the stream took and has not passed on. */
   #inFlight = 0;
-  #stall: NodeJS.Timeout | undefined;
+  /** When the stream last passed something on, or something began to wait for it. */
+  #progressAt = 0;
+  #cancelWatch: (() => void) | undefined;
 
   constructor(options: OutboxOptions<M>) {
     this.#options = options;
     this.#maxMessages = options.maxMessages ?? outboxDefaults.maxMessages;
     this.#maxBytes = options.maxBytes ?? outboxDefaults.maxBytes;
     this.#stallMs = options.stallMs ?? outboxDefaults.stallMs;
+    this.#scheduler = options.scheduler ?? serviceLoop;
     options.stream.on("drain", () => {
       this.#blocked = false;
       this.#flush();
@@ -82,8 +89,7 @@ export class Outbox<M> {
     this.#queue = [];
     this.#next = 0;
     this.#bytes = 0;
-    clearTimeout(this.#stall);
-    this.#stall = undefined;
+    this.#stopWatch();
   }
 
   #flush(): void {
@@ -103,7 +109,10 @@ export class Outbox<M> {
 
   #write(message: M): void {
     this.#inFlight++;
-    if (!this.#stall) this.#watch();
+    if (!this.#cancelWatch) {
+      this.#progressAt = this.#scheduler.nowMs();
+      this.#watch(this.#stallMs);
+    }
     const more = this.#options.stream.write(message, () => this.#written());
     if (!more) this.#blocked = true;
   }
@@ -111,21 +120,25 @@ export class Outbox<M> {
   #written(): void {
     this.#inFlight--;
     if (this.#closed) return;
-    if (this.#inFlight === 0 && this.waiting === 0) {
-      clearTimeout(this.#stall);
-      this.#stall = undefined;
-    } else {
-      this.#stall?.refresh();
-    }
+    this.#progressAt = this.#scheduler.nowMs();
+    if (this.#inFlight === 0 && this.waiting === 0) this.#stopWatch();
   }
 
-  /** Runs while something is under way; every message passed on starts it anew. */
-  #watch(): void {
-    this.#stall = setTimeout(() => {
-      if (this.#closed) return;
+  /** Looks again after so many milliseconds, while something is under way. */
+  #watch(ms: number): void {
+    this.#cancelWatch = this.#scheduler.after(ms, () => {
+      const left = this.#progressAt + this.#stallMs - this.#scheduler.nowMs();
+      if (left > 0) {
+        this.#watch(left);
+        return;
+      }
       this.close();
       this.#options.onStalled();
-    }, this.#stallMs);
-    this.#stall.unref();
+    });
+  }
+
+  #stopWatch(): void {
+    this.#cancelWatch?.();
+    this.#cancelWatch = undefined;
   }
 }

@@ -1,0 +1,136 @@
+import { below, type Random } from "@synod/core";
+import type { Dial, DialedStream, StreamStatus } from "@synod/node/parts";
+import type { Method } from "@synod/wire";
+import type { Network } from "./network.js";
+import type { SimulatedNode } from "./node.js";
+import { PeerStream } from "./peer-stream.js";
+import type { Trace } from "./trace.js";
+
+/** The parts of a simulated cluster that its streams depend on. */
+export interface StreamSurroundings {
+  readonly network: Network;
+  readonly trace: Trace;
+  readonly nodes: readonly SimulatedNode[];
+  /** In ticks. */
+  readonly now: number;
+  readonly options: {
+    readonly maxDelay: number;
+    readonly bandwidth: number;
+    readonly limits: { readonly tickMs: number };
+  };
+  readonly streams: { readonly network: Random };
+  /** Told of a connection to an acceptor, before anything is said on it. */
+  greeted(acceptor: SimulatedNode): void;
+}
+
+/** Until gRPC's keepalive finds that a connection is dead (channel.ts), in milliseconds. */
+const keepaliveMs = 7_000;
+
+const unavailable = 14;
+
+/** The streams that members dial to each other, in worlds of option `streams`. */
+export class PeerStreams {
+  readonly #world: StreamSurroundings;
+  readonly #open = new Set<PeerStream>();
+
+  constructor(world: StreamSurroundings) {
+    this.#world = world;
+  }
+
+  /** The way in which one life of a process dials others; an address is an id and a port. */
+  dialOf(from: SimulatedNode): Dial {
+    return <Out, In>(address: string, method: Method<Out, In>) => {
+      const to = this.#world.nodes.find(({ peer }) => `${peer.id}:1` === address) as SimulatedNode;
+      const { network, maxDelay } = { ...this.#world.options, network: this.#world.streams.network };
+      const stream = new PeerStream({
+        ...{ from, to, method: method as Method<unknown, unknown> },
+        now: () => this.#world.now,
+        bandwidth: this.#world.options.bandwidth,
+        delay: () => 1 + below(network, maxDelay),
+        arrived: (sender, receiver, bytes, message) => {
+          const { trace, now } = this.#world;
+          trace.message(
+            now,
+            `${sender.peer.id}>${receiver.peer.id}`,
+            bytes,
+            () => `${sender.peer.id} → ${receiver.peer.id} ${describe(message)}`,
+          );
+        },
+      });
+      this.#world.trace.count("stream dialed");
+      this.#open.add(stream);
+      return {
+        stream: stream.dialer as unknown as DialedStream<Out, In>,
+        close: (atOnce) => {
+          if (atOnce) stream.dialer.cancel();
+        },
+      };
+    };
+  }
+
+  /** Moves what is due, and breaks what cannot stand any more. */
+  tick(): void {
+    const { network, now } = this.#world;
+    for (const stream of this.#open) {
+      const { from, to } = stream;
+      if (!stream.dialerLives && !stream.dialedLives) stream.forget();
+      else if (!stream.served && network.linked(from.peer.id, to.peer.id)) this.#arrive(stream);
+      if (stream.ended) {
+        this.#open.delete(stream);
+        continue;
+      }
+      const open = {
+        there: !network.cuts(from.peer.id, to.peer.id),
+        back: !network.cuts(to.peer.id, from.peer.id),
+      };
+      stream.move(open);
+      // A dead process's machine resets its connections, where that can be heard; otherwise keepalive finds it out.
+      if (!stream.dialerLives || !stream.dialedLives) {
+        if (open.there && open.back) stream.break({ code: unavailable, details: "Connection dropped" });
+      }
+      if (open.there && open.back && !from.paused && !to.paused) stream.heardAt = now;
+      else if (now - stream.heardAt > this.#keepaliveTicks)
+        stream.break({ code: unavailable, details: "Connection dropped: keepalive timed out" });
+      if (stream.ended) this.#open.delete(stream);
+    }
+  }
+
+  /** Ends the connections between two. */
+  reset(a: string, b: string): void {
+    for (const stream of this.#open) {
+      const ends = [stream.from.peer.id, stream.to.peer.id];
+      if (ends.includes(a) && ends.includes(b))
+        stream.break({ code: unavailable, details: "read ECONNRESET" });
+    }
+  }
+
+  /** Ends the connections over links that are cut. */
+  breakCut(): void {
+    for (const stream of this.#open) {
+      const { from, to } = stream;
+      if (!this.#world.network.linked(from.peer.id, to.peer.id))
+        stream.break({ code: unavailable, details: "Connection dropped" });
+    }
+  }
+
+  get #keepaliveTicks(): number {
+    return keepaliveMs / this.#world.options.limits.tickMs;
+  }
+
+  /** The connection reaches the process that was dialed, if there is one. */
+  #arrive(stream: PeerStream): void {
+    const { to } = stream;
+    if (to.up && to.peer.role === "acceptor") this.#world.greeted(to);
+    if (!to.up) stream.break(refused(to));
+    // A process that stands still has its connections accepted for it, and says nothing.
+    else if (!to.paused) stream.serve();
+  }
+}
+
+function refused({ peer }: SimulatedNode): StreamStatus {
+  return { code: unavailable, details: `connect ECONNREFUSED ${peer.id}` };
+}
+
+function describe(message: unknown): string {
+  return (message as { kind?: string }).kind ?? "something that is not valid";
+}
