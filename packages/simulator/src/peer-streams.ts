@@ -1,4 +1,4 @@
-import { below, type Random } from "@synod/core";
+import { type Random, randomBelow } from "@synod/core";
 import type { Dial, DialedStream, StreamStatus } from "@synod/node/parts";
 import type { Method } from "@synod/wire";
 import type { Network } from "./network.js";
@@ -46,7 +46,7 @@ export class PeerStreams {
         ...{ from, to, method: method as Method<unknown, unknown> },
         now: () => this.#world.now,
         bandwidth: this.#world.options.bandwidth,
-        delay: () => 1 + below(network, maxDelay),
+        delay: () => 1 + randomBelow(network, maxDelay),
         arrived: (sender, receiver, bytes, message) => {
           const { trace, now } = this.#world;
           trace.message(

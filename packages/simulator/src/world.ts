@@ -53,7 +53,8 @@ class World {
   constructor({ seed, overrides, events }: Schedule, wholeTrace: boolean) {
     const streams = streamsOf(seed);
     this.#seed = seed;
-    this.#options = { ...drawOptions(streams.options), ...overrides };
+    const options = { ...drawOptions(streams.options), ...overrides };
+    this.#options = { ...options, streams: options.streams && options.reconfigure === 0 };
     const { faults, faultyTicks, slow } = this.#options;
     this.#events = events ?? drawFaults(streams.faults, faults, faultyTicks);
     this.#cluster = new Cluster(streams, this.#options, new Trace(wholeTrace));
