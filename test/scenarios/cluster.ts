@@ -1,7 +1,9 @@
 import {
   Acceptor,
+  type AcceptorMember,
   type Command,
   defaultLimits,
+  describeBallot,
   describeLeader,
   describeMessage,
   describeRecord,
@@ -9,11 +11,13 @@ import {
   describeValue,
   type Genesis,
   Leader,
+  type Limits,
   type Message,
   type Output,
   type Peer,
   Replica,
   type Role,
+  type Value,
 } from "@synod/core";
 import { type AcceptorStore, MemoryAcceptorDisk } from "@synod/storage";
 
@@ -21,7 +25,7 @@ type AnyRole = Acceptor | Leader | Replica;
 
 interface ScenarioNode {
   readonly peer: Peer;
-  readonly disk: MemoryAcceptorDisk | undefined;
+  disk: MemoryAcceptorDisk | undefined;
   /** What its process has open, on its disk. */
   store: AcceptorStore | undefined;
   role: AnyRole | undefined;
@@ -31,7 +35,7 @@ interface ScenarioNode {
   held: { readonly to: Peer; readonly message: Message }[];
 }
 
-const limits = { ...defaultLimits, delayTicks: 1, maxOutstandingProposals: 2, maxPageSlots: 2 };
+const smallLimits = { ...defaultLimits, delayTicks: 1, maxOutstandingProposals: 2, maxPageSlots: 2 };
 const roles: readonly (readonly [string, Role])[] = [
   ["acceptors", "acceptor"],
   ["leaders", "leader"],
@@ -43,36 +47,27 @@ export class ScenarioCluster {
   readonly #nodes = new Map<string, ScenarioNode>();
   readonly #links = new Map<string, Message[]>();
   readonly #genesis: Genesis;
+  readonly #limits: Limits;
   #lines: string[] = [];
 
+  /** `spare` acceptors run and belong to no configuration yet; `keep` decisions stay in the memory of a leader. */
   constructor(sizes: Readonly<Record<string, number>>) {
+    this.#limits = { ...smallLimits, maxKeptDecisions: sizes.keep ?? smallLimits.maxKeptDecisions };
     const members = (key: string) =>
       Array.from({ length: sizes[key] ?? 1 }, (_, index) => ({ id: `${key[0]}${index + 1}`, address: "" }));
-    const acceptors = members("acceptors").map((member) => ({ ...member, store: `store-${member.id}` }));
     const configuration = {
       number: 1,
       predecessor: 0,
-      acceptors,
+      acceptors: members("acceptors").map(({ id }) => acceptorMember(id)),
       leaders: members("leaders"),
       replicas: members("replicas"),
     };
     this.#genesis = { window: sizes.window ?? 4, configuration };
     for (const [key, role] of roles) {
-      for (const { id } of members(key)) {
-        const disk = role === "acceptor" ? new MemoryAcceptorDisk({ id, store: `store-${id}` }) : undefined;
-        this.#nodes.set(id, {
-          peer: { role, id },
-          disk,
-          store: undefined,
-          role: undefined,
-          starts: 0,
-          holding: false,
-          held: [],
-        });
-        disk?.hold(true);
-        this.start(id);
-      }
+      for (const { id } of members(key)) this.#add(id, role);
     }
+    for (let spare = 1; spare <= (sizes.spare ?? 0); spare++)
+      this.#add(`a${configuration.acceptors.length + spare}`, "acceptor");
     this.#lines = [];
   }
 
@@ -83,10 +78,18 @@ export class ScenarioCluster {
     return lines;
   }
 
+  /** Leaves out the lines that an action gives. */
+  quietly(action: () => void): void {
+    const lines = this.#lines;
+    this.#lines = [];
+    action();
+    this.#lines = lines;
+  }
+
   start(id: string): void {
     const node = this.#node(id);
     node.starts++;
-    const shared = { id, incarnation: node.starts, genesis: this.#genesis, limits };
+    const shared = { id, incarnation: node.starts, genesis: this.#genesis, limits: this.#limits };
     if (node.disk) {
       const store = node.disk.open({ id });
       node.store = store;
@@ -111,6 +114,13 @@ export class ScenarioCluster {
     }
   }
 
+  /** The directory of an acceptor that is down is lost: its next start is on an empty store with another id (rule 5). */
+  lose(acceptor: string): void {
+    const node = this.#node(acceptor);
+    if (!node.disk || node.role) throw new Error(`${acceptor} is no acceptor that is down`);
+    node.disk = newDisk(acceptor, `store-${acceptor}-new`);
+  }
+
   connect(a: string, b: string): void {
     for (const [to, peer] of [
       [a, b],
@@ -130,7 +140,14 @@ export class ScenarioCluster {
     }
   }
 
-  disconnect(a: string, b: string): void {
+  /** Both ends see that the connection is gone; without `b`, all that `a` had. */
+  disconnect(a: string, b?: string): void {
+    if (b === undefined) {
+      const { role } = this.#node(a).peer;
+      for (const { peer } of this.#nodes.values())
+        if (peer.id !== a && (role === "leader" || peer.role === "leader")) this.disconnect(a, peer.id);
+      return;
+    }
     this.#step(a, { kind: "disconnected", peer: this.#node(b).peer });
     this.#step(b, { kind: "disconnected", peer: this.#node(a).peer });
   }
@@ -141,6 +158,27 @@ export class ScenarioCluster {
 
   request(replica: string, names: readonly string[]): void {
     this.#step(replica, { kind: "requests", commands: names.map(command) });
+  }
+
+  /** A replica sends a leader the proposal of a configuration with these acceptors (rule 22). */
+  reconfigure(replica: string, leader: string, acceptors: readonly string[]): void {
+    const { number, ...rest } = this.#genesis.configuration;
+    const value: Value = {
+      kind: "configuration",
+      proposal: { replica, incarnation: 0, number: 1 },
+      configuration: {
+        ...rest,
+        number: number + 1,
+        predecessor: number,
+        acceptors: acceptors.map(acceptorMember),
+      },
+    };
+    this.#send(this.#node(replica), this.#node(leader).peer, {
+      kind: "propose",
+      slot: 1,
+      value,
+      forwarded: false,
+    });
   }
 
   /** A majority of the replicas has everything below on disk, this one learns (rule 18). */
@@ -166,6 +204,12 @@ export class ScenarioCluster {
   drop(from: string, to: string): void {
     for (const message of this.#links.get(`${from}>${to}`)?.splice(0) ?? [])
       this.#note(`lost ${from} → ${to} ${describeMessage(message)}`);
+  }
+
+  /** Every message on a link is under way a second time, behind the first ones. */
+  double(from: string, to: string): void {
+    const link = this.#links.get(`${from}>${to}`) ?? [];
+    link.push(...link);
   }
 
   /** Delivers everything, link by link, until nothing is under way. */
@@ -195,12 +239,24 @@ export class ScenarioCluster {
     if (role instanceof Acceptor) {
       const { promised, highestSlot, trimmedBelow } = role.status();
       const trimmed = trimmedBelow > 1 ? ` trimmed below ${trimmedBelow}` : "";
-      this.#note(
-        `${id} promised ${promised.round}.${promised.leader}.${promised.incarnation} highest slot ${highestSlot}${trimmed}`,
-      );
+      this.#note(`${id} promised ${describeBallot(promised)} highest slot ${highestSlot}${trimmed}`);
     } else if (role instanceof Leader) this.#note(`${id} ${describeLeader(role.status())}`);
     else if (role instanceof Replica) this.#note(`${id} ${describeReplica(role.status())}`);
     else this.#note(`${id} is down`);
+  }
+
+  #add(id: string, role: Role): void {
+    const disk = role === "acceptor" ? newDisk(id, storeOf(id)) : undefined;
+    this.#nodes.set(id, {
+      peer: { role, id },
+      disk,
+      store: undefined,
+      role: undefined,
+      starts: 0,
+      holding: false,
+      held: [],
+    });
+    this.start(id);
   }
 
   #receive(from: string, to: string, message: Message): void {
@@ -257,6 +313,21 @@ export class ScenarioCluster {
   #note(line: string): void {
     this.#lines.push(line);
   }
+}
+
+function storeOf(acceptor: string): string {
+  return `store-${acceptor}`;
+}
+
+function acceptorMember(id: string): AcceptorMember {
+  return { id, address: "", store: storeOf(id) };
+}
+
+/** A disk that holds writes back until it is told to let them through. */
+function newDisk(id: string, store: string): MemoryAcceptorDisk {
+  const disk = new MemoryAcceptorDisk({ id, store });
+  disk.hold(true);
+  return disk;
 }
 
 function command(name: string): Command {

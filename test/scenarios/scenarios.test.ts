@@ -34,23 +34,23 @@ function run(cluster: ScenarioCluster | undefined, line: string): ScenarioCluste
   const [first = "", second = "", third] = words;
   const commands: Record<string, () => void> = {
     connect: () => (first === "all" ? cluster.connectAll() : cluster.connect(first, second)),
-    disconnect: () => cluster.disconnect(first, second),
+    disconnect: () => cluster.disconnect(first, second || undefined),
     tick: () => cluster.tick(first, Number(second || 1)),
     request: () => cluster.request(first, words.slice(1)),
+    reconfigure: () => cluster.reconfigure(first, second, words.slice(2)),
     trim: () => cluster.trimPoint(first, Number(second)),
     snapshot: () => cluster.snapshot(first, second),
     deliver: () => cluster.deliver(first, second, third === undefined ? undefined : Number(third)),
     drop: () => cluster.drop(first, second),
+    double: () => cluster.double(first, second),
     settle: () => cluster.settle(),
     hold: () => cluster.hold(first),
     sync: () => cluster.sync(first),
     crash: () => cluster.crash(first),
+    lose: () => cluster.lose(first),
     start: () => cluster.start(first),
     status: () => words.forEach((id) => void cluster.status(id)),
-    quietly: () => {
-      run(cluster, words.join(" "));
-      cluster.takeLines();
-    },
+    quietly: () => cluster.quietly(() => run(cluster, words.join(" "))),
   };
   const command = commands[name];
   if (!command) throw new Error(`no command "${name}"; there are ${Object.keys(commands).join(", ")}`);
