@@ -1,7 +1,5 @@
 import {
   Acceptor,
-  type AcceptorMember,
-  type Command,
   defaultLimits,
   describeBallot,
   describeLeader,
@@ -19,21 +17,7 @@ import {
   type Role,
   type Value,
 } from "@synod/core";
-import { type AcceptorStore, MemoryAcceptorDisk } from "@synod/storage";
-
-type AnyRole = Acceptor | Leader | Replica;
-
-interface ScenarioNode {
-  readonly peer: Peer;
-  disk: MemoryAcceptorDisk | undefined;
-  /** What its process has open, on its disk. */
-  store: AcceptorStore | undefined;
-  role: AnyRole | undefined;
-  starts: number;
-  /** Writes stay in memory, and what rests on them is held, until `sync`. */
-  holding: boolean;
-  held: { readonly to: Peer; readonly message: Message }[];
-}
+import { acceptorMember, command, encodeBatch, newDisk, type ScenarioNode, storeOf } from "./node.js";
 
 const smallLimits = { ...defaultLimits, delayTicks: 1, maxOutstandingProposals: 2, maxPageSlots: 2 };
 const roles: readonly (readonly [string, Role])[] = [
@@ -313,28 +297,4 @@ export class ScenarioCluster {
   #note(line: string): void {
     this.#lines.push(line);
   }
-}
-
-function storeOf(acceptor: string): string {
-  return `store-${acceptor}`;
-}
-
-function acceptorMember(id: string): AcceptorMember {
-  return { id, address: "", store: storeOf(id) };
-}
-
-/** A disk that holds writes back until it is told to let them through. */
-function newDisk(id: string, store: string): MemoryAcceptorDisk {
-  const disk = new MemoryAcceptorDisk({ id, store });
-  disk.hold(true);
-  return disk;
-}
-
-function command(name: string): Command {
-  const request = Uint8Array.from([...name].map((letter) => letter.charCodeAt(0)));
-  return { clientId: name, sequence: 1, acknowledged: 0, service: "s", method: "M", request };
-}
-
-function encodeBatch(commands: readonly Command[]): Uint8Array {
-  return Uint8Array.from(commands.flatMap(({ request }) => [...request]));
 }
