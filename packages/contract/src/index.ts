@@ -1,4 +1,5 @@
-export { type Arguments, argumentsOf, report, usage } from "./main.js";
+// The suite, its matrix and its reports.
+
 export { type Column, columns } from "./suite/matrix.js";
 export { checksOf, matrixText, reportText } from "./suite/report.js";
 export { type RoleName, roles } from "./suite/roles.js";
@@ -10,3 +11,7 @@ export {
   type RowResult,
   runContract,
 } from "./suite/run.js";
+
+// The command.
+
+export { type Arguments, argumentsOf, report, usage } from "./main.js";

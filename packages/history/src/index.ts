@@ -1,10 +1,8 @@
-// For users: whoever records a history, checks one, or has a service of their own.
+// Histories: recording, reading and checking one.
+
 export { type CheckOptions, check, type Undecided, type Verdict } from "./check.js";
 export { historyLine, readHistory } from "./json-lines.js";
 export type { Violation } from "./minimise.js";
-export type { Model, Step } from "./model.js";
-export { builtInModels } from "./models/index.js";
-// For tests, which compare outcomes the way the search does.
 export {
   jsonMessage,
   type Message,
@@ -14,3 +12,8 @@ export {
   type Result,
 } from "./operation.js";
 export { reportText } from "./report.js";
+
+// Models: what a service's calls mean.
+
+export type { Model, Step } from "./model.js";
+export { builtInModels } from "./models/index.js";

@@ -45,6 +45,8 @@ export {
 } from "./configuration/cluster-file.js";
 export { type Condition, Health } from "./process/health.js";
 export { stopWithParent, stopWithParentVariable } from "./process/parent.js";
-// For whoever keeps what a replica's Snapshot gives.
-export { nextDigest, noDigest } from "./replica/catch-up/snapshot-digest.js";
 export { countedBut } from "./transport/hello.js";
+
+// For whoever keeps what a replica's Snapshot gives.
+
+export { nextDigest, noDigest } from "./replica/catch-up/snapshot-digest.js";

@@ -1,4 +1,5 @@
-// For whoever runs seeds.
+// Runs of seeds, and what they may vary.
+
 export { Campaign, type CampaignSummary } from "./campaign.js";
 export type { FaultEvent, FaultKind, FaultRates } from "./fault-event.js";
 export { faultKinds } from "./fault-event.js";

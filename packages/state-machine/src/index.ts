@@ -1,6 +1,5 @@
-// For whoever writes a replicated service.
+// Services: how they are defined, and what their handlers see.
 
-// For the replica that runs them.
 export type {
   DescribedMethod,
   DescribedService,
@@ -22,6 +21,9 @@ export {
 } from "./definition/replicated-service.js";
 export { Status } from "./definition/status.js";
 export type { RangeOptions, ReadTransaction, Table, TableOptions, Transaction } from "./definition/table.js";
+
+// The engine: it executes the decided log.
+
 export { isDue, type NextDue } from "./engine/due.js";
 export { type Answer, Engine, type EngineOptions } from "./engine/engine.js";
 export type { HandlerError } from "./engine/execution.js";
@@ -41,19 +43,25 @@ export {
 } from "./engine/log-time.js";
 export type { BoundService, Rejection } from "./engine/service.js";
 export type { SlotContent } from "./engine/slot-content.js";
+
+// The realm that handlers run in.
+
 export { Exhausted, type Place } from "./realm/exhaustion.js";
 export { realmFingerprint } from "./realm/fingerprint.js";
 export { isNotDeterministic, NotDeterministic } from "./realm/not-deterministic.js";
 export { inRealm, loadInRealm, type RealmExports } from "./realm/realm-service.js";
 export { isOfRealm, told } from "./realm/traces.js";
+
 // The services that come with Synod.
+
 export { calculatorService } from "./services/calculator.js";
 export { keyValueService } from "./services/key-value.js";
 export { keyValueLimits } from "./services/key-value-request.js";
 export { lockLimits, lockService } from "./services/lock.js";
-// Exactly once.
+
+// The replicated state: its layout, its sessions, and its rows in a backup.
+
 export type { SessionLimits } from "./sessions/session-table.js";
-// For whoever keeps backups of a state.
 export {
   type Restoration,
   RestoredRows,
@@ -64,6 +72,9 @@ export {
 } from "./state/backup.js";
 export { OtherStateFormat, stateFormat } from "./state/layout.js";
 export { MemoryMap } from "./state/memory-map.js";
+
+// What the cluster decides about itself: versions, reports, remedies.
+
 export { engineName, type Foreign, type Foundation, type Ground } from "./system/foundation.js";
 export { isNext, type Remedy, remedyText, sameRemedy } from "./system/remedies.js";
 export type { Divergence, Unjudged } from "./system/reports.js";

@@ -1,4 +1,5 @@
-// For drivers and clients: services, calls and messages of the domain.
+// Services and calls over gRPC.
+
 export {
   answering,
   callUnary,
@@ -11,7 +12,14 @@ export {
   refuse,
 } from "./calls.js";
 export { type Channel, openChannel } from "./channel.js";
-// For whoever keeps messages elsewhere than on the wire, or simulates it.
+export type { Hello } from "./hello.js";
+export { anotherCluster, clusterIn, meantFor, metadataKeys } from "./metadata.js";
+export { eventLoop, passed, type Scheduler, serviceLoop } from "./scheduler.js";
+export { acceptorService, clusterService, healthService, leaderService, replicaService } from "./services.js";
+export { WireError } from "./wire-error.js";
+
+// Codecs of messages and of the values in them.
+
 export {
   isName,
   maxBatchCommands,
@@ -83,16 +91,14 @@ export {
   encodeTrimRecord,
   encodeValue,
 } from "./codec-value.js";
-// For replicated services and for describing them.
+
+// Services of users: their descriptors, messages and reflection.
+
 export { descriptorSet } from "./descriptors.js";
 export { FileIndex } from "./file-index.js";
-export type { Hello } from "./hello.js";
-export { anotherCluster, clusterIn, meantFor, metadataKeys } from "./metadata.js";
 export type { PlainCodec, PlainMessage } from "./plain/messages.js";
 export { reflectionServices } from "./reflection.js";
 export { describedBy } from "./reflection-client.js";
-export { eventLoop, passed, type Scheduler, serviceLoop } from "./scheduler.js";
-export { acceptorService, clusterService, healthService, leaderService, replicaService } from "./services.js";
 export {
   type Idempotency,
   type LoadedServices,
@@ -100,4 +106,3 @@ export {
   type Service,
   type ServiceMethod,
 } from "./user-services.js";
-export { WireError } from "./wire-error.js";
