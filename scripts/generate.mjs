@@ -1,10 +1,11 @@
 // npm run generate            writes packages/wire/src/gen from proto/**, and packages/state-machine/src/gen from the
-//                              built-in services' protos
+//                              built-in services' protos; and what docs/protocol.md says of deliberate faults and scenarios
 // npm run generate -- --check  fails, naming the file, when what is committed differs
 // npm run image               accepts today's protos as what `buf breaking` compares with
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { evidenceIsCurrent, protocolPage, writeEvidence } from "./protocol-evidence.mjs";
 import { installed, root, run } from "./steps.mjs";
 
 const protoFolder = "proto";
@@ -176,9 +177,14 @@ async function check() {
     problems.push(...problemsOfCommitted(fresh, folder));
     files += filesBelow(fresh).length;
   });
+  if (!evidenceIsCurrent())
+    problems.push(
+      `${protocolPage}: differs from what test/mutants and test/scenarios give (edited, or out of date)`,
+    );
   for (const problem of problems) console.error(problem);
-  if (problems.length > 0) console.error(`Generated code is not what the protos give: run npm run generate`);
-  else console.log(`${files} generated files are up to date`);
+  if (problems.length > 0)
+    console.error("What is generated is not what its sources give: run npm run generate");
+  else console.log(`${files} generated files and ${protocolPage} are up to date`);
   process.exitCode = problems.length > 0 ? 1 : 0;
 }
 
@@ -192,6 +198,8 @@ async function write() {
     }
     console.log(`${filesBelow(target).length} files written to ${folder}`);
   });
+  writeEvidence();
+  console.log(`what holds each rule written to ${protocolPage}`);
 }
 
 const mode = process.argv[2];

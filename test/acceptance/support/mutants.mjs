@@ -14,9 +14,9 @@ export const schedules = "packages/simulator/test/regressions";
 /** The rules that the page on the protocol numbers. */
 export function numberedRules() {
   const page = readFileSync(path.join(root, "docs/protocol.md"), "utf8");
-  const numbers = [...page.matchAll(/^\*\*(\d+)\. /gm)].map(([, number]) => number ?? "");
+  const numbers = [...page.matchAll(/^#### (\d+)\. /gm)].map(([, number]) => number ?? "");
   if (numbers.length === 0)
-    throw new Error("docs/protocol.md: expected rules that begin like **1. Title.**, found none");
+    throw new Error("docs/protocol.md: expected rules under headings like #### 1. Title, found none");
   return [...new Set(numbers)];
 }
 
