@@ -33,14 +33,13 @@ const direction = {
   },
   "packages/contract": { sources: libraries("core", "wire") },
   "packages/history": { sources: [], tests: libraries("core", "state-machine", "wire") },
-  // It runs the real codec and services, and the parts of a replica's process that do no I/O; disks are its own.
+  // It runs the processes that ship, on disks in memory.
   "packages/simulator": {
     sources: libraries("core", "wire", "storage", "state-machine", "node", "client", "history"),
   },
   "packages/testing": { sources: libraries("core", "wire", "storage", "state-machine", "node", "client") },
-  "packages/bench": { sources: libraries("core", "wire", "client") },
   "packages/cli": {
-    sources: libraries("core", "wire", "storage", "state-machine", "node", "client", "simulator", "bench"),
+    sources: libraries("core", "wire", "storage", "state-machine", "node", "client", "simulator"),
     starts: services,
   },
   ...Object.fromEntries(
