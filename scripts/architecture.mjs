@@ -24,7 +24,7 @@ const services = ["services/acceptor", "services/leader", "services/replica"];
 const direction = {
   "packages/core": { sources: [] },
   "packages/wire": { sources: ["packages/core"] },
-  "packages/storage": { sources: ["packages/core"] },
+  "packages/storage": { sources: ["packages/core"], tests: ["packages/wire"] },
   "packages/state-machine": { sources: ["packages/core"], tests: libraries("storage", "wire") },
   "packages/node": { sources: libraries("core", "wire", "storage", "state-machine") },
   "packages/client": {

@@ -5,6 +5,7 @@ import { type Configuration, defaultLimits, type Genesis, type Limits } from "@s
 import { AcceptorHost, Health, type Host, type HostOptions, LeaderHost, ReplicaHost } from "@synod/node";
 import { calculatorService, keyValueService, lockService } from "@synod/state-machine";
 import { type AcceptorStore, MemoryAcceptorDisk, MemoryReplicaDisk, type ReplicaStore } from "@synod/storage";
+import { recordCodec } from "@synod/wire";
 
 async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => net.createServer().listen(0, "127.0.0.1"));
@@ -69,7 +70,7 @@ export class Members {
     this.#fault = fault;
     this.#replicaFault = replicaFault;
     for (const { id, store } of configuration.acceptors)
-      this.#acceptorDisks.set(id, new MemoryAcceptorDisk({ id, store }));
+      this.#acceptorDisks.set(id, new MemoryAcceptorDisk({ id, store, codec: recordCodec }));
   }
 
   address(id: string): string {

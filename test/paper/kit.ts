@@ -21,6 +21,7 @@ import {
   type Value,
 } from "@synod/core";
 import { type AcceptorStore, MemoryAcceptorDisk } from "@synod/storage";
+import { recordCodec } from "@synod/wire";
 
 /** Small bounds, so that a test meets them. */
 export const limits: Limits = {
@@ -65,7 +66,7 @@ export function ballot(round: number, leader = "l1", incarnation = 1): Ballot {
 
 /** A batch that holds nothing but its name. */
 export function value(number: number, replica = "r1"): Value {
-  return { kind: "batch", proposal: { replica, incarnation: 1, number }, commands: Uint8Array.of(number) };
+  return { kind: "batch", proposal: { replica, incarnation: 1, number }, commands: Buffer.of(number) };
 }
 
 export { noOperation };
@@ -119,7 +120,7 @@ export class AcceptorBench {
 
   constructor(id = "a1") {
     this.id = id;
-    this.#disk = new MemoryAcceptorDisk({ id, store: storeOf(id) });
+    this.#disk = new MemoryAcceptorDisk({ id, store: storeOf(id), codec: recordCodec });
     this.#disk.hold(true);
     this.#start();
   }

@@ -38,7 +38,10 @@ export class ScenarioCluster {
   constructor(sizes: Readonly<Record<string, number>>) {
     this.#limits = { ...smallLimits, maxKeptDecisions: sizes.keep ?? smallLimits.maxKeptDecisions };
     const members = (key: string) =>
-      Array.from({ length: sizes[key] ?? 1 }, (_, index) => ({ id: `${key[0]}${index + 1}`, address: "" }));
+      Array.from({ length: sizes[key] ?? 1 }, (_, index) => ({
+        id: `${key[0]}${index + 1}`,
+        address: "host:1",
+      }));
     const configuration = {
       number: 1,
       predecessor: 0,

@@ -1,5 +1,6 @@
 import type { Acceptor, AcceptorMember, Command, Leader, Message, Peer, Replica } from "@synod/core";
 import { type AcceptorStore, MemoryAcceptorDisk } from "@synod/storage";
+import { recordCodec } from "@synod/wire";
 
 /** A process of a scenario: its role, what it has on disk, and what waits for the disk. */
 export interface ScenarioNode {
@@ -19,12 +20,12 @@ export function storeOf(acceptor: string): string {
 }
 
 export function acceptorMember(id: string): AcceptorMember {
-  return { id, address: "", store: storeOf(id) };
+  return { id, address: "host:1", store: storeOf(id) };
 }
 
 /** A disk that holds writes back until it is told to let them through. */
 export function newDisk(id: string, store: string): MemoryAcceptorDisk {
-  const disk = new MemoryAcceptorDisk({ id, store });
+  const disk = new MemoryAcceptorDisk({ id, store, codec: recordCodec });
   disk.hold(true);
   return disk;
 }

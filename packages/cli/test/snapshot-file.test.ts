@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { nextDigest, noDigest } from "@synod/node";
+import { stateFormat } from "@synod/state-machine";
 import type { StateEntry } from "@synod/storage";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -13,7 +14,7 @@ const header = {
   cluster: "0123456789abcdef0123456789abcdef",
   slot: 77,
   confirmed: 70,
-  state: 2,
+  state: stateFormat,
   synod: "0.1.0",
 };
 const entry = (key: string, value: string): StateEntry => [Buffer.from(key), Buffer.from(value)];

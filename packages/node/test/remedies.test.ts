@@ -16,7 +16,7 @@ import {
   systemService,
 } from "@synod/state-machine";
 import { ExecutionMarker } from "@synod/storage";
-import { batch, descriptorSet, loadServices } from "@synod/wire";
+import { batch, configurationCodec, descriptorSet, loadServices } from "@synod/wire";
 import { expect, test } from "vitest";
 import type { Halt } from "../src/replica/halt.js";
 import { Performer } from "../src/replica/performer.js";
@@ -73,6 +73,7 @@ class Replica {
     this.engine = new Engine({
       state: this.#state,
       genesis,
+      configurationCodec,
       clusterId: "c".repeat(64),
       services: [service],
       onHandlerError: () => {},

@@ -9,7 +9,7 @@ import {
   type ReplicatedService,
 } from "@synod/state-machine";
 import { ExecutionMarker, MemoryAcceptorDisk, MemoryReplicaDisk, type ReplicaStore } from "@synod/storage";
-import { descriptorSet, loadServices, type PlainMessage } from "@synod/wire";
+import { descriptorSet, loadServices, type PlainMessage, recordCodec } from "@synod/wire";
 import { vi } from "vitest";
 import { AcceptorHost } from "../src/acceptor/acceptor-host.js";
 import { LeaderHost } from "../src/leader/leader-host.js";
@@ -75,14 +75,14 @@ export class TestCluster {
     this.genesis = { window: 256, configuration: this.configuration };
     this.#limits = { ...defaultLimits, tickMs: 10, ...limits };
     for (const { id, store } of this.configuration.acceptors)
-      this.#acceptorDisks.set(id, new MemoryAcceptorDisk({ id, store }));
+      this.#acceptorDisks.set(id, new MemoryAcceptorDisk({ id, store, codec: recordCodec }));
     for (const { id } of this.configuration.replicas)
       this.#replicaDisks.set(id, new MemoryReplicaDisk({ store: `store-${id}` }));
   }
 
   /** The acceptor comes with a store that the configuration does not name. */
   replaceStore(id: string): void {
-    this.#acceptorDisks.set(id, new MemoryAcceptorDisk({ id, store: "store-other" }));
+    this.#acceptorDisks.set(id, new MemoryAcceptorDisk({ id, store: "store-other", codec: recordCodec }));
   }
 
   /** The replica comes with an empty store, as after its directory was lost. */
@@ -98,7 +98,7 @@ export class TestCluster {
   /** The acceptor's store is the one of the first day again. */
   rollBack(id: string): void {
     const store = this.configuration.acceptors.find((acceptor) => acceptor.id === id)?.store ?? "";
-    this.#acceptorDisks.set(id, new MemoryAcceptorDisk({ id, store }));
+    this.#acceptorDisks.set(id, new MemoryAcceptorDisk({ id, store, codec: recordCodec }));
   }
 
   /** Starts members, all of them when none is named. */

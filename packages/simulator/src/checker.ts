@@ -253,7 +253,7 @@ export class Checker {
   /** What is told of a slot that was not trimmed when it was told is on disk, unless it was trimmed since. */
   #reporting(acceptor: string, pvalue: PValue, disk: MemoryAcceptorDisk): void {
     if (pvalue.slot < disk.durable.trim.below) return;
-    const kept = disk.durable.accepted.get(pvalue.slot);
+    const kept = disk.durable.accepted(pvalue.slot);
     if (!kept || compareBallots(kept.ballot, pvalue.ballot) < 0) {
       throw new Violation(
         `${acceptor} reports having accepted ${describeBallot(pvalue.ballot)} in slot ${pvalue.slot}, which is not on its disk`,

@@ -29,6 +29,7 @@ import {
 } from "@synod/node/parts";
 import type { Answer, Engine } from "@synod/state-machine";
 import { type AcceptorStore, MemoryAcceptorDisk, MemoryReplicaDisk, type ReplicaStore } from "@synod/storage";
+import { recordCodec } from "@synod/wire";
 import { Clock } from "./clock.js";
 import type { WorldOptions } from "./options.js";
 import { clusterId, services, sessionBounds } from "./services.js";
@@ -211,7 +212,9 @@ export class SimulatedNode {
   #newDisk(store: string): void {
     const { id, role } = this.peer;
     if (role === "acceptor") {
-      this.disk = new MemoryAcceptorDisk({ id, store }, (records) => this.#world.persisted(this, records));
+      this.disk = new MemoryAcceptorDisk({ id, store, codec: recordCodec }, (records) =>
+        this.#world.persisted(this, records),
+      );
       this.disk.hold(true);
     } else if (role === "replica") {
       this.stateDisk = new MemoryReplicaDisk({ store });

@@ -8,6 +8,7 @@ import {
   openSessionMethod,
   systemService,
 } from "@synod/state-machine";
+import { configurationCodec } from "@synod/wire";
 import type { WorldOptions } from "./options.js";
 import { PlainSessions } from "./plain-sessions.js";
 import { ServiceModels } from "./service-models.js";
@@ -39,6 +40,7 @@ export class SequentialRun {
     this.#engine = new Engine({
       state: new MemoryMap(),
       genesis,
+      configurationCodec,
       clusterId,
       services,
       onHandlerError: ({ service, method, error }) => {

@@ -70,7 +70,7 @@ export {
   type StateRow,
   UnfitBackup,
 } from "./state/backup.js";
-export { OtherStateFormat, stateFormat } from "./state/layout.js";
+export { type ConfigurationCodec, OtherStateFormat, stateFormat } from "./state/layout.js";
 export { MemoryMap } from "./state/memory-map.js";
 
 // What the cluster decides about itself: versions, reports, remedies.

@@ -1,4 +1,5 @@
 import type { Configuration } from "@synod/core";
+import { configurationCodec } from "@synod/wire";
 import { describe, expect, it } from "vitest";
 import {
   type Answer,
@@ -22,6 +23,7 @@ function engineOf(state: TestMap, services = builtIn): Engine {
   return new Engine({
     state,
     genesis,
+    configurationCodec,
     services,
     onHandlerError: ({ error }) => {
       throw error;
@@ -194,8 +196,8 @@ describe("the contents of a backup", () => {
 
   it("are refused by name when they are of another format, by restoring and by looking at them", () => {
     const [[key, value], ...rest] = rowsOf(oldState().map) as [StateRow, ...StateRow[]];
-    const older = [[key, Buffer.concat([Buffer.of(1), value.subarray(1)])] as const, ...rest];
-    const said = /expected a state of format 2, found one of format 1/;
+    const older = [[key, Buffer.concat([Buffer.of(2), value.subarray(1)])] as const, ...rest];
+    const said = /expected a state of format 3, found one of format 2/;
     expect(() => contentsOf(older)).toThrow(said);
     expect(() => contentsOf(older)).toThrow(UnfitBackup);
     expect(() => new RestoredRows({ slot: 5, clusterId: "new" }).next(older)).toThrow(UnfitBackup);

@@ -1,4 +1,5 @@
 import type { Command, Genesis } from "@synod/core";
+import { configurationCodec } from "@synod/wire";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
@@ -64,7 +65,13 @@ class Group {
     const service = serviceOf({ kind: "command", execute });
     const state = inUse(this.maps.get(id) as TestMap, [service]);
     const genesis = genesisOf(this.#members);
-    const engine = new Engine({ state, genesis, services: [service], onHandlerError: () => {} });
+    const engine = new Engine({
+      state,
+      genesis,
+      configurationCodec,
+      services: [service],
+      onHandlerError: () => {},
+    });
     this.engines.set(id, engine);
     return engine;
   }
@@ -416,10 +423,10 @@ describe("a snapshot that no engine of this build could start on", () => {
   const stored = (map: TestMap) => Buffer.from(map.get(applied) as Uint8Array);
 
   it("is objected to by name when it is of another format, and that by its first row alone", () => {
-    for (const format of [0, 1, 3, 255]) {
+    for (const format of [0, 1, 2, 4, 255]) {
       const other = (map: TestMap) =>
         map.put(applied, Buffer.concat([Buffer.of(format), stored(map).subarray(1)]));
-      expect(objection(other)).toContain(`expected a state of format 2, found one of format ${format}`);
+      expect(objection(other)).toContain(`expected a state of format 3, found one of format ${format}`);
     }
     const { system } = new Group().engine("r2");
     expect(system.objectionTo([[applied, Buffer.alloc(80)]])).toContain("found one of format 0");

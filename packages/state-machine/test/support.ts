@@ -1,5 +1,5 @@
 import type { Command, Genesis, KeyRange, OrderedMap } from "@synod/core";
-import { loadServices } from "@synod/wire";
+import { configurationCodec, loadServices } from "@synod/wire";
 import { defineService } from "../src/engine/service.js";
 import {
   type AfterStandstill,
@@ -159,7 +159,14 @@ export class World {
 
   engineOver(state: OrderedMap, options: Partial<EngineOptions> = {}): Engine {
     const onHandlerError = (error: HandlerError) => this.errors.push(error);
-    return new Engine({ state, genesis, services: this.#services, onHandlerError, ...options });
+    return new Engine({
+      state,
+      genesis,
+      configurationCodec,
+      services: this.#services,
+      onHandlerError,
+      ...options,
+    });
   }
 
   command(service: string, method: string, request: object): Command {

@@ -1,4 +1,5 @@
 import type { Command, Genesis } from "@synod/core";
+import { configurationCodec } from "@synod/wire";
 import { describe, expect, it } from "vitest";
 import { Status } from "../src/definition/status.js";
 import { BoundService } from "../src/engine/service.js";
@@ -53,7 +54,13 @@ class Replica {
 
   start(service: BoundService | undefined): Engine {
     const services = service === undefined ? [] : [service];
-    this.engine = new Engine({ state: this.map, genesis, services, onHandlerError: () => {} });
+    this.engine = new Engine({
+      state: this.map,
+      genesis,
+      configurationCodec,
+      services,
+      onHandlerError: () => {},
+    });
     return this.engine;
   }
 
@@ -275,7 +282,13 @@ describe("what commands are executed on (rule 32)", () => {
   const begin = new Replica(build(1, 1)).engine.system.installationsFor([]);
   const on = (runtime: string, sessions = sessionLimits) =>
     new Engine({
-      ...{ state: new TestMap(), genesis, services: [build(1, 1)], onHandlerError: () => {} },
+      ...{
+        state: new TestMap(),
+        genesis,
+        configurationCodec,
+        services: [build(1, 1)],
+        onHandlerError: () => {},
+      },
       ...{ runtime, sessionLimits: sessions },
     });
   const batch = (...commands: Command[]): SlotContent => ({ kind: "batch", commands });
@@ -300,7 +313,13 @@ describe("what commands are executed on (rule 32)", () => {
     replica.apply(begin);
     expect(replica.engine.system.foreignFor(batch())).toBeUndefined();
     const restarted = new Engine({
-      ...{ state: replica.map, genesis, services: [build(1, 1)], onHandlerError: () => {} },
+      ...{
+        state: replica.map,
+        genesis,
+        configurationCodec,
+        services: [build(1, 1)],
+        onHandlerError: () => {},
+      },
       runtime: "another",
     });
     expect(restarted.system.foreignFor({ kind: "no-op" })).toMatchObject({ what: "runtime" });

@@ -1,148 +1,66 @@
-import {
-  type AcceptorMember,
-  type Ballot,
-  type Configuration,
-  type Member,
-  noOperation,
-  type ProposalId,
-  type PValue,
-  type TrimRecord,
-  type Value,
-  valueBytes,
-} from "@synod/core";
-import { type ByteReader, ByteWriter, slotOf } from "./bytes.js";
+import { type Ballot, noBallot, type PValue, type TrimRecord } from "@synod/core";
+import { slotKey, slotOf } from "./bytes.js";
 import type { StorePlace } from "./error.js";
-import { readRecord, sealRecord, startRecord } from "./seal.js";
+import type { RecordCodec, StoredCodec } from "./record-codec.js";
+import { headerBytes, readContents, seal } from "./seal.js";
 
-const valueKinds = { noOperation: 0, batch: 1, configuration: 2 } as const;
-
-export function encodePValue(key: Uint8Array, pvalue: PValue): Uint8Array {
-  const writer = startRecord(new ByteWriter(valueBytes(pvalue.value) + 192));
-  writeBallot(writer, pvalue.ballot);
-  writeValue(writer, pvalue.value);
-  return sealRecord(key, writer);
+/** A record and the key that its checksum covers. */
+export interface KeyedRecord {
+  readonly key: Uint8Array;
+  readonly record: Uint8Array;
 }
 
-export function decodePValue(place: StorePlace, key: Uint8Array, record: Uint8Array): PValue {
-  const slot = slotOf(key);
-  return readRecord(place, `slot ${slot}`, key, record, (reader) => ({
-    ballot: readBallot(reader),
-    slot,
-    value: readValue(reader),
-  }));
-}
+export const promiseKey: Uint8Array = Buffer.from("promise", "latin1");
+export const trimKey: Uint8Array = Buffer.from("trim", "latin1");
 
-export function encodePromise(key: Uint8Array, ballot: Ballot): Uint8Array {
-  const writer = startRecord(new ByteWriter());
-  writeBallot(writer, ballot);
-  return sealRecord(key, writer);
-}
+/** An acceptor's records as they lie on a disk: the codec's bytes, sealed. Reading throws StoreError `damaged`. */
+export class AcceptorRecords {
+  readonly #place: StorePlace;
+  readonly #codec: RecordCodec;
 
-export function decodePromise(place: StorePlace, key: Uint8Array, record: Uint8Array): Ballot {
-  return readRecord(place, "the promise", key, record, readBallot);
-}
+  constructor(place: StorePlace, codec: RecordCodec) {
+    this.#place = place;
+    this.#codec = codec;
+  }
 
-export function encodeTrim(key: Uint8Array, trim: TrimRecord): Uint8Array {
-  const writer = startRecord(new ByteWriter());
-  writer.integer(trim.below);
-  writer.list(trim.configurations, (_, ruling) => {
-    writer.integer(ruling.from);
-    writeConfiguration(writer, ruling.configuration);
-  });
-  return sealRecord(key, writer);
-}
+  sealPValue(pvalue: PValue): KeyedRecord {
+    return sealed(slotKey(pvalue.slot), this.#codec.pvalue, pvalue);
+  }
 
-export function decodeTrim(place: StorePlace, key: Uint8Array, record: Uint8Array): TrimRecord {
-  return readRecord(place, "the trim mark", key, record, (reader) => ({
-    below: reader.integer(),
-    configurations: reader.list(() => ({
-      from: reader.integer(),
-      configuration: readConfiguration(reader),
-    })),
-  }));
-}
+  readPValue({ key, record }: KeyedRecord): PValue {
+    const slot = slotOf(key);
+    return readContents(this.#place, `slot ${slot}`, key, record, (bytes) => {
+      const pvalue = this.#codec.pvalue.decode(bytes);
+      if (pvalue.slot !== slot) throw new RangeError(`expected slot ${slot}, found ${pvalue.slot}`);
+      return pvalue;
+    });
+  }
 
-function writeBallot(writer: ByteWriter, ballot: Ballot): void {
-  writer.integer(ballot.round);
-  writer.text(ballot.leader);
-  writer.integer(ballot.incarnation);
-}
+  sealPromise(ballot: Ballot): KeyedRecord {
+    return sealed(promiseKey, this.#codec.ballot, ballot);
+  }
 
-function readBallot(reader: ByteReader): Ballot {
-  return { round: reader.integer(), leader: reader.text(), incarnation: reader.integer() };
-}
+  /** Nothing was promised where there is no record. */
+  readPromise(record: Uint8Array | undefined): Ballot {
+    if (record === undefined) return noBallot;
+    return readContents(this.#place, "the promise", promiseKey, record, (bytes) =>
+      this.#codec.ballot.decode(bytes),
+    );
+  }
 
-function writeValue(writer: ByteWriter, value: Value): void {
-  switch (value.kind) {
-    case "no-op":
-      writer.byte(valueKinds.noOperation);
-      return;
-    case "batch":
-      writer.byte(valueKinds.batch);
-      writeProposal(writer, value.proposal);
-      writer.bytes(value.commands);
-      return;
-    case "configuration":
-      writer.byte(valueKinds.configuration);
-      writeProposal(writer, value.proposal);
-      writeConfiguration(writer, value.configuration);
+  sealTrim(trim: TrimRecord): KeyedRecord {
+    return sealed(trimKey, this.#codec.trimRecord, trim);
+  }
+
+  /** Nothing was trimmed where there is no record. */
+  readTrim(record: Uint8Array | undefined): TrimRecord {
+    if (record === undefined) return { below: 1, configurations: [] };
+    return readContents(this.#place, "the trim mark", trimKey, record, (bytes) =>
+      this.#codec.trimRecord.decode(bytes),
+    );
   }
 }
 
-function readValue(reader: ByteReader): Value {
-  const kind = reader.byte();
-  switch (kind) {
-    case valueKinds.noOperation:
-      return noOperation;
-    case valueKinds.batch:
-      return { kind: "batch", proposal: readProposal(reader), commands: reader.bytes() };
-    case valueKinds.configuration:
-      return {
-        kind: "configuration",
-        proposal: readProposal(reader),
-        configuration: readConfiguration(reader),
-      };
-    default:
-      throw new RangeError(`expected a kind of value from 0 to 2, found ${kind}`);
-  }
-}
-
-function writeProposal(writer: ByteWriter, proposal: ProposalId): void {
-  writer.text(proposal.replica);
-  writer.integer(proposal.incarnation);
-  writer.integer(proposal.number);
-}
-
-function readProposal(reader: ByteReader): ProposalId {
-  return { replica: reader.text(), incarnation: reader.integer(), number: reader.integer() };
-}
-
-function writeConfiguration(writer: ByteWriter, configuration: Configuration): void {
-  writer.integer(configuration.number);
-  writer.integer(configuration.predecessor);
-  writer.list(configuration.acceptors, (_, acceptor) => {
-    writeMember(writer, acceptor);
-    writer.text(acceptor.store);
-  });
-  writer.list(configuration.leaders, writeMember);
-  writer.list(configuration.replicas, writeMember);
-}
-
-function readConfiguration(reader: ByteReader): Configuration {
-  return {
-    number: reader.integer(),
-    predecessor: reader.integer(),
-    acceptors: reader.list((): AcceptorMember => ({ ...readMember(reader), store: reader.text() })),
-    leaders: reader.list(readMember),
-    replicas: reader.list(readMember),
-  };
-}
-
-function writeMember(writer: ByteWriter, member: Member): void {
-  writer.text(member.id);
-  writer.text(member.address);
-}
-
-function readMember(reader: ByteReader): Member {
-  return { id: reader.text(), address: reader.text() };
+function sealed<T>(key: Uint8Array, codec: StoredCodec<T>, value: T): KeyedRecord {
+  return { key, record: seal(key, codec.encode(value, headerBytes)) };
 }

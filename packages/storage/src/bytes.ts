@@ -39,11 +39,6 @@ export class ByteWriter {
     this.bytes(encoder.encode(value));
   }
 
-  list<T>(items: readonly T[], write: (writer: ByteWriter, item: T) => void): void {
-    this.integer(items.length);
-    for (const item of items) write(this, item);
-  }
-
   /** What was written so far: a view of the writer's own memory. */
   finish(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);
@@ -61,11 +56,10 @@ export class ByteWriter {
 /** Reads what `ByteWriter` wrote; throws RangeError or TypeError on anything else. */
 export class ByteReader {
   readonly #bytes: Uint8Array;
-  #position: number;
+  #position = 0;
 
-  constructor(bytes: Uint8Array, position = 0) {
+  constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
-    this.#position = position;
   }
 
   byte(): number {
@@ -99,12 +93,6 @@ export class ByteReader {
 
   text(): string {
     return decoder.decode(this.bytes());
-  }
-
-  list<T>(read: (reader: ByteReader) => T): T[] {
-    const items: T[] = [];
-    for (let left = this.integer(); left > 0; left--) items.push(read(this));
-    return items;
   }
 
   get atEnd(): boolean {

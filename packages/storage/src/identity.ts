@@ -17,8 +17,11 @@ export interface StoreIdentity {
 
 export type StoreKind = "acceptor" | "replica";
 
-/** The format of a store. In a replica's of format 2 and below the rows of the state had no seals. */
-export const storeFormats: Readonly<Record<StoreKind, number>> = { acceptor: 1, replica: 3 };
+/**
+ * The format of a store. An acceptor's of format 1 had an encoding of the protocol's values of its own; in a replica's of
+ * format 2 and below the rows of the state had no seals.
+ */
+export const storeFormats: Readonly<Record<StoreKind, number>> = { acceptor: 2, replica: 3 };
 /** A format of a store that this version can tell whose it was. */
 const highestFormat = Math.max(...Object.values(storeFormats));
 

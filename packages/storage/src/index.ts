@@ -17,6 +17,7 @@ export type { StoreIdentity } from "./identity.js";
 export { type Install, type InstallName, maxProgressBytes } from "./install.js";
 export type { LogEntry } from "./layer.js";
 export { maxKeyBytes } from "./layered-map.js";
+export type { RecordCodec, StoredCodec } from "./record-codec.js";
 export {
   maxOpenSnapshots,
   maxPageEntries,

@@ -1,19 +1,5 @@
-import {
-  type AcceptorRecord,
-  type AcceptorState,
-  type Ballot,
-  noBallot,
-  type PValue,
-  type TrimRecord,
-} from "@synod/core";
-import {
-  decodePromise,
-  decodePValue,
-  decodeTrim,
-  encodePromise,
-  encodePValue,
-  encodeTrim,
-} from "./acceptor-record.js";
+import type { AcceptorRecord, AcceptorState, Ballot, PValue, TrimRecord } from "@synod/core";
+import { AcceptorRecords, type KeyedRecord, promiseKey, trimKey } from "./acceptor-record.js";
 import { type AcceptorDisk, AcceptorStore } from "./acceptor-store.js";
 import { slotKey, slotOf } from "./bytes.js";
 import { afterThisTurn, type CommitDone } from "./commit-queue.js";
@@ -36,6 +22,7 @@ import {
   startedIdentity,
 } from "./identity.js";
 import { type Ownership, ownDirectory } from "./ownership.js";
+import type { RecordCodec } from "./record-codec.js";
 import { Scrub } from "./scrub.js";
 
 const pageBytes = 4096;
@@ -44,11 +31,10 @@ const slotsPerSweep = 1000;
 
 const metaName = "meta";
 const acceptedName = "accepted";
-const promiseKey = Buffer.from("promise", "latin1");
-const trimKey = Buffer.from("trim", "latin1");
 
 export interface NewAcceptorStore {
   readonly id: string;
+  readonly codec: RecordCodec;
   /** Of a cluster restored from a backup: what is below is decided, in the replicas' state, and never again here. */
   readonly trim?: TrimRecord | undefined;
 }
@@ -60,7 +46,7 @@ export interface NewAcceptorStore {
  */
 export async function createAcceptorStore(
   directory: string,
-  { id, trim }: NewAcceptorStore,
+  { id, codec, trim }: NewAcceptorStore,
 ): Promise<{ readonly store: string }> {
   await refuseOccupied(directory);
   await makeDirectory(directory);
@@ -74,7 +60,7 @@ export async function createAcceptorStore(
       const identity = { id, store: drawStoreId(), startCount: 0, clusterId: undefined };
       // Last of all: a store without an identity is one whose making was interrupted.
       await environment.write(() => {
-        if (trim) meta.put(trimKey, encodeTrim(trimKey, trim));
+        if (trim) put(meta, new AcceptorRecords(environment.place, codec).sealTrim(trim));
         meta.put(identityKey, encodeIdentity("acceptor", identity));
       });
       await syncDirectory(directory).catch((error: unknown) => {
@@ -91,6 +77,7 @@ export async function createAcceptorStore(
 
 export interface ExpectedAcceptor {
   readonly id: string;
+  readonly codec: RecordCodec;
   readonly clusterId?: string | undefined;
   /** What is on disk is not what was written; the process must end (rule 5: it may have forgotten a vote). Called once. */
   readonly onDamage?: ((error: StoreError) => void) | undefined;
@@ -177,6 +164,7 @@ class LmdbAcceptorDisk implements AcceptorDisk {
   readonly #ownership: Ownership;
   readonly #meta: ByteDatabase;
   readonly #accepted: ByteDatabase;
+  readonly #records: AcceptorRecords;
   readonly #scrub: Scrub;
   #trimmedBelow: number;
   /** Below the trim mark there may be pvalues left. */
@@ -188,14 +176,19 @@ class LmdbAcceptorDisk implements AcceptorDisk {
     identity: StoreIdentity,
     meta: ByteDatabase,
     accepted: ByteDatabase,
-    { onDamage = () => {}, scrubEveryMs }: ExpectedAcceptor,
+    { codec, onDamage = () => {}, scrubEveryMs }: ExpectedAcceptor,
   ) {
     this.#environment = environment;
     this.#ownership = ownership;
     this.#meta = meta;
     this.#accepted = accepted;
     this.identity = identity;
-    this.state = { promised: this.#readPromise(), trim: this.#readTrim() };
+    const records = new AcceptorRecords(environment.place, codec);
+    this.#records = records;
+    this.state = {
+      promised: records.readPromise(meta.get(promiseKey)),
+      trim: records.readTrim(meta.get(trimKey)),
+    };
     this.#trimmedBelow = this.state.trim.below;
     this.untidy = this.#leftBelow(this.#trimmedBelow, 1).length > 0;
     this.#scrub = new Scrub(environment, onDamage, scrubEveryMs);
@@ -208,7 +201,7 @@ class LmdbAcceptorDisk implements AcceptorDisk {
 
   *accepted(from: number): Iterable<PValue> {
     for (const { key, value } of this.#accepted.getRange({ start: slotKey(from) }))
-      yield decodePValue(this.#environment.place, key, value);
+      yield this.#records.readPValue({ key, record: value });
   }
 
   commit(records: readonly AcceptorRecord[], done: CommitDone): void {
@@ -227,15 +220,12 @@ class LmdbAcceptorDisk implements AcceptorDisk {
     }
     const puts = [...pvalues.values()]
       .filter((pvalue) => pvalue.slot >= this.#trimmedBelow)
-      .map((pvalue) => {
-        const key = slotKey(pvalue.slot);
-        return { key, record: encodePValue(key, pvalue) };
-      });
+      .map((pvalue) => this.#records.sealPValue(pvalue));
     this.#environment.transact(() => {
-      if (trim) this.#meta.put(trimKey, encodeTrim(trimKey, trim));
+      if (trim) put(this.#meta, this.#records.sealTrim(trim));
       for (const key of removed) this.#accepted.remove(key);
-      if (promised) this.#meta.put(promiseKey, encodePromise(promiseKey, promised));
-      for (const { key, record } of puts) this.#accepted.put(key, record);
+      if (promised) put(this.#meta, this.#records.sealPromise(promised));
+      for (const accepted of puts) put(this.#accepted, accepted);
     }, done);
   }
 
@@ -264,14 +254,8 @@ class LmdbAcceptorDisk implements AcceptorDisk {
   #leftBelow(slot: number, limit: number): Uint8Array[] {
     return [...this.#accepted.getKeys({ start: slotKey(0), end: slotKey(slot), limit })];
   }
+}
 
-  #readPromise(): Ballot {
-    const record = this.#meta.get(promiseKey);
-    return record ? decodePromise(this.#environment.place, promiseKey, record) : noBallot;
-  }
-
-  #readTrim(): TrimRecord {
-    const record = this.#meta.get(trimKey);
-    return record ? decodeTrim(this.#environment.place, trimKey, record) : { below: 1, configurations: [] };
-  }
+function put(database: ByteDatabase, { key, record }: KeyedRecord): void {
+  database.put(key, record);
 }

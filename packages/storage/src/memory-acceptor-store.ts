@@ -1,39 +1,47 @@
-import { type AcceptorRecord, type Ballot, noBallot, type PValue, type TrimRecord } from "@synod/core";
+import { type AcceptorRecord, type Ballot, compareBallots, type PValue, type TrimRecord } from "@synod/core";
+import { AcceptorRecords } from "./acceptor-record.js";
 import { type AcceptorDisk, AcceptorStore } from "./acceptor-store.js";
 import type { CommitDone } from "./commit-queue.js";
 import { StoreError, storeFailure } from "./error.js";
 import { HeldCommits } from "./held-commits.js";
 import { type StoreIdentity, startedIdentity } from "./identity.js";
+import type { RecordCodec } from "./record-codec.js";
 
-const place = "memory";
+const directory = "memory";
 
 /** What is durable on an acceptor's disk. */
 interface Durable {
   readonly promised: Ballot;
   readonly trim: TrimRecord;
-  /** By slot. */
-  readonly accepted: ReadonlyMap<number, PValue>;
+  accepted(slot: number): PValue | undefined;
 }
 
 /**
- * An acceptor's disk in memory: it outlives the stores opened on it, as a disk outlives processes. Everything happens
- * within the calls made on it and on its store, except that promises settle later; nothing is drawn at random.
+ * An acceptor's disk in memory: it outlives the stores opened on it, as a disk outlives processes, and keeps the records
+ * that a disk would keep. Everything happens within the calls made on it and on its store, except that promises settle later; nothing is drawn at random.
  */
 export class MemoryAcceptorDisk {
   #identity: StoreIdentity;
-  #promised: Ballot = noBallot;
-  #trim: TrimRecord = { below: 1, configurations: [] };
-  readonly #accepted = new Map<number, PValue>();
+  readonly #codec: RecordCodec;
+  readonly #records: AcceptorRecords;
+  #promised: Stored<Ballot>;
+  #trim: Stored<TrimRecord>;
+  /** By slot. */
+  readonly #accepted = new Map<number, Stored<PValue>>();
   #commits = new HeldCommits();
   #opened: AcceptorStore | undefined;
   readonly #onDurable: ((records: readonly AcceptorRecord[]) => void) | undefined;
 
   /** What `init` does to a directory. `onDurable` is told of the records of each commit, when they are on disk. */
   constructor(
-    { id, store }: { readonly id: string; readonly store: string },
+    { id, store, codec }: { readonly id: string; readonly store: string; readonly codec: RecordCodec },
     onDurable?: (records: readonly AcceptorRecord[]) => void,
   ) {
     this.#identity = { id, store, startCount: 0, clusterId: undefined };
+    this.#codec = codec;
+    this.#records = new AcceptorRecords({ directory, kind: "acceptor" }, codec);
+    this.#promised = stored(() => this.#records.readPromise(undefined));
+    this.#trim = stored(() => this.#records.readTrim(undefined));
     this.#onDurable = onDurable;
   }
 
@@ -44,12 +52,16 @@ export class MemoryAcceptorDisk {
 
   /** What is durable; what a crash would leave. */
   get durable(): Durable {
-    return { promised: this.#promised, trim: this.#trim, accepted: this.#accepted };
+    return {
+      promised: this.#promised(),
+      trim: this.#trim(),
+      accepted: (slot) => this.#accepted.get(slot)?.(),
+    };
   }
 
   /** The disk as it is now, with no process on it: what somebody keeps who copies the directory. */
   copy(): MemoryAcceptorDisk {
-    const copy = new MemoryAcceptorDisk(this.#identity, this.#onDurable);
+    const copy = new MemoryAcceptorDisk({ ...this.#identity, codec: this.#codec }, this.#onDurable);
     copy.#identity = this.#identity;
     copy.#promised = this.#promised;
     copy.#trim = this.#trim;
@@ -61,8 +73,8 @@ export class MemoryAcceptorDisk {
   /** What `openAcceptorStore` does, with the same errors. */
   open(expected: { readonly id: string; readonly clusterId?: string | undefined }): AcceptorStore {
     if (this.#opened)
-      throw new StoreError("owned", place, "expected a closed store, found it open. Close it first");
-    this.#identity = startedIdentity(place, this.#identity, expected);
+      throw new StoreError("owned", directory, "expected a closed store, found it open. Close it first");
+    this.#identity = startedIdentity(directory, this.#identity, expected);
     this.#opened = new AcceptorStore(this.#session(), (start) => start());
     return this.#opened;
   }
@@ -90,7 +102,7 @@ export class MemoryAcceptorDisk {
 
   /** The commit that waits fails, and with it every later one of this store. */
   fail(cause: unknown): void {
-    this.#commits.fail(storeFailure(place, "writing to the disk", cause));
+    this.#commits.fail(storeFailure(directory, "writing to the disk", cause));
   }
 
   /**
@@ -110,11 +122,14 @@ export class MemoryAcceptorDisk {
     const accepted = this.#accepted;
     return {
       identity: this.#identity,
-      state: { promised: this.#promised, trim: this.#trim },
+      state: { promised: this.#promised(), trim: this.#trim() },
       untidy: false,
       highestSlot: () => Math.max(0, ...accepted.keys()),
       accepted: (from) =>
-        [...accepted.values()].filter((pvalue) => pvalue.slot >= from).sort((a, b) => a.slot - b.slot),
+        [...accepted]
+          .filter(([slot]) => slot >= from)
+          .sort(([a], [b]) => a - b)
+          .map(([, pvalue]) => pvalue()),
       commit: (records: readonly AcceptorRecord[], done: CommitDone) => {
         const apply = () => {
           for (const record of records) this.#apply(record);
@@ -132,15 +147,41 @@ export class MemoryAcceptorDisk {
   #apply(record: AcceptorRecord): void {
     switch (record.kind) {
       case "promise":
-        this.#promised = record.ballot;
+        this.#promise(record.ballot);
         break;
-      case "accept":
-        this.#promised = record.pvalue.ballot;
-        this.#accepted.set(record.pvalue.slot, record.pvalue);
+      case "accept": {
+        const { slot, ballot } = record.pvalue;
+        this.#promise(ballot);
+        const sealed = this.#records.sealPValue(record.pvalue);
+        this.#accepted.set(
+          slot,
+          stored(() => this.#records.readPValue(sealed)),
+        );
         break;
-      case "trim":
-        this.#trim = record.trim;
+      }
+      case "trim": {
+        const sealed = this.#records.sealTrim(record.trim);
+        this.#trim = stored(() => this.#records.readTrim(sealed.record));
         for (const slot of this.#accepted.keys()) if (slot < record.trim.below) this.#accepted.delete(slot);
+      }
     }
   }
+
+  #promise(ballot: Ballot): void {
+    if (compareBallots(ballot, this.#promised()) === 0) return;
+    const sealed = this.#records.sealPromise(ballot);
+    this.#promised = stored(() => this.#records.readPromise(sealed.record));
+  }
+}
+
+/** A record on the disk, as whoever reads it finds it. */
+type Stored<T> = () => T;
+
+/** Read once: a record does not change. */
+function stored<T extends object>(read: () => T): Stored<T> {
+  let found: T | undefined;
+  return () => {
+    found ??= read();
+    return found;
+  };
 }

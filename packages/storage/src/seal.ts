@@ -9,7 +9,7 @@ import { damagedStore, reasonOf, type StorePlace } from "./error.js";
 
 /** The format of every record but a store's identity, which has that of the store. */
 const recordFormat = 1;
-const headerBytes = 5;
+export const headerBytes = 5;
 
 /** Leaves room for the header in a fresh writer. */
 export function startRecord(writer: ByteWriter): ByteWriter {
@@ -19,7 +19,11 @@ export function startRecord(writer: ByteWriter): ByteWriter {
 
 /** The finished record. */
 export function sealRecord(key: Uint8Array, writer: ByteWriter, format = recordFormat): Uint8Array {
-  const record = writer.finish();
+  return seal(key, writer.finish(), format);
+}
+
+/** Seals in place: fills the header of a record whose contents stand behind it. */
+export function seal(key: Uint8Array, record: Uint8Array, format = recordFormat): Uint8Array {
   record[0] = format;
   viewOf(record).setUint32(1, checksum(key, record), true);
   return record;
@@ -41,16 +45,31 @@ export function readRecord<T>(
   read: (reader: ByteReader) => T,
   format = recordFormat,
 ): T {
+  const readAll = (contents: Uint8Array) => {
+    const reader = new ByteReader(contents);
+    const value = read(reader);
+    reader.end();
+    return value;
+  };
+  return readContents(place, what, key, record, readAll, format);
+}
+
+/** As `readRecord`, for contents that are decoded in another way. */
+export function readContents<T>(
+  place: StorePlace,
+  what: string,
+  key: Uint8Array,
+  record: Uint8Array,
+  decode: (contents: Uint8Array) => T,
+  format = recordFormat,
+): T {
   const fail = (found: string, cause?: unknown): never => {
     throw damagedStore(place, `the record of ${what} is damaged (${found})`, cause);
   };
   const wrong = flawIn(key, record, format);
   if (wrong !== undefined) fail(wrong);
   try {
-    const reader = new ByteReader(record, headerBytes);
-    const value = read(reader);
-    reader.end();
-    return value;
+    return decode(record.subarray(headerBytes));
   } catch (error) {
     return fail(reasonOf(error), error);
   }
@@ -59,10 +78,8 @@ export function readRecord<T>(
 /** A row of a replica's state as it goes to disk. */
 export function sealRow(key: Uint8Array, value: Uint8Array): Uint8Array {
   const record = Buffer.allocUnsafe(headerBytes + value.length);
-  record[0] = recordFormat;
   record.set(value, headerBytes);
-  record.writeUInt32LE(checksum(key, record), 1);
-  return record;
+  return seal(key, record);
 }
 
 /** The value of a row as it came from disk: a view. Throws StoreError `damaged`, naming the key. */

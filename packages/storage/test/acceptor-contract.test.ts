@@ -1,5 +1,6 @@
 import path from "node:path";
 import { noBallot, noOperation, type PValue, type Value } from "@synod/core";
+import { recordCodec } from "@synod/wire";
 import { describe, expect, onTestFinished, test } from "vitest";
 import {
   type AcceptorStore,
@@ -19,11 +20,14 @@ interface Made {
 const kinds = {
   async lmdb(id: string): Promise<Made> {
     const directory = path.join(temporaryDirectory(), "below", "store.1");
-    const { store } = await createAcceptorStore(directory, { id });
-    return { store, open: (expected) => closing(openAcceptorStore(directory, expected)) };
+    const { store } = await createAcceptorStore(directory, { id, codec: recordCodec });
+    return {
+      store,
+      open: (expected) => closing(openAcceptorStore(directory, { ...expected, codec: recordCodec })),
+    };
   },
   async memory(id: string): Promise<Made> {
-    const disk = new MemoryAcceptorDisk({ id, store: "store of a test" });
+    const disk = new MemoryAcceptorDisk({ id, store: "store of a test", codec: recordCodec });
     return { store: "store of a test", open: (expected) => closing((async () => disk.open(expected))()) };
   },
 };
@@ -204,7 +208,7 @@ describe.each(["lmdb", "memory"] as const)("an acceptor's store (%s)", (kind) =>
 
 describe("an acceptor's disk in memory", () => {
   test("a crash drops what was not committed, and only that", async () => {
-    const disk = new MemoryAcceptorDisk({ id: "a1", store: "s" });
+    const disk = new MemoryAcceptorDisk({ id: "a1", store: "s", codec: recordCodec });
     const before = disk.open({ id: "a1" });
     before.write(accept(1));
     await before.commit();
@@ -230,7 +234,7 @@ describe("an acceptor's disk in memory", () => {
   });
 
   test("held commits end when they are released, within the call", async () => {
-    const disk = new MemoryAcceptorDisk({ id: "a1", store: "s" });
+    const disk = new MemoryAcceptorDisk({ id: "a1", store: "s", codec: recordCodec });
     const store = disk.open({ id: "a1" });
     disk.hold(true);
     store.write(accept(1));
@@ -247,7 +251,7 @@ describe("an acceptor's disk in memory", () => {
   });
 
   test("after a failed commit every later one fails, and none is tried", async () => {
-    const disk = new MemoryAcceptorDisk({ id: "a1", store: "s" });
+    const disk = new MemoryAcceptorDisk({ id: "a1", store: "s", codec: recordCodec });
     const store = disk.open({ id: "a1" });
     disk.hold(true);
     store.write(accept(1));
@@ -266,8 +270,12 @@ describe("an acceptor's disk in memory", () => {
 
 test("an acceptor's store made for a cluster restored from a backup begins behind it", async () => {
   const directory = temporaryDirectory();
-  await createAcceptorStore(directory, { id: "a1", trim: { below: 78, configurations: [] } });
-  const store = await closing(openAcceptorStore(directory, { id: "a1" }));
+  await createAcceptorStore(directory, {
+    id: "a1",
+    codec: recordCodec,
+    trim: { below: 78, configurations: [] },
+  });
+  const store = await closing(openAcceptorStore(directory, { id: "a1", codec: recordCodec }));
   expect(store.state).toEqual({ promised: noBallot, trim: { below: 78, configurations: [] } });
   expect(() => store.write(accept(77))).toThrow("expected a pvalue at or above the trim mark 78");
 });

@@ -2,6 +2,8 @@
  * A process for the tests of what only processes can show. It takes a task and a directory, says what it did in lines
  * on standard output, and lives until it is killed or its input ends.
  */
+
+import { recordCodec } from "@synod/wire";
 import { openAcceptorStore, openReplicaStore, StoreError } from "../src/index.js";
 import { accept, applyNext, batch, key, roundKeys, slotsPerRound } from "./samples.js";
 
@@ -14,13 +16,13 @@ process.stdin.resume().on("end", () => process.exit(0));
 const tasks: Record<string, () => Promise<void>> = {
   /** Opens an acceptor's store and keeps it. */
   async own() {
-    await openAcceptorStore(directory, { id: "a1" });
+    await openAcceptorStore(directory, { id: "a1", codec: recordCodec });
     say("owner");
   },
 
   /** Commits slots 1 to 100, writes slot 101, and waits to be killed. */
   async accept() {
-    const store = await openAcceptorStore(directory, { id: "a1" });
+    const store = await openAcceptorStore(directory, { id: "a1", codec: recordCodec });
     for (let slot = 1; slot <= 100; slot++) store.write(accept(slot));
     await store.commit();
     store.write(accept(101));
@@ -78,7 +80,7 @@ const tasks: Record<string, () => Promise<void>> = {
   /** Accepts until the disk is full, and tells the last slot that was committed. */
   async fill() {
     console.error = () => {}; // lmdb-js reports there too
-    const store = await openAcceptorStore(directory, { id: "a1" });
+    const store = await openAcceptorStore(directory, { id: "a1", codec: recordCodec });
     for (let slot = 1; ; slot++) {
       store.write(accept(slot, 1, batch(slot, new Uint8Array(100_000))));
       try {

@@ -9,6 +9,7 @@ import {
   writeSync,
 } from "node:fs";
 import path from "node:path";
+import { recordCodec } from "@synod/wire";
 import { open } from "lmdb";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { slotKey } from "../src/bytes.js";
@@ -16,7 +17,7 @@ import { createAcceptorStore, openAcceptorStore, openReplicaStore, type ReplicaS
 import { accept, key, text } from "./samples.js";
 import { failureOf, temporaryDirectory } from "./temporary.js";
 
-const acceptor = { id: "a1" };
+const acceptor = { id: "a1", codec: recordCodec };
 const replica = { id: "r1", clusterId: "c1", flushEveryMs: 0 };
 
 async function madeAcceptor(): Promise<string> {
@@ -93,7 +94,7 @@ describe("a directory that holds no store of ours is refused", () => {
     expect(String(error)).toContain("expected the store of a replica, found that of acceptor a1");
     const replicas = path.join(temporaryDirectory(), "store");
     await (await openReplicaStore(replicas, replica)).close();
-    expect(String(await failureOf(openAcceptorStore(replicas, { id: "r1" })))).toContain(
+    expect(String(await failureOf(openAcceptorStore(replicas, { id: "r1", codec: recordCodec })))).toContain(
       "expected the store of a acceptor, found that of replica r1",
     );
     const theirs = temporaryDirectory();
@@ -333,11 +334,13 @@ describe("damage is found, never read as data", () => {
   test("a store of another format is refused with both numbers", async () => {
     const directory = await madeAcceptor();
     await tamper(directory, "meta", key("identity"), (bytes) => {
-      bytes[0] = 2;
+      bytes[0] = 1; // the protocol's values were encoded otherwise
     });
     const error = await failureOf(openAcceptorStore(directory, acceptor));
     expect(error).toMatchObject({ reason: "format" });
-    expect(String(error)).toContain("expected a store of format 1, found 2");
+    expect(String(error)).toContain(
+      "expected a store of format 2, found 1. Start the version of Synod that wrote it",
+    );
     const other = path.join(temporaryDirectory(), "store");
     await (await openReplicaStore(other, replica)).close();
     await tamper(other, "meta", key("identity"), (bytes) => {

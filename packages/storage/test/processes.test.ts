@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { recordCodec } from "@synod/wire";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createAcceptorStore, openAcceptorStore, openReplicaStore } from "../src/index.js";
 import { bundleChild, type Child, start } from "./processes.js";
@@ -19,7 +20,7 @@ const run = (task: string, directory: string): Child => start(process.execPath, 
 
 async function made(): Promise<string> {
   const directory = path.join(temporaryDirectory(), "store");
-  await createAcceptorStore(directory, { id: "a1" });
+  await createAcceptorStore(directory, { id: "a1", codec: recordCodec });
   return directory;
 }
 
@@ -29,7 +30,7 @@ describe("a process killed with SIGKILL", { timeout: 120_000 }, () => {
     const child = run("accept", directory);
     expect(await child.line()).toBe("committed");
     await child.end("SIGKILL");
-    const store = await openAcceptorStore(directory, { id: "a1" });
+    const store = await openAcceptorStore(directory, { id: "a1", codec: recordCodec });
     expect(store.page(1, 1000, 1e9).accepted.map(({ slot }) => slot)).toEqual(
       Array.from({ length: 100 }, (_, index) => index + 1),
     );
@@ -121,9 +122,11 @@ describe("a data directory belongs to one process", { timeout: 60_000 }, () => {
     expect(refusal).toContain(directory);
     expect(refusal).toContain(`in use by process ${owner.pid}.`);
     owner.signal("SIGSTOP");
-    expect(await failureOf(openAcceptorStore(directory, { id: "a1" }))).toMatchObject({ reason: "owned" });
+    expect(await failureOf(openAcceptorStore(directory, { id: "a1", codec: recordCodec }))).toMatchObject({
+      reason: "owned",
+    });
     await owner.end("SIGKILL");
-    const store = await openAcceptorStore(directory, { id: "a1" });
+    const store = await openAcceptorStore(directory, { id: "a1", codec: recordCodec });
     await store.close();
   });
 
@@ -134,7 +137,7 @@ describe("a data directory belongs to one process", { timeout: 60_000 }, () => {
     await child.end("SIGKILL");
     expect(readdirSync(directory).filter((name) => name.endsWith(".sock"))).toHaveLength(1);
     writeFileSync(path.join(directory, `owner-${process.pid}-0123456789ab.sock`), "");
-    const store = await openAcceptorStore(directory, { id: "a1" });
+    const store = await openAcceptorStore(directory, { id: "a1", codec: recordCodec });
     expect(readdirSync(directory).filter((name) => name.endsWith(".sock"))).toHaveLength(1);
     await store.close();
     expect(readdirSync(directory).filter((name) => name.endsWith(".sock"))).toEqual([]);
@@ -143,9 +146,11 @@ describe("a data directory belongs to one process", { timeout: 60_000 }, () => {
   test("whoever lives in the directory owns it, under any pid", async () => {
     const directory = await made();
     const server = createServer().listen(path.join(directory, "owner-999999999-00.sock"));
-    expect(await failureOf(openAcceptorStore(directory, { id: "a1" }))).toMatchObject({ reason: "owned" });
+    expect(await failureOf(openAcceptorStore(directory, { id: "a1", codec: recordCodec }))).toMatchObject({
+      reason: "owned",
+    });
     await new Promise((resolve) => server.close(resolve));
-    await (await openAcceptorStore(directory, { id: "a1" })).close();
+    await (await openAcceptorStore(directory, { id: "a1", codec: recordCodec })).close();
   });
 
   test("of many that start at once over a dead owner, at most one gets it", async () => {
@@ -157,14 +162,16 @@ describe("a data directory belongs to one process", { timeout: 60_000 }, () => {
       expect(said.filter((line) => !/^owner$|^owned /.test(line ?? ""))).toEqual([]);
       await Promise.all(children.map((child) => child.end("SIGKILL")));
     }
-    await (await openAcceptorStore(directory, { id: "a1" })).close();
+    await (await openAcceptorStore(directory, { id: "a1", codec: recordCodec })).close();
   });
 
   test("a directory of any depth can be owned", async () => {
     const directory = path.join(temporaryDirectory(), "deep".repeat(40), "er".repeat(60));
-    await createAcceptorStore(directory, { id: "a1" });
-    const store = await openAcceptorStore(directory, { id: "a1" });
-    expect(await failureOf(openAcceptorStore(directory, { id: "a1" }))).toMatchObject({ reason: "owned" });
+    await createAcceptorStore(directory, { id: "a1", codec: recordCodec });
+    const store = await openAcceptorStore(directory, { id: "a1", codec: recordCodec });
+    expect(await failureOf(openAcceptorStore(directory, { id: "a1", codec: recordCodec }))).toMatchObject({
+      reason: "owned",
+    });
     await store.close();
   });
 });
@@ -180,7 +187,7 @@ describe("a disk that takes no more", { timeout: 30_000 }, () => {
     expect(await child.line()).toBe("failed again");
     expect(await child.line()).toBeUndefined();
     expect(await child.exited).toBe(0);
-    const store = await openAcceptorStore(directory, { id: "a1" });
+    const store = await openAcceptorStore(directory, { id: "a1", codec: recordCodec });
     expect(`failed failed ${store.highestSlot()}`).toBe(failure);
     expect(store.highestSlot()).toBeGreaterThan(5);
     await store.close();

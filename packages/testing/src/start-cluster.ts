@@ -12,7 +12,7 @@ import {
 } from "@synod/node";
 import { inRealm, type ReplicatedService } from "@synod/state-machine";
 import { MemoryAcceptorDisk, MemoryReplicaDisk } from "@synod/storage";
-import { loadServices, type PlainMessage, type ServiceMethod } from "@synod/wire";
+import { loadServices, type PlainMessage, recordCodec, type ServiceMethod } from "@synod/wire";
 import { type Counts, configurationOf } from "./members.js";
 
 export interface ClusterOptions extends Partial<Counts> {
@@ -98,7 +98,7 @@ class InProcessCluster implements Cluster {
     this.#configuration = configuration;
     this.#services = services;
     this.#acceptorDisks = new Map(
-      acceptors.map(({ id, store }) => [id, new MemoryAcceptorDisk({ id, store })]),
+      acceptors.map(({ id, store }) => [id, new MemoryAcceptorDisk({ id, store, codec: recordCodec })]),
     );
     this.#replicaDisks = new Map(
       replicas.map(({ id }) => [id, new MemoryReplicaDisk({ store: `store-${id}` })]),

@@ -12,7 +12,7 @@ import {
   type Value,
 } from "@synod/core";
 import * as check from "./check.js";
-import { codec, type Mapping } from "./codec.js";
+import { type Codec, codec, type Mapping, storedCodec } from "./codec.js";
 import { messageType } from "./descriptors.js";
 import type * as wire from "./gen-types.js";
 import { shown, WireError } from "./wire-error.js";
@@ -212,24 +212,21 @@ export const pvalue: Mapping<PValue, wire.PValue> = {
   },
 };
 
-/** For what roles keep on disk: the same bytes as on the wire. */
-export const { encode: encodeBallot, decode: decodeBallot } = codec<Ballot, wire.Ballot>(
-  messageType("synod.v1.Ballot"),
-  ballot,
-);
+/** The value of a slot as replicas keep it in their logs: the same bytes as within any message. */
 export const { encode: encodeValue, decode: decodeValue } = codec<Value, wire.Value>(
   messageType("synod.v1.Value"),
   value,
 );
-export const { encode: encodePValue, decode: decodePValue } = codec<PValue, wire.PValue>(
-  messageType("synod.v1.PValue"),
-  pvalue,
-);
-export const { encode: encodeTrimRecord, decode: decodeTrimRecord } = codec<TrimRecord, wire.TrimRecord>(
-  messageType("synod.v1.TrimRecord"),
-  trimRecord,
-);
-export const { encode: encodeConfiguration, decode: decodeConfiguration } = codec<
-  Configuration,
-  wire.Configuration
->(messageType("synod.v1.Configuration"), configuration);
+
+/** For acceptors' records on disk: the same bytes as within any message. */
+export const recordCodec = {
+  ballot: storedCodec<Ballot, wire.Ballot>(messageType("synod.v1.Ballot"), ballot),
+  pvalue: storedCodec<PValue, wire.PValue>(messageType("synod.v1.PValue"), pvalue),
+  trimRecord: storedCodec<TrimRecord, wire.TrimRecord>(messageType("synod.v1.TrimRecord"), trimRecord),
+};
+
+/** For the configurations in the replicated state: the same bytes as within any message. */
+export const configurationCodec: Codec<RulingConfiguration> = codec<
+  RulingConfiguration,
+  wire.RulingConfiguration
+>(messageType("synod.v1.RulingConfiguration"), rulingConfiguration);

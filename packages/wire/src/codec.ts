@@ -16,6 +16,22 @@ export interface Mapping<Domain, Wire> {
   fromWire(message: Wire | null | undefined, field: string): Domain;
 }
 
+/** A codec for bytes that are kept, and not sent: `headBytes` are left free in front of them, which are the caller's to fill. */
+export interface StoredCodec<Domain> {
+  encode(message: Domain, headBytes: number): Uint8Array;
+  decode(bytes: Uint8Array): Domain;
+}
+
+export function storedCodec<Domain, Wire>(
+  type: MessageType<Wire>,
+  mapping: Mapping<Domain, Wire>,
+): StoredCodec<Domain> {
+  return {
+    encode: (message, headBytes) => type.encode(mapping.toWire(message), headBytes),
+    decode: (bytes) => mapping.fromWire(type.decode(bytes), type.name),
+  };
+}
+
 export function codec<Domain, Wire>(type: MessageType<Wire>, mapping: Mapping<Domain, Wire>): Codec<Domain> {
   return {
     encode: (message) => type.encode(mapping.toWire(message)),

@@ -1,4 +1,4 @@
-import type protobuf from "protobufjs";
+import protobuf from "protobufjs";
 import { descriptorSetBase64 } from "./gen/descriptors.js";
 import { filesOf, typesOf } from "./message-types.js";
 import { decoded } from "./well-formed.js";
@@ -18,7 +18,8 @@ export const carrierTypes: protobuf.Root = typesOf(files, new Set(["synod.v1.Val
 export interface MessageType<Wire> {
   /** The short name, for messages about it. */
   readonly name: string;
-  encode(message: Wire): Buffer;
+  /** @param headBytes left free in front, for the caller to fill */
+  encode(message: Wire, headBytes?: number): Buffer;
   /**
    * Fields not on the wire read as their default. 64-bit integers are Longs. Byte fields are views of `bytes`.
    * Throws `WireError` when the bytes are no such message.
@@ -31,7 +32,11 @@ export function messageType<Wire extends object>(fullName: string, types = carri
   const type = types.lookupType(fullName);
   return {
     name: type.name,
-    encode: (message) => type.encode(message as { [field: string]: unknown }).finish() as Buffer,
+    encode: (message, headBytes = 0) => {
+      const writer = protobuf.Writer.create();
+      for (let count = 0; count < headBytes; count++) writer.uint32(0); // one byte each
+      return type.encode(message as { [field: string]: unknown }, writer).finish() as Buffer;
+    },
     decode: (bytes) => decoded(type, bytes, type.name) as Wire,
   };
 }

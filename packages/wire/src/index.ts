@@ -79,18 +79,7 @@ export type {
   ServiceVersionStatus,
   Status,
 } from "./codec-status.js";
-export {
-  decodeBallot,
-  decodeConfiguration,
-  decodePValue,
-  decodeTrimRecord,
-  decodeValue,
-  encodeBallot,
-  encodeConfiguration,
-  encodePValue,
-  encodeTrimRecord,
-  encodeValue,
-} from "./codec-value.js";
+export { configurationCodec, decodeValue, encodeValue, recordCodec } from "./codec-value.js";
 
 // Services of users: their descriptors, messages and reflection.
 

@@ -1,5 +1,6 @@
 import { AcceptorHost, exitCodeOf, runService, startHost } from "@synod/node";
 import { createAcceptorStore, openAcceptorStore } from "@synod/storage";
+import { recordCodec } from "@synod/wire";
 import { acceptorConfiguration, initOptions, name, version } from "./config.js";
 
 runService(name, async (context) => {
@@ -13,7 +14,7 @@ runService(name, async (context) => {
     return undefined;
   }
   if (answer.kind === "init") {
-    const { store } = await createAcceptorStore(answer.data, answer);
+    const { store } = await createAcceptorStore(answer.data, { ...answer, codec: recordCodec });
     process.stdout.write(`${store}\n`);
     return undefined;
   }
@@ -26,6 +27,7 @@ runService(name, async (context) => {
         ...options,
         store: await openAcceptorStore(configuration.data, {
           ...configuration,
+          codec: recordCodec,
           onDamage: (error) => context.fatal(exitCodeOf(error), error),
         }),
       }),

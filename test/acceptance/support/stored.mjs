@@ -1,12 +1,13 @@
 // What an acceptor's store really holds, read from its directory while no process has it.
 import { openAcceptorStore } from "@synod/storage";
+import { recordCodec } from "@synod/wire";
 
 /** @typedef {import("@synod/core").Ballot} Ballot */
 /** @typedef {{ promised: Ballot, accepted: Map<number, Ballot>, trimmedBelow: number, starts: number }} Stored */
 
 /** Counts as a start of the store. @param {import("@synod/cli").PlannedMember} member @returns {Promise<Stored>} */
 export async function storedBy({ data, id }) {
-  const store = await openAcceptorStore(data, { id });
+  const store = await openAcceptorStore(data, { id, codec: recordCodec });
   try {
     const { accepted } = store.page(1, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
     return {

@@ -11,6 +11,7 @@ import {
   type StateEntry,
   StoreError,
 } from "@synod/storage";
+import { recordCodec } from "@synod/wire";
 import { ownDataDirectory } from "../cluster/owner.js";
 import { type Plan, type PlannedMember, planCluster } from "../cluster/plan.js";
 import { clusterFile, restoringPath, writeClusterFiles } from "../cluster/stores.js";
@@ -158,7 +159,7 @@ async function makeAcceptors(
   const made = new Map<string, string>();
   const trim = { below: slot + 1, configurations: [] };
   for (const { id } of acceptors) {
-    const { store } = await createAcceptorStore(path.join(making, id), { id, trim });
+    const { store } = await createAcceptorStore(path.join(making, id), { id, codec: recordCodec, trim });
     made.set(id, store);
   }
   return made;

@@ -18,7 +18,14 @@ import {
   type SessionLimits,
 } from "@synod/state-machine";
 import type { ExecutionMarker, ReplicaStore } from "@synod/storage";
-import { batch, type LogPage, type LogRequest, type PeerStatus, type Scheduler } from "@synod/wire";
+import {
+  batch,
+  configurationCodec,
+  type LogPage,
+  type LogRequest,
+  type PeerStatus,
+  type Scheduler,
+} from "@synod/wire";
 import { Driver } from "../driver.js";
 import type { ExecutionWatch } from "../process/execution-watch.js";
 import type { HostLogger } from "../process/host.js";
@@ -127,6 +134,7 @@ export class ReplicaProcess {
     this.engine = new Engine({
       state: store.state,
       genesis,
+      configurationCodec,
       clusterId: options.clusterId,
       services: options.services,
       sessionLimits: options.sessionLimits,

@@ -16,12 +16,11 @@ import { SlotHash } from "../state/chain.js";
 import {
   type Applied,
   appliedKey,
+  type ConfigurationCodec,
   configurationKey,
   configurationRange,
   decodeApplied,
-  decodeConfiguration,
   encodeApplied,
-  encodeConfiguration,
   sessionPrefix,
 } from "../state/layout.js";
 import { StoredBytes } from "../state/stored-bytes.js";
@@ -88,6 +87,7 @@ export interface EngineOptions {
   /** All of the replicated state. What a slot writes must commit as one (rule 17). */
   readonly state: OrderedMap;
   readonly genesis: Genesis;
+  readonly configurationCodec: ConfigurationCodec;
   /** Names of sessions end with its first digits (rule 28). Absent for an engine by itself: its names belong to no cluster. */
   readonly clusterId?: string | undefined;
   readonly services: readonly BoundService[];
@@ -136,6 +136,7 @@ export class Engine {
   readonly #onHandlerError: (error: HandlerError) => void;
   readonly #onExecuting: EngineOptions["onExecuting"];
   readonly #genesis: Genesis;
+  readonly #configurationCodec: ConfigurationCodec;
   readonly #era: string;
   readonly #sessionLimits: SessionLimits | undefined;
   readonly #ground: Ground;
@@ -171,6 +172,7 @@ export class Engine {
       this.#services.set(service.name, { service, space: serviceSpace(service.name) });
     }
     this.#genesis = genesis;
+    this.#configurationCodec = options.configurationCodec;
     this.#era = eraOf(options.clusterId ?? "");
     this.#sessionLimits = options.sessionLimits;
     this.#ground = ownGround(options.sessionLimits ?? sessionLimits, options.runtime);
@@ -191,7 +193,8 @@ export class Engine {
     this.#stored = new StoredBytes(state, applied.stateBytes);
     this.#hash = applied.hash;
     const known: RulingConfiguration[] = [];
-    for (const [, value] of state.range(configurationRange)) known.push(decodeConfiguration(value));
+    for (const [, value] of state.range(configurationRange))
+      known.push(this.#configurationCodec.decode(value));
     this.#configurations = new Configurations(this.#genesis, known);
     this.#sessions = new SessionTable(state, sessionPrefix, this.#sessionLimits, this.#era);
     this.#system = new System({
@@ -199,6 +202,7 @@ export class Engine {
       sessions: this.#sessions,
       offers: offersOf(this.#services.values()),
       ground: this.#ground,
+      configurationCodec: this.#configurationCodec,
       configurations: () => this.#configurations.known.map(({ configuration }) => configuration),
       logTimeMs: () => this.#time.resumeMs,
     });
@@ -551,7 +555,7 @@ export class Engine {
 
   #configure(slot: number, configuration: Configuration): void {
     if (!this.#configurations.decided(slot, configuration)) return;
-    const ruling = encodeConfiguration(this.#configurations.latest);
+    const ruling = this.#configurationCodec.encode(this.#configurations.latest);
     this.#slotHash.bytes(ruling);
     this.#state.put(configurationKey(configuration.number), ruling);
   }

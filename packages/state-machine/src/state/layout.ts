@@ -1,4 +1,4 @@
-import type { Configuration, Member, RulingConfiguration } from "@synod/core";
+import type { RulingConfiguration } from "@synod/core";
 
 /*
  * Where things stand in the one ordered map:
@@ -62,8 +62,11 @@ export interface Applied {
   readonly hash: Uint8Array;
 }
 
-/** Of all that stands in the map. It stands first in the first row, and whoever finds another one reads no further. */
-export const stateFormat = 2;
+/**
+ * Of all that stands in the map. It stands first in the first row, and whoever finds another one reads no further. In format 2
+ * and below configurations were JSON.
+ */
+export const stateFormat = 3;
 
 /** The state is of a format that this build cannot read. The message says which, and what to do. */
 export class OtherStateFormat extends Error {
@@ -170,19 +173,12 @@ export function versionKey(service: string): Uint8Array {
 
 export const configurationRange = rangeOf(configurationPrefix);
 
-/** Field by field, so that the bytes do not depend on the order in which a codec set the properties. */
-export function encodeConfiguration({ from, configuration }: RulingConfiguration): Uint8Array {
-  const member = ({ id, address }: Member) => ({ id, address });
-  const plain: Configuration = {
-    number: configuration.number,
-    predecessor: configuration.predecessor,
-    acceptors: configuration.acceptors.map((acceptor) => ({ ...member(acceptor), store: acceptor.store })),
-    leaders: configuration.leaders.map(member),
-    replicas: configuration.replicas.map(member),
-  };
-  return Buffer.from(JSON.stringify({ from, configuration: plain }));
-}
-
-export function decodeConfiguration(stored: Uint8Array): RulingConfiguration {
-  return JSON.parse(Buffer.from(stored).toString()) as RulingConfiguration;
+/**
+ * The encoding of configurations in the state, which is that of the wire. Every replica writes the same bytes for the same
+ * configuration: they go into the hash by which replicas are compared (rule 27).
+ */
+export interface ConfigurationCodec {
+  encode(ruling: RulingConfiguration): Uint8Array;
+  /** Throws unless it is a configuration. */
+  decode(stored: Uint8Array): RulingConfiguration;
 }

@@ -9,7 +9,7 @@ import {
 } from "../engine/limits.js";
 import { realmFingerprint } from "../realm/fingerprint.js";
 import type { SessionLimits } from "../sessions/session-table.js";
-import { foundationKey } from "../state/layout.js";
+import { foundationKey, stateFormat } from "../state/layout.js";
 
 /** The reserved name under which the engine's own version is switched, as a service's is. */
 export const engineName = "synod.engine";
@@ -65,7 +65,7 @@ function digest(sessionLimits: SessionLimits): string {
     ...[commandLimits, timeLimits, checkpointLimits, sessionLimits].map((limits) =>
       Object.entries(limits).sort(([a], [b]) => (a < b ? -1 : 1)),
     ),
-    { defaultQuotaBytes, judgementPatienceMs },
+    { defaultQuotaBytes, judgementPatienceMs, stateFormat },
   ];
   return createHash("sha256").update(JSON.stringify(constants)).digest("hex");
 }

@@ -1,9 +1,9 @@
 import type { Configuration } from "@synod/core";
 import {
   appliedKey,
+  type ConfigurationCodec,
   configurationRange,
   decodeApplied,
-  decodeConfiguration,
   isServiceKey,
   quotaKey,
   sessionPrefix,
@@ -27,6 +27,7 @@ export interface Judge {
   readonly reports: Reports;
   /** In force; undefined where none is known. */
   readonly configuration: Configuration | undefined;
+  readonly configurationCodec: ConfigurationCodec;
 }
 
 /**
@@ -36,13 +37,13 @@ export interface Judge {
  */
 export function snapshotObjection(
   rows: Iterable<Row>,
-  { reports, configuration }: Judge,
+  { reports, configuration, configurationCodec }: Judge,
 ): string | undefined {
   const map = new MemoryMap();
   for (const [key, value] of rows) map.put(key, value);
   let its: Reports;
   try {
-    its = readReports(map);
+    its = readReports(map, configurationCodec);
   } catch (error) {
     return `this build cannot go on with it: ${error instanceof Error ? error.message : error}`;
   }
@@ -58,11 +59,11 @@ export function snapshotObjection(
 }
 
 /** Reads everything that an engine reads of these rows at its start, and throws what that would throw. */
-function readReports(map: MemoryMap): Reports {
+function readReports(map: MemoryMap, configurationCodec: ConfigurationCodec): Reports {
   const applied = map.get(appliedKey);
   if (applied === undefined) throw new Error("expected what was applied in its first row, found none");
   decodeApplied(applied);
-  for (const [, value] of map.range(configurationRange)) decodeConfiguration(value);
+  for (const [, value] of map.range(configurationRange)) configurationCodec.decode(value);
   const quota = map.get(quotaKey);
   if (quota !== undefined && !Number.isSafeInteger(Number(Buffer.from(quota).toString())))
     throw new Error("expected a quota in bytes, found something else");

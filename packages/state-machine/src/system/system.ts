@@ -3,7 +3,7 @@ import { Status } from "../definition/status.js";
 import { defaultQuotaBytes } from "../engine/limits.js";
 import type { SlotContent } from "../engine/slot-content.js";
 import type { SessionTable } from "../sessions/session-table.js";
-import { quotaKey } from "../state/layout.js";
+import { type ConfigurationCodec, quotaKey } from "../state/layout.js";
 import { engineName, type Foreign, type Foundation, type Ground, InForce } from "./foundation.js";
 import { Remedies, type Remedy } from "./remedies.js";
 import { Reports } from "./reports.js";
@@ -40,6 +40,7 @@ export interface SystemOptions {
   readonly offers: readonly Offer[];
   /** What this process executes commands on. */
   readonly ground: Ground;
+  readonly configurationCodec: ConfigurationCodec;
   /** Those not retired, the one in force last. */
   configurations(): readonly Configuration[];
   /** Log time as it is in the slot that is being applied. */
@@ -171,6 +172,7 @@ export class System {
     return snapshotObjection(rows, {
       reports: this.reports,
       configuration: this.#options.configurations().at(-1),
+      configurationCodec: this.#options.configurationCodec,
     });
   }
 

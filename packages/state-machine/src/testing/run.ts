@@ -6,7 +6,7 @@ import { isDue, scheduledIn } from "../engine/due.js";
 import { type Answer, Engine } from "../engine/engine.js";
 import type { HandlerError } from "../engine/execution.js";
 import { inRealm } from "../realm/realm-service.js";
-import { serviceEnd, servicePrefix } from "../state/layout.js";
+import { type ConfigurationCodec, serviceEnd, servicePrefix } from "../state/layout.js";
 import { MemoryMap } from "../state/memory-map.js";
 import {
   encodeSaid,
@@ -28,6 +28,11 @@ const genesis: Genesis = {
     replicas: [{ id: "run", address: "run:1" }],
   },
 };
+
+const unconfigured = (): never => {
+  throw new Error("expected no change of the members in a run, which has none, found one");
+};
+const noConfigurations: ConfigurationCodec = { encode: unconfigured, decode: unconfigured };
 
 /** A command or query that ended with a status other than OK. What was not declared is told in the message. */
 export class CallFailed extends Error {
@@ -244,6 +249,7 @@ export class ServiceRun<Calls = unknown> {
     return new Engine({
       state: this.#state,
       genesis,
+      configurationCodec: noConfigurations,
       services: [(this.#sharedRealm ? service : inRealm(service)).bind(this.#loader)],
       onHandlerError: (error) => {
         this.#error = error;
