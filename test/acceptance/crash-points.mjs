@@ -1,10 +1,9 @@
 // A process killed before each call by which it changes its disk, one run for each call, and what the next start finds.
-import { copyWithFault } from "./support/copy.mjs";
 import { acceptorScenario } from "./support/crash-acceptor.mjs";
 import { installScenario } from "./support/crash-install.mjs";
 import { killAtEach, recordedCalls } from "./support/crash-points.mjs";
-import { earlyVotes, halfInstalls } from "./support/faults.mjs";
 import { flagNumber, flagValue } from "./support/flags.mjs";
+import { copyWithFaults } from "./support/mutants.mjs";
 import { missing } from "./support/needs.mjs";
 
 export const name = "crash-points";
@@ -12,17 +11,15 @@ export const promise =
   "killed before any of its writes, syncs and renames, an acceptor has after a restart all it had answered, and a replica " +
   "that installs a snapshot its old state or the new one";
 
-const faults = { ...earlyVotes, ...halfInstalls };
-
 /**
  * What is killed, and a fault that must be noticed, with the calls at which it is.
- * @type {Record<string, { make: (copy?: string) => ReturnType<typeof acceptorScenario>, fault: keyof typeof faults, at: string[] }>}
+ * @type {Record<string, { make: (copy?: string) => ReturnType<typeof acceptorScenario>, fault: string, at: string[] }>}
  */
 const scenarios = {
-  acceptor: { make: acceptorScenario, fault: "a P2b waits for no commit", at: ["fdatasync"] },
+  acceptor: { make: acceptorScenario, fault: "r03-vote-before-disk", at: ["fdatasync"] },
   install: {
     make: installScenario,
-    fault: "a snapshot is the state from its beginning on",
+    fault: "r19-a-snapshot-counts-from-its-beginning",
     at: ["fdatasync"],
   },
 };
@@ -43,7 +40,7 @@ export async function run({ parameters, progress }) {
     holds &&= found.problems.length === 0 && found.killed > 0;
     figures[what] = { calls, ...found };
     if (parameters.includes("--no-plant")) continue;
-    const copy = copyWithFault(faults[fault]);
+    const copy = copyWithFaults(fault);
     try {
       const few = { every: Math.min(every, 2), most: Number.MAX_SAFE_INTEGER };
       const planted = await points(() => make(copy.folder), few, progress, at);

@@ -3,10 +3,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { copyWithFault } from "./support/copy.mjs";
-import { earlyVotes } from "./support/faults.mjs";
 import { flagNumber } from "./support/flags.mjs";
 import { Load, verify } from "./support/load.mjs";
+import { copyWithFaults } from "./support/mutants.mjs";
 import { missing } from "./support/needs.mjs";
 import { Processes, until } from "./support/processes.mjs";
 import { callRaw } from "./support/raw.mjs";
@@ -17,6 +16,14 @@ export const name = "fsync";
 export const promise =
   "no P1b or P2b leaves an acceptor before the records it rests on are written and synced; noSync and early votes are noticed";
 
+/** Faults by which an acceptor tells of records that are not on its disk (rule 3). */
+const earlyVotes = [
+  "r03-lmdb-does-not-sync",
+  "r03-answers-wait-for-no-commit",
+  "r03-vote-before-disk",
+  "r03-promise-before-disk",
+];
+
 /** How many ask for P1b while the load runs. */
 const askers = 3;
 
@@ -25,7 +32,7 @@ export async function run({ parameters, progress }) {
   const lacks = missing("strace");
   if (lacks) return { holds: true, figures: { leftOut: lacks } };
   const commands = flagNumber(parameters, "--commands", 5_000);
-  const wanted = flagNumber(parameters, "--faults", Object.keys(earlyVotes).length);
+  const wanted = flagNumber(parameters, "--faults", earlyVotes.length);
   const sound = await traced(commands, 3);
   progress(`as it is: ${JSON.stringify(sound)}`);
   const { counts, violations, first: _, ...load } = sound;
@@ -33,8 +40,8 @@ export async function run({ parameters, progress }) {
   let holds = violations === 0 && enough && load.lost === 0 && load.doubled === 0;
   /** @type {Record<string, string>} */
   const planted = {};
-  for (const [fault, change] of Object.entries(earlyVotes).slice(0, wanted)) {
-    const copy = copyWithFault(change);
+  for (const fault of earlyVotes.slice(0, wanted)) {
+    const copy = copyWithFaults(fault);
     try {
       const faulty = await traced(Math.min(500, commands), 1, copy.folder);
       holds &&= faulty.violations > 0;

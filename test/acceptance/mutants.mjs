@@ -4,9 +4,8 @@
 // the script "rules" names find those. With --seeds A-B every fault is tried in these seeds.
 import { spawnSync } from "node:child_process";
 import path from "node:path";
-import { copyWithFault } from "./support/copy.mjs";
 import { flagValue } from "./support/flags.mjs";
-import { mutantsNamed, packagesOf, plant, remove } from "./support/mutants.mjs";
+import { compile, copyWithFaults, mutantsNamed, packagesOf, plant, remove } from "./support/mutants.mjs";
 
 export const name = "mutants";
 export const promise =
@@ -15,20 +14,6 @@ export const promise =
 const leastFound = 60;
 /** A fault may make a world that never ends. */
 const limitMs = 300_000;
-
-const withoutAssertions = {
-  file: "packages/core/src/invariant.ts",
-  sound: "if (!condition) throw new InvariantViolation(message());",
-  faulty: "void [condition, message];",
-};
-
-/** @param {string} copy @param {string[]} packages */
-function build(copy, packages) {
-  const compiler = path.join(copy, "node_modules/.bin/tsc");
-  // What the types object to is emitted all the same.
-  for (const name of packages)
-    spawnSync(compiler, ["-p", `packages/${name}/tsconfig.json`], { cwd: copy, stdio: "ignore" });
-}
 
 /**
  * What the checkers report first.
@@ -53,16 +38,15 @@ export async function run({ parameters, progress }) {
   const wanted = mutantsNamed(named)
     .map((mutant) => ({ ...mutant, seeds: everywhere ?? mutant.seeds }))
     .flatMap(({ seeds, ...mutant }) => (seeds === undefined ? [] : [{ ...mutant, seeds }]));
-  const copy = copyWithFault(withoutAssertions);
+  const copy = copyWithFaults("aids/no-assertions");
   try {
-    build(copy.folder, ["core"]);
     const survivors = [];
     for (const mutant of wanted) {
       plant(mutant, copy.folder);
-      build(copy.folder, packagesOf(mutant));
+      compile(copy.folder, packagesOf(mutant));
       const { seed, failure } = hunt(copy.folder, mutant.seeds, mutant.world);
       remove(mutant, copy.folder);
-      build(copy.folder, packagesOf(mutant));
+      compile(copy.folder, packagesOf(mutant));
       const reported = failure?.startsWith("Violation: ");
       if (!reported) survivors.push(mutant.name);
       const verdict = reported ? `seed ${seed}: ${failure}` : `SURVIVED ${failure ?? ""}`;

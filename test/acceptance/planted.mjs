@@ -1,9 +1,9 @@
 // A check that was never seen red shows nothing. Each of the scripts about disks and kills runs in a copy of the repository
-// with a fault planted in what was built, and must say which promise the fault breaks. fsync and crash-points plant their
+// with a fault of test/mutants planted in it, and must say which promise the fault breaks. fsync and crash-points plant their
 // own.
 import { spawn } from "node:child_process";
 import path from "node:path";
-import { copyWithFault } from "./support/copy.mjs";
+import { copyWithFaults } from "./support/mutants.mjs";
 import { missing } from "./support/needs.mjs";
 
 export const name = "planted";
@@ -11,172 +11,74 @@ export const promise =
   "disk, amnesia, blackout, storm, restart, rejoin, soak and fuzz each turn red on a fault planted in a copy";
 
 /** @typedef {Record<string, any>} Figures */
-/** @typedef {{ fault: string, script: string, parameters: string[], changes: import("./support/copy.mjs").Change[], red: (figures: Figures) => unknown }} Plant */
+/** @typedef {{ script: string, patches: string[], parameters: string[], red: (figures: Figures) => unknown }} Plant */
 
 /** @type {Plant[]} */
 const plants = [
   {
-    fault: "votes leave although their commit failed",
     script: "disk",
+    patches: ["r04-votes-leave-after-a-failed-commit"],
     parameters: ["--only", "errors", "--syncs", "10"],
-    changes: [
-      {
-        file: "packages/node/dist/driver.js",
-        sound: "this.#commits.length = 0;\n            this.#fatal(ExitCode.writeFailed, error);",
-        faulty:
-          "this.#committed(commit);\n            setTimeout(() => this.#fatal(ExitCode.writeFailed, error), 100);",
-      },
-      {
-        // lmdb-js rejects a promise of its own as well, which would end the process at once.
-        file: "packages/node/dist/process/lifecycle.js",
-        sound: "if (!context.isOfService(reason))",
-        faulty: "if (false)",
-      },
-    ],
     red: (figures) => figures["fdatasync 10 of an acceptor fails"]?.violations.length > 0,
   },
   {
-    fault: "votes of any store count",
     script: "amnesia",
+    patches: ["r05-any-store-votes"],
     parameters: ["--seconds", "3"],
-    changes: [
-      {
-        file: "packages/core/dist/quorum.js",
-        sound: "return this.#members.get(acceptor)?.store === store;",
-        faulty: "return this.#members.has(acceptor);",
-      },
-    ],
     red: (figures) => figures.newStore?.decidedMeanwhile > 0,
   },
   {
-    fault: "nobody watches the count of starts",
     script: "amnesia",
+    patches: ["r05-rolled-back-unnoticed"],
     parameters: ["--seconds", "1"],
-    changes: [
-      {
-        file: "packages/node/dist/leader/acceptor-links.js",
-        sound: "if (starts < this.#starts)",
-        faulty: "if (starts < 0)",
-      },
-    ],
     red: (figures) => figures.oldCopy?.leadersThatNameIt === 0,
   },
   {
-    fault: "commits are claimed a third of a second before they happen",
     script: "blackout",
+    patches: ["r03-commit-claimed-early", "aids/slow-replica-flush"],
     parameters: ["--rounds", "3"],
-    changes: [
-      {
-        file: "packages/storage/dist/acceptor-store.js",
-        sound: "return this.#commits.commit();",
-        faulty:
-          "setTimeout(() => this.#commits.commit().catch(() => {}), 333);\n        return Promise.resolve();",
-      },
-      {
-        // Not wrong by itself: slow replicas, so that what was acknowledged last is at the acceptors alone.
-        file: "packages/storage/dist/replica-store.js",
-        sound: "const { flushEveryMs = 50 }",
-        faulty: "const { flushEveryMs = 5_000 }",
-      },
-    ],
     red: (figures) => figures.lost > 0,
   },
   {
-    fault: "a command that is sent again is executed again",
     script: "storm",
+    patches: ["r16-repeat-executed"],
     parameters: ["--minutes", "0.5", "--seed", "1"],
-    changes: [
-      {
-        file: "packages/state-machine/dist/engine/engine.js",
-        sound: 'return verdict.kind === "repeat" ? answered',
-        faulty: 'return verdict.kind === "never" ? answered',
-      },
-      {
-        file: "packages/state-machine/dist/engine/engine.js",
-        sound: 'if (verdict.kind === "repeat")',
-        faulty: 'if (verdict.kind === "repeat" && verdict.answer.slot < 0)',
-      },
-    ],
     red: (figures) => figures.doubled > 0,
   },
   {
-    fault: "rows of services never reach the disk",
     script: "restart",
+    patches: ["r17-rows-never-flushed"],
     parameters: ["--keys", "20000", "--rounds", "1"],
-    changes: [
-      {
-        file: "packages/storage/dist/lmdb-replica-disk.js",
-        sound: "else\n                    state.put(key, value);",
-        faulty: "else if (key[0] !== 0x74)\n                    state.put(key, value);",
-      },
-    ],
     red: (figures) => figures.wrongAnswers > 0,
   },
   {
-    fault: "a replica reports a slot that is not on its disk",
     script: "rejoin",
+    patches: ["r18-reports-the-first-slot-at-once"],
     parameters: ["--keys", "20000", "--rounds", "1", "--rate", "200", "--steady", "1", "--no-latency"],
-    changes: [
-      {
-        file: "packages/node/dist/replica/reporter.js",
-        sound: 'checkpoint ?? { slot: 0, hash: "" }',
-        faulty: 'checkpoint ?? { slot: 1, hash: "" }',
-      },
-    ],
     red: (figures) => figures.premature?.length > 0,
   },
   {
-    fault: "the acceptors are never told what they may forget",
     script: "soak",
+    patches: ["r18-acceptors-never-told"],
     parameters: ["--commands", "20000", "--value-bytes", "4000", "--most-stored", "45"],
-    changes: [
-      {
-        file: "packages/node/dist/replica/replica-process.js",
-        sound: "if (trimPoint > this.#trimPointTold) {",
-        faulty: "if (trimPoint > this.#trimPointTold && trimPoint < 0) {",
-      },
-    ],
     red: (figures) => figures.mostStoredByAcceptorMib > 45,
   },
   {
-    fault: "members listen to whoever has not said hello",
     script: "fuzz",
+    patches: ["hello-not-waited-for"],
     parameters: ["--seed", "1", "--calls", "1500", "--rounds", "0"],
-    changes: [
-      {
-        file: "packages/node/dist/transport/attachments.js",
-        sound: "this.#refuse(attachment, grpc.status.FAILED_PRECONDITION, `expected a hello first",
-        faulty: 'this.#take(attachment, { role: "leader", id: "nobody" }, message) ?? (() => {})(`',
-      },
-    ],
     red: (figures) => /without a hello/.test(figures.wrong?.join()),
   },
   {
-    fault: "a batch that is none ends the replica",
     script: "fuzz",
+    patches: ["r13-false-batch-ends-the-replica"],
     parameters: ["--seed", "1", "--calls", "1500", "--rounds", "0"],
-    changes: [
-      {
-        file: "packages/node/dist/replica/performer.js",
-        sound: 'this.#options.logger.error({ slot, err: error }, "a decided batch',
-        faulty: 'throw error;\n            this.#options.logger.error({ slot, err: error }, "a decided batch',
-      },
-    ],
     red: (figures) => /r1 has ended/.test(figures.problems?.join()),
   },
   {
-    fault: "messages of any size are taken",
     script: "fuzz",
+    patches: ["edge-messages-of-any-size"],
     parameters: ["--seed", "1", "--calls", "1500", "--rounds", "0"],
-    changes: [
-      {
-        file: "packages/node/dist/transport/channel.js",
-        sound:
-          'export const serverOptions = {\n    ...keepalive,\n    "grpc.max_receive_message_length": maxMessageBytes',
-        faulty:
-          'export const serverOptions = {\n    ...keepalive,\n    "grpc.max_receive_message_length": -1',
-      },
-    ],
     red: (figures) => /beyond the limit/.test(figures.wrong?.join()),
   },
 ];
@@ -190,8 +92,9 @@ export async function run({ parameters, progress }) {
   /** @type {Record<string, string>} */
   const figures = {};
   let holds = true;
-  for (const { fault, script, parameters: given, changes, red } of chosen) {
-    const copy = copyWithFault(...changes);
+  for (const { script, patches, parameters: given, red } of chosen) {
+    const [fault = ""] = patches;
+    const copy = copyWithFaults(...patches);
     try {
       const outcome = await runIn(copy.folder, script, given);
       const noticed = outcome.holds === false && Boolean(red(outcome.figures));

@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { copyWithFault, root } from "./support/copy.mjs";
+import { builtCopy, root } from "./support/copy.mjs";
 import { mutantsNamed, numberedRules, plant, remove, schedules } from "./support/mutants.mjs";
 
 export const name = "rules";
@@ -65,9 +65,9 @@ function runTests(folder, files) {
 
 /** @param {{ parameters: string[], progress: (line: string) => void }} options */
 export async function run({ parameters, progress }) {
-  const wanted = mutantsNamed(parameters);
+  const wanted = mutantsNamed(parameters).filter(({ red }) => red.length > 0);
   // With what was built: modules of services are bundled for their realm from there.
-  const copy = copyWithFault();
+  const copy = builtCopy();
   try {
     const files = [...new Set(wanted.flatMap((mutant) => mutant.red))];
     const unmutated = runTests(copy.folder, files);

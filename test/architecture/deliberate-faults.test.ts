@@ -19,10 +19,11 @@ test("every deliberate fault has one place in the sources where its patch applie
 
 test("every deliberate fault says which rule it breaks, how, and which tests must turn red", () => {
   const incomplete = mutants.filter(
-    ({ rule, fault, red }) =>
+    ({ rule, fault, red, shownBy }) =>
       rule === "" ||
       fault === "" ||
-      red.length === 0 ||
+      red.length + shownBy.length === 0 ||
+      shownBy.some((script) => !existsSync(path.join(root, `test/acceptance/${script}.mjs`))) ||
       red.some((file) => !existsSync(path.join(root, file))),
   );
   expect(incomplete).toEqual([]);

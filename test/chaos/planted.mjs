@@ -1,38 +1,23 @@
 // Chaos with a fault planted in a client, or in a copy of what was built: the checker must report it.
 import { reportText } from "@synod/history";
-import { copyWithFault } from "../acceptance/support/copy.mjs";
+import { copyWithFaults } from "../acceptance/support/mutants.mjs";
 import { chaos } from "./chaos.mjs";
 
-/** @typedef {{ fault: string, hides?: boolean, change?: import("../acceptance/support/copy.mjs").Change }} Plant */
+/** @typedef {{ fault: string, hides?: boolean, patch?: string }} Plant */
 
 /** @type {Plant[]} */
 export const plants = [
   { fault: "a client hides acknowledged writes", hides: true },
-  {
-    fault: "replicas read what they have, stale or not",
-    change: {
-      file: "packages/node/dist/replica/requests/requests.js",
-      sound: "const known = this.#answerNow(waiter);",
-      faulty: `const known = asked.method === "Get" && asked.service === "synod.kv.v1.KeyValue"
-            ? this.#options.engine.query(asked.service, asked.method, asked.request) : this.#answerNow(waiter);`,
-    },
-  },
-  {
-    fault: "a command that is decided twice is executed twice",
-    change: {
-      file: "packages/state-machine/dist/engine/engine.js",
-      sound: 'if (verdict.kind === "repeat") {',
-      faulty: 'if (verdict.kind === "repeat" && verdict.answer.slot < 0) {',
-    },
-  },
+  { fault: "replicas read what they have, stale or not", patch: "r16-stale-reads" },
+  { fault: "a command that is decided twice is executed twice", patch: "r16-repeat-executed" },
 ];
 
 /**
  * What the checker says of it.
  * @param {Plant} plant @param {{ seconds: number, seed: number, progress: (line: string) => void }} options
  */
-export async function chaosWith({ fault, hides = false, change }, options) {
-  const copy = change && copyWithFault(change);
+export async function chaosWith({ fault, hides = false, patch }, options) {
+  const copy = patch === undefined ? undefined : copyWithFaults(patch);
   try {
     const { verdict } = await chaos({ ...options, hides, ...(copy ? { folder: copy.folder } : {}) });
     options.progress(`${fault}:\n${reportText(verdict)}`);

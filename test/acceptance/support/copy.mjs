@@ -7,10 +7,8 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
-  readFileSync,
   rmSync,
   symlinkSync,
-  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -42,23 +40,12 @@ export function copyOfRepository() {
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-/** A fault in one file below the root: what to replace in it. @typedef {{ file: string, sound: string, faulty: string }} Change */
-
-/**
- * A copy that has what was built here as well, with a fault planted in it: services start from it at once.
- * @param {...Change} changes
- */
-export function copyWithFault(...changes) {
+/** A copy that has what was built here as well: services start from it at once. */
+export function builtCopy() {
   const copy = copyOfRepository();
   for (const parent of ["packages", "services"].flatMap(children)) {
     const built = path.join(root, parent, "dist");
     if (existsSync(built)) cpSync(built, path.join(copy.folder, parent, "dist"), { recursive: true });
-  }
-  for (const { file, sound, faulty } of changes) {
-    const planted = path.join(copy.folder, file);
-    const text = readFileSync(planted, "utf8");
-    if (!text.includes(sound)) throw new Error(`${file}: expected "${sound}" in it; is it built?`);
-    writeFileSync(planted, text.replace(sound, faulty));
   }
   return copy;
 }

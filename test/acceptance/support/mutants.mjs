@@ -1,10 +1,11 @@
-// The deliberate faults of test/mutants. A patch opens with "Rule:", "Fault:" and "Red:", the files of which each must
-// have a failing test; "Seeds: A-B" where the simulator's checkers must report it in these seeds, and "World:" with what
+// The deliberate faults of test/mutants, each a patch of the sources. It opens with "Rule:", "Fault:" and "Red:", the files of
+// which each must have a failing test; or, where only real processes can show it, "Shown-by:" with the acceptance scripts that
+// plant it and must notice. "Seeds: A-B" where the simulator's checkers must report it in these seeds, and "World:" with what
 // the simulated worlds have in common for it, where it is rare in others.
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { root } from "./copy.mjs";
+import { builtCopy, root } from "./copy.mjs";
 
 const folder = path.join(root, "test/mutants");
 
@@ -21,7 +22,7 @@ export function numberedRules() {
 }
 
 /**
- * @typedef {{ name: string, file: string, rule: string, fault: string, red: string[],
+ * @typedef {{ name: string, file: string, rule: string, fault: string, red: string[], shownBy: string[],
  *   seeds: string | undefined, world: string }} Mutant
  */
 
@@ -46,22 +47,43 @@ function mutantIn(file) {
     rule: header("Rule") ?? "",
     fault: header("Fault") ?? "",
     red: header("Red")?.split(" ") ?? [],
+    shownBy: header("Shown-by")?.split(" ") ?? [],
     seeds: header("Seeds"),
     world: header("World") ?? "{}",
   };
 }
 
-/** Puts a fault into a copy of the repository. @param {Mutant} mutant @param {string} copy */
+/**
+ * A copy of the repository, built, with these faults in it. A name that begins with `aids/` is a patch that is no fault by itself
+ * and lets one show.
+ * @param {...string} names
+ */
+export function copyWithFaults(...names) {
+  const copy = builtCopy();
+  const patches = names.map((name) => ({ file: path.join(folder, `${name}.patch`) }));
+  for (const patch of patches) plant(patch, copy.folder);
+  compile(copy.folder, patches.flatMap(packagesOf));
+  return copy;
+}
+
+/** Compiles packages of a copy. What the types object to is emitted all the same. @param {string} copy @param {string[]} packages */
+export function compile(copy, packages) {
+  const compiler = path.join(copy, "node_modules/.bin/tsc");
+  for (const name of new Set(packages))
+    spawnSync(compiler, ["-p", `packages/${name}/tsconfig.json`], { cwd: copy, stdio: "ignore" });
+}
+
+/** Puts a fault into a copy of the repository. @param {Pick<Mutant, "file">} mutant @param {string} copy */
 export function plant({ file }, copy) {
   execFileSync("git", ["apply", "--unidiff-zero", file], { cwd: copy });
 }
 
-/** Takes it out again. @param {Mutant} mutant @param {string} copy */
+/** Takes it out again. @param {Pick<Mutant, "file">} mutant @param {string} copy */
 export function remove({ file }, copy) {
   execFileSync("git", ["apply", "--unidiff-zero", "--reverse", file], { cwd: copy });
 }
 
-/** The packages that a fault is in. @param {Mutant} mutant @returns {string[]} */
+/** The packages that a fault is in. @param {Pick<Mutant, "file">} mutant @returns {string[]} */
 export function packagesOf({ file }) {
   const text = readFileSync(file, "utf8");
   return [...new Set([...text.matchAll(/^\+\+\+ b\/packages\/([^/]+)\//gm)].map(([, name]) => name ?? ""))];
