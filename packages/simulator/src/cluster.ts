@@ -134,7 +134,14 @@ export class Cluster {
 
   /** What is due now. */
   arrive(): void {
-    for (const work of this.#later.get(this.now) ?? []) work();
+    for (const work of this.#later.get(this.now) ?? []) {
+      try {
+        work();
+      } catch (error) {
+        // A process that reads what is not what was written was told to end; whoever asked it gets no answer.
+        if (!(error instanceof StoreError) || this.#died.length === 0) throw error;
+      }
+    }
     this.#later.delete(this.now);
   }
 
@@ -150,7 +157,20 @@ export class Cluster {
     if (node.gone || node.up) return;
     if (node.life > 0) this.trace.count("restart");
     this.note(`${node.peer.id} starts`);
-    node.start();
+    try {
+      node.start();
+    } catch (error) {
+      node.crash();
+      this.#stop(node, error);
+    }
+  }
+
+  /** What is not what was written ends whoever reads it, whatever reads it. */
+  #stop(node: SimulatedNode, error: unknown): void {
+    if (!(error instanceof StoreError) || error.reason !== "damaged") throw error;
+    this.trace.count("flipped byte noticed");
+    this.note(`${node.peer.id} ends: ${error.message}`);
+    this.#died.push(node);
   }
 
   crash(node: SimulatedNode): void {
@@ -240,6 +260,8 @@ export class Cluster {
   /** A disk that failed ends its process, and somebody starts it again; nothing else may end one. */
   #ended(node: SimulatedNode, code: number, error: unknown): void {
     if (error instanceof StoreError && code === ExitCode.writeFailed) this.#died.push(node);
+    else if (error instanceof StoreError && error.reason === "damaged" && code === ExitCode.foreignStore)
+      this.#stop(node, error);
     else this.#failure ??= error;
   }
 

@@ -1,7 +1,12 @@
 import { type Random, randomBelow } from "@synod/core";
 
-/** Kinds of faults: the part of the seeds that draws each, and how many per thousand ticks at most. */
-export const faultKinds = {
+/** Of a kind: the part of the seeds that draws it, and how many per thousand ticks at most. */
+interface KindRate {
+  readonly part: number;
+  readonly most: number;
+}
+
+const usualKinds = {
   crash: { part: 0.7, most: 12 },
   "crash leader": { part: 0.8, most: 10 },
   reset: { part: 0.4, most: 15 },
@@ -16,10 +21,40 @@ export const faultKinds = {
   "rolled-back copy": { part: 0.25, most: 5 },
   "never returns": { part: 0.25, most: 4 },
   "wall-clock jump": { part: 0.3, most: 4 },
-} as const;
+} as const satisfies Record<string, KindRate>;
+
+const diskKinds = {
+  "hanging disk": { part: 0.2, most: 4 },
+  "full disk": { part: 0.2, most: 3 },
+  "flipped byte": { part: 0.2, most: 4 },
+} as const satisfies Record<string, KindRate>;
+
+/** All kinds; the order is that in which events of a run are drawn. */
+export const faultKinds = { ...usualKinds, ...diskKinds };
 
 export type FaultKind = keyof typeof faultKinds;
 export type FaultRates = Readonly<Record<FaultKind, number>>;
+
+/** Each kind in some of the runs, so that there are runs with few kinds and runs with nearly all. */
+export function drawUsualRates(random: Random): Omit<FaultRates, keyof typeof diskKinds> {
+  return drawRates(random, usualKinds);
+}
+
+/** The same for disks that hang, fill up and flip bytes. */
+export function drawDiskRates(random: Random): Pick<FaultRates, keyof typeof diskKinds> {
+  return drawRates(random, diskKinds);
+}
+
+function drawRates<Kind extends string>(
+  random: Random,
+  kinds: Readonly<Record<Kind, KindRate>>,
+): Record<Kind, number> {
+  const rates = Object.entries<KindRate>(kinds).map(([kind, { part, most }]) => [
+    kind,
+    random() < part ? (0.2 + 0.8 * random()) * most : 0,
+  ]);
+  return Object.fromEntries(rates) as Record<Kind, number>;
+}
 
 /** Something that goes wrong at a tick, at one place or between two, and for how long; places are numbered. */
 export interface FaultEvent {

@@ -18,6 +18,8 @@ export class Faults {
   readonly broken = new Set<SimulatedNode>();
   readonly #rolledBack = new Set<SimulatedNode>();
   readonly #failing = new Map<SimulatedNode, number>();
+  /** Until when there is no room on a disk. */
+  readonly #full = new Map<SimulatedNode, number>();
   #stores = 0;
 
   constructor(cluster: Cluster, events: readonly FaultEvent[]) {
@@ -37,18 +39,30 @@ export class Faults {
       this.#carryOut(event);
   }
 
-  /** Whether the sync that is due now fails: the process must end (rule 4). */
-  syncFails(node: SimulatedNode): boolean {
-    if (!this.#failing.has(node)) return false;
+  /** Why what is written now does not reach the disk: the process must end (rule 4). */
+  failureOfWrite(node: SimulatedNode): Error | undefined {
+    if (this.#roomAfter(node) > 0) {
+      this.#count("full disk", `the disk of ${node.peer.id} is full`);
+      return new Error("ENOSPC: no space left on device, write");
+    }
+    if (!this.#failing.has(node)) return undefined;
     this.#count("failed sync", `a sync of ${node.peer.id} fails`);
-    return true;
+    return new Error("EIO: i/o error, fdatasync");
   }
 
-  /** The process has ended because of it. */
+  /** The process has ended because of its disk. */
   died(node: SimulatedNode): void {
-    const ticks = this.#failing.get(node) ?? 1;
+    if (node.rotten) {
+      this.#rebuild(node);
+      return;
+    }
+    const ticks = Math.max(this.#failing.get(node) ?? 1, this.#roomAfter(node));
     this.#failing.delete(node);
     this.#crash(node, ticks);
+  }
+
+  #roomAfter(node: SimulatedNode): number {
+    return Math.max(0, (this.#full.get(node) ?? 0) - this.#cluster.now);
   }
 
   #at(tick: number, work: () => void): void {
@@ -115,6 +129,15 @@ export class Faults {
       }
       case "failed sync":
         this.#failing.set(at([...acceptors, ...replicas]), ticks);
+        return;
+      case "hanging disk":
+        this.#hang(at([...acceptors, ...replicas]), ticks);
+        return;
+      case "full disk":
+        this.#full.set(at([...acceptors, ...replicas]), this.#cluster.now + ticks);
+        return;
+      case "flipped byte":
+        this.#flip(at([...acceptors, ...replicas]), event);
         return;
       case "lost directory":
         this.#loseAcceptor(at(acceptors), ticks);
@@ -191,14 +214,51 @@ export class Faults {
   }
 
   #loseReplica(node: SimulatedNode, ticks: number): void {
+    if (node.gone || !this.#mayLose(node)) return;
+    this.#crash(node, ticks);
+    this.#replaceState(node);
+  }
+
+  /** A replica with a changed byte on its disk counts as lost before anybody knows of it. */
+  #mayLose(node: SimulatedNode): boolean {
+    const { checker, replicas } = this.#cluster;
+    return checker.replicas.mayLose(node.peer.id) && !replicas.some(({ rotten }) => rotten);
+  }
+
+  #replaceState(node: SimulatedNode): void {
     const { replicas } = this.#cluster.checker;
     const { id } = node.peer;
-    if (node.gone || !replicas.mayLose(id)) return;
-    this.#crash(node, ticks);
     const store = `store-${id}-${++this.#stores}`;
     this.#count("lost directory of a replica", `${id} loses its directory; the next is ${store}`);
     node.loseDisk(store);
     replicas.lost(id, store);
+  }
+
+  #hang(node: SimulatedNode, ticks: number): void {
+    this.#count("hanging disk", `the disk of ${node.peer.id} hangs for ${ticks} ticks`);
+    node.hanging = true;
+    this.#after(ticks, () => {
+      node.hanging = false;
+    });
+  }
+
+  /** What is stored changes while the process is up, which finds it by and by, or while it is down. */
+  #flip(node: SimulatedNode, { other, ticks }: FaultEvent): void {
+    const acceptor = node.disk !== undefined;
+    if (node.gone || !(acceptor ? this.#mayBreak(node) : this.#mayLose(node)) || !node.rot(other)) return;
+    if (acceptor) this.broken.add(node);
+    this.#count("flipped byte", `a byte on the disk of ${node.peer.id} changes`);
+    if (other % 2 === 0) this.#crash(node, ticks);
+    else this.#cluster.later(ticks, () => node.scrub());
+  }
+
+  /** A store that is not what was written is not used again: the member gets a new one, as operators are told to do. */
+  #rebuild(node: SimulatedNode): void {
+    this.#cluster.crash(node);
+    if (node.disk) this.#replaceStore(node);
+    else this.#replaceState(node);
+    this.#count("rotten disk replaced", `${node.peer.id} gets a new store`);
+    this.#cluster.later(1 + (this.#stores % 20), () => this.#cluster.start(node));
   }
 
   #copy(event: FaultEvent): void {
@@ -240,7 +300,7 @@ export class Faults {
     } else if (role === "leader") {
       if (leaders.filter((leader) => !leader.gone).length === 1) return;
     } else {
-      if (!checker.replicas.mayLeave(id)) return;
+      if (!this.#mayLose(node) || !checker.replicas.mayLeave(id)) return;
       checker.replicas.left(id);
     }
     this.#count("never returns", `${id} crashes and never returns`);

@@ -19,6 +19,7 @@ import {
   AcceptorProcess,
   type Dial,
   Driver,
+  ExitCode,
   helloOf,
   type Journal,
   LeaderLinks,
@@ -28,7 +29,13 @@ import {
   type ServerStream,
 } from "@synod/node/parts";
 import type { Answer, Engine } from "@synod/state-machine";
-import { type AcceptorStore, MemoryAcceptorDisk, MemoryReplicaDisk, type ReplicaStore } from "@synod/storage";
+import {
+  type AcceptorStore,
+  MemoryAcceptorDisk,
+  MemoryReplicaDisk,
+  type ReplicaStore,
+  type StoreError,
+} from "@synod/storage";
 import { recordCodec } from "@synod/wire";
 import { Clock } from "./clock.js";
 import type { WorldOptions } from "./options.js";
@@ -104,6 +111,8 @@ export class SimulatedNode {
   paused = false;
   /** Its disk takes long to sync. */
   slowSync = false;
+  /** Its disk neither ends nor fails what it is asked to write. */
+  hanging = false;
   /** Nobody starts it again. */
   gone = false;
   /** Counts its starts: what was sent to an earlier life does not arrive. */
@@ -202,9 +211,26 @@ export class SimulatedNode {
     else this.#store?.flush().catch(() => {});
   }
 
+  /** A stored byte changes; false when nothing is stored. */
+  rot(which: number): boolean {
+    return this.disk?.rot(which) ?? this.stateDisk?.rot(which) ?? false;
+  }
+
+  /** What is on its disk is not what was written. */
+  get rotten(): boolean {
+    return this.disk?.damage !== undefined || this.stateDisk?.damaged === true;
+  }
+
+  /** Its process looks at all of its disk, as it does from time to time. */
+  scrub(): void {
+    if (!this.up) return;
+    const { damage } = this.disk ?? {};
+    if (damage) this.#world.ended(this, ExitCode.foreignStore, damage);
+    this.stateDisk?.scrub();
+  }
+
   /** What is being written does not reach the disk. */
-  failWrite(): void {
-    const cause = new Error("EIO: i/o error, fdatasync");
+  failWrite(cause: Error): void {
     this.disk?.fail(cause);
     this.stateDisk?.fail(cause);
   }
@@ -296,7 +322,7 @@ export class SimulatedNode {
       clusterId,
       flushEveryMs: 0,
       onFlushed: (slot) => watcher.durable(disk.store, slot),
-      onFailure: (error) => ended(this, 7, error),
+      onFailure: (error) => ended(this, endOf(error), error),
     });
     this.#store = store;
     let trimPoint = 0;
@@ -379,4 +405,9 @@ export class SimulatedNode {
       commit: () => store.commit(),
     };
   }
+}
+
+/** The code with which a process ends whose store fails. */
+function endOf({ reason }: StoreError): ExitCode {
+  return reason === "damaged" ? ExitCode.foreignStore : ExitCode.writeFailed;
 }

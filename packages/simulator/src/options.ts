@@ -1,5 +1,5 @@
 import { defaultLimits, type Limits, type Random, randomBelow } from "@synod/core";
-import { type FaultRates, faultKinds } from "./fault-event.js";
+import { drawDiskRates, drawUsualRates, type FaultRates } from "./fault-event.js";
 
 /** How long messages take: all alike up to `maxDelay`, or mostly one tick and now and then ten times `maxDelay`. */
 export type DelayKind = "even" | "long-tailed";
@@ -62,6 +62,8 @@ export interface WorldOptions {
   /** Bytes that a stream carries in a tick, in each direction; 0 for any number. */
   readonly bandwidth: number;
   readonly limits: Limits;
+  /** A service of a user's is used too, and its versions are switched while replicas get newer builds of it, and older ones. */
+  readonly upgrades: boolean;
 }
 
 /** Small bounds, so that a short run meets all of them. */
@@ -88,7 +90,7 @@ export function drawOptions(random: Random): WorldOptions {
   const chance = (probability: number, high: number) => (random() < probability ? random() * high : 0);
   const acceptors = random() < 0.75 ? 3 : 5;
   const changing = acceptors === 3 && random() < 0.2;
-  return {
+  const options = {
     acceptors,
     leaders: random() < 0.1 ? 1 : random() < 0.6 ? 2 : 3,
     replicas: random() < 0.3 ? 2 : 3,
@@ -98,9 +100,9 @@ export function drawOptions(random: Random): WorldOptions {
     calmTicks: 6000,
     loss: chance(0.6, 0.15),
     duplication: chance(0.6, 0.2),
-    delay: random() < 0.5 ? "even" : "long-tailed",
+    delay: random() < 0.5 ? ("even" as const) : ("long-tailed" as const),
     maxDelay: 1 + randomBelow(random, 4),
-    faults: drawRates(random),
+    faults: drawUsualRates(random),
     request: 0.06 + random() * 0.1,
     outstanding: 3 + randomBelow(random, 6),
     sync: 0.3 + random() * 0.7,
@@ -123,13 +125,7 @@ export function drawOptions(random: Random): WorldOptions {
     // No seed draws less: retries over slow links add to what waits there (known-failures.test.ts).
     bandwidth: 0,
   };
-}
-
-/** Each kind in some of the runs, so that there are runs with few kinds and runs with nearly all. */
-function drawRates(random: Random): FaultRates {
-  const rates = Object.entries(faultKinds).map(([kind, { part, most }]) => [
-    kind,
-    random() < part ? (0.2 + 0.8 * random()) * most : 0,
-  ]);
-  return Object.fromEntries(rates) as FaultRates;
+  // Drawn last, so that what is above stays what it is for each seed.
+  const faults = { ...options.faults, ...drawDiskRates(random) };
+  return { ...options, faults, upgrades: random() < 0.25 };
 }

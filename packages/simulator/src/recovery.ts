@@ -44,6 +44,7 @@ export class Recovery {
     for (const node of nodes) {
       node.paused = false;
       node.slowSync = false;
+      node.hanging = false;
     }
     if (options.star) this.#makeStar();
     else this.#heal();

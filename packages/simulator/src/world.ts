@@ -134,8 +134,9 @@ class World {
       cluster.turn(node);
       if (node.peer.role === "leader") continue;
       const pace = node.slowSync ? 0.02 : node.disk ? sync : flush;
-      if (faulty && streams.disks() >= pace) continue;
-      if (faulty && node.writing && this.#faults.syncFails(node)) node.failWrite();
+      if (faulty && (node.hanging || streams.disks() >= pace)) continue;
+      const failure = faulty && node.writing ? this.#faults.failureOfWrite(node) : undefined;
+      if (failure) node.failWrite(failure);
       else node.write();
     }
     await settled();

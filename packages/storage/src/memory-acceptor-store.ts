@@ -2,7 +2,7 @@ import { type AcceptorRecord, type Ballot, compareBallots, type PValue, type Tri
 import { AcceptorRecords } from "./acceptor-record.js";
 import { type AcceptorDisk, AcceptorStore } from "./acceptor-store.js";
 import type { CommitDone } from "./commit-queue.js";
-import { StoreError, storeFailure } from "./error.js";
+import { damagedStore, StoreError, storeFailure } from "./error.js";
 import { HeldCommits } from "./held-commits.js";
 import { type StoreIdentity, startedIdentity } from "./identity.js";
 import type { RecordCodec } from "./record-codec.js";
@@ -28,6 +28,8 @@ export class MemoryAcceptorDisk {
   #trim: Stored<TrimRecord>;
   /** By slot. */
   readonly #accepted = new Map<number, Stored<PValue>>();
+  /** The slot whose stored pvalue is not what was written. */
+  #rotten: number | undefined;
   #commits = new HeldCommits();
   #opened: AcceptorStore | undefined;
   readonly #onDurable: ((records: readonly AcceptorRecord[]) => void) | undefined;
@@ -66,6 +68,7 @@ export class MemoryAcceptorDisk {
     copy.#promised = this.#promised;
     copy.#trim = this.#trim;
     for (const [slot, pvalue] of this.#accepted) copy.#accepted.set(slot, pvalue);
+    copy.#rotten = this.#rotten;
     copy.#commits.hold = this.#commits.hold;
     return copy;
   }
@@ -74,6 +77,7 @@ export class MemoryAcceptorDisk {
   open(expected: { readonly id: string; readonly clusterId?: string | undefined }): AcceptorStore {
     if (this.#opened)
       throw new StoreError("owned", directory, "expected a closed store, found it open. Close it first");
+    if (this.damage !== undefined) throw this.damage;
     this.#identity = startedIdentity(directory, this.#identity, expected);
     this.#opened = new AcceptorStore(this.#session(), (start) => start());
     return this.#opened;
@@ -106,6 +110,27 @@ export class MemoryAcceptorDisk {
   }
 
   /**
+   * A byte of a stored pvalue changes. Its checksum shows that to whoever reads it, and to a look at all of the disk.
+   * @param which of them, counted round
+   * @returns false when nothing is stored
+   */
+  rot(which: number): boolean {
+    const slots = [...this.#accepted.keys()];
+    this.#rotten = slots[which % slots.length];
+    return this.#rotten !== undefined;
+  }
+
+  /** What a look at all of the disk finds wrong; undefined also when what had changed was overwritten or trimmed since. */
+  get damage(): StoreError | undefined {
+    return this.#rotten === undefined
+      ? undefined
+      : damagedStore(
+          { directory, kind: "acceptor" },
+          `the pvalue of slot ${this.#rotten} does not pass its checksum`,
+        );
+  }
+
+  /**
    * The process dies: what is not durable is gone, the commits that waited never end, the disk can be opened again.
    * @param whole the commit under way became durable all the same, which nobody was told
    */
@@ -125,11 +150,13 @@ export class MemoryAcceptorDisk {
       state: { promised: this.#promised(), trim: this.#trim() },
       untidy: false,
       highestSlot: () => Math.max(0, ...accepted.keys()),
-      accepted: (from) =>
-        [...accepted]
+      accepted: (from) => {
+        if (this.damage !== undefined && (this.#rotten ?? 0) >= from) throw this.damage;
+        return [...accepted]
           .filter(([slot]) => slot >= from)
           .sort(([a], [b]) => a - b)
-          .map(([, pvalue]) => pvalue()),
+          .map(([, pvalue]) => pvalue());
+      },
       commit: (records: readonly AcceptorRecord[], done: CommitDone) => {
         const apply = () => {
           for (const record of records) this.#apply(record);
@@ -157,12 +184,14 @@ export class MemoryAcceptorDisk {
           slot,
           stored(() => this.#records.readPValue(sealed)),
         );
+        if (this.#rotten === slot) this.#rotten = undefined;
         break;
       }
       case "trim": {
         const sealed = this.#records.sealTrim(record.trim);
         this.#trim = stored(() => this.#records.readTrim(sealed.record));
         for (const slot of this.#accepted.keys()) if (slot < record.trim.below) this.#accepted.delete(slot);
+        if ((this.#rotten ?? 0) < record.trim.below) this.#rotten = undefined;
       }
     }
   }

@@ -1,5 +1,6 @@
 import type { CommitDone } from "./commit-queue.js";
-import { StoreError, storeFailure } from "./error.js";
+import { Damage } from "./damage.js";
+import { damagedStore, StoreError, storeFailure } from "./error.js";
 import { HeldCommits } from "./held-commits.js";
 import { type StoreIdentity, startedIdentity } from "./identity.js";
 import type { IncomingDisk, InstallRecord } from "./install.js";
@@ -10,6 +11,7 @@ import { ReplicaStore, type ReplicaStoreOptions } from "./replica-store.js";
 import type { PinnedState } from "./snapshot.js";
 
 const place = "memory";
+const storePlace = { directory: place, kind: "replica" } as const;
 
 /**
  * A replica's disk in memory: it outlives the stores opened on it, as a disk outlives processes. With `flushEveryMs`
@@ -26,6 +28,9 @@ export class MemoryReplicaDisk {
   #log: LogRecord[] = [];
   #trimmedBelow = 0;
   #lastSlot = 0;
+  /** The name of the row whose bytes are not what was written. */
+  #rotten: string | undefined;
+  #damage = new Damage(storePlace);
   #commits = new HeldCommits();
   #opened: ReplicaStore | undefined;
 
@@ -37,6 +42,7 @@ export class MemoryReplicaDisk {
   open(options: ReplicaStoreOptions): ReplicaStore {
     if (this.#opened)
       throw new StoreError("owned", place, "expected a closed store, found it open. Close it first");
+    if (this.damaged) throw this.#rot();
     const { id, clusterId } = options;
     const known = this.#identity ?? { id, store: this.store, startCount: 0, clusterId };
     this.#identity = startedIdentity(place, known, options);
@@ -70,6 +76,27 @@ export class MemoryReplicaDisk {
     this.#commits.releaseOne();
   }
 
+  /**
+   * A byte of a stored row changes. Its checksum shows that to whoever reads it, and to a look at all of the disk.
+   * @param which of them, counted round
+   * @returns false when nothing is stored
+   */
+  rot(which: number): boolean {
+    const names = [...this.#state.entries.keys()];
+    this.#rotten = names[which % names.length];
+    return this.#rotten !== undefined;
+  }
+
+  /** A row is not what was written, and was neither overwritten nor deleted since. */
+  get damaged(): boolean {
+    return this.#rotten !== undefined;
+  }
+
+  /** Looks at all of the disk, as the process does that has it open: what is found ends it. */
+  scrub(): void {
+    if (this.damaged) this.#damage.noted(this.#rot());
+  }
+
   /** The last slot that is durable; what a crash would leave. */
   get durableSlot(): number {
     return this.#lastSlot;
@@ -85,18 +112,35 @@ export class MemoryReplicaDisk {
     this.#commits = new HeldCommits();
     this.#commits.hold = hold;
     this.#opened = undefined;
+    this.#damage = new Damage(storePlace);
+  }
+
+  #rot(): StoreError {
+    return damagedStore(storePlace, "a row of the state does not pass its checksum");
+  }
+
+  /** Throws when one of these rows is not what was written. */
+  #read(names: Iterable<string>): void {
+    if (this.#rotten === undefined) return;
+    for (const name of names) if (name === this.#rotten) throw this.#damage.noted(this.#rot());
   }
 
   #session(identity: StoreIdentity): ReplicaDisk {
     const commits = this.#commits;
+    const damage = this.#damage;
     return {
       identity,
       trimmedBelow: this.#trimmedBelow,
       lastSlot: this.#lastSlot,
       untidy: false,
-      damage: undefined,
-      tellOfDamage: () => {}, // memory keeps what it was given
-      get: (key) => this.#state.entries.get(nameOf(key))?.value,
+      get damage() {
+        return damage.found;
+      },
+      tellOfDamage: (tell) => damage.tellOf(tell),
+      get: (key) => {
+        this.#read([nameOf(key)]);
+        return this.#state.entries.get(nameOf(key))?.value;
+      },
       entries: (range) => this.#entries(range),
       log: (from, through) => this.#log.filter(({ slot }) => slot >= from && slot <= through),
       commit: (layer: Layer, done: CommitDone) => {
@@ -139,6 +183,7 @@ export class MemoryReplicaDisk {
   #replace(): void {
     const { slot } = this.#unfinished as InstallRecord;
     this.#state = this.#incoming;
+    this.#rotten = undefined;
     this.#incoming = new Layer();
     this.#unfinished = undefined;
     this.#log = [];
@@ -153,6 +198,7 @@ export class MemoryReplicaDisk {
     let entry = reverse ? this.#state.before(end) : this.#state.after(first, true);
     while (entry?.value && entries.length < limit) {
       if (reverse ? entry.name < first : end !== undefined && entry.name >= end) break;
+      this.#read([entry.name]);
       entries.push([entry.key, entry.value]);
       entry = reverse ? this.#state.before(entry.name) : this.#state.after(entry.name, false);
     }
@@ -160,6 +206,7 @@ export class MemoryReplicaDisk {
   }
 
   #pin(): PinnedState {
+    this.#read(this.#state.entries.keys());
     const copy = new Layer();
     for (const { name, key, value } of this.#state.entries.values()) copy.set(name, key, value);
     return {
@@ -173,6 +220,7 @@ export class MemoryReplicaDisk {
 
   #apply(layer: Layer): void {
     for (const { name, key, value } of layer.entries.values()) {
+      if (name === this.#rotten) this.#rotten = undefined;
       if (value === undefined) this.#state.forget(name);
       else this.#state.set(name, key, value);
     }
