@@ -26,6 +26,7 @@ const targets = [
     source: "packages/state-machine/test/fixture",
     protos: ["bank"],
   },
+  { folder: "packages/simulator/src/gen", source: "packages/simulator/proto", protos: [] },
 ];
 const loaderOptionsFile = "packages/wire/loader-options.json";
 const imageFile = "proto/image.binpb";

@@ -1,11 +1,13 @@
 import { CommandClient, defaultSettings, type ReplicaPort, type Reply, SynodError } from "@synod/client";
 import { type Random, randomBelow } from "@synod/core";
 import type { Scheduler } from "@synod/wire";
-import { drawOperation, learnToken, type Operation } from "./operation.js";
+import { learnToken, type Operation } from "./operation.js";
 
 /** What a client needs of the world. */
 export interface ClientWorld {
   readonly random: Random;
+  /** Something to ask for. */
+  draw(client: string, name: string, tokens: Map<string, string>): Operation;
   readonly scheduler: Scheduler;
   readonly outstanding: number;
   /** In a world where faults may happen a call may end without an answer. */
@@ -68,7 +70,7 @@ export class Client {
 
   async #call(): Promise<void> {
     const { random, faulty, answered, failed } = this.#world;
-    const operation = drawOperation(random, this.id, `${this.id}-${++this.#calls}`, this.#tokens);
+    const operation = this.#world.draw(this.id, `${this.id}-${++this.#calls}`, this.#tokens);
     const { service, method, request } = operation;
     const deadlineMs = faulty() && random() < 0.2 ? shortestMs + randomBelow(random, spreadMs) : longestMs;
     this.#outstanding++;

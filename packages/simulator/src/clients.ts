@@ -3,6 +3,8 @@ import { Client } from "./client.js";
 import { ClientWay } from "./client-way.js";
 import type { Cluster } from "./cluster.js";
 import type { SimulatedNode } from "./node.js";
+import { drawOperation } from "./operation.js";
+import { drawStockOperation } from "./stock/operation.js";
 import { Timers } from "./timers.js";
 
 /** All clients. What they are told is held against the log. */
@@ -19,6 +21,10 @@ export class Clients {
       const id = `c${index + 1}`;
       return new Client(id, {
         random: streams.clients,
+        draw: (...drawn) =>
+          options.upgrades && streams.upgrades() < 0.4
+            ? drawStockOperation(streams.upgrades)
+            : drawOperation(streams.clients, ...drawn),
         scheduler: this.#timers,
         outstanding: options.outstanding,
         faulty: () => cluster.faulty,

@@ -44,6 +44,8 @@ export class Cluster {
   faulty = true;
   /** Told of a connection to an acceptor, before anything is said on it. */
   greeted: (acceptor: SimulatedNode) => void = () => {};
+  /** Told of a replica whose build has not the version in force. */
+  lacked: (replica: SimulatedNode) => void = () => {};
   /** By tick. */
   readonly #later = new Map<number, (() => void)[]>();
   readonly #died: SimulatedNode[] = [];
@@ -93,6 +95,7 @@ export class Cluster {
         },
       },
       reach: (from: SimulatedNode, peer: Member) => this.ways.reach(from, peer),
+      lacked: (node: SimulatedNode) => this.lacked(node),
       logged: (fields: object) => {
         if ((fields as { err?: unknown }).err instanceof RangeError) trace.count("snapshot too old");
       },

@@ -39,6 +39,11 @@ export class LogChecker {
     return this.#run.executed;
   }
 
+  /** Of the service of a user's, in force after what was decided; undefined before its first command. */
+  get stockVersion(): number | undefined {
+    return this.#run.stockVersion;
+  }
+
   hashAt(slot: number): string | undefined {
     return this.#run.at(slot)?.hash;
   }

@@ -39,7 +39,8 @@ import {
 import { recordCodec } from "@synod/wire";
 import { Clock } from "./clock.js";
 import type { WorldOptions } from "./options.js";
-import { clusterId, services, sessionBounds } from "./services.js";
+import { clusterId, services, servicesWith, sessionBounds } from "./services.js";
+import { builds } from "./stock/service.js";
 import type { Streams } from "./streams.js";
 import { Timers } from "./timers.js";
 import { Violation } from "./violation.js";
@@ -78,6 +79,8 @@ export interface Surroundings {
   readonly persisted: (node: SimulatedNode, records: readonly AcceptorRecord[]) => void;
   /** A process has ended by itself, with an exit code. */
   readonly ended: (node: SimulatedNode, code: number, error: unknown) => void;
+  /** A replica stands still, since its build has not the version of a service that is in force. */
+  readonly lacked: (node: SimulatedNode) => void;
   /** A process says something in its log. */
   readonly logged: (fields: object, text: string) => void;
 }
@@ -113,6 +116,8 @@ export class SimulatedNode {
   slowSync = false;
   /** Its disk neither ends nor fails what it is asked to write. */
   hanging = false;
+  /** Of the service of a user's: which of its builds it is started with. */
+  build = 0;
   /** Nobody starts it again. */
   gone = false;
   /** Counts its starts: what was sent to an earlier life does not arrive. */
@@ -313,7 +318,7 @@ export class SimulatedNode {
   }
 
   #startReplica(disk: MemoryReplicaDisk, incarnation: number): void {
-    const { genesis, options, watcher, nonce, send, loses, reach, withdraws, ended, logged } = this.#world;
+    const { genesis, options, watcher, nonce, send, loses, reach, withdraws, ended, lacked, logged } = this.#world;
     const { id } = this.peer;
     const { life } = this;
     const mine = () => this.life === life && this.up;
@@ -328,7 +333,8 @@ export class SimulatedNode {
     let trimPoint = 0;
     let applied = 0;
     const process = new ReplicaProcess({
-      ...{ id, clusterId, genesis, incarnation, store, services, pageBytes },
+      ...{ id, clusterId, genesis, incarnation, store, pageBytes },
+      services: options.upgrades ? buildServices(this.build) : services,
       limits: options.limits,
       logger: { debug: () => {}, info: logged, warn: logged, error: logged },
       scheduler: this.#timers,
@@ -364,7 +370,10 @@ export class SimulatedNode {
         },
         withdrew: () => withdraws(id, incarnation),
       },
-      onHalted: ({ reason }) => ended(this, 1, new Violation(`${id} ${reason}`)),
+      onHalted: ({ kind, reason }) => {
+        if (kind === "lacking" && options.upgrades) lacked(this);
+        else ended(this, 1, new Violation(`${id} ${reason}`));
+      },
       onFatal: (code, error) => ended(this, code, error),
     });
     applied = process.engine.appliedSlot;
@@ -410,4 +419,13 @@ export class SimulatedNode {
 /** The code with which a process ends whose store fails. */
 function endOf({ reason }: StoreError): ExitCode {
   return reason === "damaged" ? ExitCode.foreignStore : ExitCode.writeFailed;
+}
+
+const boundBuilds = new Map<number, ReturnType<typeof servicesWith>>();
+
+/** The services of a build; bound once, since nothing of a run is kept in them. */
+function buildServices(build: number): ReturnType<typeof servicesWith> {
+  const bound = boundBuilds.get(build) ?? servicesWith(builds[build] ?? [1, 1]);
+  boundBuilds.set(build, bound);
+  return bound;
 }

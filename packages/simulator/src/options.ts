@@ -127,5 +127,5 @@ export function drawOptions(random: Random): WorldOptions {
   };
   // Drawn last, so that what is above stays what it is for each seed.
   const faults = { ...options.faults, ...drawDiskRates(random) };
-  return { ...options, faults, upgrades: random() < 0.25 };
+  return { ...options, faults, upgrades: random() < 0.15 };
 }

@@ -12,8 +12,11 @@ import { configurationCodec } from "@synod/wire";
 import type { WorldOptions } from "./options.js";
 import { PlainSessions } from "./plain-sessions.js";
 import { ServiceModels } from "./service-models.js";
-import { clusterId, services, sessionBounds } from "./services.js";
+import { clusterId, services, servicesWith, sessionBounds } from "./services.js";
 import { Violation } from "./violation.js";
+
+/** Executes every version, whatever the builds of the replicas do. */
+const everyVersion = servicesWith([1, 3]);
 
 /** A slot as it was decided, and what came of it. */
 export interface SequentialSlot {
@@ -36,13 +39,13 @@ export class SequentialRun {
   readonly #slots: SequentialSlot[] = [];
   #executed = 0;
 
-  constructor(genesis: Genesis, { maxSessions }: WorldOptions) {
+  constructor(genesis: Genesis, { maxSessions, upgrades }: WorldOptions) {
     this.#engine = new Engine({
       state: new MemoryMap(),
       genesis,
       configurationCodec,
       clusterId,
-      services,
+      services: upgrades ? everyVersion : services,
       onHandlerError: ({ service, method, error }) => {
         throw new Violation(`${service}/${method} failed: ${error}`);
       },
@@ -57,6 +60,11 @@ export class SequentialRun {
     return this.#executed;
   }
 
+  /** Of the service of a user's; undefined before its first command. */
+  get stockVersion(): number | undefined {
+    return this.#models.stockVersion;
+  }
+
   at(slot: number): SequentialSlot | undefined {
     return this.#slots[slot];
   }
@@ -64,11 +72,15 @@ export class SequentialRun {
   /** The next slot. */
   next(slot: number, value: Value): SequentialSlot {
     const decided = decodeSlot(value);
-    const answers = this.#engine.apply(slot, decided);
     const commands = decided.kind === "batch" ? decided.commands : [];
+    const { reports } = this.#engine.system;
+    const offers = [...reports.latest.values()].map((report) => report.offers);
+    this.#models.begin(commands, offers);
+    const answers = this.#engine.apply(slot, decided);
     commands.forEach((command, index) => {
       this.#judge(`command ${index} of slot ${slot}`, command, answers[index] as Answer);
     });
+    if (decided.kind === "batch") this.#models.end(this.#engine);
     const { hash, logTimeMs, logTime } = this.#engine;
     const done = { commands, answers, hash, logTimeMs, timed: logTime.timedSlot === slot };
     this.#slots.push(done);
@@ -88,6 +100,7 @@ export class SequentialRun {
   #judge(what: string, command: Command, answer: Answer): void {
     if (command.service === systemService) {
       if (command.method === openSessionMethod) this.#judgeOpening(what, answer);
+      this.#models.decided(what, command, answer, this.#engine);
       return;
     }
     const verdict = this.#sessions.judge(command);
@@ -104,7 +117,7 @@ export class SequentialRun {
         throw new Violation(`${what} is a repeat, and is answered otherwise than before`);
     } else {
       this.#executed++;
-      const difference = this.#models.differenceIn(command, answer);
+      const difference = this.#models.differenceIn(command, answer, this.#engine.logTimeMs);
       if (difference !== undefined) throw new Violation(`the answer to ${what}: ${difference}`);
     }
     this.#sessions.used(command, answer);

@@ -1,7 +1,17 @@
 import type { Command } from "@synod/core";
 import { builtInModels, jsonMessage, type Operation, type Outcome, outcomeText } from "@synod/history";
-import { type Answer, Status } from "@synod/state-machine";
+import {
+  type Answer,
+  defaultQuotaBytes,
+  type Engine,
+  type Offer,
+  Status,
+  systemCommandOf,
+} from "@synod/state-machine";
 import { methodOf, serviceNames } from "./services.js";
+import { type Counted, StockModel } from "./stock/model.js";
+import { stockDescriptions, stockName } from "./stock/service.js";
+import { Violation } from "./violation.js";
 
 /** Locks follow log time, which the models leave open; they have tests of their own. */
 const judged: ReadonlySet<string> = new Set([serviceNames.kv, serviceNames.calculator]);
@@ -10,8 +20,54 @@ const judged: ReadonlySet<string> = new Set([serviceNames.kv, serviceNames.calcu
 export class ServiceModels {
   readonly #states = new Map<string, unknown>();
 
+  readonly #stock = new StockModel();
+  #offers: readonly (readonly Offer[])[] = [];
+  #quotaBytes = defaultQuotaBytes;
+  #storedBytes = 0;
+  /** The quota before the slot. */
+  #mostBytes = defaultQuotaBytes;
+
+  /** Of the service of a user's; undefined before its first command. */
+  get stockVersion(): number | undefined {
+    return this.#stock.version;
+  }
+
+  /** @param offers what each replica that has reported offers */
+  begin(commands: readonly Command[], offers: readonly (readonly Offer[])[]): void {
+    this.#offers = offers;
+    this.#stock.begin(commands, offers);
+  }
+
+  /** A system command was decided. */
+  decided(what: string, command: Command, { status }: Answer, engine: Engine): void {
+    const said = systemCommandOf(command);
+    if (said?.kind === "report")
+      this.#offers = [...engine.system.reports.latest.values()].map(({ offers }) => offers);
+    if (said?.kind === "quota" && status === Status.ok) this.#quotaBytes = said.bytes;
+    if (said?.kind !== "switch" || said.service !== stockName) return;
+    const problem = this.#stock.switched(said.version, status, this.#offers);
+    if (problem !== undefined) throw new Violation(`the answer to ${what}: ${problem}`);
+  }
+
+  /** A batch was executed: what services store did not grow beyond the quota. */
+  end(engine: Engine): void {
+    const { logTimeMs, stateBytes } = engine;
+    this.#stock.end(logTimeMs, this.#limited ? (item) => countOf(engine, item) : undefined);
+    if (stateBytes > Math.max(this.#quotaBytes, this.#mostBytes, this.#storedBytes))
+      throw new Violation(`services store ${stateBytes} bytes; the quota is ${this.#quotaBytes}`);
+    this.#storedBytes = stateBytes;
+    this.#mostBytes = this.#quotaBytes;
+  }
+
+  get #limited(): boolean {
+    return Math.min(this.#quotaBytes, this.#mostBytes) < defaultQuotaBytes;
+  }
+
   /** Executes a command. What should have been answered, and what was, where that differs. */
-  differenceIn({ service, method, request }: Command, answer: Answer): string | undefined {
+  differenceIn(command: Command, answer: Answer, timeMs: number): string | undefined {
+    if (answer.status === Status.resourceExhausted && this.#limited) return undefined;
+    if (command.service === stockName) return this.#stock.differenceIn(command, answer, timeMs);
+    const { service, method, request } = command;
     const model = judged.has(service) ? builtInModels[service] : undefined;
     if (model === undefined) return undefined;
     const { decodeRequest, decodeResponse } = methodOf(service, method);
@@ -35,4 +91,13 @@ export class ServiceModels {
 function statusName(code: number): string {
   const [name] = Object.entries(Status).find(([, its]) => its === code) ?? [String(code)];
   return name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
+}
+
+/** What the service of a user's says it has of an item. */
+function countOf(engine: Engine, item: string): Counted {
+  const count = stockDescriptions.services.get(stockName)?.methods.get("Count");
+  if (!count) throw new Error(`expected method Count of ${stockName}, found none`);
+  const { response } = engine.query(stockName, "Count", count.encodeRequest({ item }));
+  const found = count.decodeResponse(response) as Record<keyof Counted, string>;
+  return { count: Number(found.count), unit: found.unit, movements: Number(found.movements) };
 }

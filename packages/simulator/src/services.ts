@@ -1,10 +1,16 @@
 import { type BoundService, calculatorService, keyValueService, lockService } from "@synod/state-machine";
 import { descriptorSet, loadServices } from "@synod/wire";
+import { type Build, stockService } from "./stock/service.js";
 
 /** The real replicated services, as every replica runs them. */
 export const services: readonly BoundService[] = [keyValueService, calculatorService, lockService].map(
   (service) => service.bind(loadServices),
 );
+
+/** With that of a user's, as a build has it. */
+export function servicesWith(build: Build): readonly BoundService[] {
+  return [...services, stockService(build)];
+}
 
 /** The simulated cluster's, of the form that real ones have. */
 export const clusterId = "5150d0000000000000000000000c1u57";

@@ -10,6 +10,7 @@ const streams = [
   "roles",
   "operator",
   "recovery",
+  "upgrades",
 ] as const;
 
 export type Streams = Readonly<Record<(typeof streams)[number], Random>>;

@@ -7,6 +7,7 @@ import type { SimulatedNode } from "./node.js";
 import { Operator } from "./operator.js";
 import { drawOptions, type WorldOptions } from "./options.js";
 import { Recovery } from "./recovery.js";
+import { Upgrades } from "./stock/upgrades.js";
 import { streamsOf } from "./streams.js";
 import { Trace } from "./trace.js";
 
@@ -48,6 +49,7 @@ class World {
   readonly #clients: Clients;
   readonly #operator: Operator;
   readonly #recovery: Recovery;
+  readonly #upgrades: Upgrades | undefined;
   readonly #slow: ReadonlySet<SimulatedNode>;
 
   constructor({ seed, overrides, events }: Schedule, wholeTrace: boolean) {
@@ -62,6 +64,7 @@ class World {
     this.#clients = new Clients(this.#cluster);
     this.#operator = new Operator(this.#cluster, streams.operator);
     this.#recovery = new Recovery(this.#cluster, this.#clients, this.#faults, streams.recovery);
+    this.#upgrades = this.#options.upgrades ? new Upgrades(this.#cluster) : undefined;
     this.#slow = new Set(this.#cluster.nodes.filter(() => streams.roles() < slow));
   }
 
@@ -72,6 +75,7 @@ class World {
       for (const node of nodes) this.#cluster.start(node);
       while (this.#cluster.now < this.#options.faultyTicks) await this.#tick();
       this.#recovery.begin();
+      this.#upgrades?.end();
       const calm = this.#cluster.now;
       while (this.#cluster.now < calm + this.#options.calmTicks && this.#recovery.stuck) await this.#tick();
       this.#recovery.demandLiveness();
@@ -121,6 +125,7 @@ class World {
     if (faulty) {
       this.#faults.tick();
       this.#clients.ask();
+      this.#upgrades?.tick();
     } else this.#recovery.tick();
     if (reconfigure > 0) this.#operator.tick();
     cluster.arrive();

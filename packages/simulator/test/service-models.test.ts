@@ -14,11 +14,12 @@ function call(
   const { encodeRequest, encodeResponse } = methodOf(service, method);
   const name = { clientId: "1.0", sequence: 1, acknowledged: 0 };
   const command = { ...name, service, method, request: encodeRequest(request as never) };
-  return models.differenceIn(command, {
+  const answer = {
     ...{ clientId: "1.0", sequence: 1, status, message: "", slot: 1 },
     ...{ repeated: false, outcome: "answered" as const },
     response: status === Status.ok ? encodeResponse(response as never) : new Uint8Array(),
-  });
+  };
+  return models.differenceIn(command, answer, 0);
 }
 
 it("right answers of services pass, and a wrong one says what was expected", () => {
