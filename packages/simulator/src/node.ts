@@ -318,7 +318,8 @@ export class SimulatedNode {
   }
 
   #startReplica(disk: MemoryReplicaDisk, incarnation: number): void {
-    const { genesis, options, watcher, nonce, send, loses, reach, withdraws, ended, lacked, logged } = this.#world;
+    const { genesis, options, watcher, nonce, send, loses, reach, withdraws, ended, lacked, logged } =
+      this.#world;
     const { id } = this.peer;
     const { life } = this;
     const mine = () => this.life === life && this.up;
