@@ -4,7 +4,13 @@ import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { root } from "../acceptance/support/copy.mjs";
-import { mutantsNamed, numberedRules, placesOf, schedules } from "../acceptance/support/mutants.mjs";
+import {
+  mutantsNamed,
+  numberedRules,
+  packagesOf,
+  placesOf,
+  schedules,
+} from "../acceptance/support/mutants.mjs";
 
 const mutants = mutantsNamed([]);
 
@@ -32,6 +38,14 @@ test("every deliberate fault says which rule it breaks, how, and which tests mus
 test("every rule that the page about the protocol numbers has a deliberate fault", () => {
   const broken = new Set(mutants.flatMap(({ rule }) => rule.split(" ")));
   expect(numberedRules().filter((rule) => !broken.has(rule))).toEqual([]);
+});
+
+test("every deliberate fault in what keeps data on disk has seeds that show it, or says why no seed can", () => {
+  const unexplained = mutants.filter(
+    (mutant) => packagesOf(mutant).includes("storage") && !mutant.seeds && !mutant.unseen,
+  );
+  const doubled = mutants.filter(({ seeds, unseen }) => seeds && unseen);
+  expect([...unexplained, ...doubled].map(({ name }) => name)).toEqual([]);
 });
 
 test("every saved schedule has the name of a deliberate fault, which names the test that runs it", () => {
