@@ -43,15 +43,25 @@ export class Upgrades {
     this.#decide(setQuotaMethod, { bytes: defaultQuotaBytes }, "quota");
   }
 
-  /** It says that it has not the version in force, and is started with a build that has it (rule 26). */
+  /**
+   * It says that it has not the version in force, and is started with a build that has it (rule 26): one of long ago, where it
+   * stands at a slot of long ago.
+   */
   #lacked(node: SimulatedNode): void {
     const { checker, trace } = this.#cluster;
     trace.count("build without the version in force");
-    const version = checker.log.stockVersion ?? 1;
-    const build = builds.findLastIndex(([oldest, newest]) => oldest <= version && version <= newest);
     const { life } = node;
     this.#cluster.later(10, () => {
-      if (node.up && node.life === life) this.#restart(node, build, 5);
+      if (!node.up || node.life !== life) return;
+      const own = node.process?.engine.system.versions.inForce(stockName);
+      const [oldest, newest] = builds[node.build] ?? [1, 1];
+      const has = own === undefined || (oldest <= own && own <= newest);
+      const version = has ? (checker.log.stockVersion ?? 1) : own;
+      this.#restart(
+        node,
+        builds.findLastIndex((build) => build[0] <= version && version <= build[1]),
+        5,
+      );
     });
   }
 
