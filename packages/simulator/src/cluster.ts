@@ -137,15 +137,22 @@ export class Cluster {
 
   /** What is due now. */
   arrive(): void {
-    for (const work of this.#later.get(this.now) ?? []) {
-      try {
-        work();
-      } catch (error) {
-        // A process that reads what is not what was written was told to end; whoever asked it gets no answer.
-        if (!(error instanceof StoreError) || this.#died.length === 0) throw error;
-      }
-    }
+    for (const work of this.#later.get(this.now) ?? []) this.attempt(work);
     this.#later.delete(this.now);
+  }
+
+  /** Does what may read a disk. A process that reads what is not what was written was told to end; nobody gets an answer. */
+  attempt(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof StoreError) || this.#died.length === 0) throw error;
+    }
+  }
+
+  /** Its process has ended in this tick, and does nothing any more. */
+  hasEnded(node: SimulatedNode): boolean {
+    return this.#died.includes(node);
   }
 
   note(line: string): void {

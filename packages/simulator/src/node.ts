@@ -231,7 +231,11 @@ export class SimulatedNode {
     if (!this.up) return;
     const { damage } = this.disk ?? {};
     if (damage) this.#world.ended(this, ExitCode.foreignStore, damage);
-    this.stateDisk?.scrub();
+    try {
+      this.stateDisk?.scrub();
+    } catch (error) {
+      this.#world.ended(this, ExitCode.foreignStore, error);
+    }
   }
 
   /** What is being written does not reach the disk. */

@@ -133,10 +133,10 @@ class World {
     cluster.deliver();
     cluster.ways.tick();
     for (const node of cluster.nodes) {
-      if (!node.up || node.paused) continue;
+      if (!node.up || node.paused || cluster.hasEnded(node)) continue;
       const itsTurn = !this.#slow.has(node) || cluster.now % 10 === 0;
-      if (itsTurn && (!faulty || streams.roles() < 0.95)) node.tick();
-      cluster.turn(node);
+      if (itsTurn && (!faulty || streams.roles() < 0.95)) cluster.attempt(() => node.tick());
+      cluster.attempt(() => cluster.turn(node));
       if (node.peer.role === "leader") continue;
       const pace = node.slowSync ? 0.02 : node.disk ? sync : flush;
       if (faulty && (node.hanging || streams.disks() >= pace)) continue;

@@ -1,5 +1,5 @@
-// What an acceptor's records look like on disk, written a second time from the description in packages/storage, so that a
-// trace can be searched for them and a mistake there is not repeated here unseen.
+// What an acceptor's records look like on disk, written a second time from the descriptions in packages/storage and
+// proto/synod/v1/paxos.proto, so that a trace can be searched for them and a mistake there is not repeated here unseen.
 import { crc32 } from "node:zlib";
 
 /** @typedef {import("@synod/core").Ballot} Ballot */
@@ -9,22 +9,27 @@ const format = 1;
 const promiseKey = Buffer.from("promise", "latin1");
 
 /** Seven bits a byte, least first. @param {number} value */
-function integer(value) {
+function varint(value) {
   const bytes = [];
   let rest = value;
   for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80);
   return Buffer.from([...bytes, rest]);
 }
 
-/** @param {Uint8Array | string} value */
-function bytes(value) {
-  const content = Buffer.from(value);
-  return Buffer.concat([integer(content.length), content]);
+/** A field of a message that holds a number. @param {number} field @param {number} value */
+function number(field, value) {
+  return Buffer.concat([varint(field << 3), varint(value)]);
 }
 
-/** @param {Ballot} ballot */
+/** A field of a message that holds text, bytes or a message. @param {number} field @param {Uint8Array | string} value */
+function bytes(field, value) {
+  const content = Buffer.from(value);
+  return Buffer.concat([varint((field << 3) | 2), varint(content.length), content]);
+}
+
+/** synod.v1.Ballot. @param {Ballot} ballot */
 function ballotBytes({ round, leader, incarnation }) {
-  return Buffer.concat([integer(round), bytes(leader), integer(incarnation)]);
+  return Buffer.concat([number(1, round), bytes(2, leader), number(3, incarnation)]);
 }
 
 /** The checksum covers the key, so a record's bytes are those of one key and one content only. @param {Uint8Array} key @param {Buffer} content */
@@ -44,19 +49,16 @@ export function promiseRecord(ballot) {
 export function pvalueRecord({ ballot, slot, value }) {
   const key = Buffer.alloc(8);
   key.writeBigUInt64BE(BigInt(slot));
-  if (value.kind === "no-op") return sealed(key, Buffer.concat([ballotBytes(ballot), Buffer.from([0])]));
+  const content = [bytes(1, ballotBytes(ballot)), number(2, slot), bytes(3, valueBytes(slot, value))];
+  return sealed(key, Buffer.concat(content));
+}
+
+/** synod.v1.Value. @param {number} slot @param {PValue["value"]} value */
+function valueBytes(slot, value) {
+  if (value.kind === "no-op") return bytes(4, "");
   if (value.kind !== "batch")
     throw new Error(`slot ${slot}: expected a batch or a no-op, found ${value.kind}`);
-  const { replica, incarnation, number } = value.proposal;
-  return sealed(
-    key,
-    Buffer.concat([
-      ballotBytes(ballot),
-      Buffer.from([1]),
-      bytes(replica),
-      integer(incarnation),
-      integer(number),
-      bytes(value.commands),
-    ]),
-  );
+  const { replica, incarnation, number: proposed } = value.proposal;
+  const proposal = Buffer.concat([bytes(1, replica), number(2, incarnation), number(3, proposed)]);
+  return Buffer.concat([bytes(1, proposal), bytes(2, value.commands)]);
 }
