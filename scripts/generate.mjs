@@ -10,12 +10,14 @@ import { installed, root, run } from "./steps.mjs";
 
 const protoFolder = "proto";
 /**
- * Where generated code goes, and from which folders of protos it is made: all below `source` when none is named.
- * @typedef {{ folder: string, source: string, protos: string[] }} Target
+ * Where generated code goes, and from which folders of protos it is made: all below `source` when none is named. Types may be
+ * of fewer folders than the descriptors.
+ * @typedef {{ folder: string, source: string, protos: string[], types?: string[] }} Target
  * @type {Target[]}
  */
 const targets = [
-  { folder: "packages/wire/src/gen", source: protoFolder, protos: [] },
+  // Wire describes the built-in services to reflection and contract; their types are the state machine's.
+  { folder: "packages/wire/src/gen", source: protoFolder, protos: [], types: ["grpc", "synod/v1"] },
   {
     folder: "packages/state-machine/src/gen",
     source: protoFolder,
@@ -70,7 +72,7 @@ async function runOrThrow(program, parameters) {
  * @param {Target} from
  * @param {LoaderOptions} options
  */
-async function generateTypes(target, { source, protos: folders }, options) {
+async function generateTypes(target, { source, protos: described, types: folders = described }, options) {
   const protos = filesBelow(path.join(root, source)).filter(
     (file) =>
       file.endsWith(".proto") &&

@@ -1,3 +1,4 @@
+import { parseAddress } from "@synod/wire";
 import { askStatus } from "./calls.js";
 import { type Remembered, recall } from "./cluster/remembered.js";
 import { exitCode, Failure } from "./failure.js";
@@ -53,16 +54,10 @@ export async function clusterAt(addresses: readonly string[]): Promise<string | 
 }
 
 export function requireAddresses(given: readonly string[]): string[] {
-  const wrong = given.filter((address) => !isAddress(address));
+  const wrong = given.filter((address) => parseAddress(address) === undefined);
   if (wrong.length > 0) {
     const found = wrong.map((address) => JSON.stringify(address)).join(", ");
     throw new Failure(`--replica: expected HOST:PORT, found ${found}`, exitCode.usage);
   }
   return [...given];
-}
-
-function isAddress(address: string): boolean {
-  const match = /^(\[[0-9a-fA-F:]+\]|[^\s:/]+):(\d{1,5})$/.exec(address);
-  const port = Number(match?.[2]);
-  return match !== null && port >= 1 && port <= 65_535;
 }

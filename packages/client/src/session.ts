@@ -1,5 +1,5 @@
+import { SequenceWindow } from "@synod/wire";
 import type { Call, Numbered } from "./call.js";
-import { SequenceWindow } from "./window.js";
 
 /** A session that was opened by a decided command, and the calls that wait for an answer under it. */
 export class Session {

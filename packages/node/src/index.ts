@@ -31,7 +31,6 @@ export { ReplicaHost, type ReplicaHostOptions } from "./replica/replica-host.js"
 
 // For whoever starts services, or looks at what they are started with.
 
-export { type Address, isLoopback, parseAddress } from "./configuration/address.js";
 export {
   type ClusterFile,
   clusterIdOf,

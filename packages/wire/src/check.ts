@@ -1,3 +1,4 @@
+import { parseAddress } from "./address.js";
 import { snake } from "./well-formed.js";
 import { shown, WireError } from "./wire-error.js";
 
@@ -17,7 +18,6 @@ const maxTextLength = 4096;
 const name = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const serviceName = /^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$/;
 const methodName = /^[A-Za-z_][A-Za-z0-9_]*$/;
-const address = /^[^\s:/[\]]+:[0-9]{1,5}$|^\[[0-9A-Fa-f:.]+\]:[0-9]{1,5}$/;
 
 /** An integer below 2^53, and at least `least`. */
 export function integer(value: WireInteger, field: string, least = 0): number {
@@ -76,7 +76,8 @@ export function method(value: string | undefined, field: string): string {
 }
 
 export function hostAndPort(value: string | undefined, field: string): string {
-  if (value !== undefined && value.length <= maxAddressLength && address.test(value)) return value;
+  if (value !== undefined && value.length <= maxAddressLength && parseAddress(value, 0) !== undefined)
+    return value;
   throw new WireError(field, "host:port", shown(value));
 }
 

@@ -1,3 +1,14 @@
+// Addresses, and numbers within a session.
+
+export {
+  type Address,
+  expectedAddress,
+  expectedListenAddress,
+  isLoopback,
+  parseAddress,
+} from "./address.js";
+export { SequenceWindow } from "./sequence-window.js";
+
 // Services and calls over gRPC.
 
 export {

@@ -1,9 +1,8 @@
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import type { AcceptorMember, Genesis, Member, Role } from "@synod/core";
-import { isName, maxIdLength } from "@synod/wire";
+import { expectedAddress, isName, maxIdLength, parseAddress } from "@synod/wire";
 import { z } from "zod";
-import { expectedAddress, parseAddress } from "./address.js";
 import { type JsonText, readJsonFile, readJsonText } from "./json-file.js";
 import { ConfigurationError, pathText, schemaProblems, shown } from "./problem.js";
 

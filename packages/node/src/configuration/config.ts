@@ -1,7 +1,6 @@
 import path from "node:path";
 import type { Genesis, Limits, Role } from "@synod/core";
-import { isName } from "@synod/wire";
-import { type Address, expectedListenAddress, isLoopback, parseAddress } from "./address.js";
+import { type Address, expectedListenAddress, isLoopback, isName, parseAddress } from "@synod/wire";
 import {
   type ClusterFile,
   clusterIdOf,

@@ -1,7 +1,7 @@
 import * as grpc from "@grpc/grpc-js";
 import type { Command } from "@synod/core";
 import { openedSession, openSessionMethod } from "@synod/state-machine";
-import type { Response, Scheduler } from "@synod/wire";
+import { type Response, type Scheduler, SequenceWindow } from "@synod/wire";
 import { longestWaitMs } from "../../transport/callers.js";
 import type { SystemCommands } from "../system-commands.js";
 import type { Waiter } from "./waiter.js";
@@ -32,7 +32,7 @@ export class OwnSession {
   /** Those that gave up waiting are among them until it is compacted. */
   #queue: Waiter[] = [];
   #compactAt = leastCompacted;
-  #session: { readonly name: string; next: number; lowest: number; readonly inUse: Set<number> } | undefined;
+  #session: { readonly name: string; readonly window: SequenceWindow } | undefined;
   #cancelAgain: (() => void) | undefined;
   #closed = false;
 
@@ -47,7 +47,7 @@ export class OwnSession {
     execute(commands.make(openSessionMethod), longestWaitMs, (response) => {
       this.#opening = false;
       if (response.status === grpc.status.OK) {
-        this.#session = { name: openedSession(response.response), next: 1, lowest: 1, inUse: new Set() };
+        this.#session = { name: openedSession(response.response), window: new SequenceWindow(maxInUse) };
         this.#pump();
       } else if (!this.#closed) {
         this.#cancelAgain = scheduler.after(againMs, () => this.start());
@@ -68,8 +68,7 @@ export class OwnSession {
   release(command: Command): void {
     const session = this.#session;
     if (!session || session.name !== command.clientId) return;
-    session.inUse.delete(command.sequence);
-    while (session.lowest < session.next && !session.inUse.has(session.lowest)) session.lowest++;
+    session.window.settle(command.sequence);
     if (this.#queue.length > 0) queueMicrotask(() => this.#pump());
   }
 
@@ -91,17 +90,17 @@ export class OwnSession {
     if (!session) return;
     let taken = 0;
     for (const waiter of this.#queue) {
-      if (session.next - session.lowest >= maxInUse) break;
+      if (session.window.full) break;
       taken++;
       if (waiter.settled) continue;
-      const sequence = session.next++;
-      session.inUse.add(sequence);
+      const acknowledged = session.window.mark;
+      const sequence = session.window.take() as number;
       // Whoever gave up waiting will not ask again, so its answer may go as well.
       this.#options.bind(waiter, {
         ...waiter.asked,
         clientId: session.name,
         sequence,
-        acknowledged: session.lowest - 1,
+        acknowledged,
       });
     }
     this.#queue.splice(0, taken);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { SequenceWindow } from "../src/window.js";
+import { SequenceWindow } from "../src/sequence-window.js";
 
 describe("a sequence window", () => {
   it("keeps the mark at the highest sequence with everything up to it settled, never more than its width behind", () => {

@@ -18,9 +18,14 @@ export class SequenceWindow {
     return this.#mark;
   }
 
+  /** No number may be handed out now. */
+  get full(): boolean {
+    return this.#last - this.#mark >= this.#width;
+  }
+
   /** The next number, or undefined while the window is full. */
   take(): number | undefined {
-    if (this.#last - this.#mark >= this.#width) return undefined;
+    if (this.full) return undefined;
     this.#last += 1;
     return this.#last;
   }
