@@ -10,5 +10,6 @@ export { ReplicaProcess } from "./replica/replica-process.js";
 export { ExecuteStream, type ExecuteStreamCall } from "./replica/requests/execute-stream.js";
 export { decodeSlot } from "./replica/slot-content.js";
 export type { ServerStream } from "./transport/attachments.js";
+export { keepaliveMs } from "./transport/channel.js";
 export type { Dial, DialedStream, StreamStatus } from "./transport/dial.js";
 export { helloOf } from "./transport/hello-of.js";

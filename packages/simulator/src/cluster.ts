@@ -137,16 +137,21 @@ export class Cluster {
 
   /** What is due now. */
   arrive(): void {
-    for (const work of this.#later.get(this.now) ?? []) this.attempt(work);
+    for (const work of this.#later.get(this.now) ?? []) this.#attempt(work, () => this.#died.length > 0);
     this.#later.delete(this.now);
   }
 
+  /** A process has the processor. */
+  run(node: SimulatedNode, work: () => void): void {
+    this.#attempt(work, () => this.hasEnded(node));
+  }
+
   /** Does what may read a disk. A process that reads what is not what was written was told to end; nobody gets an answer. */
-  attempt(work: () => void): void {
+  #attempt(work: () => void, ended: () => boolean): void {
     try {
       work();
     } catch (error) {
-      if (!(error instanceof StoreError) || this.#died.length === 0) throw error;
+      if (!(error instanceof StoreError) || !ended()) throw error;
     }
   }
 

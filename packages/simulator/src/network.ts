@@ -83,6 +83,11 @@ export class Network {
     this.#cut.delete(`${b}>${a}`);
   }
 
+  /** Further ticks that the next bytes take in this direction: none unless the link is slow. */
+  slowness(from: string, to: string): number {
+    return this.#slow.has(`${from}>${to}`) ? randomBelow(this.#random, slowLinkTicks) : 0;
+  }
+
   /** Nothing passes in this direction. */
   cuts(from: string, to: string): boolean {
     return this.#cut.has(`${from}>${to}`);
@@ -100,7 +105,7 @@ export class Network {
       this.counts.lost++;
       return;
     }
-    const at = now + this.#delay() + (this.#slow.has(way) ? randomBelow(this.#random, slowLinkTicks) : 0);
+    const at = now + this.#delay() + this.slowness(envelope.from.id, envelope.to.id);
     const latest = this.#latest.get(way) ?? 0;
     if (at < latest) this.counts.reordered++;
     else this.#latest.set(way, at);

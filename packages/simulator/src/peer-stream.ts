@@ -11,7 +11,7 @@ export interface PeerStreamOptions {
   /** Bytes that leave in a tick, in each direction; 0 for any number. */
   readonly bandwidth: number;
   /** Ticks that the next bytes take, at least 1. */
-  readonly delay: () => number;
+  readonly delay: (sender: SimulatedNode, receiver: SimulatedNode) => number;
   readonly arrived: (
     sender: SimulatedNode,
     receiver: SimulatedNode,
@@ -46,12 +46,14 @@ export class PeerStream {
     this.to = to;
     this.#fromLife = from.life;
     this.heardAt = now();
-    this.#there = new Direction(options, method.requestSerialize, (bytes) => {
+    const there = () => options.delay(from, to);
+    const back = () => options.delay(to, from);
+    this.#there = new Direction(options, there, method.requestSerialize, (bytes) => {
       const message = method.requestDeserialize(Buffer.from(bytes));
       arrived(from, to, bytes, message);
       this.#dialed.emit("data", message);
     });
-    this.#back = new Direction(options, method.responseSerialize, (bytes) => {
+    this.#back = new Direction(options, back, method.responseSerialize, (bytes) => {
       const message = method.responseDeserialize(Buffer.from(bytes));
       arrived(to, from, bytes, message);
       this.dialer.emit("data", message);
@@ -167,6 +169,7 @@ interface Chunk {
 /** What is under way in one direction. */
 class Direction {
   readonly #options: PeerStreamOptions;
+  readonly #delay: () => number;
   readonly #serialize: (message: never) => Buffer;
   readonly #deliver: (bytes: Uint8Array) => void;
   readonly #waiting: Chunk[] = [];
@@ -185,21 +188,23 @@ class Direction {
 
   constructor(
     options: PeerStreamOptions,
+    delay: () => number,
     serialize: (message: never) => Buffer,
     deliver: (bytes: Uint8Array) => void,
   ) {
     this.#options = options;
+    this.#delay = delay;
     this.#serialize = serialize;
     this.#deliver = deliver;
   }
 
   write(message: unknown, written: (() => void) | undefined): boolean {
     if (this.#finished) return false;
-    const { now, bandwidth, delay } = this.#options;
+    const { now, bandwidth } = this.#options;
     const bytes = this.#serialize(message as never);
     this.#freeAt = Math.max(now(), this.#freeAt) + (bandwidth > 0 ? bytes.length / bandwidth : 0);
     const leavesAt = this.#freeAt;
-    this.#lastArrival = Math.max(this.#lastArrival, Math.ceil(leavesAt) + delay());
+    this.#lastArrival = Math.max(this.#lastArrival, Math.ceil(leavesAt) + this.#delay());
     this.#waiting.push({ bytes, written, leavesAt, arrivesAt: this.#lastArrival });
     this.#waitingBytes += bytes.length;
     this.#full ||= this.#waitingBytes >= highWaterBytes;

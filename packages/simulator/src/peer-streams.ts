@@ -1,5 +1,5 @@
 import { type Random, randomBelow } from "@synod/core";
-import type { Dial, DialedStream, StreamStatus } from "@synod/node/parts";
+import { type Dial, type DialedStream, keepaliveMs, type StreamStatus } from "@synod/node/parts";
 import type { Method } from "@synod/wire";
 import type { Network } from "./network.js";
 import type { SimulatedNode } from "./node.js";
@@ -23,9 +23,6 @@ export interface StreamSurroundings {
   greeted(acceptor: SimulatedNode): void;
 }
 
-/** Until gRPC's keepalive finds that a connection is dead (channel.ts), in milliseconds. */
-const keepaliveMs = 7_000;
-
 const unavailable = 14;
 
 /** The streams that members dial to each other, in worlds of option `streams`. */
@@ -41,12 +38,15 @@ export class PeerStreams {
   dialOf(from: SimulatedNode): Dial {
     return <Out, In>(address: string, method: Method<Out, In>) => {
       const to = this.#world.nodes.find(({ peer }) => `${peer.id}:1` === address) as SimulatedNode;
-      const { network, maxDelay } = { ...this.#world.options, network: this.#world.streams.network };
+      const { network, options, streams } = this.#world;
       const stream = new PeerStream({
         ...{ from, to, method: method as Method<unknown, unknown> },
         now: () => this.#world.now,
-        bandwidth: this.#world.options.bandwidth,
-        delay: () => 1 + randomBelow(network, maxDelay),
+        bandwidth: options.bandwidth,
+        delay: (sender, receiver) =>
+          1 +
+          randomBelow(streams.network, options.maxDelay) +
+          network.slowness(sender.peer.id, receiver.peer.id),
         arrived: (sender, receiver, bytes, message) => {
           const { trace, now } = this.#world;
           trace.message(

@@ -135,8 +135,8 @@ class World {
     for (const node of cluster.nodes) {
       if (!node.up || node.paused || cluster.hasEnded(node)) continue;
       const itsTurn = !this.#slow.has(node) || cluster.now % 10 === 0;
-      if (itsTurn && (!faulty || streams.roles() < 0.95)) cluster.attempt(() => node.tick());
-      cluster.attempt(() => cluster.turn(node));
+      if (itsTurn && (!faulty || streams.roles() < 0.95)) cluster.run(node, () => node.tick());
+      cluster.run(node, () => cluster.turn(node));
       if (node.peer.role === "leader") continue;
       const pace = node.slowSync ? 0.02 : node.disk ? sync : flush;
       if (faulty && (node.hanging || streams.disks() >= pace)) continue;

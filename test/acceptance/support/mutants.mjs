@@ -37,6 +37,14 @@ export function mutantsNamed(names) {
   return names.length === 0 ? all : all.filter(({ name }) => names.includes(name));
 }
 
+/** Patches that are no faults by themselves and let others show. @returns {Pick<Mutant, "name" | "file">[]} */
+export function aids() {
+  return readdirSync(path.join(folder, "aids")).map((file) => ({
+    name: file,
+    file: path.join(folder, "aids", file),
+  }));
+}
+
 /** @param {string} file @returns {Mutant} */
 function mutantIn(file) {
   const text = readFileSync(path.join(folder, file), "utf8");
@@ -93,7 +101,7 @@ export function packagesOf({ file }) {
 /**
  * For each hunk of a patch the places where what it replaces stands in the sources. With none it does not apply; with
  * several it may be planted somewhere else than it was meant.
- * @param {Mutant} mutant
+ * @param {Pick<Mutant, "file">} mutant
  * @returns {{ source: string, places: number }[]}
  */
 export function placesOf({ file }) {

@@ -3,8 +3,10 @@ import type * as grpc from "@grpc/grpc-js";
 /** What one message may take on the wire: gRPC's own default, said aloud. Nothing Synod sends comes near it. */
 export const maxMessageBytes = 4 << 20;
 
-/** A dead connection is noticed within keepalive time plus timeout, also when nothing is sent. */
 const keepalive = { "grpc.keepalive_time_ms": 5_000, "grpc.keepalive_timeout_ms": 2_000 } as const;
+
+/** A dead connection is noticed within this time, also when nothing is sent. */
+export const keepaliveMs = keepalive["grpc.keepalive_time_ms"] + keepalive["grpc.keepalive_timeout_ms"];
 
 /** Options of a channel between members. */
 export const channelOptions: grpc.ChannelOptions = {
