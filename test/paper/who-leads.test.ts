@@ -226,6 +226,14 @@ describe("rule 11: who leads", () => {
     expect(standsStill(bench, 4 * limits.suspectAfterTicks)).toBe(0);
   });
 
+  it("a replica that ticks ten times more slowly starves too", () => {
+    const bench = preempted();
+    const preVotes = standsStill(bench, 40 * limits.reproposeTicks, (tick) => {
+      if (tick % (10 * limits.reproposeTicks) === 0) bench.propose(value(2));
+    });
+    expect(preVotes).toBeGreaterThan(0);
+  });
+
   it("what a replica no longer repeats is forgotten", () => {
     const bench = preempted();
     for (let again = 0; again < 2; again++) {
@@ -236,7 +244,7 @@ describe("rule 11: who leads", () => {
     let slotOut = 1;
     const moves = () =>
       bench.step({ kind: "message", from: leaderPeer("l2"), message: { ...pong, slotOut: ++slotOut } });
-    for (let tick = 0; tick < 5 * limits.reproposeTicks; tick++) {
+    for (let tick = 0; tick < 17 * limits.reproposeTicks; tick++) {
       bench.tick();
       moves();
     }

@@ -102,6 +102,7 @@ export class Recovery {
   get stuck(): string | undefined {
     if (this.#star) {
       const { leader, replica, client } = this.#star;
+      if (this.#mustBeGivenSnapshot(replica)) return undefined;
       const waits = `${client.id} still waits for ${client.waiting} answers of ${replica.peer.id}, and ${leader.peer.id} can serve it`;
       return client.waiting === 0 ? undefined : waits;
     }
@@ -112,6 +113,14 @@ export class Recovery {
       if (waits) return waits;
     }
     return this.#untrimmed;
+  }
+
+  /**
+   * Leaders outside the star may reach acceptors too, and go on. Once what they decide was trimmed, the star's replica
+   * needs the snapshot of a replica that it cannot reach (rule 19), and nobody is to blame for what it waits for.
+   */
+  #mustBeGivenSnapshot({ process }: SimulatedNode): boolean {
+    return process !== undefined && process.status().slotOut <= this.#cluster.checker.replicas.trimPoint;
   }
 
   #waits({ process, peer }: SimulatedNode): string | undefined {

@@ -14,6 +14,12 @@ interface Unserved {
   starving: boolean;
 }
 
+/**
+ * A replica that says nothing for this many intervals has moved on or is gone. Its interval is counted in its own ticks,
+ * so that a replica whose clock runs at a tenth of this leader's is still remembered from one repetition to the next.
+ */
+const rememberedIntervals = 16;
+
 /** Notices that replicas ask a passive leader for the same again and again, and so that nobody serves them (rule 11). */
 export class StarvingReplicas {
   readonly #limits: Limits;
@@ -34,7 +40,7 @@ export class StarvingReplicas {
     for (const kept of [this.#proposals, this.#questions]) {
       for (const [replica, unserved] of kept) {
         unserved.ticks++;
-        if (++unserved.quietTicks > 4 * this.#limits.reproposeTicks) kept.delete(replica);
+        if (++unserved.quietTicks > rememberedIntervals * this.#limits.reproposeTicks) kept.delete(replica);
       }
     }
   }
