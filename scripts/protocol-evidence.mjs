@@ -56,14 +56,25 @@ function wrapped(text) {
 function listed(names) {
   return [...new Set(names)]
     .sort()
-    .map((name) => `\`${name.replace(/^packages\//, "")}\``)
+    .map((name) => `\`${name}\``)
     .join(", ");
 }
 
-/** @param {{ file: string }} mutant */
-function sourcesOf({ file }) {
-  return [...readFileSync(file, "utf8").matchAll(/^\+\+\+ b\/(.+)$/gm)].map(([, source]) => source ?? "");
+/** @param {string} file */
+const withoutPackages = (file) => file.replace(/^packages\//, "");
+
+/**
+ * The folders of the sources that a fault changes: files move too often to be listed.
+ * @param {{ file: string }} mutant
+ */
+function foldersOf({ file }) {
+  return [...readFileSync(file, "utf8").matchAll(/^\+\+\+ b\/(.+)$/gm)].map(([, source]) =>
+    withoutPackages(path.posix.dirname(source ?? "")),
+  );
 }
+
+/** @param {string} test */
+const testName = (test) => withoutPackages(test).replace(/\.test\.ts$/, "");
 
 function section() {
   const mutants = mutantsNamed([]);
@@ -77,13 +88,13 @@ function section() {
       const shown = told.filter((scenario) => scenario.rules.has(Number(rule)));
       const name = /^\d/.test(rule) ? `Rule ${rule}` : `${rule[0]?.toUpperCase()}${rule.slice(1)}`;
       const parts = [
-        `- **${name}**: ${faults.length} ${faults.length === 1 ? "fault" : "faults"}, ${seeded || "none"} with seeds that show it.`,
-        `Planted in ${listed(faults.flatMap(sourcesOf))}.`,
-        `Red: ${listed(faults.flatMap(({ red }) => red))}.`,
+        `- **${name}**: ${faults.length} ${faults.length === 1 ? "fault" : "faults"}, ${seeded} in seeds;`,
+        `${listed(faults.flatMap(foldersOf))};`,
+        `${listed(faults.flatMap(({ red }) => red.map(testName)))}${shown.length > 0 ? ";" : "."}`,
       ];
       if (shown.length > 0)
         parts.push(
-          `Step by step: ${shown.map(({ file }) => `[${path.basename(file, ".txt")}](../test/scenarios/${file})`).join(", ")}.`,
+          `${shown.map(({ file }) => `[${path.basename(file, ".txt")}](../test/scenarios/${file})`).join(", ")}.`,
         );
       return wrapped(parts.join(" "));
     })
