@@ -31,7 +31,7 @@ export default defineConfig({
         test: {
           ...together,
           name: "cross",
-          include: ["test/{paper,scenarios,contract,architecture,history}/**/*.test.ts"],
+          include: ["test/{paper,scenarios,hosts,contract,architecture,history}/**/*.test.ts"],
           exclude: withoutForeign,
         },
       },

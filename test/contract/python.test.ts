@@ -5,7 +5,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { descriptorSet } from "@synod/wire";
 import { expect, onTestFinished, test } from "vitest";
-import { Members } from "./members.js";
+import { ready, startMembers } from "./members.js";
 
 /** Debian's Python: the packages are installed for that one. */
 const python = "/usr/bin/python3";
@@ -16,9 +16,9 @@ test("a client in Python puts, gets and repeats in a session", { timeout: 60_000
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
   const descriptors = path.join(directory, "descriptors.binpb");
   writeFileSync(descriptors, descriptorSet);
-  const members = await Members.start({ acceptors: 1, leaders: 1, replicas: 1 });
+  const members = await startMembers({ acceptors: 1, leaders: 1, replicas: 1 });
   onTestFinished(() => members.stop());
-  await members.ready();
+  await ready(members);
   const { stdout } = await promisify(execFile)(python, [client, members.address("r1"), descriptors]);
   expect(stdout.trimEnd().split("\n")).toHaveLength(6);
 });

@@ -1,8 +1,9 @@
 import { type ContractResult, checksOf, columns, matrixText, runContract } from "@synod/contract";
+import type { Members } from "@synod/testing/members";
 import { afterEach, expect, test, vi } from "vitest";
 import { quiet } from "../acceptance/support/quiet.mjs";
 import { failures } from "./failures.js";
-import { Members } from "./members.js";
+import { ready, startMembers } from "./members.js";
 import { FaultyFront } from "./wrong/front.js";
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -11,8 +12,8 @@ const started: { stop(): Promise<void> | void }[] = [];
 
 afterEach(() => Promise.all(started.splice(0).map((members) => members.stop())));
 
-async function start(...parameters: Parameters<typeof Members.start>): Promise<Members> {
-  const members = await Members.start(...parameters);
+async function start(...parameters: Parameters<typeof startMembers>): Promise<Members> {
+  const members = await startMembers(...parameters);
   started.push(members);
   return members;
 }
@@ -22,7 +23,7 @@ const oneOfEach = { acceptors: 1, leaders: 1, replicas: 1 };
 test("an acceptor, a leader and a replica of this repository pass every check, and no cell is empty", async () => {
   const lone = await start(oneOfEach, ["a1"]);
   const cluster = await start({ acceptors: 3, leaders: 1, replicas: 2 });
-  await cluster.ready();
+  await ready(cluster);
   const result = await runContract({
     addresses: {
       acceptor: lone.address("a1"),
@@ -43,9 +44,9 @@ test("an acceptor, a leader and a replica of this repository pass every check, a
 
 test("against addresses alone nothing is written, what would be is skipped by name, and slots stay as they are", async () => {
   const cluster = await start(oneOfEach);
-  await cluster.ready();
+  await ready(cluster);
   await quiet(cluster.address("r1"));
-  const before = cluster.status("a1");
+  const before = cluster.host("a1").status();
   const result = await runContract({
     addresses: {
       acceptor: cluster.address("a1"),
@@ -55,7 +56,7 @@ test("against addresses alone nothing is written, what would be is skipped by na
     patienceMs: 5_000,
   });
   expect(failures(result)).toEqual([]);
-  expect(cluster.status("a1").state).toEqual(before.state);
+  expect(cluster.host("a1").status().state).toEqual(before.state);
   const skipped = checksOf(result.rows).filter(({ outcome }) => outcome === "skipped");
   expect(skipped.length).toBe(result.skipped);
   expect(new Set(skipped.map(({ reason }) => reason))).toEqual(
@@ -66,7 +67,7 @@ test("against addresses alone nothing is written, what would be is skipped by na
 
 test("an acceptor that a leader uses is not written to, not even when asked for", async () => {
   const cluster = await start(oneOfEach);
-  await cluster.ready();
+  await ready(cluster);
   await quiet(cluster.address("r1"));
   const result = await runContract({
     addresses: { acceptor: cluster.address("a1") },
@@ -93,7 +94,7 @@ function reasonsOf(result: ContractResult): Set<string | undefined> {
 
 test("with the address of a replica alone nothing fails, and what needs a leader is skipped by name", async () => {
   const cluster = await start({ acceptors: 1, leaders: 1, replicas: 2 });
-  await cluster.ready();
+  await ready(cluster);
   const result = await runContract({
     addresses: { replica: cluster.address("r1") },
     destructive: true,
@@ -108,7 +109,7 @@ test("with the address of a replica alone nothing fails, and what needs a leader
 
 test("a replica that cannot be reached from here is no failure of another: what needs it is skipped by name", async () => {
   const cluster = await start({ acceptors: 1, leaders: 1, replicas: 2 }, ["a1", "l1", "r1"]);
-  await cluster.ready();
+  await ready(cluster);
   const result = await runContract({
     addresses: { replica: cluster.address("r1") },
     destructive: true,
@@ -124,7 +125,7 @@ test("a replica that cannot be reached from here is no failure of another: what 
 
 test("acceptors that cannot be reached from here are no failure of a leader: what needs them is skipped by name", async () => {
   const cluster = await start(oneOfEach);
-  await cluster.ready();
+  await ready(cluster);
   const elsewhere = await FaultyFront.before(cluster.address("l1"), [
     {
       method: "synod.v1.Cluster/Status",
@@ -149,9 +150,9 @@ test("acceptors that cannot be reached from here are no failure of a leader: wha
 
 test("a leader that does not lead passes as well: it passes on what it is asked", async () => {
   const cluster = await start({ acceptors: 1, leaders: 2, replicas: 1 });
-  await cluster.ready();
+  await ready(cluster);
   const passive = ["l1", "l2"].find((id) => {
-    const { state } = cluster.status(id);
+    const { state } = cluster.host(id).status();
     return state.role === "leader" && state.phase === "passive";
   });
   const result = await runContract({

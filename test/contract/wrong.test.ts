@@ -8,7 +8,7 @@ import {
 import { afterEach, describe, expect, type TestContext, test, vi } from "vitest";
 import { quiet } from "../acceptance/support/quiet.mjs";
 import { failures, redCells } from "./failures.js";
-import { Members, type ReplicaFault, type StoreFault } from "./members.js";
+import { type Faults, ready, startMembers } from "./members.js";
 import {
   answersBeforeItsWrite,
   countsWhatItRefuses,
@@ -58,14 +58,15 @@ async function inFrontOf(address: string, rules: readonly Rule[]): Promise<strin
   return proxy.address;
 }
 
+const oneOfEach = { acceptors: 1, leaders: 1, replicas: 1 };
 const voting = ["Acceptor.Vote P", "Acceptor.Prepare", "Acceptor.Accept"];
 
 async function acceptor(
   rules: readonly Rule[],
-  fault?: StoreFault,
+  acceptorStore?: Faults["acceptorStore"],
   only: readonly string[] = voting,
 ): Promise<ContractResult> {
-  const members = await Members.start({ acceptors: 1, leaders: 1, replicas: 1 }, ["a1"], fault);
+  const members = await startMembers(oneOfEach, ["a1"], acceptorStore && { acceptorStore });
   started.push(members);
   const address = members.address("a1");
   return run({
@@ -79,9 +80,9 @@ const refusing = "Acceptor.Accept × malformed";
 
 /** One of a cluster that stands still, with a leader connected to it. */
 async function acceptorInUse(rules: readonly Rule[]): Promise<ContractResult> {
-  const members = await Members.start({ acceptors: 1, leaders: 1, replicas: 1 });
+  const members = await startMembers(oneOfEach);
   started.push(members);
-  await members.ready();
+  await ready(members);
   await quiet(members.address("r1"));
   const addresses = { acceptor: await inFrontOf(members.address("a1"), rules) };
   return run({ addresses, only: ["Acceptor.Accept"] });
@@ -97,11 +98,11 @@ async function other(role: RoleName, rules: readonly Rule[], ...only: string[]):
 async function ofCluster(
   only: readonly string[],
   inFront: (addresses: Addresses) => Promise<Addresses>,
-  fault?: ReplicaFault,
+  replicaStore?: Faults["replicaStore"],
 ): Promise<ContractResult> {
-  const members = await Members.start({ acceptors: 1, leaders: 1, replicas: 1 }, undefined, undefined, fault);
+  const members = await startMembers(oneOfEach, [], replicaStore && { replicaStore });
   started.push(members);
-  await members.ready();
+  await ready(members);
   const addresses = await inFront({ leader: members.address("l1"), replica: members.address("r1") });
   return run({ addresses, only });
 }

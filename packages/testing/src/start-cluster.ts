@@ -1,19 +1,10 @@
-import { randomBytes } from "node:crypto";
 import * as grpc from "@grpc/grpc-js";
 import { type Client, connect, SynodError } from "@synod/client";
-import { type Configuration, defaultLimits } from "@synod/core";
-import {
-  AcceptorHost,
-  createLogger,
-  type Host,
-  type HostOptions,
-  LeaderHost,
-  ReplicaHost,
-} from "@synod/node";
+import type { Configuration } from "@synod/core";
 import { inRealm, type ReplicatedService } from "@synod/state-machine";
-import { MemoryAcceptorDisk, MemoryReplicaDisk } from "@synod/storage";
-import { loadServices, type PlainMessage, recordCodec, type ServiceMethod } from "@synod/wire";
-import { type Counts, configurationOf } from "./members.js";
+import { loadServices, type PlainMessage, type ServiceMethod } from "@synod/wire";
+import { type Counts, configurationOf } from "./configuration.js";
+import { Members } from "./members.js";
 
 export interface ClusterOptions extends Partial<Counts> {
   /** What the replicas run; nothing else. */
@@ -64,8 +55,8 @@ export interface Cluster {
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const { acceptors = 3, leaders = 3, replicas = 3, readyWithinMs = 20_000, sharedRealm = false } = options;
   const services = sharedRealm ? options.services : options.services.map((service) => inRealm(service));
-  const configuration = await configurationOf({ acceptors, leaders, replicas });
-  const cluster = new InProcessCluster(configuration, services);
+  const counts = { acceptors, leaders, replicas };
+  const cluster = new InProcessCluster(counts, await configurationOf(counts), services);
   try {
     await cluster.start(readyWithinMs);
   } catch (error) {
@@ -80,42 +71,37 @@ class InProcessCluster implements Cluster {
   readonly leaders: readonly ClusterMember[];
   readonly replicas: readonly ClusterMember[];
   readonly client: Client;
-  readonly #configuration: Configuration;
-  readonly #services: readonly ReplicatedService[];
-  readonly #clusterId = randomBytes(16).toString("hex");
-  readonly #hosts = new Map<string, Host>();
-  readonly #acceptorDisks: ReadonlyMap<string, MemoryAcceptorDisk>;
-  readonly #replicaDisks: ReadonlyMap<string, MemoryReplicaDisk>;
-  #fatal: Error | undefined;
+  readonly #members: Members;
   /** What handlers threw last that their service does not declare, by method. */
   readonly #undeclared = new Map<string, unknown>();
 
-  constructor(configuration: Configuration, services: readonly ReplicatedService[]) {
+  constructor(counts: Counts, configuration: Configuration, services: readonly ReplicatedService[]) {
     const { acceptors, leaders, replicas } = configuration;
     this.acceptors = acceptors.map(({ id, address }) => ({ id, address }));
     this.leaders = leaders;
     this.replicas = replicas;
-    this.#configuration = configuration;
-    this.#services = services;
-    this.#acceptorDisks = new Map(
-      acceptors.map(({ id, store }) => [id, new MemoryAcceptorDisk({ id, store, codec: recordCodec })]),
-    );
-    this.#replicaDisks = new Map(
-      replicas.map(({ id }) => [id, new MemoryReplicaDisk({ store: `store-${id}` })]),
+    const descriptorSets = services.map(({ descriptors }) => descriptors);
+    this.#members = new Members(
+      {
+        ...counts,
+        services,
+        onFatal: () => void this.stop(),
+        replicaOptions: () => ({
+          descriptorSets,
+          onHandlerError: ({ service, method, error }) => this.#undeclared.set(`${service}/${method}`, error),
+        }),
+      },
+      configuration,
     );
     this.client = connect({ replicas: replicas.map(({ address }) => address) });
   }
 
   async start(withinMs: number): Promise<void> {
-    const { acceptors, leaders, replicas } = this.#configuration;
-    await Promise.all([...acceptors, ...leaders, ...replicas].map(({ id }) => this.startMember(id)));
-    const giveUpAt = performance.now() + withinMs;
-    while (this.replicas.some(({ id }) => this.#hosts.get(id)?.serving !== true)) {
-      if (this.#fatal !== undefined) throw this.#fatal;
-      if (performance.now() > giveUpAt)
-        throw new Error(`the cluster decides nothing within ${withinMs} ms:\n${this.#troubles()}`);
-      await new Promise((resolve) => setTimeout(resolve, pollMs));
-    }
+    await this.#members.start();
+    await this.#members.ready(
+      this.replicas.map(({ id }) => id),
+      withinMs,
+    );
   }
 
   service<Calls>({ name, descriptors }: ReplicatedService<Calls>): MethodsOf<Calls> {
@@ -133,25 +119,18 @@ class InProcessCluster implements Cluster {
     ) as MethodsOf<Calls>;
   }
 
-  async startMember(id: string): Promise<void> {
-    if (this.#hosts.has(id)) throw new Error(`${id} runs already`);
-    const host = this.#host(id);
-    this.#hosts.set(id, host);
-    await host.start();
+  startMember(id: string): Promise<void> {
+    return this.#members.start(id);
   }
 
   async stopMember(id: string): Promise<void> {
-    const host = this.#hosts.get(id);
-    if (host === undefined) throw new Error(`${id} does not run`);
-    this.#hosts.delete(id);
-    await host.stop();
+    if (!this.#members.runs(id)) throw new Error(`expected ${id} to run, found it stopped`);
+    await this.#members.stop(id);
   }
 
   async stop(): Promise<void> {
     this.client.close();
-    const hosts = [...this.#hosts.values()];
-    this.#hosts.clear();
-    await Promise.all(hosts.map((host) => host.stop()));
+    await this.#members.stop();
   }
 
   /** An error as a client gets it, with what a replica's log would say. */
@@ -163,55 +142,4 @@ class InProcessCluster implements Cluster {
     error.cause = cause;
     return error;
   }
-
-  #host(id: string): Host {
-    const options = this.#hostOptions(id);
-    const clusterId = this.#clusterId;
-    const acceptor = this.#acceptorDisks.get(id);
-    if (acceptor !== undefined)
-      return new AcceptorHost({ ...options, store: acceptor.open({ id, clusterId }) });
-    const replica = this.#replicaDisks.get(id);
-    if (replica === undefined) return new LeaderHost(options);
-    const onFailure = (error: unknown) => options.onFatal(7, error);
-    return new ReplicaHost({
-      ...options,
-      store: replica.open({ id, clusterId, flushEveryMs: 5, onFailure }),
-      services: this.#services,
-      onHandlerError: ({ service, method, error }) => this.#undeclared.set(`${service}/${method}`, error),
-      descriptorSets: this.#services.map(({ descriptors }) => descriptors),
-    });
-  }
-
-  #hostOptions(id: string): HostOptions {
-    const { acceptors, leaders, replicas } = this.#configuration;
-    const member = [...acceptors, ...leaders, ...replicas].find((each) => each.id === id);
-    if (member === undefined) throw new Error(`the cluster has no member ${id}`);
-    return {
-      id,
-      genesis: { window: 256, configuration: this.#configuration },
-      clusterId: this.#clusterId,
-      limits: { ...defaultLimits, tickMs: 10 },
-      listen: member.address,
-      serverCredentials: grpc.ServerCredentials.createInsecure(),
-      channelCredentials: grpc.credentials.createInsecure(),
-      logger: createLogger({ level: "silent" }),
-      version: "test",
-      // A process of its own would end here.
-      onFatal: (_, error) => {
-        this.#fatal ??= new Error(
-          `${id} would have ended: ${error instanceof Error ? error.message : error}`,
-          {
-            cause: error,
-          },
-        );
-        void this.stop();
-      },
-    };
-  }
-
-  #troubles(): string {
-    return [...this.#hosts].map(([id, host]) => `  ${id}: ${host.status().problem || "serving"}`).join("\n");
-  }
 }
-
-const pollMs = 10;

@@ -1,6 +1,6 @@
 import type { AcceptedPage } from "@synod/core";
 import type { PlainMessage } from "@synod/wire";
-import type { StoreFault } from "../members.js";
+import type { Faults } from "../members.js";
 import type { Rule } from "./front.js";
 import { inFront } from "./in-front.js";
 
@@ -35,7 +35,7 @@ export const leavesTheSlotOut: readonly Rule[] = [
 ];
 
 /** It loses every fifth of the pvalues that it accepted. */
-export const forgetsAPvalue: StoreFault = (store) =>
+export const forgetsAPvalue: Faults["acceptorStore"] = (store) =>
   inFront(store, {
     page: (from: number, maxSlots: number, maxBytes: number): AcceptedPage => {
       const { accepted, next } = store.page(from, maxSlots, maxBytes);
@@ -44,7 +44,7 @@ export const forgetsAPvalue: StoreFault = (store) =>
   });
 
 /** It answers while its writes still wait for the disk, which a crash then takes. */
-export const answersBeforeItsWrite: StoreFault = (store, disk) => {
+export const answersBeforeItsWrite: Faults["acceptorStore"] = (store, disk) => {
   disk.hold(true);
   return inFront(store, {
     commit: () => {
@@ -57,7 +57,7 @@ export const answersBeforeItsWrite: StoreFault = (store, disk) => {
 };
 
 /** After a restart it knows nothing of what it had forgotten: neither the slots nor that they are decided. */
-export const forgetsItsTrimRecord: StoreFault = (store) =>
+export const forgetsItsTrimRecord: Faults["acceptorStore"] = (store) =>
   inFront(store, { state: { ...store.state, trim: { below: 1, configurations: [] } } });
 
 /** Each P2a that it refuses leaves a mark: its highest slot rises. */

@@ -1,6 +1,6 @@
 import type { StatePage } from "@synod/storage";
 import type { PlainMessage } from "@synod/wire";
-import type { ReplicaFault } from "../members.js";
+import type { Faults } from "../members.js";
 import type { Rule } from "./front.js";
 import { inFront } from "./in-front.js";
 
@@ -73,7 +73,7 @@ export function answersStale(): readonly Rule[] {
 }
 
 /** A snapshot of it lacks a key here and there; digests and all else of its pages are right. */
-export const skipsAKey: ReplicaFault = (store) =>
+export const skipsAKey: Faults["replicaStore"] = (store) =>
   inFront(store, {
     snapshot: async () => {
       const snapshot = await store.snapshot();
