@@ -23,7 +23,7 @@ export class Clients {
         random: streams.clients,
         draw: (...drawn) =>
           options.upgrades && streams.upgrades() < 0.4
-            ? drawStockOperation(streams.upgrades)
+            ? drawStockOperation(streams.upgrades, options.realm)
             : drawOperation(streams.clients, ...drawn),
         scheduler: this.#timers,
         outstanding: options.outstanding,

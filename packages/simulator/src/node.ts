@@ -39,8 +39,8 @@ import {
 import { recordCodec } from "@synod/wire";
 import { Clock } from "./clock.js";
 import type { WorldOptions } from "./options.js";
-import { clusterId, services, servicesWith, sessionBounds } from "./services.js";
-import { builds } from "./stock/service.js";
+import { clusterId, servicesOf, sessionBounds } from "./services.js";
+import { expectDeclared } from "./stock/undeclared.js";
 import type { Streams } from "./streams.js";
 import { Timers } from "./timers.js";
 import { Violation } from "./violation.js";
@@ -339,7 +339,7 @@ export class SimulatedNode {
     let applied = 0;
     const process = new ReplicaProcess({
       ...{ id, clusterId, genesis, incarnation, store, pageBytes },
-      services: options.upgrades ? buildServices(this.build) : services,
+      services: servicesOf(this.build, options),
       limits: options.limits,
       logger: { debug: () => {}, info: logged, warn: logged, error: logged },
       scheduler: this.#timers,
@@ -356,9 +356,7 @@ export class SimulatedNode {
       },
       links: () => links?.status ?? [],
       reach: (peer) => reach(this, peer),
-      onHandlerError: ({ service, method, error }) => {
-        throw new Violation(`${service}/${method} failed at ${id}: ${error}`);
-      },
+      onHandlerError: (failure) => expectDeclared(failure, id),
       observer: {
         applied: (slot, value, answers) => {
           const { engine } = process;
@@ -424,13 +422,4 @@ export class SimulatedNode {
 /** The code with which a process ends whose store fails. */
 function endOf({ reason }: StoreError): ExitCode {
   return reason === "damaged" ? ExitCode.foreignStore : ExitCode.writeFailed;
-}
-
-const boundBuilds = new Map<number, ReturnType<typeof servicesWith>>();
-
-/** The services of a build; bound once, since nothing of a run is kept in them. */
-function buildServices(build: number): ReturnType<typeof servicesWith> {
-  const bound = boundBuilds.get(build) ?? servicesWith(builds[build] ?? [1, 1]);
-  boundBuilds.set(build, bound);
-  return bound;
 }

@@ -64,6 +64,8 @@ export interface WorldOptions {
   readonly limits: Limits;
   /** A service of a user's is used too, and its versions are switched while replicas get newer builds of it, and older ones. */
   readonly upgrades: boolean;
+  /** That service runs as replicas of a machine run it: each start of one in a realm of its own. */
+  readonly realm: boolean;
 }
 
 /** Small bounds, so that a short run meets all of them. */
@@ -86,7 +88,14 @@ const simulatedLimits: Limits = {
   maxAnswerSlots: 6,
 };
 
-export function drawOptions(random: Random): WorldOptions {
+/** What is drawn from a stream of its own, so that all else stays what it is for each seed. */
+type ServiceOptions = Pick<WorldOptions, "realm">;
+
+export function drawServiceOptions(random: Random): ServiceOptions {
+  return { realm: random() < 0.5 };
+}
+
+export function drawOptions(random: Random): Omit<WorldOptions, keyof ServiceOptions> {
   const chance = (probability: number, high: number) => (random() < probability ? random() * high : 0);
   const acceptors = random() < 0.75 ? 3 : 5;
   const changing = acceptors === 3 && random() < 0.2;

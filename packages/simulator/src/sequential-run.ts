@@ -12,11 +12,9 @@ import { configurationCodec } from "@synod/wire";
 import type { WorldOptions } from "./options.js";
 import { PlainSessions } from "./plain-sessions.js";
 import { ServiceModels } from "./service-models.js";
-import { clusterId, services, servicesWith, sessionBounds } from "./services.js";
+import { clusterId, servicesBeside, sessionBounds } from "./services.js";
+import { expectDeclared } from "./stock/undeclared.js";
 import { Violation } from "./violation.js";
-
-/** Executes every version, whatever the builds of the replicas do. */
-const everyVersion = servicesWith([1, 3]);
 
 /** A slot as it was decided, and what came of it. */
 export interface SequentialSlot {
@@ -39,16 +37,15 @@ export class SequentialRun {
   readonly #slots: SequentialSlot[] = [];
   #executed = 0;
 
-  constructor(genesis: Genesis, { maxSessions, upgrades }: WorldOptions) {
+  constructor(genesis: Genesis, options: WorldOptions) {
+    const { maxSessions } = options;
     this.#engine = new Engine({
       state: new MemoryMap(),
       genesis,
       configurationCodec,
       clusterId,
-      services: upgrades ? everyVersion : services,
-      onHandlerError: ({ service, method, error }) => {
-        throw new Violation(`${service}/${method} failed: ${error}`);
-      },
+      services: servicesBeside(options),
+      onHandlerError: (failure) => expectDeclared(failure, "the decided log"),
       sessionLimits: { ...sessionBounds, maxSessions },
     });
     this.#sessions = new PlainSessions(clusterId, maxSessions, sessionBounds.maxWindow);

@@ -9,8 +9,9 @@ import {
   systemCommandOf,
 } from "@synod/state-machine";
 import { methodOf, serviceNames } from "./services.js";
+import { stockName } from "./stock/definition.js";
 import { type Counted, StockModel } from "./stock/model.js";
-import { stockDescriptions, stockName } from "./stock/service.js";
+import { stockDescriptions } from "./stock/service.js";
 import { Violation } from "./violation.js";
 
 /** Locks follow log time, which the models leave open; they have tests of their own. */

@@ -1,15 +1,31 @@
 import { type BoundService, calculatorService, keyValueService, lockService } from "@synod/state-machine";
 import { descriptorSet, loadServices } from "@synod/wire";
-import { type Build, stockService } from "./stock/service.js";
+import type { WorldOptions } from "./options.js";
+import { type Build, builds } from "./stock/definition.js";
+import { stockService, stockServiceBeside, stockServiceInRealm } from "./stock/service.js";
 
 /** The real replicated services, as every replica runs them. */
 export const services: readonly BoundService[] = [keyValueService, calculatorService, lockService].map(
   (service) => service.bind(loadServices),
 );
 
-/** With that of a user's, as a build has it. */
-export function servicesWith(build: Build): readonly BoundService[] {
-  return [...services, stockService(build)];
+/** With every version of a user's, whatever the builds of the replicas do; bound once, since nothing of a run is kept in them. */
+const everyVersion: Build = [1, 3];
+const beside = [...services, stockService(everyVersion)];
+const besideRealms = [...services, stockServiceBeside(everyVersion)];
+
+/** What executes the decided log beside the replicas. */
+export function servicesBeside({ upgrades, realm }: WorldOptions): readonly BoundService[] {
+  if (!upgrades) return services;
+  return realm ? besideRealms : beside;
+}
+
+const boundBuilds = builds.map((build) => [...services, stockService(build)]);
+
+/** Those of a replica that starts with a build. */
+export function servicesOf(build: number, { upgrades, realm }: WorldOptions): readonly BoundService[] {
+  if (!upgrades) return services;
+  return realm ? [...services, stockServiceInRealm(build)] : (boundBuilds[build] ?? services);
 }
 
 /** The simulated cluster's, of the form that real ones have. */

@@ -11,6 +11,7 @@ const streams = [
   "operator",
   "recovery",
   "upgrades",
+  "services",
 ] as const;
 
 export type Streams = Readonly<Record<(typeof streams)[number], Random>>;

@@ -5,7 +5,7 @@ import { Faults } from "./faults.js";
 import { IdleStretch } from "./idle-stretch.js";
 import type { SimulatedNode } from "./node.js";
 import { Operator } from "./operator.js";
-import { drawOptions, type WorldOptions } from "./options.js";
+import { drawOptions, drawServiceOptions, type WorldOptions } from "./options.js";
 import { Recovery } from "./recovery.js";
 import { Upgrades } from "./stock/upgrades.js";
 import { streamsOf } from "./streams.js";
@@ -55,7 +55,8 @@ class World {
   constructor({ seed, overrides, events }: Schedule, wholeTrace: boolean) {
     const streams = streamsOf(seed);
     this.#seed = seed;
-    const options = { ...drawOptions(streams.options), ...overrides };
+    const drawn = { ...drawOptions(streams.options), ...drawServiceOptions(streams.services) };
+    const options = { ...drawn, ...overrides };
     this.#options = { ...options, streams: options.streams && options.reconfigure === 0 };
     const { faults, faultyTicks, slow } = this.#options;
     this.#events = events ?? drawFaults(streams.faults, faults, faultyTicks);

@@ -5,7 +5,14 @@ import { fileURLToPath } from "node:url";
 import { loadServices } from "@synod/wire";
 import { describe, expect, it } from "vitest";
 import { SeededBytes } from "../src/engine/seeded.js";
-import { Exhausted, loadInRealm, type ReplicatedService, realmFingerprint } from "../src/index.js";
+import {
+  commandLimits,
+  Exhausted,
+  loadInRealm,
+  type ReplicatedService,
+  realmFingerprint,
+  Status,
+} from "../src/index.js";
 import { instrument } from "../src/realm/instrument.js";
 import { Realm } from "../src/realm/realm.js";
 import { during } from "../src/realm/running.js";
@@ -15,7 +22,7 @@ import { ledgerService } from "./ledger.js";
 
 const timeMs = 1_600_000_000_000;
 const momentOf = (seed: string) => ({ timeMs, chance: new SeededBytes(() => Buffer.from(seed)) });
-const realm = () => new Realm({ limits: {}, services: {} });
+const realm = () => new Realm({ constants: {}, services: {} });
 const shared = realm();
 
 /** What an expression gives in a command, as text, or what it throws. */
@@ -167,6 +174,11 @@ describe("a handler in a realm", () => {
     service.restart();
     expect(count()).toEqual({ value: "1" });
     expect(run(greedy, options).call("Multiply", {})).toEqual({ value: "1" });
+  });
+
+  it("finds the constants of the package that definitions name: status codes and limits", () => {
+    const file = fileURLToPath(new URL("fixture/realm/constants.mjs", import.meta.url));
+    expect(loadInRealm(file)).toEqual({ commandLimits, Status });
   });
 
   it("is the one that the imported module defines, under the digest of its code", () => {

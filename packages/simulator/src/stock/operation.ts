@@ -1,13 +1,18 @@
 import { type Random, randomBelow } from "@synod/core";
 import type { Operation } from "../operation.js";
-import { stockDescriptions, stockName } from "./service.js";
+import { stockName } from "./definition.js";
+import { stockDescriptions } from "./service.js";
 
 /** Items, and ids of orders, that all clients share. */
 const shared = 3;
 
-/** What a client asks of the service of the user's. */
-export function drawStockOperation(random: Random): Operation {
+/**
+ * What a client asks of the service of the user's.
+ * @param odd now and then what the service fails at in a way that it does not declare
+ */
+export function drawStockOperation(random: Random, odd: boolean): Operation {
   const kind = random();
+  if (odd && random() < 0.04) return operation("Move", { item: "{", change: 1 });
   const item = `item-${randomBelow(random, shared)}`;
   const change = random() < 0.05 ? 600 : randomBelow(random, 50) - 22;
   if (kind < 0.45) return operation("Move", { item, change });

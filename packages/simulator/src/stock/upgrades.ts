@@ -2,7 +2,7 @@ import { randomBelow } from "@synod/core";
 import { defaultQuotaBytes, setQuotaMethod, switchVersionMethod } from "@synod/state-machine";
 import { type Cluster, pick } from "../cluster.js";
 import type { SimulatedNode } from "../node.js";
-import { builds, stockName } from "./service.js";
+import { builds, stockName } from "./definition.js";
 
 /** Per tick: a replica gets another build, a version is asked for, the quota is set. */
 const rates = { restart: 0.012, switch: 0.015, quota: 0.003 } as const;

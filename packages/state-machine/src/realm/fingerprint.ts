@@ -15,7 +15,7 @@ export function realmFingerprint(): string {
 }
 
 function computed(): string {
-  const realm = new Realm({ limits: {}, services: {} });
+  const realm = new Realm({ constants: {}, services: {} });
   const work = realm.evaluate(`(function () { "use strict"; return ${probe}; })()`) as typeof probe;
   const digest = createHash("sha256");
   work((text) => void digest.update(text).update("\n"));

@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { type LoadedDefinition, load } from "../definition/load.js";
 import { ReplicatedService } from "../definition/replicated-service.js";
+import { Status } from "../definition/status.js";
 import { checkpointLimits, commandLimits, defaultQuotaBytes, timeLimits } from "../engine/limits.js";
 import { nameProblems } from "../engine/service.js";
 import { calculatorService } from "../services/calculator.js";
@@ -14,7 +15,9 @@ import { told } from "./traces.js";
 /** The services that come with Synod, for modules that name their protos. */
 const builtIn = { calculatorService, keyValueService, lockService };
 const given = {
-  limits: { commandLimits, timeLimits, checkpointLimits, defaultQuotaBytes, keyValueLimits, lockLimits },
+  constants: {
+    ...{ Status, commandLimits, timeLimits, checkpointLimits, defaultQuotaBytes, keyValueLimits, lockLimits },
+  },
   services: Object.fromEntries(
     Object.entries(builtIn).map(([key, { name, version, descriptors }]) => [
       key,

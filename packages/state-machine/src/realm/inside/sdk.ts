@@ -2,7 +2,7 @@ import type { Kit } from "./kit.js";
 
 /** What the package offers inside that is no code: numbers and names. */
 export interface Given {
-  readonly limits: Readonly<Record<string, unknown>>;
+  readonly constants: Readonly<Record<string, unknown>>;
   readonly services: Readonly<
     Record<string, { readonly name: string; readonly version: number; readonly descriptors: string }>
   >;
@@ -28,7 +28,7 @@ type Handler = (tx: object, request: unknown, context: object) => unknown;
  * given transactions and contexts, by objects of the realm that stand before the process's own.
  */
 export function makeSdk(kit: Kit, registry: Registry, given: string): object {
-  const { limits, services } = JSON.parse(given) as Given;
+  const { constants, services } = JSON.parse(given) as Given;
   type Bytes = { from(source: unknown, encoding?: string): Uint8Array };
   const bytesOf = (source: unknown, encoding?: string): Uint8Array =>
     (globalThis as unknown as { Buffer: Bytes }).Buffer.from(source, encoding);
@@ -196,12 +196,18 @@ export function makeSdk(kit: Kit, registry: Registry, given: string): object {
     });
   };
 
+  // Decoded when they are asked for: most modules never do, and each start of a replica would.
   const described = Object.entries(services).map(([name, { descriptors, ...service }]) => [
     name,
-    { ...service, descriptors: bytesOf(descriptors, "base64") },
+    {
+      ...service,
+      get descriptors() {
+        return bytesOf(descriptors, "base64");
+      },
+    },
   ]);
   return Object.freeze({
-    ...limits,
+    ...constants,
     ...Object.fromEntries(described),
     replicatedService,
     NotDeterministic: kit.NotDeterministic,

@@ -1,0 +1,4 @@
+import { builds, stockDefinition } from "../definition.js";
+import { realmMeans } from "./realm-means.js";
+
+export default stockDefinition(builds[0] ?? [1, 1], realmMeans);
