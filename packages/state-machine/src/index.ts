@@ -24,8 +24,9 @@ export type { RangeOptions, ReadTransaction, Table, TableOptions, Transaction } 
 
 // The engine: it executes the decided log.
 
+export type { Answer } from "./engine/answer.js";
 export { isDue, type NextDue } from "./engine/due.js";
-export { type Answer, Engine, type EngineOptions } from "./engine/engine.js";
+export { Engine, type EngineOptions } from "./engine/engine.js";
 export type { HandlerError } from "./engine/execution.js";
 export {
   checkpointLimits,

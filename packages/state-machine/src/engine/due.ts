@@ -71,9 +71,6 @@ export function decodeScheduled(stored: Uint8Array): ScheduledCommand {
   return { service, method, id, request: bytes.subarray(end) };
 }
 
-/** Nothing waits. */
-export const noneDue: NextDue = Object.freeze({ resumeMs: undefined, catchUpMs: undefined });
-
 export function nextDue(state: OrderedMap): NextDue {
   const first = (queue: AfterStandstill) => {
     for (const [key] of state.range({ ...rangeOf(queue), limit: 1 })) return atMsOf(key);
