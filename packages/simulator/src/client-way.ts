@@ -55,7 +55,7 @@ export class ClientWay implements ReplicaPort {
       this.#travel(() => {
         const { process } = this.#node;
         if (!process) return refuse(new Failure(unavailable, "no connection established"));
-        const { problem } = process;
+        const { problem } = process.condition;
         this.#travel(() => give(problem));
       });
     });
@@ -193,8 +193,8 @@ class Stream implements CommandStream {
     this.#server = server;
     new ExecuteStream(server as unknown as ExecuteStreamCall, {
       requests: process.requests,
-      readable: () => process.keepsUp,
-      whenReadable: (callback) => process.whenKeepingUp(callback),
+      readable: () => process.pace.keepsUp,
+      whenReadable: (callback) => process.pace.whenKeepingUp(callback),
       onEnded: () => {},
       unread,
     });

@@ -63,7 +63,7 @@ export class ReplicaHost implements Host {
 
   /** It knows who could decide, and has applied (nearly) all that is decided. */
   get serving(): boolean {
-    return this.#port !== 0 && this.#stopping === undefined && this.#process.problem === "";
+    return this.#port !== 0 && this.#stopping === undefined && this.#process.condition.problem === "";
   }
 
   async start(): Promise<void> {
@@ -79,8 +79,8 @@ export class ReplicaHost implements Host {
   }
 
   status(): Status {
-    const { problem, state } = this.#process;
-    return statusOf(this.#options, this.serving, problem, this.#leaders.status, state);
+    const { condition, state } = this.#process;
+    return statusOf(this.#options, this.serving, condition.problem, this.#leaders.status, state);
   }
 
   #newProcess(services: readonly BoundService[]): ReplicaProcess {
@@ -121,8 +121,8 @@ export class ReplicaHost implements Host {
         remedyOf: (slot) => engine.system.remedyOf(slot),
       }),
       pace: {
-        readable: () => this.#process.keepsUp,
-        whenReadable: (callback) => this.#process.whenKeepingUp(callback),
+        readable: () => this.#process.pace.keepsUp,
+        whenReadable: (callback) => this.#process.pace.whenKeepingUp(callback),
       },
     });
   }

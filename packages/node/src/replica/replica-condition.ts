@@ -1,0 +1,74 @@
+import type { Genesis, ReplicaState } from "@synod/core";
+import type { Engine } from "@synod/state-machine";
+import type { PeerStatus } from "@synod/wire";
+import type { CatchUp } from "./catch-up/catch-up.js";
+import { type Halt, unjudgedText, unjudgedWarning } from "./halt.js";
+import type { Performer } from "./performer.js";
+import { lagOf, obstacleOf } from "./replica-view.js";
+import type { Reporter } from "./reporter.js";
+
+export interface ReplicaConditionOptions {
+  readonly genesis: Genesis;
+  readonly engine: Pick<Engine, "unjudged" | "configurations">;
+  readonly performer: Pick<Performer, "halted">;
+  readonly reporter: Pick<Reporter, "introduced">;
+  readonly catchUp: Pick<CatchUp, "beginning" | "problems">;
+  role(): ReplicaState;
+  /** The links to the leaders. */
+  links(): readonly Pick<PeerStatus, "id" | "connected" | "problem">[];
+}
+
+/** The reasons for which a replica answers nothing, has nothing decided, or is not one to rely on. */
+export class ReplicaCondition {
+  readonly #options: ReplicaConditionOptions;
+
+  constructor(options: ReplicaConditionOptions) {
+    this.#options = options;
+  }
+
+  /** Why this replica answers nothing, whether it executes what is decided (rule 34) or not. */
+  get stopped(): string | undefined {
+    return this.#options.performer.halted?.reason ?? this.doubt;
+  }
+
+  /** Whether a person may have its state, as that of a replica that has stopped. */
+  get stop(): Pick<Halt, "outvoted" | "reason"> | undefined {
+    const { doubt } = this;
+    return this.#options.performer.halted ?? (doubt === undefined ? undefined : { reason: doubt });
+  }
+
+  /** It cannot tell whether it is the one that is wrong (rule 34). */
+  get doubt(): string | undefined {
+    const { unjudged } = this.#options.engine;
+    return unjudged?.stops ? unjudgedText(unjudged, this.#replicas) : undefined;
+  }
+
+  /** What is wrong although it goes on. */
+  get warnings(): readonly string[] {
+    const { unjudged } = this.#options.engine;
+    return unjudged === undefined || unjudged.stops ? [] : [unjudgedWarning(unjudged, this.#replicas)];
+  }
+
+  /** Why it is not one to rely on; empty when it is. */
+  get problem(): string {
+    const { catchUp, role, reporter } = this.#options;
+    const { beginning, problems } = catchUp;
+    if (beginning !== "") return [beginning, ...problems].join("; ");
+    if (this.stopped !== undefined) return this.stopped;
+    const lag = lagOf(role());
+    if (lag !== "") return [lag, ...problems].join("; ");
+    if (this.obstacle === "" && !reporter.introduced)
+      return "not introduced yet: what it has and offers is still to be decided";
+    return this.obstacle;
+  }
+
+  /** Why nothing can be decided now; empty when nothing stands in the way. */
+  get obstacle(): string {
+    const { role, genesis, links } = this.#options;
+    return obstacleOf(role(), genesis.configuration.acceptors, links());
+  }
+
+  get #replicas() {
+    return this.#options.engine.configurations.at(-1)?.configuration.replicas ?? [];
+  }
+}

@@ -1,0 +1,224 @@
+import { type Command, proposalOf, Replica, type ReplicaInput, type ToLeader } from "@synod/core";
+import { Engine } from "@synod/state-machine";
+import { configurationCodec } from "@synod/wire";
+import { Driver } from "../driver.js";
+import { inputBytes } from "../transport/message-bytes.js";
+import { CatchUp } from "./catch-up/catch-up.js";
+import { confirmationOf } from "./catch-up/confirmation.js";
+import { SnapshotReceiver } from "./catch-up/snapshot-receiver.js";
+import { SnapshotSender } from "./catch-up/snapshot-sender.js";
+import { Trimmer } from "./catch-up/trimmer.js";
+import { DiskPace } from "./disk-pace.js";
+import { type Halt, refusalOf } from "./halt.js";
+import { LogClock } from "./log-time/log-clock.js";
+import { LogTimeMover } from "./log-time/log-time-mover.js";
+import { Performer } from "./performer.js";
+import { ReplicaCondition } from "./replica-condition.js";
+import type { ReplicaProcessOptions } from "./replica-process-options.js";
+import { Reporter } from "./reporter.js";
+import { Proposer } from "./requests/proposer.js";
+import { Requests } from "./requests/requests.js";
+import { SystemCommands } from "./system-commands.js";
+
+/** Told of what several parts have to do with. */
+export interface ReplicaEvents {
+  halted(halt: Halt): void;
+  /** What halted it is over: what was decided from this slot on is wanted once more. */
+  resumed(slot: number): void;
+  /** A snapshot took the state's place. */
+  replaced(): void;
+  /** The role gives commands back. @param proposed it had proposed some of them */
+  withdrawn(commands: readonly Command[], proposed: boolean): void;
+  stopping(): boolean;
+}
+
+/** The parts of a replica's process, connected with each other. */
+export class ReplicaParts {
+  readonly engine: Engine;
+  readonly commands: SystemCommands;
+  readonly role: Replica;
+  readonly driver: Driver<ReplicaInput>;
+  readonly proposer: Proposer;
+  readonly requests: Requests;
+  readonly timeMover: LogTimeMover;
+  readonly performer: Performer;
+  readonly reporter: Reporter;
+  readonly sender: SnapshotSender;
+  readonly catchUp: CatchUp;
+  readonly trimmer: Trimmer;
+  readonly pace: DiskPace;
+  readonly condition: ReplicaCondition;
+  readonly #options: ReplicaProcessOptions;
+  readonly #events: ReplicaEvents;
+  readonly #clock: LogClock;
+
+  constructor(options: ReplicaProcessOptions, events: ReplicaEvents) {
+    this.#options = options;
+    this.#events = events;
+    const { store, scheduler, keptLog } = options;
+    this.commands = new SystemCommands(options.drawName);
+    this.engine = this.#newEngine();
+    const { engine } = this;
+    this.#clock = new LogClock({
+      time: engine.logTime,
+      appliedSlot: engine.appliedSlot,
+      alone: () => options.genesis.configuration.replicas.length === 1,
+      ...options.clocks,
+    });
+    this.proposer = new Proposer({ engine, clock: this.#clock, wake: () => this.driver.wake() });
+    this.role = this.#newRole();
+    this.requests = new Requests({
+      engine,
+      commands: this.commands,
+      scheduler,
+      propose: (command) => this.proposer.propose(command),
+      obstacle: () => this.condition.obstacle,
+      doubt: () => this.condition.doubt,
+    });
+    this.timeMover = this.#newTimeMover();
+    this.performer = this.#newPerformer();
+    this.driver = this.#newDriver();
+    this.reporter = this.#newReporter();
+    this.sender = this.#newSender();
+    this.catchUp = this.#newCatchUp();
+    this.trimmer = new Trimmer({
+      ...{ engine, store, keptLog },
+      lowestRead: () => this.sender.lowestSlot,
+      trimPointMoved: (below) => this.driver.post({ kind: "trim-point", below }),
+    });
+    this.pace = new DiskPace({ store, scheduler, stopping: () => events.stopping() });
+    this.condition = new ReplicaCondition({
+      ...{ engine, performer: this.performer, reporter: this.reporter, catchUp: this.catchUp },
+      genesis: options.genesis,
+      role: () => this.role.status(),
+      links: () => options.links(),
+    });
+  }
+
+  /** Something comes in. False when so much waits that the caller should stop reading until `whenRoom` calls back. */
+  post(input: ReplicaInput): boolean {
+    return this.driver.post(input) && this.pace.keepsUp;
+  }
+
+  whenRoom(callback: () => void): void {
+    this.pace.whenKeepingUp(() => this.driver.whenRoom(callback));
+  }
+
+  /** Of this replica among all. */
+  get #position(): number {
+    const { id, genesis } = this.#options;
+    return Math.max(
+      0,
+      genesis.configuration.replicas.findIndex((replica) => replica.id === id),
+    );
+  }
+
+  #newEngine(): Engine {
+    const { store, genesis, clusterId, services, sessionLimits, onHandlerError } = this.#options;
+    return new Engine({
+      ...{ state: store.state, genesis, configurationCodec, clusterId, services, sessionLimits },
+      onExecuting: (slot, index, service, method) => this.performer.executing(slot, index, service, method),
+      onHandlerError: (failure) => onHandlerError(failure),
+    });
+  }
+
+  #newRole(): Replica {
+    const { id, incarnation, genesis, limits } = this.#options;
+    return new Replica({
+      ...{ id, incarnation, genesis, limits },
+      configurations: this.engine.configurations,
+      slotOut: this.engine.appliedSlot + 1,
+      encodeBatch: (commands) => this.proposer.encode(commands),
+    });
+  }
+
+  #newTimeMover(): LogTimeMover {
+    return new LogTimeMover({
+      engine: this.engine,
+      clock: this.#clock,
+      commands: this.commands,
+      position: () => this.#position,
+      propose: (command) => this.proposer.propose(command),
+      held: () => this.proposer.waiting,
+      inDoubt: (away) => this.driver.post({ kind: "withdraw", outstanding: away }),
+    });
+  }
+
+  #newPerformer(): Performer {
+    const { id, incarnation, store, logger, marker, watch, observer } = this.#options;
+    return new Performer({
+      ...{ engine: this.engine, logTime: this.timeMover, log: store.log, requests: this.requests },
+      ...{ logger, marker, watch },
+      proposed: (value) => {
+        const proposal = proposalOf(value);
+        return proposal?.replica === id && proposal.incarnation === incarnation;
+      },
+      onApplied: observer?.applied?.bind(observer),
+      onHalted: (halt) => this.#events.halted(halt),
+      onResumed: (slot) => this.#events.resumed(slot),
+    });
+  }
+
+  #newDriver(): Driver<ReplicaInput> {
+    const { limits, logger, scheduler, send, onFatal } = this.#options;
+    return new Driver<ReplicaInput>({
+      ...{ role: this.role, tickMs: limits.tickMs, logger, scheduler },
+      bytesOf: inputBytes,
+      gather: () => this.proposer.gather(),
+      send: (to, message) => send(to.id, message as ToLeader),
+      apply: (slot, value) => this.performer.apply(slot, value),
+      jumpedOver: (value) => this.performer.jumpedOver(value),
+      refuse: (command, reason) => this.requests.refused(command, reason),
+      withdrawn: (withdrawn, proposed) => this.#events.withdrawn(withdrawn, proposed),
+      onFatal: (code, error) => onFatal(code, error),
+    });
+  }
+
+  #newReporter(): Reporter {
+    const { id, store, scheduler, reportHaste = 1 } = this.#options;
+    return new Reporter({
+      replica: id,
+      store: store.identity.store,
+      engine: this.engine,
+      commands: this.commands,
+      durableSlot: () => store.durableSlot,
+      position: () => this.#position,
+      propose: (command) => this.proposer.propose(command),
+      nowMs: () => scheduler.nowMs() * reportHaste,
+    });
+  }
+
+  #newSender(): SnapshotSender {
+    const { store, clusterId, genesis, scheduler, drawName, pageBytes } = this.#options;
+    return new SnapshotSender({
+      ...{ store, clusterId, scheduler, drawName, pageBytes },
+      refusal: (stopped) => refusalOf(this.condition.stop, stopped),
+      confirmation: confirmationOf({
+        engine: this.engine,
+        configuration: genesis.configuration,
+        commands: this.commands,
+        propose: (command) => this.proposer.propose(command),
+        nowMs: () => scheduler.nowMs(),
+      }),
+    });
+  }
+
+  #newCatchUp(): CatchUp {
+    const { id, clusterId, genesis, logger, store, scheduler, random, reach } = this.#options;
+    const receiver = new SnapshotReceiver({
+      ...{ store, engine: this.engine, clusterId, replica: id, scheduler },
+      appliedSlot: () => this.engine.appliedSlot,
+      mayApply: (may) => (may ? this.driver.resume() : this.driver.pause()),
+      replaced: () => this.#events.replaced(),
+    });
+    return new CatchUp({
+      ...{ clusterId, reach, scheduler, random, logger, receiver },
+      peers: genesis.configuration.replicas.filter((member) => member.id !== id),
+      slotOut: () => this.engine.appliedSlot + 1,
+      introduced: () => this.reporter.introduced,
+      trimmedBelow: () => this.role.status().trimmedBelow,
+      learn: (message) => this.post({ kind: "message", from: { role: "replica", id }, message }),
+      whenRoom: (callback) => this.whenRoom(callback),
+    });
+  }
+}
