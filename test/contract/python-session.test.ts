@@ -6,7 +6,7 @@ import { answering, replicaService } from "@synod/wire";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Caller, python } from "../acceptance/support/truth-clients.mjs";
 
-// The session class of docs/clients.md, before two replicas that say what a test has them say.
+// The session class of examples/ledger/clients/python, before two replicas that say what a test has them say.
 
 interface Said {
   readonly code: grpc.status;

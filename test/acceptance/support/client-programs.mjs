@@ -1,4 +1,4 @@
-// The session classes of docs/clients.md as programs, each with a driver that reads calls and prints how they ended, line by line.
+// The session classes of examples/ledger/clients as programs, each with a driver that reads calls and prints how they ended, line by line.
 import { execFileSync, spawn } from "node:child_process";
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";

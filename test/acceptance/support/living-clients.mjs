@@ -1,4 +1,4 @@
-// Clients in three languages that are started once and outlive their cluster: the library, and the sessions of docs/clients.md.
+// Clients in three languages that are started once and outlive their cluster: the library, and the sessions of examples/ledger/clients.
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { connect, SynodError } from "@synod/client";
