@@ -93,9 +93,6 @@ interface Running {
   serve?(stream: ServerStream<never, never>): void;
 }
 
-/** So little that a state has several pages. */
-const pageBytes = 4_096;
-
 /** One process as it ships, on a simulated disk, with a clock of its own. */
 export class SimulatedNode {
   readonly peer: Peer;
@@ -338,9 +335,10 @@ export class SimulatedNode {
     let trimPoint = 0;
     let applied = 0;
     const process = new ReplicaProcess({
-      ...{ id, clusterId, genesis, incarnation, store, pageBytes },
+      ...{ id, clusterId, genesis, incarnation, store },
       services: servicesOf(this.build, options),
       limits: options.limits,
+      pageBytes: options.pageBytes,
       logger: { debug: () => {}, info: logged, warn: logged, error: logged },
       scheduler: this.#timers,
       clocks: { monotonicMs: () => this.clock.monotonicMs, wallMs: () => this.clock.wallMs },

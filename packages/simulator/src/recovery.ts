@@ -4,6 +4,7 @@ import type { Clients } from "./clients.js";
 import { type Cluster, pick } from "./cluster.js";
 import type { Faults } from "./faults.js";
 import type { SimulatedNode } from "./node.js";
+import type { PlainCallers } from "./plain-callers.js";
 import { Violation } from "./violation.js";
 
 /** What is left when faults stop in a world of option `star`: this leader, this replica and a majority can talk. */
@@ -22,15 +23,17 @@ const calmNetwork = { loss: 0, duplication: 0, delay: "even", maxDelay: 2 } as c
 export class Recovery {
   readonly #cluster: Cluster;
   readonly #clients: Clients;
+  readonly #callers: PlainCallers;
   readonly #faults: Faults;
   readonly #random: Random;
   #star: Star | undefined;
   /** What was chosen when faults stopped. */
   #chosenBefore = 0;
 
-  constructor(cluster: Cluster, clients: Clients, faults: Faults, random: Random) {
+  constructor(cluster: Cluster, clients: Clients, callers: PlainCallers, faults: Faults, random: Random) {
     this.#cluster = cluster;
     this.#clients = clients;
+    this.#callers = callers;
     this.#faults = faults;
     this.#random = random;
   }
@@ -66,6 +69,7 @@ export class Recovery {
       else if (!node.up) this.#cluster.start(node);
     }
     for (const client of this.#clients.all) client.want(1);
+    this.#callers.askEverywhere();
   }
 
   /** Faults stop, but most links stay cut for ever, some in one direction only; the members of the star can talk. */
@@ -112,7 +116,7 @@ export class Recovery {
       const waits = this.#waits(node);
       if (waits) return waits;
     }
-    return this.#untrimmed;
+    return this.#callers.stuck ?? this.#untrimmed;
   }
 
   /**
@@ -123,8 +127,18 @@ export class Recovery {
     return process !== undefined && process.status().slotOut <= this.#cluster.checker.replicas.trimPoint;
   }
 
-  #waits({ process, peer }: SimulatedNode): string | undefined {
-    if (!process) return undefined;
+  /** It needs a snapshot, which a majority of the replicas besides it would have to confirm (rule 27), and too many are gone. */
+  #cannotBeConfirmed(node: SimulatedNode): boolean {
+    const { replicas } = this.#cluster;
+    const others = replicas.filter((other) => other !== node && !other.gone);
+    return (
+      (!node.takesPart || this.#mustBeGivenSnapshot(node)) && others.length < majorityOf(replicas.length)
+    );
+  }
+
+  #waits(node: SimulatedNode): string | undefined {
+    const { process, peer } = node;
+    if (!process || this.#cannotBeConfirmed(node)) return undefined;
     const { queued, outstanding, slotOut, trimmedBelow } = process.status();
     if (queued + outstanding > 0)
       return `${peer.id} still waits for ${outstanding} proposals and ${queued} commands at slot ${slotOut}`;

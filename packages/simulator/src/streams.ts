@@ -12,6 +12,7 @@ const streams = [
   "recovery",
   "upgrades",
   "services",
+  "callers",
 ] as const;
 
 export type Streams = Readonly<Record<(typeof streams)[number], Random>>;

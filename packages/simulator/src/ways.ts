@@ -3,6 +3,7 @@ import type { OtherReplica, SnapshotStream } from "@synod/node/parts";
 import { type LogRequest, replicaService, type SnapshotPage, type SnapshotRequest } from "@synod/wire";
 import type { Network } from "./network.js";
 import type { SimulatedNode } from "./node.js";
+import type { WorldOptions } from "./options.js";
 import { clusterId } from "./services.js";
 import type { Streams } from "./streams.js";
 import type { Trace } from "./trace.js";
@@ -23,6 +24,7 @@ export interface Surroundings {
   readonly now: number;
   /** While faults may happen. */
   readonly faulty: boolean;
+  readonly options: Pick<WorldOptions, "interruptions">;
   later(ticks: number, action: () => void): void;
 }
 
@@ -121,10 +123,11 @@ export class Ways {
 
   /** Some ticks pass, and the connection may break. */
   async #travel(connection: Connection): Promise<void> {
-    const { streams, faulty, now, trace } = this.#cluster;
+    const { streams, faulty, now, trace, options } = this.#cluster;
     const { recovery: random } = streams;
+    const loss = faulty ? lossOnTheWay : options.interruptions;
     const at = now + 1 + randomBelow(random, faulty ? longestTicks : 2);
-    if (faulty && random() < lossOnTheWay) {
+    if (loss > 0 && random() < loss) {
       trace.count("catch-up lost");
       connection.close();
     }

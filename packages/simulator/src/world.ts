@@ -5,7 +5,8 @@ import { Faults } from "./faults.js";
 import { IdleStretch } from "./idle-stretch.js";
 import type { SimulatedNode } from "./node.js";
 import { Operator } from "./operator.js";
-import { drawOptions, drawServiceOptions, type WorldOptions } from "./options.js";
+import { drawCallerOptions, drawOptions, drawServiceOptions, type WorldOptions } from "./options.js";
+import { PlainCallers } from "./plain-callers.js";
 import { Recovery } from "./recovery.js";
 import { Upgrades } from "./stock/upgrades.js";
 import { streamsOf } from "./streams.js";
@@ -47,6 +48,7 @@ class World {
   readonly #cluster: Cluster;
   readonly #faults: Faults;
   readonly #clients: Clients;
+  readonly #callers: PlainCallers;
   readonly #operator: Operator;
   readonly #recovery: Recovery;
   readonly #upgrades: Upgrades | undefined;
@@ -55,16 +57,27 @@ class World {
   constructor({ seed, overrides, events }: Schedule, wholeTrace: boolean) {
     const streams = streamsOf(seed);
     this.#seed = seed;
-    const drawn = { ...drawOptions(streams.options), ...drawServiceOptions(streams.services) };
-    const options = { ...drawn, ...overrides };
+    const options = {
+      ...drawOptions(streams.options),
+      ...drawServiceOptions(streams.services),
+      ...drawCallerOptions(streams.callers),
+      ...overrides,
+    };
     this.#options = { ...options, streams: options.streams && options.reconfigure === 0 };
     const { faults, faultyTicks, slow } = this.#options;
     this.#events = events ?? drawFaults(streams.faults, faults, faultyTicks);
     this.#cluster = new Cluster(streams, this.#options, new Trace(wholeTrace));
     this.#faults = new Faults(this.#cluster, this.#events);
     this.#clients = new Clients(this.#cluster);
+    this.#callers = new PlainCallers(this.#cluster);
     this.#operator = new Operator(this.#cluster, streams.operator);
-    this.#recovery = new Recovery(this.#cluster, this.#clients, this.#faults, streams.recovery);
+    this.#recovery = new Recovery(
+      this.#cluster,
+      this.#clients,
+      this.#callers,
+      this.#faults,
+      streams.recovery,
+    );
     this.#upgrades = this.#options.upgrades ? new Upgrades(this.#cluster) : undefined;
     this.#slow = new Set(this.#cluster.nodes.filter(() => streams.roles() < slow));
   }
@@ -126,6 +139,7 @@ class World {
     if (faulty) {
       this.#faults.tick();
       this.#clients.ask();
+      this.#callers.ask();
       this.#upgrades?.tick();
     } else this.#recovery.tick();
     if (reconfigure > 0) this.#operator.tick();
