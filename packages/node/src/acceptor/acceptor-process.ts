@@ -13,6 +13,7 @@ import { Driver, type DriverLogger, type Journal } from "../driver.js";
 import { Attachments, type ServerStream } from "../transport/attachments.js";
 import { unboundStore } from "../transport/hello.js";
 import { connectedInput, helloOf } from "../transport/hello-of.js";
+import type { Loses } from "../transport/loses.js";
 import { inputBytes } from "../transport/message-bytes.js";
 
 export interface AcceptorProcessOptions {
@@ -28,6 +29,7 @@ export interface AcceptorProcessOptions {
   readonly scheduler?: Scheduler | undefined;
   /** True when the answer belongs to somebody here and not to a peer on a stream. */
   readonly deliver?: ((to: Peer, message: FromAcceptor) => boolean) | undefined;
+  readonly loses?: Loses | undefined;
   /** The process must end with this exit code, at once. */
   onFatal(code: number, error: unknown): void;
 }
@@ -114,6 +116,7 @@ export class AcceptorProcess {
   }
 
   #send(to: Peer, message: FromAcceptor): void {
-    if (!this.#options.deliver?.(to, message)) this.#leaders.send(to, message);
+    const { deliver, loses } = this.#options;
+    if (!deliver?.(to, message) && !loses?.(to, message)) this.#leaders.send(to, message);
   }
 }

@@ -16,6 +16,7 @@ import { Attachments, type ServerStream } from "../transport/attachments.js";
 import type { Dial } from "../transport/dial.js";
 import { connectedInput, helloOf } from "../transport/hello-of.js";
 import { Link } from "../transport/link.js";
+import type { Loses } from "../transport/loses.js";
 import { inputBytes } from "../transport/message-bytes.js";
 import { AcceptorLinks } from "./acceptor-links.js";
 import { contradictionText, quorumProblem } from "./quorum-text.js";
@@ -33,6 +34,7 @@ export interface LeaderProcessOptions {
   readonly scheduler?: Scheduler | undefined;
   /** True when the message belongs to somebody here and not to a peer on a stream. */
   readonly deliver?: ((to: Peer, message: Message) => boolean) | undefined;
+  readonly loses?: Loses | undefined;
   /** The process must end with this exit code, at once. */
   onFatal(code: number, error: unknown): void;
 }
@@ -173,7 +175,8 @@ export class LeaderProcess {
   }
 
   #send(to: Peer, message: Message): void {
-    if (this.#options.deliver?.(to, message)) return;
+    const { deliver, loses } = this.#options;
+    if (deliver?.(to, message) || loses?.(to, message)) return;
     switch (message.kind) {
       case "heartbeat":
       case "pre-vote":

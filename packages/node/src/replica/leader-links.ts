@@ -3,6 +3,7 @@ import { type Hello, leaderService, type Scheduler } from "@synod/wire";
 import type { Dial } from "../transport/dial.js";
 import { connectedInput } from "../transport/hello-of.js";
 import { Link, type LinkStatus } from "../transport/link.js";
+import type { Loses } from "../transport/loses.js";
 
 export interface LeaderLinksOptions {
   readonly leaders: readonly Member[];
@@ -10,6 +11,7 @@ export interface LeaderLinksOptions {
   readonly scheduler?: Scheduler | undefined;
   readonly random?: (() => number) | undefined;
   hello(): Hello;
+  readonly loses?: Loses | undefined;
   /** Hands an input to the role. False asks to read no more until `whenRoom` calls back. */
   post(input: ReplicaInput): boolean;
   whenRoom(callback: () => void): void;
@@ -18,8 +20,10 @@ export interface LeaderLinksOptions {
 /** A replica's streams to the leaders. */
 export class LeaderLinks {
   readonly #links: ReadonlyMap<string, Link<ToLeader, FromLeader>>;
+  readonly #loses: Loses | undefined;
 
   constructor(options: LeaderLinksOptions) {
+    this.#loses = options.loses;
     this.#links = new Map(options.leaders.map((leader) => [leader.id, linkTo(leader, options)]));
   }
 
@@ -32,7 +36,7 @@ export class LeaderLinks {
   }
 
   send(leader: string, message: ToLeader): void {
-    this.#links.get(leader)?.send(message);
+    if (!this.#loses?.({ role: "leader", id: leader }, message)) this.#links.get(leader)?.send(message);
   }
 
   get status(): readonly LinkStatus[] {

@@ -1,0 +1,95 @@
+import type { Peer, ReplicaInput } from "@synod/core";
+import { ExitCode, helloOf, LeaderLinks, ReplicaProcess } from "@synod/node/parts";
+import type { MemoryReplicaDisk, ReplicaStore, StoreError } from "@synod/storage";
+import type { Machine } from "./machine.js";
+import type { Running } from "./role-process.js";
+import { clusterId, servicesOf, sessionBounds } from "./services.js";
+import { expectDeclared } from "./stock/undeclared.js";
+import { Violation } from "./violation.js";
+
+/** A replica's process as it ships, and the store that it has open. */
+export function replicaProcess(
+  machine: Machine,
+  disk: MemoryReplicaDisk,
+): { readonly process: ReplicaProcess; readonly running: Running; readonly store: ReplicaStore } {
+  const { id, genesis, incarnation, random, options, clock, watcher, logs } = machine;
+  const store = disk.open({
+    id,
+    clusterId,
+    flushEveryMs: 0,
+    onFlushed: (slot) => watcher.durable(disk.store, slot),
+    onFailure: (error) => machine.ends(endOf(error), error),
+  });
+  let trimPoint = 0;
+  let applied = 0;
+  const process = new ReplicaProcess({
+    ...{ id, clusterId, genesis, incarnation, store, random },
+    services: servicesOf(machine.build, options),
+    limits: options.limits,
+    pageBytes: options.pageBytes,
+    logger: { debug: () => {}, info: logs, warn: logs, error: logs },
+    scheduler: machine.timers,
+    clocks: { monotonicMs: () => clock.monotonicMs, wallMs: () => clock.wallMs },
+    drawName: () => machine.drawName(),
+    sessionLimits: { ...sessionBounds, maxSessions: options.maxSessions },
+    keptLog: { slots: options.keptLog, bytes: 1 << 20 },
+    reportHaste: options.reportHaste,
+    send: (leader, message) => {
+      const to: Peer = { role: "leader", id: leader };
+      if (links) links.send(leader, message);
+      else machine.send(to, message);
+    },
+    links: () => links?.status ?? [],
+    reach: (peer) => machine.reach(peer),
+    onHandlerError: (failure) => expectDeclared(failure, id),
+    observer: {
+      applied: (slot, value, answers) => {
+        const { engine } = process;
+        watcher.applied(id, slot, value, engine, answers);
+        applied = slot;
+        const { reports } = engine.system;
+        if (reports.trimPoint > trimPoint) watcher.trimPointMoved(slot, reports.trimPoint);
+        trimPoint = reports.trimPoint;
+      },
+      replaced: () => {
+        watcher.installed(id, applied, process.engine);
+        applied = process.engine.appliedSlot;
+        trimPoint = process.engine.system.reports.trimPoint;
+      },
+      withdrew: () => machine.withdraws(),
+    },
+    onHalted: ({ kind, reason }) => {
+      if (kind === "lacking" && options.upgrades) machine.lacks();
+      else machine.ends(1, new Violation(`${id} ${reason}`));
+    },
+    onFatal: (code, error) => machine.ends(code, error),
+  });
+  applied = process.engine.appliedSlot;
+  trimPoint = process.engine.system.reports.trimPoint;
+  const links = options.streams ? linksOf(machine, process) : undefined;
+  const start = () =>
+    void process.start(() => {
+      if (machine.takesPart()) links?.start();
+    });
+  return { process, store, running: { start, post: (input) => process.post(input as ReplicaInput) } };
+}
+
+function linksOf(machine: Machine, process: ReplicaProcess): LeaderLinks {
+  const { id, genesis, dial, timers: scheduler, random } = machine;
+  return new LeaderLinks({
+    leaders: genesis.configuration.leaders,
+    ...{ dial, scheduler, random },
+    hello: () => {
+      const { configurations, slotOut } = process;
+      return helloOf({ id, clusterId }, { role: "replica", configurations, slotOut });
+    },
+    loses: (to, message) => machine.loses(to, message),
+    post: (input) => process.post(input),
+    whenRoom: (callback) => process.whenRoom(callback),
+  });
+}
+
+/** The code with which a process ends whose store fails. */
+function endOf({ reason }: StoreError): ExitCode {
+  return reason === "damaged" ? ExitCode.foreignStore : ExitCode.writeFailed;
+}
