@@ -10,7 +10,7 @@ export interface Reply {
   readonly slot: number;
 }
 
-/** What a caller asked for, before it has a session and a number. */
+/** A caller's request, before it has a session and a sequence number. */
 export interface Operation {
   readonly service: string;
   readonly method: string;
@@ -57,7 +57,7 @@ export class Call {
   lastSentAt = 0;
   /** When it was last given to a lane. */
   carriedAt = 0;
-  /** What refused it for good, while other attempts are under way that may have been earlier; and when. */
+  /** A final refusal, held while earlier attempts are still under way, and the time when it arrived. */
   refusal: Response | undefined;
   refusedAt = 0;
   /** The lanes whose replicas do not know its service or method, and what the last of them said. */
@@ -90,7 +90,7 @@ export class Call {
     return this.numbered ? commandBytes(this.numbered.command) : this.operation.request.length;
   }
 
-  /** What is known when it ends without an answer. */
+  /** The outcome to report if it ends now, without an answer. */
   get outcome(): Outcome {
     return this.sends > this.refusals ? "unknown" : "not executed";
   }

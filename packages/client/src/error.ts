@@ -1,7 +1,7 @@
 import { status as Code } from "@grpc/grpc-js";
 import { statusName } from "./status.js";
 
-/** What is known about the command when a call ends with an error: all its attempts taken together. */
+/** The outcome of a command whose call ended with an error: all its attempts taken together. */
 export type Outcome =
   /**
    * The log's last word on it: executed, once, and this is its answer, the same on every replica. Errors that the service

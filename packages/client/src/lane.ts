@@ -4,7 +4,7 @@ import type { Call } from "./call.js";
 import type { CommandStream, ReplicaPort } from "./port.js";
 import { statusName } from "./status.js";
 
-/** What a lane tells its client. */
+/** The events of a lane, for its client. */
 export interface LaneOwner {
   answered(lane: Lane, answers: readonly Response[]): void;
   /** The stream ended; these calls were on it, or about to be, and are no longer. */
@@ -36,7 +36,7 @@ export class Lane {
   readonly #sent = new Map<Call, number>();
   /** When the replica last answered anything on this lane. */
   heardAt = 0;
-  /** Why the last stream ended; empty after an answer. */
+  /** The reason why the last stream ended; empty after an answer. */
   trouble = "";
   /** The last stream found a replica of another cluster. */
   misdirected = false;

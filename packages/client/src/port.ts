@@ -1,7 +1,7 @@
 import type { Command } from "@synod/core";
 import type { Response } from "@synod/wire";
 
-/** What happens on a stream. After `ended` nothing more does. */
+/** The events of a stream. None comes after `ended`. */
 export interface StreamEvents {
   answers(answers: readonly Response[]): void;
   /** The stream takes more again, after `send` returned false. */
@@ -31,7 +31,7 @@ export interface ReplicaPort {
    */
   openSession(deadlineMs: number): Promise<string>;
   openStream(events: StreamEvents): CommandStream;
-  /** Why nothing moves, in the replica's own words; empty when it sees no problem. */
+  /** The reason why the replica can have nothing decided, in its own words; empty when it sees no problem. */
   problem(deadlineMs: number): Promise<string>;
   close(): void;
 }

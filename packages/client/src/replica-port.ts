@@ -109,7 +109,7 @@ export class GrpcReplica implements ReplicaPort {
     };
   }
 
-  /** What a replica says that is of another cluster than the one meant; undefined where an error is any other. */
+  /** The refusal of a replica of another cluster than the one meant, in words; undefined for any other error. */
   #misdirected(error: unknown): string | undefined {
     const { code, metadata, details } = error as Partial<grpc.ServiceError>;
     const found = code === grpc.status.FAILED_PRECONDITION ? clusterIn(metadata) : undefined;

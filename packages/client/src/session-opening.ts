@@ -50,7 +50,7 @@ export async function openSession(
   return undefined;
 }
 
-/** What a failed attempt says, without the code before it and the empty note behind it that grpc-js adds. */
+/** The words of a failed attempt, without the code before them and the empty note behind them that grpc-js adds. */
 function newsOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if ((error as Partial<grpc.ServiceError>).code === grpc.status.UNIMPLEMENTED)

@@ -23,7 +23,7 @@ export const defaultSettings: ClientSettings = Object.freeze({
   maxWaiting: 65_536,
 });
 
-/** What a caller asks for. */
+/** A caller's request: a method of a service, and the encoded message. */
 export interface Asked {
   readonly service: string;
   readonly method: string;
@@ -31,7 +31,7 @@ export interface Asked {
 }
 
 /**
- * Why a call is refused before anything is sent; undefined when it may go. A replica ends a stream with anything malformed in
+ * The error of a call that must not be sent; undefined when it may go. A replica ends a stream with anything malformed in
  * it, and with it every other call of the client: so what a replica would refuse to read never leaves.
  * @param waiting calls that wait for room already
  */

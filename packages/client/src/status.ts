@@ -1,6 +1,6 @@
 import { status as Code } from "@grpc/grpc-js";
 
-/** What the client does with a status that a replica gives to a command without its being the command's answer. */
+/** The client's reaction to a status that ends an attempt without being the command's answer. */
 export interface StatusRule {
   /** True: the same command (client id and sequence) goes again, through another replica, until its deadline. */
   readonly again: boolean;

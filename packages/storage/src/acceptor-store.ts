@@ -12,10 +12,10 @@ import {
 import { type CommitDone, CommitQueue } from "./commit-queue.js";
 import type { StoreIdentity } from "./identity.js";
 
-/** What an acceptor's records rest on: lmdb, or memory. */
+/** The disk below an acceptor's records: lmdb, or memory. */
 export interface AcceptorDisk {
   readonly identity: StoreIdentity;
-  /** What was durable when it was opened. */
+  /** The durable records when it was opened. */
   readonly state: AcceptorState;
   /** The highest slot with a durable pvalue; 0 when there is none. */
   highestSlot(): number;
@@ -34,7 +34,7 @@ export interface AcceptorDisk {
  */
 export class AcceptorStore implements AcceptedLog {
   readonly identity: StoreIdentity;
-  /** What was found at start; later writes do not change it. */
+  /** The records found at start; later writes do not change them. */
   readonly state: AcceptorState;
   readonly #disk: AcceptorDisk;
   readonly #commits: CommitQueue;

@@ -39,7 +39,7 @@ export class ByteWriter {
     this.bytes(encoder.encode(value));
   }
 
-  /** What was written so far: a view of the writer's own memory. */
+  /** The bytes written so far: a view of the writer's own memory. */
   finish(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);
   }

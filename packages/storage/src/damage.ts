@@ -1,7 +1,7 @@
 import { damagedStore, foundUnsound, StoreError, type StorePlace } from "./error.js";
 
 /**
- * What a store found that is not what it wrote. It is told at once, and from then on every read fails and nothing is
+ * Damage that a store has found. It is told at once, and from then on every read fails and nothing is
  * written: whoever catches the first error must not be able to go on with a part of the truth.
  */
 export class Damage {

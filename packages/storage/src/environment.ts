@@ -49,7 +49,7 @@ const encoder = {
   decode: (value: Uint8Array) => values.copy(value, 0, value.length), // lmdb-js sets `length` to the value's
 };
 
-/** What a directory holds, as far as can be seen without opening anything. */
+/** The contents of a directory, as far as can be seen without opening anything. */
 export async function lookInto(directory: string): Promise<"absent" | "empty" | "store" | "other"> {
   let names: string[];
   try {

@@ -1,7 +1,7 @@
 import { statfsSync } from "node:fs";
 
 /**
- * Why a store cannot be used:
+ * The reasons why a store cannot be used:
  * - `missing`: there is no store in the directory.
  * - `occupied`: a store was to be made in a directory that is not empty.
  * - `foreign`: the files belong to another member, role or cluster, or are not Synod's.
@@ -39,7 +39,7 @@ const remedies: Readonly<Record<StorePlace["kind"], string>> = {
     "Do not repair it by hand: empty this directory and start the replica again, and it comes back by a snapshot of another one",
 };
 
-/** What was read is not what was written. `found` says what is wrong with what. */
+/** The error of a store whose bytes are not those that were written. `found` names the record and the fault. */
 export function damagedStore({ directory, kind }: StorePlace, found: string, cause?: unknown): StoreError {
   return new StoreError("damaged", directory, `${found}. ${remedies[kind]}`, cause);
 }
@@ -47,7 +47,7 @@ export function damagedStore({ directory, kind }: StorePlace, found: string, cau
 /** lmdb's own words for a database that cannot be: MDB_PAGE_NOTFOUND, MDB_CORRUPTED, MDB_PANIC, MDB_VERSION_MISMATCH, MDB_INVALID. */
 const unsoundCodes = new Set([-30797, -30796, -30795, -30794, -30793]);
 
-/** What lmdb found wrong with its file; undefined for any other error. */
+/** The damage that lmdb found in its file; undefined for any other error. */
 export function foundUnsound(cause: unknown): string | undefined {
   const { code } = cause as { code?: unknown };
   return typeof code === "number" && unsoundCodes.has(code)
@@ -58,7 +58,7 @@ export function foundUnsound(cause: unknown): string | undefined {
 /** With less room than a commit of some slots takes, a disk counts as full. */
 const fullBytes = 128 << 10;
 
-/** What any caught value says, for the end of a message. */
+/** The words of any caught value, for the end of a message. */
 export function reasonOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
 }

@@ -42,15 +42,15 @@ export interface ExecutedCommand {
 /** A slot whose execution was begun and has not ended. */
 export interface BegunSlot {
   readonly slot: number;
-  /** How many remedies it is executed with. */
+  /** The number of remedies that it is executed with (rule 33). */
   readonly remedies: number;
-  /** How often it was begun, by the same build and with as many remedies, this time included. */
+  /** The number of times that the same build began it with as many remedies, this time included. */
   readonly attempts: number;
   /** Names the build and how it was started: another one may fare better. */
   readonly build: string;
   /** The command that was being executed, where it is known. */
   readonly command?: ExecutedCommand | undefined;
-  /** What ended the process, where it is known. */
+  /** The cause of the process's end, where it is known. */
   readonly cause?: string | undefined;
 }
 
@@ -71,7 +71,7 @@ export interface HeldSlot {
   readonly remedies: number;
 }
 
-/** Which slot a replica is executing, and which one it promised not to execute. */
+/** The slot that a replica is executing, and the one that it promised not to execute (rule 33). */
 export class ExecutionMarker {
   readonly #directory: string;
   readonly #build: string;

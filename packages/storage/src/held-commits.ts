@@ -7,7 +7,7 @@ export class HeldCommits {
   hold = false;
   #held: { readonly apply: () => void; readonly done: CommitDone }[] = [];
 
-  /** Whether a commit waits. */
+  /** True while a commit waits. */
   get waiting(): boolean {
     return this.#held.length > 0;
   }

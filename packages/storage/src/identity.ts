@@ -3,13 +3,13 @@ import { type ByteReader, ByteWriter } from "./bytes.js";
 import { StoreError } from "./error.js";
 import { formatOf, readRecord, sealRecord, startRecord } from "./seal.js";
 
-/** Who a store belongs to (rule 5). */
+/** The owner of a store (rule 5). */
 export interface StoreIdentity {
   /** The member's name. */
   readonly id: string;
   /** Drawn when the store was made: a store made anew never passes for the old one. */
   readonly store: string;
-  /** How often the store was opened, this time included. A count that falls betrays a disk rolled back. */
+  /** The number of times that the store was opened, this time included. A count that falls betrays a disk rolled back. */
   readonly startCount: number;
   /** The cluster that first opened it; undefined until one has. */
   readonly clusterId: string | undefined;

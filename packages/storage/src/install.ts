@@ -2,7 +2,7 @@ import type { Commit, CommitDone } from "./commit-queue.js";
 import { maxKeyBytes } from "./layered-map.js";
 import { maxPageEntries, type StateEntry } from "./snapshot.js";
 
-/** Which snapshot is being taken in. */
+/** The snapshot that is being installed. */
 export interface InstallName {
   /** Names the snapshot for whoever gives it: under one id and slot there is ever one content only. */
   readonly id: string;
@@ -10,11 +10,11 @@ export interface InstallName {
   readonly slot: number;
 }
 
-/** How far an install is. */
+/** The progress of an install. */
 export interface InstallRecord extends InstallName {
   /** The last key put; undefined before the first. */
   readonly after: Uint8Array | undefined;
-  /** What the caller put with it. */
+  /** The caller's own bytes. */
   readonly progress: Uint8Array;
 }
 
@@ -34,7 +34,7 @@ export interface IncomingDisk {
   discard(done: CommitDone): void;
 }
 
-/** What a store does for its installs. */
+/** The operations of a store that its installs need. */
 export interface InstallHost {
   /** The last slot the state has, on disk or not. */
   readonly lastSlot: number;
@@ -48,7 +48,7 @@ export interface InstallHost {
 export interface Install extends InstallName {
   /** The last key that is durable: the next put begins after it. Undefined before the first. */
   readonly after: Uint8Array | undefined;
-  /** What the caller put with it; before the first put what `beginInstall` was given. */
+  /** The caller's own bytes of the last put; before the first, those that `beginInstall` was given. */
   readonly progress: Uint8Array;
   /**
    * Resolves when the entries and `progress` are durable, both or neither. At most `maxPageEntries` entries, in
@@ -67,7 +67,7 @@ export interface Install extends InstallName {
   abandon(): Promise<void>;
 }
 
-/** What a caller may keep with an install. */
+/** The most bytes that a caller may keep with an install. */
 export const maxProgressBytes = 4096;
 const maxIdBytes = 256;
 

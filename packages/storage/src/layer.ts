@@ -24,7 +24,7 @@ export interface LogRecord extends LogEntry {
   readonly before: number;
 }
 
-/** What an entry costs besides its bytes, roughly. */
+/** The memory that an entry takes besides its bytes, roughly. */
 const entryBytes = 64;
 const latin1Slice = Buffer.prototype.latin1Slice;
 

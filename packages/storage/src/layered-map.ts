@@ -15,7 +15,7 @@ export interface DiskRange {
 
 /** The durable state beneath the layers. */
 export interface StateDisk {
-  /** What was read once and is not what was written. */
+  /** The damage that a read once found. */
   readonly damage: StoreError | undefined;
   get(key: Uint8Array): Uint8Array | undefined;
   entries(range: DiskRange): readonly (readonly [key: Uint8Array, value: Uint8Array])[];
@@ -71,7 +71,7 @@ export class LayeredMap implements OrderedMap {
     return this.#flushing;
   }
 
-  /** What was flushed is on disk, and reads of the disk see it. */
+  /** Drops the flushed layer, which is on disk by now: reads of the disk see it there. */
   endFlush(): void {
     this.#flushing = undefined;
     this.#generation++;

@@ -79,7 +79,7 @@ export interface ExpectedAcceptor {
   readonly id: string;
   readonly codec: RecordCodec;
   readonly clusterId?: string | undefined;
-  /** What is on disk is not what was written; the process must end (rule 5: it may have forgotten a vote). Called once. */
+  /** Called once when the disk is found damaged; the process must end, since it may have forgotten a vote (rule 5). */
   readonly onDamage?: ((error: StoreError) => void) | undefined;
   /** From one pass over all of the file to the next, at least. Default 10 s. */
   readonly scrubEveryMs?: number | undefined;

@@ -26,7 +26,7 @@ export const numberKeys = 0x08;
 
 /** A tree of pages: `MDB_db`. */
 export interface Tree {
-  /** How its keys are ordered, and whether a key may have several values; 0 for keys in the order of their bytes. */
+  /** The order of its keys, and whether a key may have several values; 0 for keys in the order of their bytes. */
   readonly flags: number;
   readonly depth: number;
   readonly branchPages: number;
@@ -91,7 +91,7 @@ export class LmdbFile {
   }
 
   /**
-   * What the last transaction left. Each transaction writes the other of the two heads, so they are of two in a row: a head
+   * The head that the last transaction left. Each transaction writes the other of the two, so they are of two in a row: a head
    * that claims to be older than it is would take everything back by one transaction. While lmdb writes a head, this may
    * throw as well: then there is nothing wrong, and a head is whole a moment later.
    */
@@ -201,7 +201,7 @@ export class LmdbFile {
     return wholeAt(bytes, 8);
   }
 
-  /** Where the entries of a page lie, in the order of their keys. They neither overlap nor leave the page. */
+  /** The places of a page's entries, in the order of their keys. Entries neither overlap nor leave the page. */
   #nodes(number: number, page: Buffer): { readonly at: number; readonly end: number }[] {
     const lower = page.readUInt16LE(20);
     const upper = page.readUInt16LE(22);

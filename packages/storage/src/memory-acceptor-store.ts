@@ -9,7 +9,7 @@ import type { RecordCodec } from "./record-codec.js";
 
 const directory = "memory";
 
-/** What is durable on an acceptor's disk. */
+/** The durable contents of an acceptor's disk. */
 interface Durable {
   readonly promised: Ballot;
   readonly trim: TrimRecord;
@@ -34,7 +34,7 @@ export class MemoryAcceptorDisk {
   #opened: AcceptorStore | undefined;
   readonly #onDurable: ((records: readonly AcceptorRecord[]) => void) | undefined;
 
-  /** What `init` does to a directory. `onDurable` is told of the records of each commit, when they are on disk. */
+  /** Does what `init` does to a directory. `onDurable` is told of the records of each commit, when they are on disk. */
   constructor(
     { id, store, codec }: { readonly id: string; readonly store: string; readonly codec: RecordCodec },
     onDurable?: (records: readonly AcceptorRecord[]) => void,
@@ -52,7 +52,7 @@ export class MemoryAcceptorDisk {
     return this.#identity.store;
   }
 
-  /** What is durable; what a crash would leave. */
+  /** The durable contents: what a crash would leave. */
   get durable(): Durable {
     return {
       promised: this.#promised(),
@@ -73,7 +73,7 @@ export class MemoryAcceptorDisk {
     return copy;
   }
 
-  /** What `openAcceptorStore` does, with the same errors. */
+  /** Opens the store as `openAcceptorStore` does, with the same errors. */
   open(expected: { readonly id: string; readonly clusterId?: string | undefined }): AcceptorStore {
     if (this.#opened)
       throw new StoreError("owned", directory, "expected a closed store, found it open. Close it first");
@@ -120,7 +120,7 @@ export class MemoryAcceptorDisk {
     return this.#rotten !== undefined;
   }
 
-  /** What a look at all of the disk finds wrong; undefined also when what had changed was overwritten or trimmed since. */
+  /** The damage that reading all of the disk finds; undefined also when the changed bytes were overwritten or trimmed since. */
   get damage(): StoreError | undefined {
     return this.#rotten === undefined
       ? undefined

@@ -22,7 +22,7 @@ export class MemoryReplicaDisk {
   readonly store: string;
   #identity: StoreIdentity | undefined;
   #state = new Layer();
-  /** Where a snapshot comes in. */
+  /** The disk for a snapshot that is being installed. */
   #incoming = new Layer();
   #unfinished: InstallRecord | undefined;
   #log: LogRecord[] = [];
@@ -38,7 +38,7 @@ export class MemoryReplicaDisk {
     this.store = store;
   }
 
-  /** What `openReplicaStore` does, with the same errors. */
+  /** Opens the store as `openReplicaStore` does, with the same errors. */
   open(options: ReplicaStoreOptions): ReplicaStore {
     if (this.#opened)
       throw new StoreError("owned", place, "expected a closed store, found it open. Close it first");

@@ -7,7 +7,7 @@ import type { Layer } from "./layer.js";
 import type { StateDisk } from "./layered-map.js";
 import type { PinnedState } from "./snapshot.js";
 
-/** What a replica's state and log rest on: lmdb, or memory. */
+/** The disk below a replica's state and log: lmdb, or memory. */
 export interface ReplicaDisk extends StateDisk, LogDisk {
   readonly identity: StoreIdentity;
   /** `tell` is called once, when something is read that was not written; nothing is read or committed from then on. */
@@ -18,7 +18,7 @@ export interface ReplicaDisk extends StateDisk, LogDisk {
   readonly untidy: boolean;
   /** The durable state as it is now. Only between commits: during one nobody can say what it is. */
   pin(): PinnedState;
-  /** Where a snapshot comes in. */
+  /** The disk for a snapshot that is being installed. */
   readonly incoming: IncomingDisk;
   close(): Promise<void>;
 }

@@ -10,7 +10,7 @@ export const pageBytes = 8192;
 const recordBytes = 64;
 
 /**
- * What a slot takes on the disk, roughly: lmdb gives a record of more than half a page pages of its own, so that what a
+ * The room of a slot on the disk, roughly: lmdb gives a record of more than half a page pages of its own, so that what a
  * log of large slots takes is more than the bytes of its values, by up to a page each.
  */
 export function storedBytes(value: Uint8Array): number {
@@ -18,7 +18,7 @@ export function storedBytes(value: Uint8Array): number {
   return bytes > pageBytes / 2 ? Math.ceil(bytes / pageBytes) * pageBytes : bytes;
 }
 
-/** What a trim leaves behind. */
+/** The record that a trim leaves behind. */
 export interface TrimMark {
   /** Nothing below this slot is part of the log. */
   readonly below: number;
@@ -26,7 +26,7 @@ export interface TrimMark {
   readonly last: number;
 }
 
-/** Which of the two states is the replica's. */
+/** The index of the replica's state, of the two that a store has room for. */
 export type StateIndex = 0 | 1;
 
 export const currentKey: Uint8Array = Buffer.from("state", "latin1");

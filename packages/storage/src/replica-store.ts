@@ -22,7 +22,7 @@ export interface ReplicaStoreOptions {
 }
 
 export interface BeginInstall extends InstallName {
-  /** What the caller keeps with an install that is new. Default: nothing. */
+  /** Bytes of the caller's own, kept with an install that is new. Default: none. */
   readonly progress?: Uint8Array | undefined;
 }
 
@@ -142,7 +142,7 @@ export class ReplicaStore {
     };
   }
 
-  /** What a trim left goes bit by bit, so that flushes are never held up for long; `onFailure` tells of a failure. */
+  /** Removes the slots below a trim little by little, so that flushes are never held up for long; `onFailure` tells of a failure. */
   #tidy(): void {
     if (this.#disk.untidy && !this.#closing) this.#flushes.commit().catch(() => {});
   }

@@ -78,7 +78,7 @@ export class Scrub {
     this.#arm(Math.max(this.#everyMs, restTimes * workedMs));
   }
 
-  /** What the transaction begun here sees, and all that comes after, stays until it is let go. */
+  /** Begins a transaction: the pages that it sees, and all later ones, stay until it is let go. */
   #begin(): LmdbFile {
     const file = new LmdbFile(path.join(this.#environment.directory, "data.mdb"));
     let transaction: ReturnType<Environment["pin"]> | undefined;

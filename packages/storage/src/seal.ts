@@ -95,7 +95,7 @@ export function keyText(key: Uint8Array): string {
   return JSON.stringify(Buffer.from(key.subarray(0, 64)).toString("latin1"));
 }
 
-/** What is wrong with a sealed record; undefined when nothing is. */
+/** The fault of a sealed record; undefined when it is sound. */
 export function flawIn(key: Uint8Array, record: Uint8Array, format = record[0]): string | undefined {
   if (record.length < headerBytes) return `expected at least ${headerBytes} bytes, found ${record.length}`;
   if (record[0] !== format) return `expected format ${format}, found ${record[0]}`;

@@ -81,7 +81,7 @@ export class SealedRows {
         unsealRow(this.#damage.place, neighbour.key, neighbour.value);
   }
 
-  /** What stands before the first row that was found, and what behind the last. */
+  /** Checks the neighbours: the row before the first that was found, and the row behind the last. */
   #checkEnds(rows: ByteDatabase, found: readonly StateEntry[], reverse: boolean, low: Uint8Array): void {
     const [first, last] = [found[0], found.at(-1)];
     if (first === undefined || last === undefined) {

@@ -1,6 +1,6 @@
 import { isIPv4, isIPv6 } from "node:net";
 
-/** Where something listens or is reached. */
+/** The host and port at which something listens or is reached. */
 export interface Address {
   /** A name, an IPv4 address, or an IPv6 address without its brackets. */
   readonly host: string;
@@ -9,7 +9,7 @@ export interface Address {
   readonly text: string;
 }
 
-/** What a message says was expected. */
+/** The words in which an error says what was expected. */
 export const expectedAddress = "host:port with a port from 1 to 65535 (an IPv6 host in brackets)";
 export const expectedListenAddress = "host:port with a port from 0 to 65535 (an IPv6 host in brackets)";
 

@@ -128,7 +128,7 @@ export class Reading {
     return tag;
   }
 
-  /** Where the field of bytes that starts here ends. */
+  /** The end of the field of bytes that starts here. */
   end(limit: number): number {
     const length = this.varint();
     const end = this.position + length;

@@ -7,7 +7,7 @@ export interface Channel {
   close(abruptly: boolean): void;
 }
 
-/** How long a connection may take to close by itself. */
+/** The time that a connection may take to close by itself, in milliseconds. */
 const closeMs = 1_000;
 
 /**

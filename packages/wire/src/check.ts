@@ -110,7 +110,7 @@ export function list<T, D>(
   return values.map((value, index) => decode(value, `${field}[${index}]`));
 }
 
-/** Which member of a oneof is set. (Two on the wire are refused when the message is decoded.) */
+/** The member of a oneof that is set. (Two on the wire are refused when the message is decoded.) */
 export function oneMember<K extends string>(message: object, members: readonly K[], field: string): K {
   const found = members.find((member) => Object.hasOwn(message, member));
   if (found !== undefined) return found;

@@ -155,7 +155,7 @@ class CommandReader {
 
 const noBytes = Buffer.alloc(0);
 
-/** What a batch says of log time (rules 16 and 35), in milliseconds; what is absent is 0. */
+/** Log time as a batch states it (rules 16 and 35), in milliseconds; an absent field is 0. */
 export interface BatchTime {
   /** When it was proposed, as its proposer counted it; 0 says nothing. */
   readonly logTimeMs: number;
@@ -164,19 +164,19 @@ export interface BatchTime {
   /** The last slot that its proposer had applied, and log time there. */
   readonly appliedSlot?: number | undefined;
   readonly appliedLogTimeMs?: number | undefined;
-  /** How much later it was, then and there, for services that catch up after a standstill. */
+  /** Milliseconds to add to each of the two times for services that catch up after a standstill. */
   readonly standstillMs?: number | undefined;
   readonly appliedStandstillMs?: number | undefined;
   /** The number of the doubt that its proposer's clock was in; 0 when in none. */
   readonly doubt?: number | undefined;
 }
 
-/** What one slot decides together. */
+/** The commands that one slot decides together. */
 export interface Batch extends BatchTime {
   readonly commands: readonly Command[];
 }
 
-/** What tells the messages that list commands apart. */
+/** The differences between the messages that list commands. */
 interface ListShape {
   /** Name of the message, and of the field that lists, for errors. */
   readonly what: string;

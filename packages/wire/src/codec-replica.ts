@@ -182,7 +182,7 @@ export const holdSlotResponse: Codec<HeldSlotAnswer> = codec(
   },
 );
 
-/** What is to become of a slot that cannot be executed. */
+/** The decided fate of a slot that cannot be executed (rule 33). */
 export interface DecideRemedyRequest {
   readonly slot: number;
   /** From 1: its place among the remedies for the slot. */

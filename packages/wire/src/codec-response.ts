@@ -14,7 +14,7 @@ import type { Codec } from "./codec.js";
 import { WireError } from "./wire-error.js";
 
 /**
- * What is known about a command whose attempt ended so; proto/synod/v1/replica.proto says what each means. "unspecified" is
+ * The outcome of an attempt to execute a command, as proto/synod/v1/replica.proto defines it. "unspecified" is
  * what no replica says, and is to be taken for "unknown". The index is the number on the wire.
  */
 export const outcomes = ["unspecified", "answered", "not-executed", "unknown"] as const;

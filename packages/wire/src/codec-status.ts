@@ -13,7 +13,7 @@ export interface PeerStatus {
   readonly role: Role | "client";
   readonly address: string;
   readonly connected: boolean;
-  /** Why not connected, or not counted; empty when all is well. */
+  /** The reason why it is not connected, or not counted; empty when all is well. */
   readonly problem: string;
 }
 
@@ -56,9 +56,9 @@ export interface ReplicaRoleStatus {
   readonly trimPoint: number;
   /** Keys and values that the services have stored. */
   readonly stateBytes: number;
-  /** How much that may be. */
+  /** The quota: how many bytes services may store. */
   readonly quotaBytes: number;
-  /** What is wrong although it goes on, in words for people. */
+  /** Problems that do not keep it from going on, in words for people. */
   readonly warnings: readonly string[];
   /** The version of Node that it runs on. */
   readonly node: string;
@@ -72,7 +72,7 @@ export interface ReplicaRoleStatus {
 
 const haltKinds = ["diverged", "foreign", "missed", "lacking", "stuck", "held"] as const;
 
-/** Why a replica executes nothing more, though its process runs. */
+/** The reason why a replica executes nothing more, though its process runs. */
 export interface HaltStatus {
   readonly kind: (typeof haltKinds)[number];
   /** The slot that is not executed. */
@@ -88,14 +88,14 @@ export interface ServiceVersionStatus {
   readonly name: string;
   /** 0 when it was taken out of use, or was never used. */
   readonly inForce: number;
-  /** What the replica's build can run; 0 when it does not have the service. */
+  /** The versions that the replica's build can run; 0 when it does not have the service. */
   readonly oldestOffered: number;
   readonly newestOffered: number;
   /** SHA-256 of the module that it loaded, in hexadecimal; empty for a service that comes with Synod. */
   readonly build: string;
 }
 
-/** What a role tells about itself. */
+/** A role's report about itself. */
 export interface Status {
   readonly clusterId: string;
   readonly id: string;
@@ -103,7 +103,7 @@ export interface Status {
   readonly pid: number;
   readonly uptimeSeconds: number;
   readonly serving: boolean;
-  /** Why nothing moves, in words; empty when all is well. */
+  /** The reason why nothing can be decided, in words; empty when all is well. */
   readonly problem: string;
   readonly peers: readonly PeerStatus[];
   /** The members as this process knows them: the latest configuration decided. */

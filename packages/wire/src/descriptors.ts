@@ -9,7 +9,7 @@ export const descriptorSet: Uint8Array = Buffer.from(descriptorSetBase64, "base6
 const files = filesOf(descriptorSet);
 
 /**
- * How every role sees the messages: the batch of a value is carried and never decoded on the way. Replicas decode it,
+ * The messages as every role sees them: the batch of a value is carried and never decoded on the way. Replicas decode it,
  * to execute it, with `decodeBatch`.
  */
 export const carrierTypes: protobuf.Root = typesOf(files, new Set(["synod.v1.Value.batch"]));

@@ -9,7 +9,7 @@ interface Kinded {
   readonly kind: string;
 }
 
-/** What stands in one field of the oneof. */
+/** One field of the oneof, as the core has it and as the wire has it. */
 export interface Member<Domain extends Kinded, Wire> extends Mapping<Domain, Wire> {
   readonly kind: Domain["kind"];
 }
@@ -31,7 +31,7 @@ export function member<Union extends Kinded, Kind extends Union["kind"], Wire>(
   };
 }
 
-/** What travels on one direction of a stream: exactly one member of the oneof `message`. */
+/** One direction of a stream: each message has exactly one member of the oneof `message`. */
 export function envelope<Wire extends object, Union extends Kinded>(
   fullName: string,
   members: Members<Wire, Union>,

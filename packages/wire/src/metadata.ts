@@ -10,7 +10,7 @@ export const metadataKeys = Object.freeze({
   slot: "synod-slot",
   /** Of any call to any role: the cluster it is meant for. In what a stream answers first, and in the trailer of a refusal: the answerer's. */
   cluster: "synod-cluster",
-  /** What is known about the command: answered, not-executed or unknown. */
+  /** The outcome of the command: answered, not-executed or unknown. */
   outcome: "synod-outcome",
   /** The encoded google.rpc.Status of a declared error; the name is gRPC's own. Trailer. */
   details: "grpc-status-details-bin",

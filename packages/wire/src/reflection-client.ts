@@ -5,7 +5,7 @@ import { reflectionMethod } from "./reflection.js";
 const fileTag = 0x0a;
 
 /**
- * What a server says of a symbol by gRPC reflection, v1: a google.protobuf.FileDescriptorSet with the file that declares it
+ * Asks a server for a symbol by gRPC reflection, v1: a google.protobuf.FileDescriptorSet with the file that declares it
  * and all that this imports. Rejects when the server has no reflection or does not know the symbol.
  */
 export async function describedBy(

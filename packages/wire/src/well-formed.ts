@@ -88,7 +88,7 @@ function value(
   else content(from, field, end, place, depth);
 }
 
-/** What is in a field of bytes. */
+/** Checks the contents of a field of bytes. */
 function content(from: Reading, field: protobuf.FieldBase, end: number, place: string, depth: number): void {
   const { resolvedType } = field;
   if (resolvedType instanceof protobuf.Type)

@@ -1,6 +1,6 @@
 import { status } from "@grpc/grpc-js";
 
-/** What came over the wire is not a valid message. Ends the call with `code` and the message as its details. */
+/** Received bytes that are no valid message. Ends the call with `code`, and with this error's message as its details. */
 export class WireError extends Error {
   override readonly name = "WireError";
   /** gRPC status code. */

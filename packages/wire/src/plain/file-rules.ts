@@ -8,7 +8,7 @@ const legacyRequired = 3;
 const expanded = 2;
 const delimited = 2;
 
-/** What the syntax or edition of a file, and the features that it sets, say about its fields. */
+/** The rules for a file's fields that follow from its syntax or edition, and from the features that it sets. */
 export class FileRules {
   readonly #packedByDefault: boolean;
   readonly #features: FeatureSet;

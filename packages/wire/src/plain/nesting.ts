@@ -1,6 +1,6 @@
 import { WireError } from "../wire-error.js";
 
-/** What other implementations allow too. */
+/** The deepest nesting of messages; other implementations of protobuf allow the same. */
 export const maxDepth = 100;
 
 /** Throws a `WireError` for a message within more than `maxDepth` others. */

@@ -8,7 +8,7 @@ import { unknownFieldsKey } from "./unknown-fields.js";
  * order on the wire.
  */
 
-/** Whether a field that is not set has its default in the object; others are null, or not there. */
+/** True when a field that is not set has its default in the object; others are null, or not there. */
 export function readsAsDefault({ cardinality, presence, type }: FieldShape): boolean {
   return cardinality === "singular" && presence !== "explicit" && type.kind !== "message";
 }

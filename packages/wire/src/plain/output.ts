@@ -12,7 +12,7 @@ export class Output {
   #buffer = Buffer.allocUnsafeSlow(smallest);
   #position = 0;
 
-  /** What `write` wrote. It may be called within another: a getter of an object that is written may write others. */
+  /** The bytes that `write` wrote. Calls may be nested: a getter of an object that is written may write others. */
   written(write: () => void): Buffer {
     const start = this.#position;
     try {

@@ -5,7 +5,7 @@ import type { Input, Integer } from "./input.js";
 import type { Output } from "./output.js";
 import type { ScalarName } from "./scalar-names.js";
 
-/** How the values of one scalar type are checked, written and read. `T`: what is written. */
+/** The checks, the writer and the reader for values of one scalar type. `T`: the type that is written. */
 export interface Scalar<T = unknown> {
   readonly wireType: number;
   readonly zero: T;
@@ -220,7 +220,7 @@ function unzigzagged(value: number): number {
   return (value >>> 1) ^ -(value & 1);
 }
 
-/** Whether a value that was checked is the default: then it need not be written. -0 is another number than 0. */
+/** True when a checked value is the default and need not be written. -0 is another number than 0. */
 export function isSame(value: unknown, other: unknown): boolean {
   if (Object.is(value, other)) return true;
   return types.isUint8Array(value) && types.isUint8Array(other) && Buffer.compare(value, other) === 0;

@@ -10,7 +10,7 @@ import { type FileRules, rulesOf } from "./file-rules.js";
 import { type ScalarName, scalarNames } from "./scalar-names.js";
 
 /*
- * What the codec of plain objects has to know of messages, read from descriptors: every name resolved, every rule of the
+ * The shapes of messages for the codec of plain objects, read from descriptors: every name resolved, every rule of the
  * file's syntax applied. Messages refer to each other by full name, because they may be recursive.
  */
 
@@ -20,7 +20,7 @@ export type ValueType =
   | { readonly kind: "message"; readonly name: string };
 
 /**
- * Whether an object shows that a field is set. Only members of a oneof (a proto3 optional field is the only member of one)
+ * True when an object shows that a field is set. Only members of a oneof (a proto3 optional field is the only member of one)
  * and messages do, as the generated types have it. All other fields read as their default when they are not set, so they
  * are written only when they differ from it.
  */

@@ -10,7 +10,7 @@ import { Output } from "./output.js";
  * of the message, a zero character, and the encoded fields in order of their numbers, one character for each byte.
  */
 
-/** Where a decoded object has the fields that its message does not declare. The same symbol in every realm. */
+/** The key under which a decoded object has the fields that its message does not declare. The same symbol in every realm. */
 export const unknownFieldsKey = "synod.unknownFields";
 
 /** Encoded fields that stand one behind the other, in order of their numbers. */
@@ -50,7 +50,7 @@ export class UnknownFields {
     }
   }
 
-  /** What the object has under the symbol. Several fields of one number keep their order. */
+  /** The fields that the object has under the symbol. Several fields of one number keep their order. */
   text(message: string): string {
     const runs = this.#runs;
     const sorted = runs.every(({ first }, index) => index === 0 || first >= (runs[index - 1] as Run).last);
@@ -96,7 +96,7 @@ function skipped(input: Input, tag: number, limit: number): number {
 
 const longestVarint = 10;
 
-/** Whether an integer has neither needless bytes nor needless bits; true when there is none. */
+/** True when an integer has neither needless bytes nor needless bits, or when there is none. */
 function isShortest({ buffer }: Input, start: number, end: number): boolean {
   const last = buffer[end - 1] as number;
   return end - start < 2 || (last !== 0 && (end - start < longestVarint || last === 1));

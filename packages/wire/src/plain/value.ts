@@ -5,7 +5,7 @@ import type { UnknownFields } from "./unknown-fields.js";
 /** One value of a field, of a list or of a map: how it is checked, written and read. */
 export interface Value {
   readonly wireType: number;
-  /** What reads as the default of the field, as an object has it. Made anew each time where it could be changed. */
+  /** The default of the field, as an object has it. Made anew each time where it could be changed. */
   absent(): unknown;
   /** As it is written. Throws a `WireError` whose place is relative to the value. */
   check(value: unknown): unknown;
@@ -18,7 +18,7 @@ export interface Value {
   readonly reader: PartReader | undefined;
 }
 
-/** What was read of a message so far: a value for each field that came, in order of numbers. */
+/** A message as far as it was read: a value for each field that came, in order of numbers. */
 export interface Unfinished {
   /** At the end, the unknown fields as a text once the message is whole. */
   readonly values: unknown[];
