@@ -9,6 +9,7 @@ import {
   majorityOf,
   type P1b,
   type P2b,
+  type Peer,
   type PValue,
   proposalKey,
   proposalOf,
@@ -18,6 +19,7 @@ import {
   type Value,
 } from "@synod/core";
 import type { MemoryAcceptorDisk } from "@synod/storage";
+import { LeaderChecker } from "./leader-checker.js";
 import { LogChecker } from "./log-checker.js";
 import type { SimulatedNode } from "./node.js";
 import type { WorldOptions } from "./options.js";
@@ -29,6 +31,8 @@ import { Violation } from "./violation.js";
 export class Checker {
   readonly replicas: ReplicaChecker;
   readonly log: LogChecker;
+  /** Undefined where a message that arrives twice makes a leader believe that a replica asks again. */
+  readonly leaders: LeaderChecker | undefined;
   readonly #proposals: ProposalChecker;
   readonly #window: number;
   /** The configurations decided, and the first slot that each rules; found from the votes alone. */
@@ -49,8 +53,9 @@ export class Checker {
 
   constructor({ window, configuration }: Genesis, options: WorldOptions, nowMs: () => number) {
     this.#window = window;
-    this.#proposals = new ProposalChecker(options.limits.maxOutstandingProposals);
+    this.#proposals = new ProposalChecker(options.limits);
     this.#ruling = [{ from: 1, configuration }];
+    this.leaders = options.duplication === 0 ? new LeaderChecker() : undefined;
     this.log = new LogChecker(
       { window, configuration },
       options,
@@ -88,7 +93,8 @@ export class Checker {
   }
 
   /** A message leaves its sender. */
-  sent({ peer, life, disk }: SimulatedNode, message: Message): void {
+  sent({ peer, life, disk }: SimulatedNode, to: Peer, message: Message): void {
+    this.leaders?.sent(peer, life, to, message, this.#electorate(message));
     const trim = trimIn(message);
     if (trim) this.replicas.claims(peer.id, trim);
     if (message.kind === "p1a" || message.kind === "heartbeat") this.#using(peer.id, life, message.ballot);
@@ -112,6 +118,11 @@ export class Checker {
   /** A replica takes back what it has outstanding. */
   withdrawn(replica: string, incarnation: number): void {
     this.#proposals.withdrawn({ replica, incarnation });
+  }
+
+  /** So many commands wait in a replica to be proposed. */
+  queued(replica: string, commands: number): void {
+    this.#proposals.queued(replica, commands);
   }
 
   /** An acceptor votes for nothing in a slot that it has trimmed (rule 2). */
@@ -144,6 +155,13 @@ export class Checker {
         `slot ${pvalue.slot}: majorities accepted ${describeValue(chosen.value)} and ${describeValue(pvalue.value)}`,
       );
     }
+  }
+
+  /** How many acceptors the configuration has that a leader asks to promise. */
+  #electorate(message: Message): number {
+    if (message.kind !== "p1a") return 0;
+    const asked = this.#ruling.find(({ configuration }) => configuration.number === message.configuration);
+    return (asked ?? this.latest).configuration.acceptors.length;
   }
 
   /** The configuration that rules a slot. */

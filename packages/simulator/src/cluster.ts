@@ -269,6 +269,7 @@ export class Cluster {
     node.turn();
     if (before !== undefined && before !== "passive" && phaseOf(node) === "passive")
       this.trace.count("preemption");
+    if (node.process) this.checker.queued(node.peer.id, node.process.status().queued);
     if (this.#failure !== undefined) throw this.#failure;
   }
 
@@ -303,7 +304,7 @@ export class Cluster {
   }
 
   #send(from: SimulatedNode, to: Peer, message: Message): void {
-    this.#noteSent(from, message);
+    this.#noteSent(from, to, message);
     const connection = this.#connection(from.peer, to);
     if (connection === undefined || this.#unheard(to, message)) return;
     const bytes = encodeMessage(from.peer, to, message);
@@ -313,12 +314,12 @@ export class Cluster {
 
   /** Something is sent, and perhaps lost before it leaves. */
   #loses(from: SimulatedNode, to: Peer, message: Message): boolean {
-    this.#noteSent(from, message);
+    this.#noteSent(from, to, message);
     return this.#unheard(to, message);
   }
 
-  #noteSent(from: SimulatedNode, message: Message): void {
-    this.checker.sent(from, message);
+  #noteSent(from: SimulatedNode, to: Peer, message: Message): void {
+    this.checker.sent(from, to, message);
     if (message.kind === "trimmed") this.trace.count("told that it is trimmed");
   }
 

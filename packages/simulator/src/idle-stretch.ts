@@ -62,13 +62,17 @@ export class IdleStretch {
     else this.#cluster.start(node);
   }
 
-  /** While nothing is due, nothing is decided, once what the last thing that was due has led to is over. */
+  /** While nothing is due, nothing is decided, once what the last thing that was due has led to is over; nor does anybody vote. */
   async #silence(): Promise<void> {
+    const { checker } = this.#cluster;
     let decided = 0;
     for (let stretch = 0; stretch < quietStretches; stretch++) {
-      const { slotOut } = this.#cluster.checker;
+      const { slotOut } = checker;
+      const votes = checker.leaders?.votesAsked ?? 0;
       await this.#pass(quietTicks);
-      decided = this.#cluster.checker.slotOut - slotOut;
+      const asked = (checker.leaders?.votesAsked ?? 0) - votes;
+      if (asked > 0) throw new Violation(`acceptors were asked for ${asked} votes while a leader was heard`);
+      decided = checker.slotOut - slotOut;
       if (decided === 0 || this.#somethingDue) return;
     }
     throw new Violation(`${decided} slots were decided while nobody asked anything and nothing was due`);

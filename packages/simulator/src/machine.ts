@@ -9,7 +9,7 @@ import type { Timers } from "./timers.js";
 export interface ReplicaWatcher {
   /** A slot was applied, with these answers. */
   applied(replica: string, slot: number, value: Value, engine: Engine, answers: readonly Answer[]): void;
-  trimPointMoved(slot: number, trimPoint: number): void;
+  trimPointMoved(slot: number, before: number, trimPoint: number): void;
   durable(store: string, slot: number): void;
   /** A snapshot has taken the state's place, where this slot was the last applied. */
   installed(replica: string, appliedSlot: number, engine: Engine): void;

@@ -34,9 +34,9 @@ export class PlainSessions {
     this.#maxWindow = maxWindow;
   }
 
-  /** False when the name was used before. */
+  /** False when the name was used before, or is none of this cluster's. */
   open(name: string): boolean {
-    if (this.#names.has(name)) return false;
+    if (this.#names.has(name) || !name.endsWith(this.#ending)) return false;
     this.#names.add(name);
     this.#open.set(name, { acknowledged: 0, executed: new Map() });
     const [oldest] = this.#open.keys();

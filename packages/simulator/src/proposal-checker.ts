@@ -1,6 +1,7 @@
 import {
   describeBallot,
   describeValue,
+  type Limits,
   type ProposalId,
   type PValue,
   proposalKey,
@@ -9,9 +10,12 @@ import {
 } from "@synod/core";
 import { Violation } from "./violation.js";
 
-/** Watches what replicas propose, and which slots it gets (rules 10 and 12). */
+/** No command counts as fewer bytes. */
+const leastCommandBytes = 24;
+
+/** Watches what replicas keep and propose, and which slots it gets (rules 10 and 12). */
 export class ProposalChecker {
-  readonly #maxOutstanding: number;
+  readonly #limits: Limits;
   /** What each proposal says. */
   readonly #contents = new Map<string, Value>();
   /** By proposal: the slots in which it was proposed to acceptors, and by which ballots. */
@@ -22,8 +26,16 @@ export class ProposalChecker {
     { readonly chosen: Set<number>; last: number; withdrawn: number; anew: boolean }
   >();
 
-  constructor(maxOutstanding: number) {
-    this.#maxOutstanding = maxOutstanding;
+  constructor(limits: Limits) {
+    this.#limits = limits;
+  }
+
+  /** So many commands wait in a replica to be proposed. */
+  queued(replica: string, commands: number): void {
+    const { maxQueuedCommands, maxQueuedBytes } = this.#limits;
+    const most = Math.min(maxQueuedCommands, Math.floor(maxQueuedBytes / leastCommandBytes));
+    if (commands > most)
+      throw new Violation(`${commands} commands queue in ${replica}; expected at most ${most}`);
   }
 
   /** A replica asks leaders to propose. Of what it proposed in this life, all but a few is chosen (rule 12). */
@@ -38,9 +50,10 @@ export class ProposalChecker {
     }
     life.last = Math.max(life.last, proposal.number);
     const outstanding = proposal.number - life.withdrawn - life.chosen.size;
-    if (outstanding > this.#maxOutstanding)
+    const { maxOutstandingProposals } = this.#limits;
+    if (outstanding > maxOutstandingProposals)
       throw new Violation(
-        `${proposal.replica} has ${outstanding} proposals outstanding; expected at most ${this.#maxOutstanding}`,
+        `${proposal.replica} has ${outstanding} proposals outstanding; expected at most ${maxOutstandingProposals}`,
       );
   }
 

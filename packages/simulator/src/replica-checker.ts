@@ -12,7 +12,13 @@ interface Directories {
   lost: number;
   /** Of the last report that counts. */
   number: number;
+  /** The highest slot whose hash it reported, of whichever store. */
+  reported: number;
+  /** It had to get another's state once: whether it lacked one later is not known here. */
+  lacked: boolean;
 }
+
+const nothing = { lost: 0, number: 0, reported: 0, lacked: false } as const;
 
 /** Slots as the checker of votes sees them. */
 export interface Chosen {
@@ -42,7 +48,7 @@ export class ReplicaChecker {
   constructor(replicas: readonly string[], chosen: Chosen) {
     this.#chosen = chosen;
     for (const id of replicas) {
-      this.#directories.set(id, { store: `store-${id}`, introduced: false, lost: 0, number: 0 });
+      this.#directories.set(id, { store: `store-${id}`, introduced: false, ...nothing });
       this.#durable.set(`store-${id}`, 0);
     }
   }
@@ -81,6 +87,7 @@ export class ReplicaChecker {
       }
       directories.number++;
       directories.introduced = report.store === directories.store;
+      directories.reported = Math.max(directories.reported, report.slot);
     }
   }
 
@@ -96,6 +103,7 @@ export class ReplicaChecker {
     directories.lost = directories.introduced ? had : Math.max(had, directories.lost);
     directories.store = store;
     directories.introduced = false;
+    directories.lacked = true;
     this.#durable.set(store, 0);
   }
 
@@ -137,10 +145,26 @@ export class ReplicaChecker {
   installed(replica: string, appliedSlot: number, slot: number): void {
     if (slot <= appliedSlot)
       throw new Violation(`${replica} is at slot ${appliedSlot}, and took in a snapshot of slot ${slot}`);
+    this.#demandConfirmed(replica, slot);
+    (this.#directories.get(replica) as Directories).lacked = true;
   }
 
-  /** By what was decided in `slot`, a replica takes everything up to `trimPoint` to be on disk at a majority. */
-  trimPointMoved(slot: number, trimPoint: number): void {
+  /** Rule 27: a majority of the others has reported the hash of such a state, or all that never lacked one. */
+  #demandConfirmed(replica: string, slot: number): void {
+    const others = [...this.#directories].filter(([id]) => id !== replica);
+    const silent = others.filter(([, { reported }]) => reported < slot);
+    if (others.length - silent.length >= majorityOf(others.length)) return;
+    const awaited = silent.filter(([, { lacked }]) => !lacked).map(([id]) => id);
+    if (awaited.length > 0)
+      throw new Violation(
+        `${replica} took in a snapshot of slot ${slot}, which ${awaited.join(", ")} had not confirmed`,
+      );
+  }
+
+  /** By what was decided in `slot`, a replica takes everything up to `trimPoint` to be on disk at a majority; it never falls. */
+  trimPointMoved(slot: number, before: number, trimPoint: number): void {
+    if (trimPoint < before)
+      throw new Violation(`slot ${slot} moved the trim point back from ${before} to ${trimPoint}`);
     const held = this.#heldAt[slot] ?? 0;
     if (trimPoint > held)
       throw new Violation(

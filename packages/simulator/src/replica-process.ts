@@ -48,7 +48,7 @@ export function replicaProcess(
         watcher.applied(id, slot, value, engine, answers);
         applied = slot;
         const { reports } = engine.system;
-        if (reports.trimPoint > trimPoint) watcher.trimPointMoved(slot, reports.trimPoint);
+        if (reports.trimPoint !== trimPoint) watcher.trimPointMoved(slot, trimPoint, reports.trimPoint);
         trimPoint = reports.trimPoint;
       },
       replaced: () => {

@@ -91,7 +91,8 @@ export class SequentialRun {
     } catch (error) {
       throw new Violation(`the answer to ${what}: ${(error as Error).message}`);
     }
-    if (!this.#sessions.open(session)) throw new Violation(`${what} opened session ${session} a second time`);
+    if (!this.#sessions.open(session))
+      throw new Violation(`${what} opened session ${session}: expected a name of this cluster that is new`);
   }
 
   #judge(what: string, command: Command, answer: Answer): void {
