@@ -160,6 +160,10 @@ export class Cluster {
     return this.#died.includes(node);
   }
 
+  lacks({ peer }: SimulatedNode): void {
+    this.checker.replicas.lacks(peer.id);
+  }
+
   note(line: string): void {
     this.trace.note(this.now, line);
   }

@@ -14,7 +14,7 @@ interface Directories {
   number: number;
   /** The highest slot whose hash it reported, of whichever store. */
   reported: number;
-  /** It had to get another's state once: whether it lacked one later is not known here. */
+  /** It asked for another's state once: whether it lacks one still is not known here. */
   lacked: boolean;
 }
 
@@ -103,7 +103,6 @@ export class ReplicaChecker {
     directories.lost = directories.introduced ? had : Math.max(had, directories.lost);
     directories.store = store;
     directories.introduced = false;
-    directories.lacked = true;
     this.#durable.set(store, 0);
   }
 
@@ -146,6 +145,10 @@ export class ReplicaChecker {
     if (slot <= appliedSlot)
       throw new Violation(`${replica} is at slot ${appliedSlot}, and took in a snapshot of slot ${slot}`);
     this.#demandConfirmed(replica, slot);
+  }
+
+  /** It asks for another's state: nobody waits for it to confirm one (rule 27). */
+  lacks(replica: string): void {
     (this.#directories.get(replica) as Directories).lacked = true;
   }
 

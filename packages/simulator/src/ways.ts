@@ -26,6 +26,8 @@ export interface Surroundings {
   readonly faulty: boolean;
   readonly options: Pick<WorldOptions, "interruptions">;
   later(ticks: number, action: () => void): void;
+  /** A replica asks for another one's state. */
+  lacks(replica: SimulatedNode): void;
 }
 
 /** How replicas ask each other for what they lack: late, over connections that break, and in bytes. */
@@ -79,6 +81,7 @@ export class Ways {
   #snapshot(connection: Connection, asked: SnapshotRequest): SnapshotStream {
     const { trace } = this.#cluster;
     const now = () => this.#cluster.now;
+    this.#cluster.lacks(connection.from);
     let cancelled = false;
     let cancel: (reason: Error) => void = () => {};
     const cancellation = new Promise<never>((_, reject) => {
