@@ -157,7 +157,7 @@ class World {
       if (faulty && (node.hanging || streams.disks() >= pace)) continue;
       const failure = faulty && node.writing ? this.#faults.failureOfWrite(node) : undefined;
       if (failure) node.failWrite(failure);
-      else node.write();
+      else cluster.run(node, () => node.write());
     }
     await settled();
     for (const node of cluster.takeDied()) this.#faults.died(node);
