@@ -19,7 +19,7 @@ export interface SteppedRole<Input> {
   step(input: Input): Output[];
 }
 
-/** Where `persist` outputs go. Leaders and replicas have none. */
+/** The destination of `persist` outputs. Leaders and replicas have none. */
 export interface Journal {
   /** Takes a record; the role's own reads see it at once. */
   write(record: AcceptorRecord): void;
@@ -61,7 +61,7 @@ export interface DriverOptions<Input> {
 interface Held {
   readonly to: Peer;
   readonly message: Message;
-  /** How many records must be on disk before it may leave. */
+  /** The number of records that must be on disk before it may leave. */
   readonly after: number;
 }
 

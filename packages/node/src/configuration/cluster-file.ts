@@ -26,14 +26,14 @@ export type MemberList = keyof typeof maxMembersOf;
 
 const lists = Object.keys(maxMembersOf) as MemberList[];
 
-/** Where the cluster file lists the members of a role. */
+/** The field of the cluster file that lists the members of a role. */
 export const listOf: Readonly<Record<Role, MemberList>> = {
   acceptor: "acceptors",
   leader: "leaders",
   replica: "replicas",
 };
 
-/** What a message says was expected of a name; `isName` decides. */
+/** The words in which an error says what a name looks like; `isName` decides. */
 export const expectedName = `a name (1 to ${maxIdLength} of A-Z a-z 0-9 . _ -, first a letter or digit)`;
 const expectedStore = "the store id that synod-acceptor init printed";
 const expectedWindow = `a whole number from 1 to ${maxWindow}`;

@@ -9,7 +9,7 @@ import { type Given, pathOf, type Setting } from "./settings.js";
 export const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 export type LogLevel = (typeof logLevels)[number];
 
-/** What a service can be told besides limits, which stand in the file only. */
+/** The names of a service's settings, besides limits, which stand in the file only. */
 export type SettingName =
   | "config"
   | "id"
@@ -120,7 +120,7 @@ export interface FileSettings {
 
 export const nothingGiven: FileSettings = { given: {}, limits: defaultLimits };
 
-/** What the `--config` file says. Problems are added to the list; what can be read is read all the same. */
+/** Reads the `--config` file. Problems are added to the list; what can be read is read all the same. */
 export function readFileSettings(config: Given, role: Role, problems: string[]): FileSettings {
   const file = pathOf(config);
   const name = path.basename(file);

@@ -22,7 +22,7 @@ import {
 import { ConfigurationError, shown } from "./problem.js";
 import { type Given, pathOf, readCommandLine, type Setting, settingsHelp } from "./settings.js";
 
-/** What one service needs to know to start; all of it checked. */
+/** The configuration of one service; all of it checked. */
 export interface ServiceConfiguration {
   readonly role: Role;
   readonly id: string;
@@ -40,7 +40,7 @@ export interface ServiceConfiguration {
   readonly limits: Limits;
 }
 
-/** Which service reads its configuration, and from what. */
+/** The service that reads its configuration, and its sources. */
 export interface ConfigurationRequest {
   /** The command's name, for the help. */
   readonly name: string;

@@ -32,7 +32,7 @@ export function pathText(path: readonly PropertyKey[]): string {
 }
 
 /**
- * What a zod schema found wrong, in words. The schema's own messages say what is expected ("a name"); the values
+ * The problems that a zod schema found, in words. The schema's own messages say what is expected ("a name"); the values
  * found come from `reportInput: true`, which the parse must be given.
  */
 export function schemaProblems(

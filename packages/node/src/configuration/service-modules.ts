@@ -51,7 +51,7 @@ export async function loadServiceModules(paths: readonly string[]): Promise<read
 }
 
 /**
- * Whether what was thrown comes from one of these modules: a handler that makes a promise and lets go of it is a defect
+ * True when what was thrown comes from one of these modules: a handler that makes a promise and lets go of it is a defect
  * that replicas survive. Synod's own code throws errors of the process's realm, where no module's code runs.
  */
 export function thrownByService(modules: readonly ServiceModule[], reason: unknown): boolean {

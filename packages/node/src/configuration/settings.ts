@@ -9,7 +9,7 @@ export interface Setting {
   /** Without the dashes. */
   readonly flag: string;
   readonly variable: string;
-  /** What stands for the value in the help. */
+  /** The placeholder for the value in the help. */
   readonly placeholder: string;
   readonly help: string;
   /** It may be given several times; its variable holds several, with the system's path separator between. */

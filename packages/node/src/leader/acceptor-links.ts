@@ -29,7 +29,7 @@ export class AcceptorLinks {
   #votesHello: Hello | undefined;
   /** The most starts of the bound store that it has told of. */
   #starts = 0;
-  /** What a person should know of its store though it counts; empty when nothing. */
+  /** A warning about its store, for a person, though it counts; empty when there is none. */
   #warning = "";
 
   constructor(options: AcceptorLinksOptions) {

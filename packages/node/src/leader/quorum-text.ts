@@ -1,6 +1,6 @@
 import { type LeaderState, majorityOf } from "@synod/core";
 
-/** Why no quorum can be had; empty when it can. */
+/** The reason why no quorum can be had; empty when it can. */
 export function quorumProblem(acceptors: readonly string[], unreachable: readonly string[]): string {
   const missing = acceptors.filter((id) => unreachable.includes(id));
   const needed = majorityOf(acceptors.length);
@@ -8,7 +8,7 @@ export function quorumProblem(acceptors: readonly string[], unreachable: readonl
   return `no majority of acceptors: ${needed} of ${acceptors.length} needed; ${missing.join(", ")} unreachable`;
 }
 
-/** What peers say is decided and the acceptors know nothing of (rule 28); empty when nothing. */
+/** A warning about slots that peers claim to be decided and the acceptors know nothing of (rule 28); empty when there is none. */
 export function contradictionText({
   contradicted,
   phase,

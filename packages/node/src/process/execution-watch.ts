@@ -7,7 +7,7 @@ import type { HostLogger } from "./host.js";
  * a command. How long that may last is no outcome of the command, since replicas differ in speed: it only ends the process.
  */
 
-/** How long one command may be executed, in milliseconds, unless told otherwise. */
+/** The longest that one command may be executed, in milliseconds, unless told otherwise. */
 export const longestCommandMs = 10_000;
 
 /** Positions of the numbers, each an unsigned integer of 32 bits. */
@@ -38,7 +38,7 @@ export interface WatchData {
 }
 
 export interface ExecutionWatchOptions {
-  /** What the last words begin with. */
+  /** The beginning of the last words. */
   readonly name: string;
   readonly longestMs?: number;
   readonly marker?: number | undefined;

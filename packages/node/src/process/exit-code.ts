@@ -1,5 +1,5 @@
 /**
- * How a service ends: the one list of exit codes. The table in docs/operations.md and the advice of `synod up` follow it; a
+ * The exit codes of services, in one list. The table in docs/operations.md and the advice of `synod up` follow it; a
  * supervisor may start the service again after 1, 6, 7 or 9, and should leave the others to a person.
  */
 export const ExitCode = Object.freeze({

@@ -41,7 +41,7 @@ export function exitCodeOf(error: unknown): ExitCode {
   return ExitCode.unexpected;
 }
 
-/** What to tell a person, given the code that the process ends with. */
+/** The last words, for a person, of a process that ends with this code. */
 export function lastWords(exitCode: number, error: unknown): string {
   const message = messageOf(error);
   if (exitCode === ExitCode.unexpected && !(error instanceof ServiceFailure)) {
@@ -53,7 +53,7 @@ export function lastWords(exitCode: number, error: unknown): string {
   return message;
 }
 
-/** What any caught value says. */
+/** The words of any caught value. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -9,7 +9,7 @@ import {
 import { HealthImplementation, type ServingStatus } from "grpc-health-check";
 import { statusOf } from "../transport/server.js";
 
-/** What health is tied to: a host that says whether it can serve at this moment. */
+/** The condition that health follows: a host that says whether it can serve at this moment. */
 export interface Condition {
   /** True when a quorum is reachable and this member is not behind. */
   readonly serving: boolean;
@@ -20,7 +20,7 @@ interface Handlers {
   readonly Watch: handleServerStreamingCall<Incoming<HealthCheckRequest>, HealthCheckResponse>;
 }
 
-/** How often the condition is looked at: a change shows within this time. */
+/** Milliseconds between looks at the condition: a change shows within this time. */
 const everyMs = 100;
 
 /**

@@ -9,7 +9,7 @@ export interface HostLogger extends DriverLogger {
   warn(fields: object, text: string): void;
 }
 
-/** What every role's host is made from; already validated. */
+/** The options of every role's host; already validated. */
 export interface HostOptions {
   readonly id: string;
   readonly genesis: Genesis;
@@ -31,14 +31,14 @@ export interface HostOptions {
   onStopping?(): void;
 }
 
-/** What the mains and health see of a host. */
+/** A host as the mains and health see it. */
 export interface Host {
   /** Binds and begins. Throws `AddressInUse`, or why it cannot listen. */
   start(): Promise<void>;
   /** Ends everything within 5 seconds, the store included. May be called twice. */
   stop(): Promise<void>;
   status(): Status;
-  /** Whether it can do its part now: what health answers. */
+  /** True when it can do its part now: what health answers. */
   readonly serving: boolean;
   /** The port bound; 0 before. */
   readonly port: number;

@@ -10,7 +10,7 @@ export interface RunningService {
   stop(): Promise<void>;
 }
 
-/** What a service's main gets. */
+/** The context of a service's main. */
 export interface ServiceContext {
   /** The command's name. */
   readonly name: string;
@@ -22,7 +22,7 @@ export interface ServiceContext {
   /** Ends the process now, with this exit code: what is in memory is not to be trusted, or no use. */
   readonly fatal: (exitCode: number, error: unknown) => void;
   /**
-   * Whether a rejection that nobody handled is that of a user's service: it is logged then, and the process goes on. Every
+   * True when a rejection that nobody handled is that of a user's service: it is logged then, and the process goes on. Every
    * replica runs the same handlers, so ending would end them all. Nobody's, until there are services.
    */
   isOfService: (reason: unknown) => boolean;

@@ -1,7 +1,7 @@
 import type { ReplicaStore } from "@synod/storage";
 import type { Scheduler } from "@synod/wire";
 
-/** What was applied and is not on disk, beyond which a replica takes nothing more until a flush has ended. */
+/** Bytes that are applied and not on disk, beyond which a replica takes nothing more until a flush has ended. */
 const maxPendingBytes = 256 << 20;
 const pendingCheckMs = 20;
 

@@ -11,7 +11,7 @@ import {
 import type { BegunSlot } from "@synod/storage";
 
 /**
- * Why a replica executes nothing more, though its process runs:
+ * The reason why a replica executes nothing more, though its process runs:
  *
  * - `diverged`: its state differs from the others' (rule 27). For good.
  * - `foreign`: it would execute on another runtime than the others, or with another engine (rule 32).
@@ -34,12 +34,12 @@ export interface Halt {
   readonly command?: BegunSlot["command"];
 }
 
-/** Whether a replica that halted for this reason may go on once something is decided about the slot. */
+/** True when a replica that halted for this reason may go on once something is decided about the slot. */
 export function endsByRemedy({ kind }: Halt): boolean {
   return kind === "lacking" || kind === "stuck" || kind === "held";
 }
 
-/** Why a replica that lacks a version of a service applies nothing more (rule 26), and what to do. */
+/** The reason why a replica that lacks a version of a service applies nothing more (rule 26), and what to do. */
 export function lackingHalt({ service, version, offered }: Lacking, slot: number): Halt {
   const expected = `stopped before slot ${slot}: version ${version} of ${service} is in force there`;
   const otherwise = `or, when no build offers it any more, \`synod service retire ${service}\``;
@@ -50,7 +50,7 @@ export function lackingHalt({ service, version, offered }: Lacking, slot: number
   return { kind: "lacking", slot, reason };
 }
 
-/** Why a replica that differs from the others applies nothing more (rule 27), and what to do. */
+/** The reason why a replica that differs from the others applies nothing more (rule 27), and what to do. */
 export function divergedHalt({ slot, own, reported, majority }: Divergence, applied: number): Halt {
   const others = Object.entries(reported).map(([id, hash]) => `${id} ${hash.slice(0, 12)}`);
   const said = `at slot ${slot} its hash is ${own.slice(0, 12)}, and reported are ${others.join(", ")}`;
@@ -62,7 +62,7 @@ export function divergedHalt({ slot, own, reported, majority }: Divergence, appl
   return { kind: "diverged", slot: applied + 1, reason, outvoted: majority !== "" };
 }
 
-/** Why a replica does not execute a slot (rule 33), and what to do. */
+/** The reason why a replica does not execute a slot (rule 33), and what to do. */
 export function stuckHalt({ slot, attempts, command, cause }: BegunSlot): Halt {
   const what = command && `command ${command.index} of it, ${command.service}/${command.method}, `;
   const skip = command ? `synod skip ${slot} --command ${command.index}` : `synod skip ${slot}`;
@@ -75,7 +75,7 @@ export function stuckHalt({ slot, attempts, command, cause }: BegunSlot): Halt {
   return { kind: "stuck", slot, reason, command };
 }
 
-/** Why a replica that could execute a slot waits before it, and what to do. */
+/** The reason why a replica that could execute a slot waits before it, and what to do. */
 export function heldHalt(slot: number): Halt {
   const reason =
     `waits before slot ${slot}: it promised \`synod skip\` not to execute it before a decision; ` +
@@ -83,7 +83,7 @@ export function heldHalt(slot: number): Halt {
   return { kind: "held", slot, reason };
 }
 
-/** Why a replica that executed what the others skipped goes no further (rule 33), and what to do. */
+/** The reason why a replica that executed what the others skipped goes no further (rule 33), and what to do. */
 export function missedHalt(executed: number, decidedIn: number): Halt {
   const reason =
     `stopped before slot ${decidedIn}: a remedy for slot ${executed} is decided there, and this replica had executed slot ${executed} without it, ` +
@@ -91,7 +91,7 @@ export function missedHalt(executed: number, decidedIn: number): Halt {
   return { kind: "missed", slot: decidedIn, reason, outvoted: true };
 }
 
-/** Why a replica on another ground than the others applies nothing (rule 32), and what to do. */
+/** The reason why a replica on another ground than the others applies nothing (rule 32), and what to do. */
 export function foreignHalt(foreign: Foreign, slot: number): Halt {
   return { kind: "foreign", slot, reason: foreignText(foreign, slot) };
 }
@@ -121,7 +121,7 @@ export function unjudgedWarning(unjudged: Unjudged, replicas: readonly Member[])
   );
 }
 
-/** Why no replica answers while replicas differ and nobody has judged them (rule 34), and what to do. */
+/** The reason why no replica answers while replicas differ and nobody has judged them (rule 34), and what to do. */
 export function unjudgedText(unjudged: Unjudged, replicas: readonly Member[]): string {
   const { who, differing, away } = parties(unjudged, replicas);
   return (
@@ -139,7 +139,7 @@ function parties({ slot, reported }: Unjudged, replicas: readonly Member[]) {
 }
 
 /**
- * Why a state is not given. A replica that has stopped gives it to a person who asks for that, and to nobody else: what it has
+ * The reason why a state is not given. A replica that has stopped gives it to a person who asks for that, and to nobody else: what it has
  * may differ from what others have, and no member may go on from it.
  */
 export function refusalOf(

@@ -8,7 +8,7 @@ export interface SeenRemedy {
 }
 
 /**
- * What was decided after a slot that this replica does not execute, as far as it is about that slot. Everything else is not
+ * The decisions after a slot that this replica does not execute, as far as they are about that slot. Everything else is not
  * kept, however much is decided meanwhile: it is learned again.
  */
 export class LookAhead {
@@ -26,7 +26,7 @@ export class LookAhead {
     return this.#found;
   }
 
-  /** What was decided in a later slot. Slots come in order; one that came before says nothing new. */
+  /** Takes the decision of a later slot. Slots come in order; one that came before says nothing new. */
   see(slot: number, commands: readonly Command[]): SeenRemedy[] {
     if (slot <= this.#last) return [];
     this.#last = slot;

@@ -47,7 +47,7 @@ export interface PerformerOptions {
   readonly onResumed: (slot: number) => void;
 }
 
-/** How often a slot may end this process before it is executed no more: once more than the first time. */
+/** The number of times that a slot may end this process before it is executed no more: once more than the first. */
 const mayTry = 2;
 const noRemedies: readonly Remedy[] = [];
 const noBytes = new Uint8Array();
@@ -58,7 +58,7 @@ export class Performer {
   #halt: Halt | undefined;
   /** While the next slot is not executed, and until it is. */
   #ahead: LookAhead | undefined;
-  /** How many remedies were known when the slot was last found not to be executable. */
+  /** The number of remedies known when the slot was last found not to be executable. */
   #known = 0;
   /** The slot ended an earlier process: each command of it is noted before it is executed. */
   #noting = false;
@@ -67,7 +67,7 @@ export class Performer {
     this.#options = options;
   }
 
-  /** Why nothing is performed any more, though the process runs. */
+  /** The reason why nothing is performed any more, though the process runs. */
   get halted(): Halt | undefined {
     return this.#halt;
   }
@@ -126,7 +126,7 @@ export class Performer {
   }
 
   /**
-   * What differs from the others, or would from the next slot on, executes nothing more. It goes on running, to say so; its
+   * A replica that differs from the others, or would from the next slot on, executes nothing more. It goes on running, to say so; its
    * files stay as they are.
    */
   haltIfUnfit(): void {
@@ -216,7 +216,7 @@ export class Performer {
   }
 }
 
-/** What a remedy is answered, once it is known to be decided and to count. */
+/** The answer to a remedy, once it is known to be decided and to count. */
 function doneIn(slot: number, { clientId, sequence }: Command): Answer {
   return {
     ...{ clientId, sequence, status: Status.ok, message: "", response: noBytes, slot },

@@ -26,12 +26,12 @@ export class ReplicaCondition {
     this.#options = options;
   }
 
-  /** Why this replica answers nothing, whether it executes what is decided (rule 34) or not. */
+  /** The reason why this replica answers nothing, whether it executes what is decided (rule 34) or not. */
   get stopped(): string | undefined {
     return this.#options.performer.halted?.reason ?? this.doubt;
   }
 
-  /** Whether a person may have its state, as that of a replica that has stopped. */
+  /** True when a person may have its state, as that of a replica that has stopped. */
   get stop(): Pick<Halt, "outvoted" | "reason"> | undefined {
     const { doubt } = this;
     return this.#options.performer.halted ?? (doubt === undefined ? undefined : { reason: doubt });
@@ -43,13 +43,13 @@ export class ReplicaCondition {
     return unjudged?.stops ? unjudgedText(unjudged, this.#replicas) : undefined;
   }
 
-  /** What is wrong although it goes on. */
+  /** Problems that do not keep it from going on. */
   get warnings(): readonly string[] {
     const { unjudged } = this.#options.engine;
     return unjudged === undefined || unjudged.stops ? [] : [unjudgedWarning(unjudged, this.#replicas)];
   }
 
-  /** Why it is not one to rely on; empty when it is. */
+  /** The reason why it is not one to rely on; empty when it is. */
   get problem(): string {
     const { catchUp, role, reporter } = this.#options;
     const { beginning, problems } = catchUp;
@@ -62,7 +62,7 @@ export class ReplicaCondition {
     return this.obstacle;
   }
 
-  /** Why nothing can be decided now; empty when nothing stands in the way. */
+  /** The reason why nothing can be decided now; empty when nothing stands in the way. */
   get obstacle(): string {
     const { role, genesis, links } = this.#options;
     return obstacleOf(role(), genesis.configuration.acceptors, links());

@@ -23,7 +23,7 @@ export interface ReplicaHostOptions extends HostOptions {
   readonly services: readonly ReplicatedService[];
   /** Told what a handler threw that its service does not declare, besides the log. */
   readonly onHandlerError?: (failure: HandlerError) => void;
-  /** Which slot is being executed, for the next start; beside the store, so there is none where that is in memory. */
+  /** The slot that is being executed, for the next start; beside the store, so there is none where that is in memory. */
   readonly marker?: ExecutionMarker | undefined;
   /** Ends the process when one command is executed for too long; the host stops it. */
   readonly watch?: ExecutionWatch | undefined;

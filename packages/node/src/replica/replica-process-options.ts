@@ -14,11 +14,11 @@ export interface ReplicaObserver {
   applied?(slot: number, value: Value, answers: readonly Answer[]): void;
   /** A snapshot took the state's place. */
   replaced?(): void;
-  /** What the role had outstanding was taken back, to be proposed anew (rule 35). */
+  /** Called when the role's outstanding proposals were taken back, to be proposed anew (rule 35). */
   withdrew?(): void;
 }
 
-/** What a replica's process rests on, be it a machine or a simulated world. */
+/** The machine below a replica's process, real or simulated. */
 export interface ReplicaProcessOptions {
   readonly id: string;
   readonly clusterId: string;
@@ -45,7 +45,7 @@ export interface ReplicaProcessOptions {
   readonly reportHaste?: number | undefined;
   /** Of a snapshot that is given, at most about. Default 512 KiB. */
   readonly pageBytes?: number | undefined;
-  /** How a leader is reached; the message may be lost. */
+  /** Sends to a leader; the message may be lost. */
   send(leader: string, message: ToLeader): void;
   /** The links to the leaders. */
   links(): readonly Pick<PeerStatus, "id" | "connected" | "problem">[];

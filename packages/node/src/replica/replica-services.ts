@@ -33,11 +33,11 @@ export interface ReplicaServicesOptions {
   log(request: LogRequest): LogPage;
   readonly snapshots: SnapshotSender;
   readonly remedies: SlotRemedies;
-  /** Whether clients' streams may be read on, and being told when. */
+  /** The pace of clients' streams: whether they may be read on, and a call when they may again. */
   readonly pace: Pick<ExecuteStreamOptions, "readable" | "whenReadable">;
 }
 
-/** What synod.v1.Replica serves to clients. */
+/** The methods of synod.v1.Replica for clients. */
 export class ReplicaServices {
   readonly #options: ReplicaServicesOptions;
   readonly #streams = new Set<ExecuteStream>();

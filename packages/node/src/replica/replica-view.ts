@@ -7,7 +7,7 @@ import type { Performer } from "./performer.js";
 /** Slots known to be decided and not applied, beyond which a replica is behind and says NOT_SERVING. */
 const maxSlotsBehind = 64;
 
-/** Why a replica can have nothing decided now; empty when nothing stands in the way. */
+/** The reason why a replica can have nothing decided now; empty when nothing stands in the way. */
 export function obstacleOf(
   { leader, unreachable }: Pick<ReplicaState, "leader" | "unreachable">,
   acceptors: readonly AcceptorMember[],
@@ -23,7 +23,7 @@ export function obstacleOf(
 }
 
 /**
- * How a replica lags; empty when it does not. Below the trim point nobody but another replica may know what it lacks, so
+ * The lag of a replica, in words; empty when there is none. Below the trim point nobody but another replica may know what it lacks, so
  * until it has that it is not one to rely on: whoever restarts replicas one by one waits for it.
  */
 export function lagOf({
@@ -47,7 +47,7 @@ interface ReplicaParts {
   readonly performer: Pick<Performer, "halted" | "remediesOfNext">;
   readonly role: ReplicaState;
   readonly durableSlot: number;
-  /** What is wrong although it goes on. */
+  /** Problems that do not keep it from going on. */
   readonly warnings: readonly string[];
 }
 
@@ -78,7 +78,7 @@ export function replicaStateOf({
   };
 }
 
-/** Why a replica executes nothing more, for status; undefined while it does. */
+/** The reason why a replica executes nothing more, for status; undefined while it does. */
 function haltStatus({
   halted,
   remediesOfNext,

@@ -14,7 +14,7 @@ export const reportCheckMs = 100;
 
 /** Commands may stay without a checkpoint behind them for so long. */
 const checkpointAfterMs = 1_000;
-/** How much later each further replica asks for the checkpoint that those before it did not. */
+/** The delay after which each further replica asks for the checkpoint that those before it did not. */
 const laterMs = 500;
 /** Until what was proposed counts as lost. */
 const againMs = 2_000;

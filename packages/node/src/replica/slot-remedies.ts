@@ -27,7 +27,7 @@ export interface SlotRemediesOptions {
 }
 
 /**
- * What people ask of a replica about a slot that cannot be executed (rule 33): first, of every replica, the promise not to
+ * People's requests to a replica about a slot that cannot be executed (rule 33): first, of every replica, the promise not to
  * execute it before a decision; then, of one, the decision. Between the two no replica can execute the slot, so the decision
  * finds none that did.
  */

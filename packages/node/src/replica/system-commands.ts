@@ -40,7 +40,7 @@ export class SystemCommands {
 }
 
 /**
- * Whether a command that may have been decided may be proposed as another one. A session executes its command once; Synod's own
+ * True when a command that may have been decided may be proposed as another one. A session executes its command once; Synod's own
  * have none, and do no harm a second time, but for what a person decides: it would undo what somebody else decided in between.
  */
 export function mayBeDecidedAgain({ service, method }: Command): boolean {

@@ -11,9 +11,9 @@ export type ServerStream<Out, In> = grpc.ServerDuplexStream<Incoming<In | Hello>
 export interface AttachmentsOptions<Out extends Message, In extends Message> {
   /** Name of the method, for texts. */
   readonly method: string;
-  /** Who may open a stream. */
+  /** The members that may open a stream. */
   readonly accepts: readonly Role[];
-  /** What this side says, made anew for every stream. */
+  /** This side's hello, made anew for every stream. */
   hello(): Hello;
   /**
    * One peer keeps one stream of each lane; a newer one replaces the older. A stream's lane is that of its first

@@ -12,7 +12,7 @@ export const longestWaitMs = 30_000;
 const leastMarginMs = 50;
 const mostMarginMs = 500;
 
-/** How long a call may wait here. */
+/** The longest that a call may wait here, in milliseconds. */
 export function waitMs(call: Pick<UnaryCall<unknown>, "timeLeftMs">): number {
   const leftMs = call.timeLeftMs(longestWaitMs + mostMarginMs);
   const marginMs = Math.min(mostMarginMs, Math.max(leastMarginMs, leftMs / 10));
@@ -30,7 +30,7 @@ export interface Question<Answer> {
   ask(id: string): void;
   /** The answer, when a message to the caller is one. */
   take(message: Message): Answer | undefined;
-  /** Why there was none in time. */
+  /** The reason why there was none in time. */
   describe(waitedMs: number): string;
 }
 

@@ -1,6 +1,6 @@
 import type * as grpc from "@grpc/grpc-js";
 
-/** What one message may take on the wire: gRPC's own default, said aloud. Nothing Synod sends comes near it. */
+/** The longest message on the wire, in bytes: gRPC's own default, said aloud. Nothing Synod sends comes near it. */
 export const maxMessageBytes = 4 << 20;
 
 const keepalive = { "grpc.keepalive_time_ms": 5_000, "grpc.keepalive_timeout_ms": 2_000 } as const;

@@ -4,7 +4,7 @@ import type { Hello } from "@synod/wire";
 /** The protocol versions this build speaks. */
 export const spokenVersions = { oldest: 2, newest: 2 } as const;
 
-/** What one side knows of the other before it has spoken. */
+/** The facts that one side knows of the other before it has spoken. */
 export interface Expected {
   readonly role: Role;
   readonly id: string;
@@ -19,7 +19,7 @@ export interface BoundStore {
   readonly store: string;
 }
 
-/** Why two sides cannot talk at all, saying both values; undefined when they can. */
+/** The reason why two sides cannot talk at all, saying both values; undefined when they can. */
 export function incompatibility(ours: Hello, theirs: Hello): string | undefined {
   const us = `${ours.role} ${ours.id}`;
   const them = `${theirs.role} ${theirs.id}`;
@@ -35,7 +35,7 @@ export function incompatibility(ours: Hello, theirs: Hello): string | undefined 
   return undefined;
 }
 
-/** Why the one who answered is not the one that was called; undefined when it is. */
+/** The reason why the one who answered is not the one that was called; undefined when it is. */
 export function mistakenIdentity(expected: Expected, theirs: Hello): string | undefined {
   if (theirs.role === expected.role && theirs.id === expected.id) return undefined;
   return (
@@ -44,7 +44,7 @@ export function mistakenIdentity(expected: Expected, theirs: Hello): string | un
   );
 }
 
-/** Why an acceptor's answers will not count (rule 5), though it can be talked to; undefined when they will. */
+/** The reason why an acceptor's answers will not count (rule 5), though it can be talked to; undefined when they will. */
 export function unboundStore(bound: BoundStore, found: string | undefined): string | undefined {
   if (found === bound.store) return undefined;
   return (
@@ -56,7 +56,7 @@ export function unboundStore(bound: BoundStore, found: string | undefined): stri
 /** Begins the problem of an acceptor that counts all the same: a person should know, and nothing is refused. */
 export const countedBut = "counted, but ";
 
-/** What is wrong with an acceptor whose store was started fewer times than somebody has seen before (rule 5). */
+/** The warning about an acceptor whose store was started fewer times than somebody has seen before (rule 5). */
 export function rolledBack(starts: number, startsBefore: number): string {
   return (
     `${countedBut}its store tells of start ${starts} after start ${startsBefore}: ` +

@@ -17,11 +17,11 @@ export interface LinkTiming {
 export const linkTiming: LinkTiming = { helloMs: 2_000, firstRetryMs: 100, lastRetryMs: 2_000 };
 
 export interface LinkOptions<Out extends Message, In extends Message> {
-  /** Whom this link is to reach. */
+  /** The member that this link is to reach. */
   readonly expected: Expected;
   readonly method: Method<Out | Hello, In | Hello>;
   readonly dial: Dial;
-  /** What this side says first, made anew for every connection. */
+  /** This side's hello, made anew for every connection. */
   hello(): Hello;
   onConnected(hello: Hello): void;
   /** The connection ended after it stood, or was refused or reset: told once, until it stands again. Silence is not told. */
@@ -41,7 +41,7 @@ export interface LinkStatus {
   readonly id: string;
   readonly address: string;
   readonly connected: boolean;
-  /** Why it is not connected, or not counted; empty when all is well. */
+  /** The reason why it is not connected, or not counted; empty when all is well. */
   readonly problem: string;
 }
 

@@ -23,7 +23,7 @@ export interface OutboxOptions<M> {
 export const outboxDefaults = { maxMessages: 65_536, maxBytes: 64 << 20, stallMs: 5_000 } as const;
 
 /**
- * What waits to leave on one stream. It writes while the stream drains, queues within bounds while it does not, and
+ * The messages that wait to leave on one stream. It writes while the stream drains, queues within bounds while it does not, and
  * drops what is beyond: every message of the protocol may be lost, and memory without end would lose the process.
  */
 export class Outbox<M> {
@@ -56,7 +56,7 @@ export class Outbox<M> {
     });
   }
 
-  /** How many messages were dropped because the peer did not drain. */
+  /** The number of messages dropped because the peer did not drain. */
   get dropped(): number {
     return this.#dropped;
   }

@@ -1,7 +1,7 @@
 import * as grpc from "@grpc/grpc-js";
 import { anotherCluster, clusterIn, meantFor, metadataKeys } from "@synod/wire";
 
-/** Why a call is not served here: it is meant for another cluster (rule 28). Undefined when it may be. */
+/** The reason why a call is not served here: it is meant for another cluster (rule 28). Undefined when it may be. */
 export function notMeantHere(who: string, clusterId: string, metadata: grpc.Metadata) {
   const meant = clusterIn(metadata);
   if (meant === undefined || meant === clusterId) return undefined;

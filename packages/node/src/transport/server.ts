@@ -3,7 +3,7 @@ import { type Incoming, Invalid } from "@synod/wire";
 import { serverOptions } from "./channel.js";
 import { ServerOfCluster } from "./served-cluster.js";
 
-/** What a unary handler ends with when it does not answer. */
+/** The error that ends a unary handler which does not answer. */
 export class CallError extends Error {
   override readonly name = "CallError";
   readonly code: grpc.status;
@@ -16,7 +16,7 @@ export class CallError extends Error {
   }
 }
 
-/** What a handler answers with. */
+/** The answer of a handler. */
 export interface UnaryAnswer<Response> {
   readonly response: Response;
   readonly trailer?: grpc.Metadata | undefined;
@@ -89,7 +89,7 @@ export class AddressInUse extends Error {
   readonly code = "EADDRINUSE";
 }
 
-/** How long `stop` lets calls end by themselves. */
+/** The time that `stop` gives calls to end by themselves, in milliseconds. */
 const drainMs = 1_500;
 
 /** A gRPC server that can be stopped for certain. */

@@ -9,7 +9,7 @@ export interface MessageCodec {
   encode(message: unknown): Uint8Array;
 }
 
-/** How a method's messages become bytes and back. */
+/** The codecs of a method's messages. */
 export interface MethodCodec {
   decodeRequest(bytes: Uint8Array): unknown;
   encodeResponse(response: unknown): Uint8Array;
@@ -30,7 +30,7 @@ export interface DescribedService {
   readonly methods: ReadonlyMap<string, DescribedMethod>;
 }
 
-/** What a descriptor set describes. */
+/** The contents of a descriptor set. */
 export interface Descriptions {
   /** By full name. */
   readonly services: ReadonlyMap<string, DescribedService>;

@@ -12,14 +12,14 @@ export interface ErrorSpec<M extends string = string> {
   readonly detail?: M;
 }
 
-/** What to give `fail`: the detail message, if the error declares one, and a text for people. */
+/** The parameters of `fail`: the detail message, if the error declares one, and a text for people. */
 // One tuple for each detail, where a name is none of the errors' or one of several: the compiler then tells the name.
 export type FailParameters<Detail> = Detail extends undefined
   ? [message?: string]
   : [detail: Detail, message?: string];
 
 /**
- * What a handler may know besides its request and its tables. The same on every replica.
+ * The facts that a handler may use besides its request and its tables. The same on every replica.
  * `E`: the declared errors with their detail messages.
  */
 export interface Context<E> {
@@ -62,7 +62,7 @@ export interface BoundError {
   readonly detail: MessageCodec | undefined;
 }
 
-/** What contexts of a loaded service share. */
+/** The parts that all contexts of a loaded service share. */
 export interface ContextSource {
   readonly service: string;
   readonly errors: ReadonlyMap<string, BoundError>;

@@ -66,7 +66,7 @@ export class KeyCodec {
     return this.leading(parts);
   }
 
-  /** What all keys with these first parts begin with; a whole key when all parts are given. */
+  /** The bytes that all keys with these first parts begin with; a whole key when all parts are given. */
   leading(parts: readonly KeyPart[], beginning?: string | Uint8Array): Uint8Array {
     const pieces: Uint8Array[] = [this.prefix];
     if (parts.length > this.kinds.length)

@@ -13,7 +13,7 @@ import { type BoundTable, boundTable, TypedTransaction } from "./typed-transacti
 type Handler = (tx: TypedTransaction, request: unknown, context: HandlerContext) => unknown;
 type Validation = (request: unknown, version: number) => string | undefined;
 
-/** What `define` was given; the compiler has checked it against generated types, and `load` checks it against the proto. */
+/** The argument of `define`; the compiler has checked it against generated types, and `load` checks it against the proto. */
 export interface LoadedDefinition {
   readonly name: string;
   readonly version: number;

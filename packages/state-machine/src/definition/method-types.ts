@@ -43,7 +43,7 @@ export type UnaryResponse<F> = F extends (
 
 export type StreamResponse<F> = CallOf<F> extends { _write(chunk: infer R, ...rest: Any[]): Any } ? R : never;
 
-/** What stands at a dotted name in generated `ProtoGrpcType`. */
+/** The type at a dotted name in a generated `ProtoGrpcType`. */
 type At<P, S extends string> = S extends `${infer A}.${infer B}`
   ? A extends keyof P
     ? At<P[A], B>
@@ -114,7 +114,7 @@ export type LeadingOf<K extends readonly KeyPart[]> = K extends readonly [
 export type Synchronous<Response> =
   Response extends PromiseLike<unknown> ? never : Response & { then?: never };
 
-/** What generated `…Definition`s hold for one method. */
+/** A method's entry in a generated `…Definition`. */
 interface GeneratedMethod<In, Out> {
   requestSerialize(value: In): Any;
   responseDeserialize(bytes: Any): Out;

@@ -34,7 +34,7 @@ export interface Change<Value = unknown> {
 // biome-ignore lint/suspicious/noExplicitAny: a watch may name a table of any key and message
 type AnyTable = Table<any, any, any>;
 
-/** What a watch sends to whoever asks for it: one event for each change of the rows it names. */
+/** A watch: it sends one event for each change of the rows that it names. */
 export interface Watch<Request, Response> {
   /** A table, and a whole key, or its first parts, or nothing, for all rows that begin with them. */
   readonly range: (request: Request) => readonly [AnyTable, ...KeyPart[]];
@@ -66,7 +66,7 @@ export type Definition<P, H, E extends Record<string, ErrorSpec>, C extends Unar
   /** Methods that came with a later version than 1: before it is in force there is no such method, on any replica. */
   readonly since?: { readonly [M in Unary<H>]?: number };
   /**
-   * What becomes of the time in which the whole cluster could decide nothing (no majority, no leader). "resume", the
+   * The treatment of time in which the whole cluster could decide nothing (no majority, no leader). "resume", the
    * default: it does not count, so that a lease does not run out while nobody could renew it. "catch up": it counts, as far
    * as some replica lived through it, for what people wait for, such as a rate limit. A function of the version tells it
    * for each: what a version does must never change.
@@ -90,7 +90,7 @@ export type Definition<P, H, E extends Record<string, ErrorSpec>, C extends Unar
     ) => Synchronous<UnaryResponse<H[M]>>;
   };
   /**
-   * What is wrong with a request, in words; undefined if nothing is: answered with INVALID_ARGUMENT. Sees the request
+   * The fault of a request, in words; undefined if there is none: answered with INVALID_ARGUMENT. Sees the request
    * and the version in force only. Runs before a command costs a place in the log, and again where it is executed.
    */
   readonly validate?: {
@@ -101,7 +101,7 @@ export type Definition<P, H, E extends Record<string, ErrorSpec>, C extends Unar
 
 declare const callsType: unique symbol;
 
-/** How a service came about. */
+/** The origin of a service. */
 interface Made {
   readonly build?: string;
   readonly origin?: Origin;
@@ -123,7 +123,7 @@ export class ReplicatedService<Calls = unknown> {
   readonly tables: readonly TableDefinition[];
   /** sha-256, hex, of the code of a service that was loaded in a realm; undefined for one of this process's own. */
   readonly build: string | undefined;
-  /** Where it was defined in this process; undefined for one that was loaded in a realm. */
+  /** The place in this process where it was defined; undefined for one that was loaded in a realm. */
   readonly origin: Origin | undefined;
   readonly #bind: (loader: DescriptorLoader) => BoundService;
 
@@ -139,7 +139,7 @@ export class ReplicatedService<Calls = unknown> {
   }
 
   /**
-   * What the engine runs. Throws, naming every problem, when the definition and the proto do not agree.
+   * The service as the engine runs it. Throws, naming every problem, when the definition and the proto do not agree.
    * @param loader `loadServices` of @synod/wire
    */
   bind(loader: DescriptorLoader): BoundService {

@@ -45,7 +45,7 @@ export interface RangeOptions<K extends readonly KeyPart[]> {
   readonly reverse?: boolean;
 }
 
-/** What a query sees: the tables of its own service. What it gets must not be changed. */
+/** A query's view: the tables of its own service. The rows that it gets must not be changed. */
 export interface ReadTransaction {
   /** Undefined when there is no such row. */
   get<K extends readonly KeyPart[], In, Out>(
@@ -59,7 +59,7 @@ export interface ReadTransaction {
   ): Iterable<readonly [key: K, value: Readonly<Out>]>;
 }
 
-/** What a command sees, its own writes included. All of them happen, or, if it fails, none. */
+/** A command's view, its own writes included. All of its writes happen, or, if it fails, none. */
 export interface Transaction extends ReadTransaction {
   put<K extends readonly KeyPart[], In, Out>(
     table: Table<K, In, Out>,

@@ -15,7 +15,7 @@ export interface Answer {
   readonly slot: number;
   /** Executed in an earlier place of the log; this is the answer it got there. */
   readonly repeated: boolean;
-  /** What this says about the command, at every replica alike. */
+  /** The outcome that this states of the command, at every replica alike. */
   readonly outcome: AnswerOutcome;
   /** The encoded google.rpc.Status of a declared failure; absent when there is none. */
   readonly details?: Uint8Array | undefined;

@@ -19,7 +19,7 @@ function rangeOf(queue: AfterStandstill) {
 /** When the next commands are due, in the log time of their kind of services; undefined where none waits. */
 export type NextDue = { readonly [T in keyof LogTimes]: LogTimes[T] | undefined };
 
-/** Whether a key is one of a command that waits. */
+/** True when a key is one of a command that waits. */
 export function isDueKey(key: Uint8Array): boolean {
   return dueKinds.has(key[0] as number);
 }
@@ -79,7 +79,7 @@ export function nextDue(state: OrderedMap): NextDue {
   return { resumeMs: first("resume"), catchUpMs: first("catch up") };
 }
 
-/** Whether something is due at these times. */
+/** True when something is due at these times. */
 export function isDue(next: NextDue, { resumeMs, catchUpMs }: LogTimes): boolean {
   return (
     (next.resumeMs !== undefined && next.resumeMs <= resumeMs) ||

@@ -187,7 +187,7 @@ export class Engine {
     return answered(command, answer, isCommand ? "not-executed" : "answered");
   }
 
-  /** What only this replica answers may also be that it could not: nobody else has to agree. */
+  /** An answer of this replica alone may also be that it could not: nobody else has to agree. */
   #executeLocally(command: Command): Outcome {
     const name = `${command.service}/${command.method}`;
     const service = this.#services.get(command.service)?.service;

@@ -13,14 +13,14 @@ import { SeededBytes } from "./seeded.js";
 import { type BoundService, type CallContext, isRejection } from "./service.js";
 import { CommandLimitExceeded, EngineTransaction, type ServiceSpace } from "./transaction.js";
 
-/** What a command came to: an answer, and the writes to make, none unless the status is 0. */
+/** The result of a command: an answer, and the writes to make, none unless the status is 0. */
 export interface Outcome {
   readonly status: number;
   readonly message: string;
   readonly response: Uint8Array;
   readonly details?: Uint8Array | undefined;
   readonly writes: readonly PendingWrite[];
-  /** How many more commands are scheduled after it than before. */
+  /** The number of commands scheduled after it, less those before. */
   readonly scheduled: number;
 }
 

@@ -38,7 +38,7 @@ export class InstalledServices {
   }
 
   /**
-   * Why no version of this build would execute a request; undefined when some version would.
+   * The reason why no version of this build would execute a request; undefined when some version would.
    * @param inForce the version that is expected to execute it; undefined or 0 when none is in force
    */
   validate(

@@ -1,4 +1,4 @@
-/** What bounds one command. Replicated behaviour: every replica of a cluster must use the same. Sizes in bytes. */
+/** The bounds of one command. Replicated behaviour: every replica of a cluster must use the same. Sizes in bytes. */
 export const commandLimits = Object.freeze({
   maxRequestBytes: 768 << 10,
   maxResponseBytes: 1 << 20,
@@ -18,7 +18,7 @@ export const commandLimits = Object.freeze({
   maxDetailBytes: 4096,
 });
 
-/** What bounds log time and what waits for it (rule 16). Replicated behaviour. */
+/** The bounds of log time and of what waits for it (rule 16). Replicated behaviour. */
 export const timeLimits = Object.freeze({
   /** The shortest time to live that a service should offer, in milliseconds. */
   shortestExpiryMs: 2_000,
@@ -32,13 +32,13 @@ export const timeLimits = Object.freeze({
   maxIdLength: 512,
 });
 
-/** What services may store in all, in bytes of keys and values, until another quota is decided. Replicated behaviour. */
+/** The bytes of keys and values that services may store in all until another quota is decided. Replicated behaviour. */
 export const defaultQuotaBytes = 8 * 2 ** 30;
 
-/** How long others may take to judge replicas that differ, in milliseconds of log time (rule 34). Replicated behaviour. */
+/** The time that others may take to judge replicas that differ, in milliseconds of log time (rule 34). Replicated behaviour. */
 export const judgementPatienceMs = 5_000;
 
-/** How often the state's hash is noted and reported (rules 18, 27), besides where a checkpoint is asked for. Replicated behaviour. */
+/** The distance between checkpoints, at which the state's hash is noted and reported (rules 18, 27), unless one is asked for. Replicated behaviour. */
 export const checkpointLimits = Object.freeze({
   /** Slots from one checkpoint to the next, at most, while commands are executed. */
   maxSlots: 256,

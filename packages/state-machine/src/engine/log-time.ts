@@ -1,7 +1,7 @@
 import { timeLimits } from "./limits.js";
 
 /**
- * What becomes, for a service, of the time in which the whole cluster could decide nothing (rule 35). "resume": it does
+ * A service's treatment of time in which the whole cluster could decide nothing (rule 35). "resume": it does
  * not count, so that nothing runs out while nobody could renew it. "catch up": it counts, as far as some replica lived
  * through it.
  */
@@ -14,11 +14,11 @@ export interface LogTimes {
   readonly catchUpMs: number;
 }
 
-/** What a batch says of log time, in milliseconds; absent or 0 is not said. */
+/** Log time as a batch states it, in milliseconds; an absent field, or 0, states nothing. */
 export interface SaidTime {
   /** Log time when its proposer proposed it, as it counted (rules 16 and 35). */
   readonly logTimeMs?: number;
-  /** How much later it was for services that catch up after a standstill. */
+  /** Milliseconds to add for services that catch up after a standstill. */
   readonly standstillMs?: number | undefined;
   /** The proposer knew of no log time: what it says is where log time begins, and nothing where it has begun. */
   readonly beginsLogTime?: boolean | undefined;
@@ -26,7 +26,7 @@ export interface SaidTime {
   readonly appliedSlot?: number | undefined;
   /** Log time there. */
   readonly appliedLogTimeMs?: number | undefined;
-  /** How much later it was there for services that catch up. */
+  /** Milliseconds to add there for services that catch up. */
   readonly appliedStandstillMs?: number | undefined;
   /**
    * Which of its doubts the proposer's clock was in: others may know of more time than it says, so it proposes nothing

@@ -15,7 +15,7 @@ const nothingApplied: Applied = Object.freeze({
   hash: new Uint8Array(32),
 });
 
-/** How far the state has come: the one row that every slot writes. */
+/** The progress of the state: the one row that every slot writes. */
 export class Progress {
   /** The last slot applied; 0 before the first. */
   slot: number;

@@ -9,7 +9,7 @@ export class Schedule {
   #next: NextDue;
   /** Written since `#next` was read. */
   #changed = false;
-  /** How many wait. */
+  /** The number of commands that wait. */
   length: number;
 
   constructor(state: OrderedMap) {

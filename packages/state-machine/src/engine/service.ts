@@ -10,7 +10,7 @@ import type { ByteReadTransaction, ByteTransaction } from "./transaction.js";
 /** One for all versions of a service, or by version: what a version does must never change. */
 export type DeclaredAfterStandstill = AfterStandstill | ((version: number) => AfterStandstill);
 
-/** What the engine tells of the command that runs. The same on every replica. */
+/** The engine's facts about the command that runs. The same on every replica. */
 export interface CallContext {
   /** Decided the command. */
   readonly slot: number;
@@ -39,7 +39,7 @@ export interface CallContext {
 interface Method<Request, Tx, Response> {
   /** The first version of the service that has the method; 1 when absent. */
   readonly since?: number | undefined;
-  /** What is wrong with a request, in words; undefined if nothing is. Sees the request only; runs before proposing too. */
+  /** The fault of a request, in words; undefined if there is none. Sees the request only; runs before proposing too. */
   validate?(request: Request, version: number): string | undefined;
   /** Synchronous, and deterministic: no clock, randomness, timers, I/O or state outside of `tx`. */
   execute(tx: Tx, request: Request, context: CallContext): Response;
@@ -76,12 +76,12 @@ export interface ServiceDefinition<T extends MethodTypes<T>> {
 /** It stands before each of the service's keys, and stores limit the length of keys. */
 const maxNameLength = 256;
 
-/** Why a request is not executed: what the client is told. */
+/** The reason why a request is not executed: what the client is told. */
 export interface Rejection {
   /** gRPC status code, never 0. */
   readonly status: number;
   readonly message: string;
-  /** What the codec said. For the edge only: its words may differ between versions, so they are never an answer. */
+  /** The codec's words. For the edge only: they may differ between versions, so they are never an answer. */
   readonly detail?: string;
 }
 
@@ -137,7 +137,7 @@ export class BoundService {
     return this.#methods.get(method)?.definition.kind;
   }
 
-  /** Which of the log times is this service's (rule 35). */
+  /** The one of the log times that this service uses (rule 35). */
   afterStandstill(version: number): AfterStandstill {
     return this.#afterStandstill.get(version) ?? "resume";
   }
@@ -148,7 +148,7 @@ export class BoundService {
   }
 
   /**
-   * What would keep this request from being executed, whatever the state; undefined if nothing would. For the edge:
+   * The obstacle that would keep this request from being executed, whatever the state; undefined if there is none. For the edge:
    * what is rejected here changes nothing and costs no slot.
    */
   validate(method: string, request: Uint8Array, version: number): Rejection | undefined {
@@ -206,7 +206,7 @@ export function isRejection(prepared: PreparedCall | Rejection): prepared is Rej
   return "status" in prepared;
 }
 
-/** What is wrong with a service's name and versions. */
+/** The faults of a service's name and versions. */
 export function nameProblems(name: string, version: number, oldestVersion = version): string[] {
   const problems: string[] = [];
   if (!/^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$/.test(name) || name.length > maxNameLength) {

@@ -12,7 +12,7 @@ const tags = Object.freeze({
 });
 const noBytes = new Uint8Array(0);
 
-/** What a slot does, gathered into its hash as it is done: replicas that did otherwise differ in it (rule 27). */
+/** The effects of a slot, gathered into its hash as they happen: replicas that did otherwise differ in it (rule 27). */
 export class SlotEffects {
   readonly #state: OrderedMap;
   readonly #written: (key: Uint8Array) => void;

@@ -14,7 +14,7 @@ export type RunCommand = (command: Command, at: { readonly slot: number; readonl
 export interface SlotExecutionOptions {
   readonly slot: number;
   readonly remedies: readonly Remedy[];
-  /** How many commands the slot's batch has. */
+  /** The number of commands in the slot's batch. */
   readonly batchLength: number;
   readonly run: RunCommand;
 }

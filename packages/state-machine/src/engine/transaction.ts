@@ -16,14 +16,14 @@ export interface ServiceRange {
   readonly reverse?: boolean | undefined;
 }
 
-/** What a query sees: the keys of its own service. Arrays handed out must not be changed. */
+/** A query's view: the keys of its own service. Arrays handed out must not be changed. */
 export interface ByteReadTransaction {
   get(key: Uint8Array): Uint8Array | undefined;
   /** Sees the writes made before the call, not those made while it is walked. */
   range(range?: ServiceRange): Iterable<readonly [key: Uint8Array, value: Uint8Array]>;
 }
 
-/** What a command sees, its own writes included. All of them happen, or, if it fails, none. */
+/** A command's view, its own writes included. All of its writes happen, or, if it fails, none. */
 export interface ByteTransaction extends ByteReadTransaction {
   /** Arrays handed in must not be changed afterwards. */
   put(key: Uint8Array, value: Uint8Array): void;
@@ -72,7 +72,7 @@ export class EngineTransaction implements ByteTransaction {
     this.#scheduledBefore = scheduled;
   }
 
-  /** How many more commands wait after this one than before it. */
+  /** The number of commands that wait after this one, less those that waited before it. */
   get scheduled(): number {
     return this.#scheduled;
   }
@@ -221,7 +221,7 @@ export class EngineTransaction implements ByteTransaction {
     }
   }
 
-  /** What the map throws is its own, whatever the handler makes of it. */
+  /** Does work on the map. Its errors stay the map's own, whatever the handler makes of them. */
   #asked<Result>(work: () => Result): Result {
     try {
       return work();

@@ -1,4 +1,4 @@
-/** Where a command ran. */
+/** The place of a command: its slot, service and method. */
 export interface Place {
   readonly slot: number;
   /** Of the command in its slot. */
@@ -32,7 +32,7 @@ export class Exhausted extends Error implements Place {
   }
 }
 
-/** How V8 words what depends on the process. Limits of the language itself (an invalid array length) are not among them. */
+/** V8's words for exhaustion that depends on the process. Limits of the language itself (an invalid array length) are not among them. */
 const words = new RegExp(
   "^(Maximum call stack size exceeded|Invalid string length|Array buffer allocation failed|Invalid typed array length.*|" +
     "Maximum BigInt size exceeded|(Map|Set) maximum size exceeded|Too many properties to enumerate)$",
@@ -52,7 +52,7 @@ export function note(error: unknown): void {
   noted ??= error;
 }
 
-/** What was noted since the last call. */
+/** The exhaustion noted since the last call. */
 export function takeNoted(): unknown {
   const found = noted;
   noted = undefined;

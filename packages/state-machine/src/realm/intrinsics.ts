@@ -1,5 +1,5 @@
 /*
- * What a realm keeps of the language: the names that Node 20 has, so that a handler finds the same on every version.
+ * The part of the language that a realm keeps: the names that Node 20 has, so that a handler finds the same on every version.
  * What a later version adds (Set.prototype.union, iterator helpers) would be there on one replica and missing on another.
  * Left out besides: what tells of memory, threads, locales or earlier matches (WeakRef, Atomics, Intl, RegExp.$1).
  */

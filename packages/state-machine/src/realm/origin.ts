@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** Where a service was defined in this process: the files that had called `define`, the innermost first. */
+/** The place where a service was defined in this process: the files that had called `define`, the innermost first. */
 export interface Origin {
   readonly files: readonly string[];
   /** It came with Synod itself: its handlers are known to be deterministic, and run in the process's own realm. */

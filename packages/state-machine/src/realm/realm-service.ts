@@ -30,7 +30,7 @@ interface Opened extends Evaluated {
   readonly realm: Realm;
 }
 
-/** What a module exports, as seen from outside of its realm: services where it exported any, and else what it is. */
+/** The exports of a module as seen from outside of its realm: services where it exported any, and else what it is. */
 export type RealmExports = Readonly<Record<string, unknown>>;
 
 /**

@@ -46,12 +46,12 @@ function outsideOf(present: () => Moment | undefined): Outside {
 /** Errors of the process, by those of a realm that stand for them. */
 const stoodFor = new WeakMap<object, unknown>();
 
-/** What an error of a realm stands for; the error itself when it stands for none. */
+/** The error that a realm's error stands for; the error itself when it stands for none. */
 export function original(error: unknown): unknown {
   return typeof error === "object" && error !== null && stoodFor.has(error) ? stoodFor.get(error) : error;
 }
 
-/** What a realm's module exported, and the services it defined, in order. */
+/** The exports of a realm's module, and the services it defined, in order. */
 export interface Evaluated {
   readonly exports: Readonly<Record<string, unknown>>;
   readonly defined: ReadonlyMap<object, LoadedDefinition>;
@@ -62,7 +62,7 @@ export interface Evaluated {
 type Evaluator = (...parameters: unknown[]) => unknown;
 
 /**
- * Where handlers run: a context of its own with the globals of an allow list, made before any of the user's code is
+ * The realm that handlers run in: a context of its own with the globals of an allow list, made before any of the user's code is
  * loaded. Everything in it is a function of the log and the state: clock and chance are those of the command that runs,
  * the rest throws or does what it does on every machine and in every version of Node.
  */

@@ -1,6 +1,6 @@
 import type { SeededBytes } from "../engine/seeded.js";
 
-/** What clock and chance of a realm are while a command or query runs. */
+/** The clock and the chance of a realm while a command or query runs. */
 export interface Moment {
   /** Log time. */
   readonly timeMs: number;

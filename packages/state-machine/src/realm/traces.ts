@@ -15,7 +15,7 @@ export function keepTrace(error: object, sites: readonly object[], bundle: Bundl
   traces.set(error, (sites as readonly Site[]).map((site) => line(site, bundle)).join("\n"));
 }
 
-/** Whether the innermost code of a bundle that is being called belongs to a package, not to the user's own project. */
+/** True when the innermost code of a bundle that is being called belongs to a package, not to the user's own project. */
 export function isCalledByPackage(bundle: Bundle): boolean {
   const { prepareStackTrace } = Error;
   let sites: readonly Site[] = [];
@@ -44,7 +44,7 @@ function place(site: Site, bundle: Bundle | undefined): string {
   return `${site.getFileName() ?? "native"}:${row}:${column}`;
 }
 
-/** What a missing global is called, and what there is instead. */
+/** The names of missing globals, and what there is instead. */
 const missing: Readonly<Record<string, string>> = {
   process: "a request that carries what it needs, or a table",
   navigator: "a request that carries what it needs, or a table",
@@ -74,7 +74,7 @@ export function told(error: unknown): unknown {
   return copy;
 }
 
-/** Whether something was thrown by the code of a realm. */
+/** True when something was thrown by the code of a realm. */
 export function isOfRealm(reason: unknown): boolean {
   if (typeof reason !== "object" || reason === null || reason instanceof Error) return false;
   return typeof (reason as Partial<Error>).stack === "string";

@@ -6,7 +6,7 @@ import type { RangeRequest__Output as RangeRequest } from "../gen/synod/kv/v1/Ra
 import type { Write__Output as Write } from "../gen/synod/kv/v1/Write.js";
 
 /*
- * What must hold of the requests of proto/synod/kv/v1/kv.proto, whatever the state.
+ * The rules for requests of proto/synod/kv/v1/kv.proto that hold whatever the state.
  */
 export const keyValueLimits = Object.freeze({
   maxKeyBytes: 1024,

@@ -30,7 +30,7 @@ function revisionOf({ revision }: { readonly revision: bigint | string }): numbe
   return Number(revision);
 }
 
-/** What an entry adds to a page besides key and value. */
+/** The bytes that an entry adds to a page besides key and value. */
 const entryOverheadBytes = 40;
 
 function range(tx: ReadTransaction, { prefix, limit: wanted, continuation }: RangeRequest) {

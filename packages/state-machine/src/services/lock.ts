@@ -11,9 +11,9 @@ const lock = replicatedService<ProtoGrpcType, LockHandlers>({
   descriptors: builtInDescriptors,
   service: "synod.lock.v1.Lock",
 });
-/** Who holds what: by name. A lock that is free has no row. */
+/** The holders of locks, by name. A lock that is free has no row. */
 const holders = lock.table("holders", ["string"], "synod.lock.v1.Claim");
-/** Who waits for what: by name and fencing token, so in the order of asking. */
+/** The callers that wait for a lock, by name and fencing token, so in the order of asking. */
 const waiters = lock.table("waiters", ["string", "int64"], "synod.lock.v1.Claim");
 
 export const lockLimits = Object.freeze({

@@ -17,7 +17,7 @@ export interface LogPosition {
   readonly index: number;
 }
 
-/** What is stored of a session besides its answers. */
+/** The record of a session, besides its answers. */
 export interface SessionHead {
   readonly used: LogPosition;
   readonly acknowledged: number;

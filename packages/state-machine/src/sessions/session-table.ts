@@ -36,7 +36,7 @@ const howToAcknowledge =
   "acknowledge answers first: the client says with each command, in acknowledged (in metadata synod-acknowledged), up to " +
   "which sequence it has all answers";
 
-/** What bounds the table. Replicated state: every replica of a cluster must use the same. */
+/** The bounds of the table. Replicated state: every replica of a cluster must use the same. */
 export interface SessionLimits {
   readonly maxSessions: number;
   /** Sequences above the acknowledged mark. */
@@ -58,7 +58,7 @@ export const sessionLimits: SessionLimits = Object.freeze({
 const answerOverheadBytes = 128;
 
 /**
- * What to do with a decided command. A refused one changes nothing at all. A refusal that is lasting holds for every copy of
+ * The table's verdict on a decided command. A refused one changes nothing at all. A refusal that is lasting holds for every copy of
  * the command that is decided later as well; one that is not, for want of room in the session, does not bind a later copy.
  */
 export type Verdict =
@@ -187,7 +187,7 @@ export class SessionTable {
   }
 
   /**
-   * Why a name is none that this cluster ever gave to a session: it is another cluster's. Undefined when it may be one. The
+   * The reason why a name is none that this cluster ever gave to a session: it is another cluster's. Undefined when it may be one. The
    * same on every replica, however far it has applied: it follows from the name and from which cluster this is.
    */
   foreign(name: string): string | undefined {

@@ -14,7 +14,7 @@ import {
 export type StateRow = readonly [key: Uint8Array, value: Uint8Array];
 
 /*
- * What becomes of each kind of row in a new cluster that goes on from a backup. Kinds that stand nowhere here are refused:
+ * The treatment of each kind of row in a new cluster that goes on from a backup. Kinds that stand nowhere here are refused:
  * nobody can say what they would do there.
  *
  *   a  the hash is chained on with the new cluster's id, so that what handlers draw by chance in the next slot is not what
@@ -64,7 +64,7 @@ export class RestoredRows {
     this.#era = eraRow(sessionPrefix, { above: slot, name: eraOf(clusterId) });
   }
 
-  /** What the next rows of the backup become. Throws UnfitBackup. */
+  /** The rows of the new cluster for the next rows of the backup. Throws UnfitBackup. */
   next(rows: readonly StateRow[]): StateRow[] {
     return rows.flatMap((row) => {
       // A cluster restored from this slot that decided nothing since begins its names here as well; they are given to nobody.
@@ -76,7 +76,7 @@ export class RestoredRows {
     });
   }
 
-  /** What follows the last row. */
+  /** The rows of the new cluster that follow the last of the backup. */
   end(): StateRow[] {
     const rest = this.#era === undefined ? [] : [this.#era];
     this.#era = undefined;
@@ -105,7 +105,7 @@ export interface ServicePart {
   readonly bytes: number;
 }
 
-/** What the rows of a state tell of it. */
+/** The facts about a state that its rows tell. */
 export class StateContents {
   readonly #mayDiffer: boolean;
   #applied: Applied | undefined;

@@ -1,7 +1,7 @@
 import type { RulingConfiguration } from "@synod/core";
 
 /*
- * Where things stand in the one ordered map:
+ * The layout of the one ordered map:
  *
  *   "a"                              the state's format; slot applied, commands executed, log time, hash
  *   "c" number                       the configuration with that number, and the first slot it rules
@@ -31,7 +31,7 @@ export const lastSwitchKey: Uint8Array = Buffer.from("w");
 const configurationPrefix = "c";
 const servicesPrefix = "t";
 
-/** Whether a key is one that a service stored. */
+/** True when a key is one that a service stored. */
 export function isServiceKey(key: Uint8Array): boolean {
   return key[0] === servicesPrefix.charCodeAt(0);
 }
@@ -40,7 +40,7 @@ export function servicePrefix(service: string): Uint8Array {
   return Buffer.from(`${servicesPrefix}${service}\0`);
 }
 
-/** Where a service's keys end. */
+/** The end of a service's keys. */
 export function serviceEnd(service: string): Uint8Array {
   return Buffer.from(`${servicesPrefix}${service}\x01`);
 }

@@ -26,7 +26,7 @@ export interface EngineVersion {
   readonly digest: string;
 }
 
-/** What a process executes commands on. */
+/** The ground that a process executes commands on: its runtime, and its engines. */
 export interface Ground {
   /** Fingerprint of the JavaScript that handlers run in: what could give other results has another one. */
   readonly runtime: string;
@@ -36,14 +36,14 @@ export interface Ground {
   readonly engines: readonly EngineVersion[];
 }
 
-/** What every replica must execute commands on (rule 32). */
+/** The ground that every replica must execute commands on (rule 32). */
 export interface Foundation {
   readonly engine: EngineVersion;
   readonly runtime: string;
   readonly node: string;
 }
 
-/** Why a process must not execute what is decided: it would do so on another ground. */
+/** The reason why a process must not execute what is decided: it would do so on another ground. */
 export interface Foreign {
   readonly what: "runtime" | "engine";
   readonly inForce: Foundation;
@@ -92,7 +92,7 @@ export class InForce {
     return this.#foundation;
   }
 
-  /** What this process would begin a cluster on. */
+  /** The ground that this process would begin a cluster on. */
   get proposed(): Foundation {
     const { runtime, node, engines } = this.#own;
     return { engine: engines.at(-1) as EngineVersion, runtime, node };

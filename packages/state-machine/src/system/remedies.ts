@@ -2,7 +2,7 @@ import type { OrderedMap } from "@synod/core";
 import { remedyKey } from "../state/layout.js";
 
 /**
- * What is decided about a slot that some replica cannot execute (rule 33). It takes effect in that slot, which was decided
+ * The decision about a slot that some replica cannot execute (rule 33). It takes effect in that slot, which was decided
  * before it; a replica that cannot execute the slot learns of it by looking ahead.
  */
 export interface Remedy {
@@ -13,13 +13,13 @@ export interface Remedy {
    * at the same time cannot both be right.
    */
   readonly number: number;
-  /** Which commands of services are not executed: all of the batch, or the one with this index; none when absent. */
+  /** The commands of services that are not executed: all of the batch, or the one with this index; none when absent. */
   readonly skip?: "batch" | number | undefined;
   /** Services that are out of use from this slot on. */
   readonly retire?: readonly string[] | undefined;
 }
 
-/** Whether it changes what the slot does; one that does not only ends the waiting for a decision. */
+/** True when it changes what the slot does; one that does not only ends the waiting for a decision. */
 export function hasEffect({ skip, retire }: Remedy): boolean {
   return skip !== undefined || retire !== undefined;
 }
@@ -34,7 +34,7 @@ export function remedyText({ slot, skip, retire = [] }: Remedy): string {
   return `slot ${slot}: ${parts.join(", ") || "executed as it is"}`;
 }
 
-/** Whether a remedy is the next one for its slot, when these were decided before it. */
+/** True when a remedy is the next one for its slot, when these were decided before it. */
 export function isNext({ slot, number }: Remedy, before: readonly Remedy[], decidedIn: number): boolean {
   return slot < decidedIn && number === before.length + 1;
 }
@@ -62,7 +62,7 @@ function isPositive(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) > 0;
 }
 
-/** Whether the command with this index of a batch of so many is not to be executed; due ones count on from the batch. */
+/** True when the command with this index of a batch of so many is not to be executed; due ones count on from the batch. */
 export function skips(remedies: readonly Remedy[], index: number, batchLength: number): boolean {
   return remedies.some(({ skip }) => skip === index || (skip === "batch" && index < batchLength));
 }
@@ -76,7 +76,7 @@ interface Kept {
 
 const nothing: Kept = Object.freeze({ applied: 0, decided: Object.freeze([]) });
 
-/** What was decided about slots that could not be executed, in the replicated state. People decide it, so it is little. */
+/** The decisions about slots that could not be executed, in the replicated state. People make them, so they are few. */
 export class Remedies {
   readonly #state: OrderedMap;
 

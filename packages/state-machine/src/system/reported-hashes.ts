@@ -11,13 +11,13 @@ export interface ReportedHash {
   readonly store: string;
 }
 
-/** What members reported of one slot. */
+/** The members' reports of one slot. */
 export interface Tally {
   /** The hash that most of them reported; on a tie the one that is first as text, as on every replica. Empty for none. */
   readonly hash: string;
-  /** How many reported it. */
+  /** The number of members that reported it. */
   readonly count: number;
-  /** How many reported anything. */
+  /** The number of members that reported anything. */
   readonly reported: number;
   /** At least one hash differs from another. */
   readonly differ: boolean;
@@ -32,7 +32,7 @@ export interface Tally {
 const keptSlots = 256;
 const hashBytes = 32;
 
-/** What replicas reported of the same slots, side by side in the replicated state. */
+/** The hashes that replicas reported of the same slots, side by side in the replicated state. */
 export class ReportedHashes {
   readonly #state: OrderedMap;
   /** In each slot the hash by replica. */
@@ -70,7 +70,7 @@ export class ReportedHashes {
   }
 
   /**
-   * What members reported of a slot.
+   * The members' reports of a slot.
    * @param counts whether what a member reported counts
    */
   tally(

@@ -17,7 +17,7 @@ import type { Checkpoint, Report } from "./system-command.js";
 export interface Divergence {
   readonly slot: number;
   readonly own: string;
-  /** Who reported which hash. */
+  /** The hash that each replica reported, by its id. */
   readonly reported: Readonly<Record<string, string>>;
   /** The hash of a majority; empty when no majority can agree any more. */
   readonly majority: string;
@@ -32,7 +32,7 @@ export interface Unjudged {
   readonly slot: number;
   /** Log time when that was seen. */
   readonly sinceMs: number;
-  /** Who reported which hash there. */
+  /** The hash that each replica reported there, by its id. */
   readonly reported: Readonly<Record<string, string>>;
   /** Nobody has judged in time: no replica may answer anything until somebody has. */
   readonly stops: boolean;
@@ -42,7 +42,7 @@ export interface Unjudged {
 const keptCheckpoints = 256;
 
 /**
- * What the replicas say of themselves, side by side in the replicated state: how far each is on disk (rule 18), and the
+ * The replicas' reports, side by side in the replicated state: how far each is on disk (rule 18), and the
  * hashes of the same slots, by which each replica finds out whether it is the one that differs (rule 27).
  */
 export class Reports {
@@ -109,7 +109,7 @@ export class Reports {
   }
 
   /**
-   * What a majority reported of a slot against what a state says of itself there; undefined where nothing contradicts. A
+   * The hash that a majority reported of a slot, where it contradicts the one that a state has there; undefined otherwise. A
    * snapshot that contradicts the reports is not to be installed.
    */
   contradiction(
@@ -132,7 +132,7 @@ export class Reports {
   }
 
   /**
-   * Who is still waited for before a replica may go on from this state as it was after a slot (rule 27): a majority of the
+   * The replicas still waited for before another may go on from this state as it was after a slot (rule 27): a majority of the
    * others has to have reported, at a checkpoint at or above it, the hash that this one has there, or all of them but those
    * that lack a state themselves. Empty when they have.
    * @param lacking those that cannot execute such a slot before they get somebody's state: nothing of theirs can contradict it

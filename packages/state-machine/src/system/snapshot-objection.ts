@@ -17,13 +17,13 @@ type Row = readonly [key: Uint8Array, value: Uint8Array];
 /** Of these kinds there may be many rows: commands that wait. */
 const numerousKinds = new Set(["d", "e"].map((kind) => kind.charCodeAt(0)));
 
-/** Whether a snapshot is judged by the row with this key: the engine's own rows, which are few, and small. */
+/** True when a snapshot is judged by the row with this key: the engine's own rows, which are few, and small. */
 export function isJudgedBy(key: Uint8Array): boolean {
   return !isServiceKey(key) && key[0] !== sessionPrefix[0] && !numerousKinds.has(key[0] as number);
 }
 
 export interface Judge {
-  /** What is known here of the replicas. */
+  /** The reports of the replicas that are known here. */
   readonly reports: Reports;
   /** In force; undefined where none is known. */
   readonly configuration: Configuration | undefined;
@@ -31,7 +31,7 @@ export interface Judge {
 }
 
 /**
- * What speaks against going on with a snapshot that has these rows, of those by which it is judged: that no engine of this
+ * The objection to going on with a snapshot that has these rows, of those by which it is judged: that no engine of this
  * build could start on it, the reports in it, or those known here (rule 27). Undefined when nothing does. The format stands
  * in the first row, so that the rows of the first page are enough to refuse another one.
  */

@@ -18,17 +18,17 @@ export const advanceTimeMethod = "AdvanceTime";
  * last time, or where there is none at or above the slot that it asks for.
  */
 export const checkpointMethod = "Checkpoint";
-/** What a replica says of itself: what is on its disk (rule 18), and which versions it offers (rule 26). */
+/** A replica's report: the last checkpoint on its disk (rule 18), and the versions that it offers (rule 26). */
 export const reportMethod = "Report";
 /** The version of a service that has never been used: whoever proposes its first command says it (rule 26). */
 export const installServiceMethod = "InstallService";
 /** Switches a service to another version that every replica offers (rule 26). */
 export const switchVersionMethod = "SwitchVersion";
 
-/** What is done about a slot that cannot be executed (rule 33). */
+/** The remedy for a slot that cannot be executed (rule 33). */
 export const remedyMethod = "Remedy";
 
-/** What the commands of a cluster are executed on, said by its first batch (rule 32). */
+/** The ground that the commands of a cluster are executed on, as its first batch states it (rule 32). */
 export const installFoundationMethod = "InstallFoundation";
 
 /** Sets how much services may store in all. */
@@ -66,7 +66,7 @@ export interface Report extends Checkpoint {
    */
   readonly earlier: readonly Checkpoint[];
   readonly offers: readonly Offer[];
-  /** What it executes commands on. */
+  /** The ground that it executes commands on. */
   readonly ground: Ground;
 }
 
@@ -100,7 +100,7 @@ export type SystemCommand =
   | ({ readonly kind: "quota" } & Quota)
   | { readonly kind: "remedy"; readonly remedy: Remedy }
   | { readonly kind: "install-foundation"; readonly foundation: Foundation }
-  /** What no version of Synod known here proposes: it does nothing, on every replica alike. */
+  /** A command that no version of Synod known here proposes: it does nothing, on every replica alike. */
   | { readonly kind: "unknown"; readonly problem: string };
 
 type Said = Pick<Command, "service" | "method" | "request">;

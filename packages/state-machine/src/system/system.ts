@@ -23,7 +23,7 @@ import {
 } from "./system-command.js";
 import { type Lacking, refused, type SwitchAnswer, Versions } from "./versions.js";
 
-/** What a system command is answered. Its text is the same on every replica. */
+/** The answer to a system command. Its text is the same on every replica. */
 export interface SystemAnswer {
   readonly status: number;
   readonly message: string;
@@ -71,7 +71,7 @@ export class System {
     if (quota !== undefined) this.#quotaBytes = Number(Buffer.from(quota).toString());
   }
 
-  /** What services may store in all, in bytes of keys and values. */
+  /** The quota: bytes of keys and values that services may store in all. */
   get quotaBytes(): number {
     return this.#quotaBytes;
   }
@@ -86,12 +86,12 @@ export class System {
     return this.#options.ground;
   }
 
-  /** What every replica must execute commands on; undefined before the first batch of a cluster. */
+  /** The ground that every replica must execute commands on; undefined before the first batch of a cluster. */
   get foundation(): Foundation | undefined {
     return this.#inForce.foundation;
   }
 
-  /** What the members have said. */
+  /** The members' reports. */
   get #reported(): readonly Report[] {
     return this.#replicas.flatMap((id) => this.reports.latest.get(id) ?? []);
   }
@@ -106,7 +106,7 @@ export class System {
   }
 
   /**
-   * What applying a slot with these remedies would need and this replica does not have (rule 26): it must not be applied
+   * The version that applying a slot with these remedies needs and this replica lacks (rule 26): it must not be applied
    * then.
    */
   lackingFor(decided: SlotContent, remedies: readonly Remedy[] = []): Lacking | undefined {
@@ -138,7 +138,7 @@ export class System {
     this.#remedied = true;
   }
 
-  /** Why this process must not apply a slot: it would do so on another ground than the others (rule 32). */
+  /** The reason why this process must not apply a slot: it would do so on another ground than the others (rule 32). */
   foreignFor(decided: SlotContent): Foreign | undefined {
     return this.#inForce.foreign(decided.kind === "batch" ? foundationIn(decided.commands) : undefined);
   }
@@ -159,13 +159,13 @@ export class System {
     return [...foundation, ...services];
   }
 
-  /** Whether `objectionTo` wants to see the row of a snapshot that has this key. They are few, and small. */
+  /** True when `objectionTo` wants to see the row of a snapshot that has this key. They are few, and small. */
   examines(key: Uint8Array): boolean {
     return isJudgedBy(key);
   }
 
   /**
-   * What speaks against going on with a snapshot that has these rows, of those it examines; undefined when nothing does. May
+   * The objection to going on with a snapshot that has these rows, of those it examines; undefined when there is none. May
    * be asked as soon as the first of them are there, and has to be asked when all are.
    */
   objectionTo(rows: Iterable<readonly [key: Uint8Array, value: Uint8Array]>): string | undefined {
@@ -299,7 +299,7 @@ function installation(method: string, said: Parameters<typeof encodeSaid>[0]): C
   };
 }
 
-/** What a batch says that commands are executed on, if it says so. */
+/** The ground that a batch states for the execution of commands, if it states one. */
 function foundationIn(commands: readonly Command[]): Foundation | undefined {
   for (const command of commands) {
     const said = systemCommandOf(command);

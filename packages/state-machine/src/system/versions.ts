@@ -3,9 +3,9 @@ import { Status } from "../definition/status.js";
 import { lastSwitchKey, versionKey, versionRange } from "../state/layout.js";
 import type { Offer, Report, ServiceVersion } from "./system-command.js";
 
-/** What a replica cannot run: a version in force, or about to be, of a service. */
+/** A version of a service that a replica cannot run, though it is in force or about to be. */
 export interface Lacking extends ServiceVersion {
-  /** What its build offers; undefined when it does not have the service at all. */
+  /** The versions that its build offers; undefined when it does not have the service at all. */
   readonly offered: Offer | undefined;
 }
 
@@ -72,7 +72,7 @@ export class Versions {
     return undefined;
   }
 
-  /** What an installation decided in the next slot would bring that this replica does not offer. */
+  /** The version that an installation decided in the next slot would bring and this replica does not offer. */
   lackingAfter(wanted: ServiceVersion, reports: readonly Report[]): Lacking | undefined {
     const { service, version } = wanted;
     return this.#installs(wanted, reports) ? this.#lacks(service, version) : undefined;

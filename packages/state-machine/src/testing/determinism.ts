@@ -10,7 +10,7 @@ export interface DeterminismTest {
   readonly loader: string;
 }
 
-/** What a process is told that executes the steps. */
+/** The instructions for a process that executes the steps. */
 export interface DeterminismJob extends DeterminismTest {
   /** Loads the module anew before every step, so that what it kept in variables is gone. */
   readonly reload: boolean;

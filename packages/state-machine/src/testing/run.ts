@@ -113,14 +113,14 @@ export class ServiceRun<Calls = unknown> {
     return this.#engine.hash;
   }
 
-  /** What the service has stored, by keys of its tables. */
+  /** The rows that the service has stored, by keys of its tables. */
   *rows(): Generator<readonly [key: Uint8Array, value: Uint8Array]> {
     const from = servicePrefix(this.#service.name);
     for (const [key, value] of this.#state.range({ from, until: serviceEnd(this.#service.name) }))
       yield [key.subarray(from.length), value];
   }
 
-  /** What the service has scheduled, in the order in which it runs, encoded. */
+  /** The commands that the service has scheduled, encoded, in the order in which they run. */
   *scheduled(): Generator<Uint8Array> {
     for (const [key, value] of scheduledIn(this.#state)) yield Buffer.concat([key, value]);
   }

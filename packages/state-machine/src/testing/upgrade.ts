@@ -9,9 +9,9 @@ import type { DeterminismStep } from "./step.js";
 export type ServiceBuild = string | ReplicatedService;
 
 export interface UpgradeTest {
-  /** What the replicas run now. */
+  /** The build that the replicas run now. */
   readonly from: ServiceBuild;
-  /** What they are to run. */
+  /** The build that they are to run. */
   readonly to: ServiceBuild;
   readonly steps: readonly DeterminismStep[];
   /** `loadServices` of @synod/wire. */

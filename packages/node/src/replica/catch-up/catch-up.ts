@@ -47,7 +47,7 @@ export class CatchUp {
   readonly #options: CatchUpOptions;
   #running = false;
   #beginning = "";
-  /** Why each peer could not help, the last time it was asked. */
+  /** The reason why each peer could not help, the last time it was asked. */
   readonly #problems = new Map<string, string>();
   #closed = false;
   #other: OtherReplica | undefined;
@@ -82,7 +82,7 @@ export class CatchUp {
     this.#problems.clear();
   }
 
-  /** Why it does not learn from leaders yet; empty when it does. */
+  /** The reason why it does not learn from leaders yet; empty when it does. */
   get beginning(): string {
     return this.#beginning;
   }
@@ -109,7 +109,7 @@ export class CatchUp {
     });
   }
 
-  /** Why it takes long, when it does: what each peer said that could not help. */
+  /** The reason why it takes long, when it does: what each peer said that could not help. */
   get problems(): readonly string[] {
     return [...this.#problems].map(([peer, problem]) => `${peer}: ${problem}`);
   }

@@ -8,7 +8,7 @@ const againMs = 2_000;
 /** A replica that lacks a state asks all others in turn, each for at most 10 s: so it asks each again within this. */
 const lackingMs = 60_000;
 
-/** What a replica had when it asked for a state. */
+/** The progress of a replica when it asked for a state. */
 interface Lack {
   readonly above: number;
   /** Of its last report then. */
@@ -24,7 +24,7 @@ export interface ConfirmationOptions {
   nowMs(): number;
 }
 
-/** What the replicas have reported of this one's state (rule 27), and a checkpoint to report of where one is lacking. */
+/** The reports of the replicas on this one's state (rule 27), and a checkpoint to report of where one is lacking. */
 export function confirmationOf({
   engine,
   configuration,

@@ -1,12 +1,12 @@
 import type { DecidedLog } from "@synod/storage";
 
-/** How much of the decided log stays. */
+/** The bounds of the decided log that stays. */
 export interface KeptLog {
   readonly slots: number;
   readonly bytes: number;
 }
 
-/** What a replica keeps of the decided log, for others that lag and for whoever wants to read it. */
+/** The part of the decided log that a replica keeps, for others that lag and for whoever wants to read it. */
 export const keptLog: KeptLog = { slots: 65_536, bytes: 64 << 20 };
 /** More than that is not kept for whoever reads a snapshot either. */
 const keptBytesForReaders = 256 << 20;

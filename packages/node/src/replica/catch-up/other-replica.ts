@@ -21,13 +21,13 @@ export interface SnapshotStream extends AsyncIterable<SnapshotPage> {
   cancel(): void;
 }
 
-/** What a replica asks of another one that it catches up from. */
+/** The questions of a replica to another one that it catches up from. */
 export interface OtherReplica {
   /** Rejects when there is no answer within so many milliseconds. */
   status(withinMs: number): Promise<Status>;
   log(request: LogRequest, withinMs: number): Promise<LogPage>;
   snapshot(request: SnapshotRequest): SnapshotStream;
-  /** What is under way ends with an error. */
+  /** Ends every transfer under way with an error. */
   close(): void;
 }
 

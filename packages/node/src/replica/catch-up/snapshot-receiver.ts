@@ -7,7 +7,7 @@ import { nextDigest, noDigest } from "./snapshot-digest.js";
 
 /** A sender that gives no page for so long is given up. */
 const silentMs = 20_000;
-/** Where sessions begin among the keys; users' tables come after them. */
+/** The first byte of the keys of sessions; users' tables come after them. */
 const sessionsKey = 0x73;
 
 type Row = readonly [key: Uint8Array, value: Uint8Array];
@@ -21,7 +21,7 @@ export interface SnapshotReceiverOptions {
   readonly scheduler: Scheduler;
   /** The last slot applied here. */
   appliedSlot(): number;
-  /** Whether slots may be applied: not while a snapshot takes the state's place, or they would be lost with it. */
+  /** True when slots may be applied: not while a snapshot takes the state's place, or they would be lost with it. */
   mayApply(may: boolean): void;
   /** The state was replaced, at this very moment. */
   replaced(): void;

@@ -44,11 +44,11 @@ export interface SnapshotSenderOptions {
   /** Of keys and values, at most about. Default 512 KiB. */
   readonly pageBytes?: number | undefined;
   /**
-   * Why this replica's state is not to be had; undefined when it is.
+   * The reason why this replica's state is not to be had; undefined when it is.
    * @param stopped it is asked for as that of a replica that has stopped
    */
   refusal(stopped: boolean): string | undefined;
-  /** What others have said of the state, without which no replica may go on from it (rule 27). */
+  /** The others' reports of the state, without which no replica may go on from it (rule 27). */
   readonly confirmation: Confirmation;
 }
 
@@ -68,7 +68,7 @@ interface Kept {
   readonly snapshot: StateSnapshot;
   readonly openedMs: number;
   readonly cancelClosing: () => void;
-  /** What was agreed on when it was opened. */
+  /** The slot that a majority agreed in when it was opened. */
   readonly confirmed: number;
   /** Of the pages that were sent, by the last key of each. */
   readonly digests: Map<string, Uint8Array>;

@@ -1,7 +1,7 @@
 import type { Member } from "@synod/core";
 import type { Status } from "@synod/wire";
 
-/** What another replica says of itself, as far as it matters to one that starts. */
+/** Another replica's status, as far as it matters to one that starts. */
 export interface Other {
   readonly member: Member;
   /** It has applied everything up to here. */
@@ -19,7 +19,7 @@ export function otherOf(member: Member, { clusterId, state }: Status, own: strin
   return { member, appliedSlot: slotOut - 1, trimPoint, lastSwitch };
 }
 
-/** What a replica that starts knows of itself. */
+/** A starting replica's own state. */
 export interface Own {
   readonly appliedSlot: number;
   /**

@@ -12,7 +12,7 @@ export const logClockLimits = Object.freeze({
   afterStallMs: 1_000,
   /** Differences below it are the network's. */
   aheadMs: 50,
-  /** How long those who know of more time have for saying so. */
+  /** The time that those who know of more time have for saying so. */
   patienceMs: 300,
 });
 
@@ -33,7 +33,7 @@ export interface AppliedSlot {
   readonly slot: number;
   /** Log time after it. */
   readonly time: LogTimeState;
-  /** What its batch said; absent when it had none. */
+  /** Log time as its batch stated it; absent when it had none. */
   readonly said?: SaidTime | undefined;
   /** This process proposed it. */
   readonly own: boolean;
@@ -56,7 +56,7 @@ interface Doubt {
 
 /** Nothing can be decided. */
 interface Standstill {
-  /** What came before is accounted for. */
+  /** Its beginning; all time before is accounted for. */
   sinceMs: number;
   /** It has lasted long enough to count as one. */
   proven: boolean;
@@ -71,7 +71,7 @@ interface Question {
 }
 
 /**
- * What a replica says of log time (rules 16 and 35): it counts on by the monotonic clock from the slots applied, so that
+ * A replica's clock for log time (rules 16 and 35): it counts on by the monotonic clock from the slots applied, so that
  * log time keeps up while nothing is decided. Wall clocks are asked once in a cluster's life, for where log time begins;
  * one that jumps moves nothing.
  *
@@ -94,7 +94,7 @@ export class LogClock {
   #standstill: Standstill | undefined;
   #lastTickMs: number;
   #stalledAtMs = Number.NEGATIVE_INFINITY;
-  /** What lines lost while the clock was sure. */
+  /** Milliseconds that lines lost while the clock was sure. */
   #lostMs = 0;
   #doubts = 0;
   #doubt: Doubt | undefined;

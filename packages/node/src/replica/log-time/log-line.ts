@@ -1,7 +1,7 @@
 import { timeLimits } from "@synod/state-machine";
 
 /**
- * What one monotonic clock shows, less log time: as long as it stays the same, log time runs as fast as that clock. In
+ * One monotonic clock's time less log time: as long as it stays the same, log time runs as fast as that clock. In
  * milliseconds, and a number of the clock's own; only differences mean something.
  *
  * A span of time that began in slot g, decided at real time R(g) with log time L(g), must not end early: for every later

@@ -16,11 +16,11 @@ export const advanceCheckMs = 20;
 /** Until a proposal that only carries time counts as lost. */
 const againMs = 2_000;
 
-/** What waits for the first proposal of a replica that has just started, which its report mostly is. */
+/** The time to wait for the first proposal of a replica that has just started, which its report mostly is. */
 const untoldMs = 100;
 
 /**
- * How much later than the first replica this one moves log time. The others only step in where the first does not, and
+ * The delay after which this replica moves log time where the first has not. The others only step in where the first does not, and
  * all of them within one step.
  */
 export function advanceAfterMs(position: number): number {

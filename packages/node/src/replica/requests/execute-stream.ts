@@ -150,7 +150,7 @@ export class ExecuteStream {
     });
   }
 
-  /** Why no more answers can be kept for a client that does not read them. */
+  /** The reason why no more answers can be kept for a client that does not read them. */
   get #excess(): string | undefined {
     const { maxUnreadBytes, maxUnreadBytesOfAll } = this.#limits;
     if (this.#answerBytes > maxUnreadBytes)

@@ -3,7 +3,7 @@ import { systemService } from "@synod/state-machine";
 import { mayBeDecidedAgain } from "../system-commands.js";
 
 /**
- * What is to be proposed in the next turn: all commands of one turn are one input of the role, so that they share a batch
+ * The commands to be proposed in the next turn: all of one turn are one input of the role, so that they share a batch
  * (rule 13). While the clock is in doubt, clients' wait here, as many as may wait at all (rule 35).
  */
 export class GatheredCommands {

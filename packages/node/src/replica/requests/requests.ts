@@ -7,7 +7,7 @@ import { OwnSession } from "./own-session.js";
 import { closedHere, outOfTime, refusedHere, unknownHere } from "./unanswered.js";
 import type { Group, Waiter } from "./waiter.js";
 
-/** What a replica's front needs of the rest. */
+/** The parts of a replica that its front needs. */
 export interface RequestsOptions {
   readonly engine: Pick<Engine, "answerTo" | "lacksRoom" | "validate">;
   readonly commands: SystemCommands;
@@ -15,9 +15,9 @@ export interface RequestsOptions {
   readonly scheduler?: Scheduler | undefined;
   /** Hands a command to the role. */
   propose(command: Command): void;
-  /** Why nothing can be decided now; empty when nothing stands in the way. */
+  /** The reason why nothing can be decided now; empty when nothing stands in the way. */
   obstacle(): string;
-  /** Why nothing may be answered though it is executed (rule 34); undefined while it may. */
+  /** The reason why nothing may be answered though it is executed (rule 34); undefined while it may. */
   doubt?(): string | undefined;
   readonly maxWaiting?: number;
 }
@@ -53,9 +53,9 @@ export class Requests {
   readonly #waiting = new Map<string, Waiter[]>();
   readonly #groups = new Set<WaitingGroup>();
   #count = 0;
-  /** Why nothing is taken any more. */
+  /** The reason why nothing is taken any more. */
   #closed: string | undefined;
-  /** Why nothing is taken now but remedies. */
+  /** The reason why nothing is taken now but remedies. */
   #suspended: string | undefined;
 
   constructor(options: RequestsOptions) {

@@ -64,7 +64,7 @@ function safeToRepeat({ asked, ofSynod }: Asked): boolean {
   return ofSynod ? asked.method === openSessionMethod : asked.clientId !== "";
 }
 
-/** What a replica that does not take part any more answers to a query of its own state. */
+/** The answer of a replica that does not take part any more to a query of its own state. */
 export function haltedAnswer(reason: string): Answer {
   const { UNAVAILABLE: status } = grpc.status;
   return {

@@ -4,7 +4,7 @@
  * from their prototypes to the process. What they are handed from outside stays in their closures.
  */
 
-/** What the realm asks of the process. Takes and gives primitives, and fills views of the realm; never throws. */
+/** The process's services to the realm. They take and give primitives, fill views of the realm, and never throw. */
 export interface Outside {
   /** Log time in milliseconds; undefined while no command or query runs. */
   timeMs(): number | undefined;
@@ -12,11 +12,11 @@ export interface Outside {
   random(): number | undefined;
   /** Fills with bytes seeded by the command's place in the log; false while no command or query runs. */
   fillWithChance(bytes: Uint8Array): boolean;
-  /** Whether this is how an engine says that stack or memory are exhausted. If so it is noted. */
+  /** True when this is how an engine says that stack or memory are exhausted. If so it is noted. */
   isExhaustion(error: unknown): boolean;
 }
 
-/** What several of these functions share. */
+/** The parts that several of these functions share. */
 export interface Kit {
   readonly NotDeterministic: new (what: string, instead: string) => Error;
   /** A function that throws. */

@@ -1,6 +1,6 @@
 import type { Kit } from "./kit.js";
 
-/** What the process does for the realm's platform, on bytes and texts. None of it throws. */
+/** The process's services to the realm's platform, on bytes and texts. None of them throws. */
 export interface Platform {
   /** UTF-8 of a text. */
   utf8Length(text: string): number;

@@ -1,6 +1,6 @@
 import type { Kit } from "./kit.js";
 
-/** What the package offers inside that is no code: numbers and names. */
+/** The numbers and names that the package offers inside of a realm. */
 export interface Given {
   readonly constants: Readonly<Record<string, unknown>>;
   readonly services: Readonly<
@@ -8,7 +8,7 @@ export interface Given {
   >;
 }
 
-/** What the functions made here tell the process. None of it throws. */
+/** The calls by which the functions made here tell the process something. None of them throws. */
 export interface Registry {
   /** A service was defined: the object that stands for it inside, and what `define` was given. */
   defined(service: object, definition: object): void;
