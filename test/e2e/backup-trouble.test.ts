@@ -10,7 +10,7 @@ import {
   SnapshotFile,
   SnapshotWriter,
 } from "@synod/cli";
-import { nextDigest } from "@synod/node";
+import { nextDigest, noDigest } from "@synod/node";
 import type { StateEntry } from "@synod/storage";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { callRaw } from "../acceptance/support/raw.mjs";
@@ -42,7 +42,11 @@ async function largerBackup(pages: number): Promise<string> {
   const source = await SnapshotFile.open(file);
   const writer = await SnapshotWriter.create(larger, true);
   await writer.begin(source.header);
-  const add = (page: readonly StateEntry[]) => writer.page(page, nextDigest(writer.digest, page));
+  let digest = noDigest;
+  const add = (page: readonly StateEntry[]) => {
+    digest = nextDigest(digest, page);
+    return writer.page(page, digest);
+  };
   const rest: StateEntry[] = [];
   for await (const page of source.pages()) {
     await add(page.filter(([key]) => (key[0] as number) < 0x75));

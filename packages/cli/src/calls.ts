@@ -21,12 +21,9 @@ import type { DecidedContent, DecidedSlot } from "./log/decided.js";
 import { builtInMethod, type MethodFinder, methodFinder, requestJson } from "./log/request-json.js";
 import type { Answered } from "./status/report.js";
 
-/** A connection of its own; an attempt to connect is not repeated behind its user's back. */
+/** A connection of its own. */
 export function openConnection(address: string): Channel {
-  return openChannel(address, grpc.credentials.createInsecure(), {
-    "grpc.service_config_disable_resolution": 1,
-    "grpc.enable_retries": 0,
-  });
+  return openChannel(address, grpc.credentials.createInsecure());
 }
 
 /** One connection for one piece of work. */

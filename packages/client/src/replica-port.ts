@@ -5,6 +5,7 @@ import {
   callUnary,
   clusterIn,
   clusterService,
+  lastingOptions,
   meantFor,
   openChannel,
   openStream,
@@ -14,20 +15,8 @@ import {
 import { AnotherCluster, type MeantCluster } from "./meant-cluster.js";
 import type { CommandStream, ReplicaPort, StreamEvents } from "./port.js";
 
-/**
- * Left alone, gRPC's pause between connection attempts grows to two minutes. Each replica has a connection of its own,
- * and a dead one is noticed within keepalive time plus timeout.
- */
-const channelOptions: grpc.ChannelOptions = {
-  "grpc.initial_reconnect_backoff_ms": 100,
-  "grpc.max_reconnect_backoff_ms": 1_000,
-  "grpc.keepalive_time_ms": 5_000,
-  "grpc.keepalive_timeout_ms": 2_000,
-  "grpc.dns_min_time_between_resolutions_ms": 100,
-  "grpc.service_config_disable_resolution": 1,
-  "grpc.enable_retries": 0,
-  "grpc.enable_channelz": 0,
-};
+/** The longest pause between two attempts to connect to a replica. */
+const longestPauseMs = 1_000;
 
 /** A peer that accepts a connection and never speaks HTTP/2 is given up after this (grpc-node#2785). */
 const connectWithinMs = 2_000;
@@ -43,7 +32,7 @@ export class GrpcReplica implements ReplicaPort {
   constructor(address: string, credentials: grpc.ChannelCredentials, cluster: MeantCluster) {
     this.address = address;
     this.#cluster = cluster;
-    this.#channel = openChannel(address, credentials, channelOptions);
+    this.#channel = openChannel(address, credentials, lastingOptions(longestPauseMs));
     this.#client = this.#channel.client;
   }
 

@@ -97,5 +97,6 @@ export {
 export { InvariantViolation, invariant } from "./invariant.js";
 export type { KeyRange, OrderedMap } from "./ordered-map.js";
 export { type Random, randomBelow, seededRandom } from "./prng.js";
+export { Queue } from "./queue.js";
 export { majorityOf, Quorum } from "./quorum.js";
 export { Timeout } from "./timeout.js";

@@ -5,6 +5,7 @@ import {
   type Message,
   type Output,
   type Peer,
+  Queue,
   type Refusal,
   type Tick,
   type Value,
@@ -81,9 +82,7 @@ export class Driver<Input> {
   readonly #maxWaiting: number;
   readonly #maxWaitingBytes: number;
   readonly #bytesOf: (input: Input | Tick) => number;
-  #waiting: (Input | Tick)[] = [];
-  /** Index of the next input in `#waiting`. */
-  #next = 0;
+  readonly #waiting = new Queue<Input | Tick>();
   #waitingBytes = 0;
   #scheduled = false;
   #paused = false;
@@ -97,8 +96,7 @@ export class Driver<Input> {
   #durable = 0;
   /** Commits under way, oldest first: they may end in any order, but count in this one. */
   readonly #commits: { readonly through: number; done: boolean }[] = [];
-  readonly #held: Held[] = [];
-  #heldNext = 0;
+  readonly #held = new Queue<Held>();
   /** Callers of `stop` that wait for the last commit. */
   readonly #idle: (() => void)[] = [];
 
@@ -187,27 +185,21 @@ export class Driver<Input> {
     }
     this.#commit();
     this.#makeRoom();
-    if (this.#next < this.#waiting.length) this.wake();
+    if (this.#waiting.length > 0) this.wake();
   }
 
   #stepAll(): void {
     const gathered = this.#options.gather?.();
     if (gathered !== undefined) this.#step(gathered);
     const startedAt = this.#scheduler.nowMs();
-    for (let stepped = 0; this.#next < this.#waiting.length && stepped < this.#maxTurnInputs; stepped++) {
-      const input = this.#waiting[this.#next++] as Input | Tick;
+    for (let stepped = 0; stepped < this.#maxTurnInputs; stepped++) {
+      const input = this.#waiting.shift();
+      if (input === undefined) return;
       this.#waitingBytes -= this.#bytesOf(input);
       this.#step(input);
       if (this.#stopped) return;
       // After each: a decided slot of a thousand commands takes a replica more than a turn's time.
       if (this.#scheduler.nowMs() - startedAt > this.#maxTurnMs) break;
-    }
-    if (this.#next === this.#waiting.length) {
-      this.#waiting = [];
-      this.#next = 0;
-    } else if (this.#next > 4096) {
-      this.#waiting = this.#waiting.slice(this.#next);
-      this.#next = 0;
     }
   }
 
@@ -290,24 +282,17 @@ export class Driver<Input> {
   }
 
   #release(): void {
-    for (
-      let held = this.#held[this.#heldNext];
-      held && held.after <= this.#durable;
-      held = this.#held[this.#heldNext]
-    ) {
-      this.#heldNext++;
+    for (let held = this.#held.first; held && held.after <= this.#durable; held = this.#held.first) {
+      this.#held.shift();
       this.#options.send(held.to, held.message);
-    }
-    if (this.#heldNext === this.#held.length || this.#heldNext > 4096) {
-      this.#held.splice(0, this.#heldNext);
-      this.#heldNext = 0;
     }
   }
 
-  /** Than this part of what may wait. */
+  /** Less waits than this part of what may wait. */
   #waitsLessThan(part: number): boolean {
-    const waiting = this.#waiting.length - this.#next;
-    return waiting < this.#maxWaiting * part && this.#waitingBytes < this.#maxWaitingBytes * part;
+    return (
+      this.#waiting.length < this.#maxWaiting * part && this.#waitingBytes < this.#maxWaitingBytes * part
+    );
   }
 
   #makeRoom(): void {
@@ -318,11 +303,9 @@ export class Driver<Input> {
   #halt(): void {
     this.#stopped = true;
     this.#stopTicks?.();
-    this.#waiting = [];
-    this.#next = 0;
+    this.#waiting.takeAll();
     this.#waitingBytes = 0;
-    this.#held.length = 0;
-    this.#heldNext = 0;
+    this.#held.takeAll();
     for (const callback of this.#onRoom.splice(0)) callback();
   }
 

@@ -48,4 +48,6 @@ export { countedBut } from "./transport/hello.js";
 
 // For whoever keeps what a replica's Snapshot gives.
 
+export { snapshotOf } from "./replica/catch-up/other-replica.js";
 export { nextDigest, noDigest } from "./replica/catch-up/snapshot-digest.js";
+export { pagesOf } from "./replica/catch-up/snapshot-pages.js";

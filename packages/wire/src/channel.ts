@@ -10,6 +10,30 @@ export interface Channel {
 /** The time that a connection may take to close by itself, in milliseconds. */
 const closeMs = 1_000;
 
+/** Of every channel: nothing is repeated behind its user's back, and nobody else says how it is to behave. */
+const commonOptions: grpc.ChannelOptions = {
+  "grpc.use_local_subchannel_pool": 1,
+  "grpc.service_config_disable_resolution": 1,
+  "grpc.enable_retries": 0,
+  "grpc.enable_channelz": 0,
+};
+
+/** A dead connection is noticed within these two together, also when nothing is sent. */
+export const keepalive = { "grpc.keepalive_time_ms": 5_000, "grpc.keepalive_timeout_ms": 2_000 } as const;
+
+/**
+ * Of a channel that lives as long as its process. Left alone, gRPC's pause between attempts to connect grows to two minutes, and
+ * a name that moved is found again after half a minute.
+ */
+export function lastingOptions(longestPauseMs: number): grpc.ChannelOptions {
+  return {
+    ...keepalive,
+    "grpc.initial_reconnect_backoff_ms": 100,
+    "grpc.max_reconnect_backoff_ms": longestPauseMs,
+    "grpc.dns_min_time_between_resolutions_ms": 100,
+  };
+}
+
 /**
  * A channel that can really be closed: grpc-js leaves a connection open for ever when its peer accepted it but never
  * spoke HTTP/2 (grpc-node#2785), and when the channel is closed while it connects, as to a busy process. So the sockets
@@ -18,7 +42,7 @@ const closeMs = 1_000;
 export function openChannel(
   address: string,
   credentials: grpc.ChannelCredentials,
-  options: grpc.ChannelOptions,
+  options: grpc.ChannelOptions = {},
 ): Channel {
   const sockets = new Set<Socket>();
   let closed = false;
@@ -37,10 +61,7 @@ export function openChannel(
       },
     };
   };
-  const client = new grpc.Client(`dns:${address}`, holding, {
-    ...options,
-    "grpc.use_local_subchannel_pool": 1,
-  });
+  const client = new grpc.Client(`dns:${address}`, holding, { ...commonOptions, ...options });
   return {
     client,
     close: (abruptly) => {

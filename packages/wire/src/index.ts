@@ -22,7 +22,7 @@ export {
   receive,
   refuse,
 } from "./calls.js";
-export { type Channel, openChannel } from "./channel.js";
+export { type Channel, keepalive, lastingOptions, openChannel } from "./channel.js";
 export type { Hello } from "./hello.js";
 export { anotherCluster, clusterIn, meantFor, metadataKeys } from "./metadata.js";
 export { eventLoop, passed, type Scheduler, serviceLoop } from "./scheduler.js";

@@ -1,19 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import * as grpc from "@grpc/grpc-js";
-import { nextDigest } from "@synod/node";
-import {
-  type Incoming,
-  Invalid,
-  meantFor,
-  replicaService,
-  type SnapshotPage,
-  type SnapshotPosition,
-} from "@synod/wire";
+import { pagesOf, snapshotOf } from "@synod/node";
+import { eventLoop, meantFor, type SnapshotPage, type SnapshotPosition } from "@synod/wire";
 import { openConnection, requireCluster } from "../calls.js";
 import { Failure } from "../failure.js";
 
-/** A replica that gives no page for so long is asked again. */
-const silentMs = 20_000;
 /** As long as a replica keeps a snapshot that nobody reads. */
 const goOnMs = 30_000;
 const againMs = 500;
@@ -24,11 +15,8 @@ const finalCodes = new Set([
 ]);
 
 export interface SnapshotSink {
-  /** Of the page taken last. */
-  readonly digest: Uint8Array;
   /** Before the first page. */
   begin(page: SnapshotPage): Promise<void>;
-  /** A page whose digest is right. */
   take(page: SnapshotPage): Promise<void>;
 }
 
@@ -56,16 +44,13 @@ export async function fetchSnapshot(fetching: Fetching): Promise<void> {
   let lastAt = performance.now();
   for (;;) {
     try {
-      for await (const page of pages(fetching, last && positionAfter(last))) {
-        requireCluster(fetching.address, page.clusterId, fetching.cluster);
+      for await (const page of pages(fetching, last)) {
         if (last === undefined) await sink.begin(page);
-        requireSound(page, last, sink.digest);
         await sink.take(page);
         last = page;
         lastAt = performance.now();
         if (page.last) return;
       }
-      throw new Error("the snapshot ended before its last page");
     } catch (error) {
       signal.throwIfAborted();
       const tooLate = performance.now() - lastAt > goOnMs;
@@ -86,41 +71,25 @@ function positionAfter({ snapshot, entries, digest }: SnapshotPage): SnapshotPos
   return { snapshot, after: entries.at(-1)?.[0] ?? new Uint8Array(), digest };
 }
 
-function requireSound(page: SnapshotPage, last: SnapshotPage | undefined, digest: Uint8Array): void {
-  if (last !== undefined && (page.snapshot !== last.snapshot || page.slot !== last.slot))
-    throw new Error(`expected a page of snapshot ${last.snapshot}, found one of ${page.snapshot}`);
-  if (Buffer.compare(nextDigest(digest, page.entries), page.digest) !== 0)
-    throw new Error(`the digest of a page of snapshot ${page.snapshot} is wrong: it changed on its way`);
-}
-
-async function* pages(
-  { address, cluster, above, stopped = false, signal }: Fetching,
-  resume: SnapshotPosition | undefined,
-): AsyncGenerator<SnapshotPage> {
-  const { path, requestSerialize, responseDeserialize } = replicaService.Snapshot;
+async function* pages(fetching: Fetching, last: SnapshotPage | undefined): AsyncGenerator<SnapshotPage> {
+  const { address, cluster, above, stopped = false, signal } = fetching;
   const channel = openConnection(address);
+  const resume = last && positionAfter(last);
   const request = { clusterId: cluster ?? "", above, resume, member: "", stopped };
-  const call = channel.client.makeServerStreamRequest(
-    path,
-    requestSerialize,
-    responseDeserialize,
-    request,
-    meantFor(cluster),
-  );
-  const cancel = () => call.cancel();
-  const silent = setTimeout(cancel, silentMs);
+  const stream = snapshotOf(channel.client, request, meantFor(cluster));
+  const cancel = () => stream.cancel();
   signal.addEventListener("abort", cancel);
   try {
-    for await (const page of call as AsyncIterable<Incoming<SnapshotPage>>) {
-      if (page instanceof Invalid) throw page.error;
-      silent.refresh();
-      yield page;
-    }
+    yield* pagesOf({
+      stream,
+      scheduler: eventLoop,
+      digest: last?.digest,
+      snapshot: last?.snapshot,
+      slot: last?.slot,
+      requireCluster: (found) => requireCluster(address, found, cluster),
+    });
   } finally {
-    clearTimeout(silent);
     signal.removeEventListener("abort", cancel);
-    call.on("error", () => {});
-    cancel();
     channel.close(true);
   }
 }

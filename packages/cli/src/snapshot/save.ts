@@ -156,9 +156,6 @@ async function saveFrom(
   };
   let contents = new StateContents(stopped !== undefined);
   const sink: SnapshotSink = {
-    get digest() {
-      return writer.digest;
-    },
     begin: async ({ slot, clusterId, confirmed }) => {
       saved = { address, slot, cluster: clusterId };
       contents = new StateContents(stopped !== undefined);

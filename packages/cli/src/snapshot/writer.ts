@@ -61,11 +61,6 @@ export class SnapshotWriter {
     return this.#totals;
   }
 
-  /** Of the page written last. */
-  get digest(): Uint8Array {
-    return this.#digest;
-  }
-
   /** Begins, or begins anew: what was written is thrown away. */
   async begin(header: SnapshotHeader): Promise<void> {
     this.#hash = new FileHash();

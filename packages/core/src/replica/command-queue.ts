@@ -1,13 +1,12 @@
 import { type Command, commandBytes } from "../command.js";
 import type { Limits } from "../limits.js";
 import type { Refusal } from "../output.js";
+import { Queue } from "../queue.js";
 
 /** Clients' commands that wait to be proposed, in the order in which they came, within bounds (rule 12). */
 export class CommandQueue {
   readonly #limits: Limits;
-  #commands: Command[] = [];
-  /** Index of the oldest that waits: those before it were taken. */
-  #start = 0;
+  readonly #commands = new Queue<Command>();
   #bytes = 0;
 
   constructor(limits: Limits) {
@@ -15,7 +14,7 @@ export class CommandQueue {
   }
 
   get size(): number {
-    return this.#commands.length - this.#start;
+    return this.#commands.length;
   }
 
   /** @returns why there is no room for the command; undefined when it waits now */
@@ -32,31 +31,25 @@ export class CommandQueue {
   /** Takes the oldest out, as many as one batch may hold (rule 13). */
   takeBatch(): Command[] {
     const { maxBatchCommands, maxBatchBytes } = this.#limits;
+    const batch: Command[] = [];
     let bytes = 0;
-    let end = this.#start;
-    for (; end < this.#commands.length && end - this.#start < maxBatchCommands; end++) {
-      const next = commandBytes(this.#commands[end] as Command);
-      if (bytes > 0 && bytes + next > maxBatchBytes) break;
-      bytes += next;
+    for (
+      let next = this.#commands.first;
+      next && batch.length < maxBatchCommands;
+      next = this.#commands.first
+    ) {
+      const more = commandBytes(next);
+      if (bytes > 0 && bytes + more > maxBatchBytes) break;
+      bytes += more;
+      batch.push(next);
+      this.#commands.shift();
     }
-    const batch = this.#commands.slice(this.#start, end);
-    this.#start = end;
     this.#bytes -= bytes;
-    this.#compact();
     return batch;
   }
 
   takeAll(): Command[] {
-    const all = this.#commands.slice(this.#start);
-    this.#commands = [];
-    this.#start = 0;
     this.#bytes = 0;
-    return all;
-  }
-
-  #compact(): void {
-    if (this.size > 0 && this.#start <= this.#limits.maxQueuedCommands) return;
-    this.#commands = this.#commands.slice(this.#start);
-    this.#start = 0;
+    return this.#commands.takeAll();
   }
 }

@@ -1,28 +1,20 @@
 import type * as grpc from "@grpc/grpc-js";
+import { keepalive, lastingOptions } from "@synod/wire";
 
 /** The longest message on the wire, in bytes: gRPC's own default, said aloud. Nothing Synod sends comes near it. */
 export const maxMessageBytes = 4 << 20;
-
-const keepalive = { "grpc.keepalive_time_ms": 5_000, "grpc.keepalive_timeout_ms": 2_000 } as const;
 
 /** A dead connection is noticed within this time, also when nothing is sent. */
 export const keepaliveMs = keepalive["grpc.keepalive_time_ms"] + keepalive["grpc.keepalive_timeout_ms"];
 
 /** Options of a channel between members. */
 export const channelOptions: grpc.ChannelOptions = {
-  ...keepalive,
+  ...lastingOptions(2_000),
   "grpc.keepalive_permit_without_calls": 1,
   "grpc.max_receive_message_length": maxMessageBytes,
   "grpc.max_send_message_length": maxMessageBytes,
-  // Left alone, the back-off grows to two minutes and a moved name is found again after half a minute.
-  "grpc.initial_reconnect_backoff_ms": 100,
-  "grpc.max_reconnect_backoff_ms": 2_000,
-  "grpc.dns_min_time_between_resolutions_ms": 100,
-  "grpc.service_config_disable_resolution": 1,
   // Members talk to members: a proxy for the outside world is none of theirs.
   "grpc.enable_http_proxy": 0,
-  "grpc.enable_retries": 0,
-  "grpc.enable_channelz": 0,
   "grpc-node.flow_control_window": 1 << 20,
 };
 

@@ -1,3 +1,4 @@
+import { Queue } from "@synod/core";
 import { type Scheduler, serviceLoop } from "@synod/wire";
 
 /** The writing side of a gRPC stream: both clients' and servers' duplex streams are one. */
@@ -32,8 +33,7 @@ export class Outbox<M> {
   readonly #maxBytes: number;
   readonly #stallMs: number;
   readonly #scheduler: Scheduler;
-  #queue: M[] = [];
-  #next = 0;
+  readonly #queue = new Queue<M>();
   #bytes = 0;
   #blocked = false;
   #closed = false;
@@ -63,7 +63,7 @@ export class Outbox<M> {
 
   /** Messages that wait here; those inside the stream do not count. */
   get waiting(): number {
-    return this.#queue.length - this.#next;
+    return this.#queue.length;
   }
 
   /** Writes or queues a message. False when it was dropped. */
@@ -86,24 +86,16 @@ export class Outbox<M> {
   /** Nothing is written any more, and nothing waits. */
   close(): void {
     this.#closed = true;
-    this.#queue = [];
-    this.#next = 0;
+    this.#queue.takeAll();
     this.#bytes = 0;
     this.#stopWatch();
   }
 
   #flush(): void {
     while (!this.#blocked && !this.#closed && this.waiting > 0) {
-      const message = this.#queue[this.#next++] as M;
+      const message = this.#queue.shift() as M;
       this.#bytes -= this.#options.bytesOf(message);
       this.#write(message);
-    }
-    if (this.waiting === 0) {
-      this.#queue = [];
-      this.#next = 0;
-    } else if (this.#next > 4096) {
-      this.#queue = this.#queue.slice(this.#next);
-      this.#next = 0;
     }
   }
 

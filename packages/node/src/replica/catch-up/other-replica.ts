@@ -1,4 +1,4 @@
-import type * as grpc from "@grpc/grpc-js";
+import * as grpc from "@grpc/grpc-js";
 import type { Member } from "@synod/core";
 import {
   callUnary,
@@ -44,9 +44,14 @@ export function reachReplica({ address }: Member, credentials: grpc.ChannelCrede
   };
 }
 
-function snapshotOf(client: grpc.Client, request: SnapshotRequest): SnapshotStream {
+/** A replica's pages by gRPC. */
+export function snapshotOf(
+  client: grpc.Client,
+  request: SnapshotRequest,
+  metadata = new grpc.Metadata(),
+): SnapshotStream {
   const { path, requestSerialize, responseDeserialize } = replicaService.Snapshot;
-  const call = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request);
+  const call = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request, metadata);
   return {
     async *[Symbol.asyncIterator]() {
       for await (const page of call as AsyncIterable<Incoming<SnapshotPage>>) {

@@ -3,12 +3,14 @@ import type { Engine } from "@synod/state-machine";
 import type { Install, ReplicaStore } from "@synod/storage";
 import { anotherCluster, type Scheduler, type SnapshotPage, type SnapshotPosition } from "@synod/wire";
 import type { OtherReplica } from "./other-replica.js";
-import { nextDigest, noDigest } from "./snapshot-digest.js";
+import { noDigest } from "./snapshot-digest.js";
+import { DamagedPage, pagesOf } from "./snapshot-pages.js";
 
-/** A sender that gives no page for so long is given up. */
-const silentMs = 20_000;
 /** The first byte of the keys of sessions; users' tables come after them. */
 const sessionsKey = 0x73;
+
+/** What is in a snapshot speaks against going on from it. */
+class UnfitSnapshot extends Error {}
 
 type Row = readonly [key: Uint8Array, value: Uint8Array];
 
@@ -62,9 +64,10 @@ export class SnapshotReceiver {
       return true;
     } catch (error) {
       const { code } = error as { code?: number };
-      if (code !== status.NOT_FOUND && code !== status.DATA_LOSS) throw error;
-      await install.abandon();
-      return false;
+      const lost = code === status.NOT_FOUND || code === status.DATA_LOSS;
+      if (lost || error instanceof DamagedPage) await install.abandon();
+      if (lost) return false;
+      throw error;
     }
   }
 
@@ -89,60 +92,46 @@ export class SnapshotReceiver {
   ): Promise<void> {
     const { store, engine, mayApply, replaced } = this.#options;
     let install = begun;
-    let digest = resume?.digest ?? noDigest;
     let putting: Promise<void> = Promise.resolve();
-    for await (const page of this.#pages(other, resume)) {
-      install ??= await store.beginInstall({
-        id: `${peer}/${page.snapshot}`,
-        slot: page.slot,
-        progress: noDigest,
-      });
-      digest = nextDigest(digest, page.entries);
-      if (Buffer.compare(digest, page.digest) !== 0) {
-        await install.abandon();
-        throw new Error(`the digest of a page of snapshot ${page.snapshot} is wrong; it was thrown away`);
+    try {
+      for await (const page of this.#pages(other, resume)) {
+        install ??= await store.beginInstall({
+          id: `${peer}/${page.snapshot}`,
+          slot: page.slot,
+          progress: noDigest,
+        });
+        // The next page travels while this one goes to disk.
+        await putting;
+        putting = install.put(page.entries, page.digest);
+        putting.catch(() => {});
+        const examined = page.entries.filter(([key]) => engine.system.examines(key));
+        rows.push(...examined);
+        // As soon as it can be told: nothing more of it has to come in then.
+        const objection = examined.length > 0 || page.last ? engine.system.objectionTo(rows) : undefined;
+        if (objection !== undefined) throw new UnfitSnapshot(`the snapshot was not installed: ${objection}`);
       }
-      // The next page travels while this one goes to disk.
-      await putting;
-      putting = install.put(page.entries, digest);
-      putting.catch(() => {});
-      const examined = page.entries.filter(([key]) => engine.system.examines(key));
-      rows.push(...examined);
-      // As soon as it can be told: nothing more of it has to come in then.
-      const objection = examined.length > 0 || page.last ? engine.system.objectionTo(rows) : undefined;
-      if (objection !== undefined) {
-        await install.abandon();
-        throw new Error(`the snapshot was not installed: ${objection}`);
-      }
-      if (!page.last) continue;
-      await putting;
-      mayApply(false);
-      try {
-        await install.finish(replaced);
-      } finally {
-        mayApply(true);
-      }
-      return;
+    } catch (error) {
+      if (error instanceof DamagedPage || error instanceof UnfitSnapshot) await install?.abandon();
+      throw error;
     }
-    throw new Error("the snapshot ended before its last page");
+    await putting;
+    mayApply(false);
+    try {
+      await install?.finish(replaced);
+    } finally {
+      mayApply(true);
+    }
   }
 
-  async *#pages(other: OtherReplica, resume: SnapshotPosition | undefined): AsyncGenerator<SnapshotPage> {
+  #pages(other: OtherReplica, resume: SnapshotPosition | undefined): AsyncGenerator<SnapshotPage> {
     const { clusterId, replica, scheduler } = this.#options;
-    const stream = other.snapshot({ clusterId, above: this.#above, resume, member: replica });
-    const unlessSilent = () => scheduler.after(silentMs, () => stream.cancel());
-    let cancelSilence = unlessSilent();
-    try {
-      for await (const page of stream) {
-        cancelSilence();
-        cancelSilence = unlessSilent();
-        if (page.clusterId !== clusterId)
-          throw new Error(anotherCluster("who sends the snapshot", page.clusterId, clusterId));
-        yield page;
-      }
-    } finally {
-      cancelSilence();
-      stream.cancel();
-    }
+    const { digest, snapshot } = resume ?? {};
+    return pagesOf({
+      stream: other.snapshot({ clusterId, above: this.#above, resume, member: replica }),
+      ...{ scheduler, digest, snapshot },
+      requireCluster: (found) => {
+        if (found !== clusterId) throw new Error(anotherCluster("who sends the snapshot", found, clusterId));
+      },
+    });
   }
 }
