@@ -51,7 +51,12 @@ export class Checker {
   #reign = "";
   #reigns = 0;
 
-  constructor({ window, configuration }: Genesis, options: WorldOptions, nowMs: () => number) {
+  /** The configuration that the world began with. */
+  readonly genesis: Genesis;
+
+  constructor(genesis: Genesis, options: WorldOptions, nowMs: () => number) {
+    const { window, configuration } = genesis;
+    this.genesis = genesis;
     this.#window = window;
     this.#proposals = new ProposalChecker(options.limits);
     this.#ruling = [{ from: 1, configuration }];

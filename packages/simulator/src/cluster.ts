@@ -282,7 +282,12 @@ export class Cluster {
     if (error instanceof StoreError && code === ExitCode.writeFailed) this.#died.push(node);
     else if (error instanceof StoreError && error.reason === "damaged" && code === ExitCode.foreignStore)
       this.#stop(node, error);
-    else this.#failure ??= error;
+    else this.fail(error);
+  }
+
+  /** Something is not as it was promised, or threw: the run ends with this tick. */
+  fail(error: unknown): void {
+    this.#failure ??= error;
   }
 
   /** Those whose process has ended by itself since this was asked last. Throws what was broken meanwhile. */

@@ -1,6 +1,7 @@
 import type { Reply, SynodError } from "@synod/client";
 import { describeValue, type Genesis, sameValue, type Value } from "@synod/core";
-import { type Answer, type Engine, Status, timeLimits } from "@synod/state-machine";
+import { decodeSlot } from "@synod/node/parts";
+import { type Answer, type Engine, type SlotContent, Status, timeLimits } from "@synod/state-machine";
 import type { Operation } from "./operation.js";
 import type { WorldOptions } from "./options.js";
 import { SequentialRun, type SequentialSlot } from "./sequential-run.js";
@@ -32,6 +33,11 @@ export class LogChecker {
     this.#chosen = chosen;
     this.#nowMs = nowMs;
     this.#fastest = 1 + options.drift;
+  }
+
+  /** What a slot decided, of those that every slot below is chosen with. */
+  decidedIn(slot: number): SlotContent {
+    return decodeSlot(this.#chosen(slot) as Value);
   }
 
   /** Commands of clients executed. */

@@ -72,6 +72,8 @@ export interface WorldOptions {
   readonly interruptions: number;
   /** Bytes of a page of a snapshot: so few that a state has several pages. */
   readonly pageBytes: number;
+  /** The state of a replica is saved now and then, and a new cluster made of it. */
+  readonly backups: boolean;
 }
 
 /** Small bounds, so that a short run meets all of them. */
@@ -95,11 +97,11 @@ export const simulatedLimits: Limits = {
 };
 
 /** What is drawn from streams of its own, so that all else stays what it is for each seed. */
-type ServiceOptions = Pick<WorldOptions, "realm">;
+type ServiceOptions = Pick<WorldOptions, "realm" | "backups">;
 type CallerOptions = Pick<WorldOptions, "plainCalls">;
 
 export function drawServiceOptions(random: Random): ServiceOptions {
-  return { realm: random() < 0.5 };
+  return { realm: random() < 0.5, backups: random() < 0.1 };
 }
 
 export function drawCallerOptions(random: Random): CallerOptions {

@@ -13,6 +13,7 @@ const streams = [
   "upgrades",
   "services",
   "callers",
+  "backups",
 ] as const;
 
 export type Streams = Readonly<Record<(typeof streams)[number], Random>>;

@@ -1,3 +1,4 @@
+import { Backups } from "./backups.js";
 import { Clients } from "./clients.js";
 import { Cluster } from "./cluster.js";
 import { drawFaults, type FaultEvent } from "./fault-event.js";
@@ -52,6 +53,7 @@ class World {
   readonly #operator: Operator;
   readonly #recovery: Recovery;
   readonly #upgrades: Upgrades | undefined;
+  readonly #backups: Backups | undefined;
   readonly #slow: ReadonlySet<SimulatedNode>;
 
   constructor({ seed, overrides, events }: Schedule, wholeTrace: boolean) {
@@ -79,6 +81,7 @@ class World {
       streams.recovery,
     );
     this.#upgrades = this.#options.upgrades ? new Upgrades(this.#cluster) : undefined;
+    this.#backups = this.#options.backups ? new Backups(this.#cluster) : undefined;
     this.#slow = new Set(this.#cluster.nodes.filter(() => streams.roles() < slow));
   }
 
@@ -141,6 +144,7 @@ class World {
       this.#clients.ask();
       this.#callers.ask();
       this.#upgrades?.tick();
+      this.#backups?.tick();
     } else this.#recovery.tick();
     if (reconfigure > 0) this.#operator.tick();
     cluster.arrive();
