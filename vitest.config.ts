@@ -7,10 +7,13 @@ const withoutForeign = [...configDefaults.exclude, ...leftOut().map(({ file }) =
 const resolve = { conditions: ["source", "module", "node", "development|production"] };
 const shared = { resolve, ssr: { resolve: { conditions: resolve.conditions } } };
 /** Far above what any of them takes, so that only one that hangs is ended, however slow or busy the machine. */
-const patience = { testTimeout: 60_000, hookTimeout: 60_000 };
-const processes = { ...patience, exclude: withoutForeign };
+const patience = { testTimeout: 180_000, hookTimeout: 180_000 };
 /** A worker loads once what many files import; so none leaves a global, a timer, a mock or a variable changed. */
-const together = { ...patience, isolate: false };
+const together = {
+  ...patience,
+  isolate: false,
+  setupFiles: [new URL("test/waiting.ts", import.meta.url).pathname],
+};
 
 export default defineConfig({
   test: {
@@ -36,25 +39,16 @@ export default defineConfig({
         },
       },
       {
-        // What a user does, with processes: they take what processor there is, and need not wait for each other.
+        // They start processes, which take what processor there is and wait for each other often: one more file than
+        // cores runs at a time.
         ...shared,
         test: {
-          ...processes,
-          name: "commands",
-          include: ["test/e2e/**/*.test.ts"],
+          ...together,
+          name: "processes",
+          include: ["test/{e2e,short,chaos}/**/*.test.ts"],
+          exclude: withoutForeign,
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
-        },
-      },
-      {
-        // These put load on nine processes and measure time: one file after the other, after everything else.
-        ...shared,
-        test: {
-          ...processes,
-          name: "load",
-          include: ["test/{short,chaos}/**/*.test.ts"],
-          maxWorkers: 1,
-          fileParallelism: false,
-          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -8,32 +8,17 @@ export const name = "blackout";
 export const promise =
   "all nine processes killed at once under load, ten times, at last with a replica's disk lost: nothing acknowledged is lost, nothing twice";
 
+/** Commands that are acknowledged before everything is killed. */
+const perRound = 500;
+
 /** @param {import("./run.mjs").Options} options `--rounds N` */
 export async function run({ parameters, progress }) {
   const rounds = flagNumber(parameters, "--rounds", 10);
-  const perRound = 500;
   const processes = await Processes.start();
   // Longer than any blackout, so that clients wait and try again.
   const load = new Load(processes.replicas, { deadlineMs: 120_000 });
   try {
-    /** @type {{ outMs: number, acknowledged: number }[]} */
-    const blackouts = [];
-    for (let round = 0; round < rounds; round++) {
-      await load.more(perRound);
-      const acknowledged = load.acknowledged.size;
-      const killedAt = Date.now();
-      for (const { id } of processes.plan.members) processes.signal(id, "SIGKILL");
-      await Promise.all([...processes.children.values()].map((child) => child.ended));
-      if (round === rounds - 1) processes.loseData("r1");
-      for (const { id } of processes.plan.members) processes.start(id);
-      await processes.ready();
-      await load.more(1);
-      const outMs = (load.times.find((at) => at > killedAt + 100) ?? Date.now()) - killedAt;
-      blackouts.push({ outMs, acknowledged });
-      progress(
-        `${round + 1}: all killed after ${acknowledged} commands, acknowledging again after ${outMs} ms`,
-      );
-    }
+    const blackouts = await blackOut({ processes, load, rounds, progress });
     await load.more(Math.max(perRound, (rounds >= 10 ? 5_000 : 0) - load.acknowledged.size));
     await load.stop();
     const verified = await verify(processes.replicas, load);
@@ -54,4 +39,30 @@ export async function run({ parameters, progress }) {
     load.kill();
     await processes.end();
   }
+}
+
+/**
+ * Kills every member at once, again and again, the last time with a replica's disk lost.
+ * @param {{ processes: Processes, load: Load, rounds: number, progress: (line: string) => void }} options
+ */
+export async function blackOut({ processes, load, rounds, progress }) {
+  /** @type {{ outMs: number, acknowledged: number }[]} */
+  const blackouts = [];
+  for (let round = 0; round < rounds; round++) {
+    await load.more(perRound);
+    const acknowledged = load.acknowledged.size;
+    const killedAt = Date.now();
+    for (const { id } of processes.plan.members) processes.signal(id, "SIGKILL");
+    await Promise.all([...processes.children.values()].map((child) => child.ended));
+    if (round === rounds - 1) processes.loseData("r1");
+    for (const { id } of processes.plan.members) processes.start(id);
+    await processes.ready();
+    await load.more(1);
+    const outMs = (load.times.find((at) => at > killedAt + 100) ?? Date.now()) - killedAt;
+    blackouts.push({ outMs, acknowledged });
+    progress(
+      `${round + 1}: all killed after ${acknowledged} commands, acknowledging again after ${outMs} ms`,
+    );
+  }
+  return blackouts;
 }

@@ -55,7 +55,7 @@ export async function run({ parameters, progress }) {
 
 /**
  * @param {() => ReturnType<typeof acceptorScenario>} makeScenario @param {{ every: number, most: number }} which
- * @param {(line: string) => void} progress @param {string[]} [only] of the calls
+ * @param {(line: string) => void} progress @param {string[]} [only] of the calls; the first problem is enough then
  */
 async function points(makeScenario, { every, most }, progress, only) {
   const scenario = await makeScenario();
@@ -66,7 +66,9 @@ async function points(makeScenario, { every, most }, progress, only) {
       .flatMap(([call, most]) => Array.from({ length: most }, (_, index) => ({ call, count: index + 1 })));
     const step = Math.max(every, Math.floor(all.length / most));
     const chosen = all.filter((_, index) => index % step === step - 1).slice(0, most);
-    const { toldBeforeKill, ...found } = await killAtEach(scenario, chosen, progress);
+    const { toldBeforeKill, ...found } = await killAtEach(scenario, chosen, progress, {
+      untilNoticed: only !== undefined,
+    });
     return {
       calls,
       answersUndisturbed: told,

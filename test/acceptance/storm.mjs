@@ -77,7 +77,7 @@ async function everybodyServes(processes) {
   }
 }
 
-class Storm {
+export class Storm {
   kills = { acceptor: 0, leader: 0, replica: 0 };
   severalAtOnce = 0;
   whileRecovering = 0;

@@ -3,9 +3,7 @@ import { reportText } from "@synod/history";
 import { expect, it } from "vitest";
 import { chaos } from "./chaos.mjs";
 
-it("what clients saw under faults of every kind is linearizable, and replicas agree", {
-  timeout: 120_000,
-}, async () => {
+it("what clients saw under faults of every kind is linearizable, and replicas agree", async () => {
   const progress: string[] = [];
   const found = await chaos({ seconds: 4, seed: 1, progress: (line) => void progress.push(line) });
   expect(found.verdict.verdict, `${progress.join("\n")}\n${reportText(found.verdict)}`).toBe("linearizable");

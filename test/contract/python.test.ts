@@ -11,7 +11,7 @@ import { ready, startMembers } from "./members.js";
 const python = "/usr/bin/python3";
 const client = path.join(import.meta.dirname, "python", "client.py");
 
-test("a client in Python puts, gets and repeats in a session", { timeout: 60_000 }, async () => {
+test("a client in Python puts, gets and repeats in a session", async () => {
   const directory = mkdtempSync(path.join(tmpdir(), "synod-python-"));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
   const descriptors = path.join(directory, "descriptors.binpb");

@@ -1,12 +1,10 @@
 import { type ContractResult, checksOf, columns, matrixText, runContract } from "@synod/contract";
 import type { Members } from "@synod/testing/members";
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import { quiet } from "../acceptance/support/quiet.mjs";
 import { failures } from "./failures.js";
 import { ready, startMembers } from "./members.js";
 import { FaultyFront } from "./wrong/front.js";
-
-vi.setConfig({ testTimeout: 120_000 });
 
 const started: { stop(): Promise<void> | void }[] = [];
 

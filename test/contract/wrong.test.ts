@@ -5,7 +5,7 @@ import {
   type RoleName,
   runContract,
 } from "@synod/contract";
-import { afterEach, describe, expect, type TestContext, test, vi } from "vitest";
+import { afterEach, describe, expect, type TestContext, test } from "vitest";
 import { quiet } from "../acceptance/support/quiet.mjs";
 import { failures, redCells } from "./failures.js";
 import { type Faults, ready, startMembers } from "./members.js";
@@ -38,8 +38,6 @@ declare module "vitest" {
   }
 }
 
-vi.setConfig({ testTimeout: 120_000 });
-
 const started: { stop(): Promise<void> | void }[] = [];
 
 afterEach(async () => {
@@ -49,7 +47,7 @@ afterEach(async () => {
 type Addresses = ContractOptions["addresses"];
 
 function run(options: ContractOptions): Promise<ContractResult> {
-  return runContract({ destructive: true, ...options });
+  return runContract({ destructive: true, patienceMs: 5_000, ...options });
 }
 
 async function inFrontOf(address: string, rules: readonly Rule[]): Promise<string> {

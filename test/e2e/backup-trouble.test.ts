@@ -96,7 +96,7 @@ describe("synod snapshot", () => {
       const args = ["snapshot", "restore", larger, "--data", directory, "--port", `${await freePorts(9)}`];
       const running = place.start(...args);
       const store = path.join(directory, "restoring", "r3", "data.mdb");
-      await vi.waitFor(() => expect(existsSync(store)).toBe(true), { timeout: 20_000, interval: 5 });
+      await vi.waitFor(() => expect(existsSync(store)).toBe(true), { interval: 5 });
       return running;
     };
     const polite = await begin();
@@ -147,18 +147,14 @@ describe("the acceptors of a restored cluster", () => {
     rmSync(member("r2").data, { recursive: true });
 
     for (const id of ["a1", "l1", "r2"]) start(id);
-    await vi.waitFor(async () => expect(await stateOf("l1")).toMatchObject({ phase: "active" }), {
-      timeout: 20_000,
-    });
+    await vi.waitFor(async () => expect(await stateOf("l1")).toMatchObject({ phase: "active" }));
     const above = expect.toSatisfy((slotOut: number) => slotOut > saved.slot);
     expect(await stateOf("l1")).toMatchObject({ slotOut: above });
     expect(await stateOf("r2")).toMatchObject({ slotOut: 1 });
     expect(await stateOf("a1")).toMatchObject({ trimmedBelow: saved.slot + 1 });
 
     start("r1");
-    await vi.waitFor(async () => expect((await askStatus(member("r2").address, 1_000)).serving).toBe(true), {
-      timeout: 30_000,
-    });
+    await vi.waitFor(async () => expect((await askStatus(member("r2").address, 1_000)).serving).toBe(true));
     const stale = { metadata: { "synod-read": "stale" } };
     const get = await callRaw(member("r2").address, `${keyValue}/Get`, { key: "colour" }, stale);
     expect(get.response.value.toString()).toBe("deep blue");

@@ -71,7 +71,7 @@ async function saveWhileWriting(): Promise<void> {
     while (!over) await append();
   })();
   try {
-    await vi.waitFor(() => expect(appended).toBeGreaterThan(50), { timeout: 20_000 });
+    await vi.waitFor(() => expect(appended).toBeGreaterThan(50));
     appendedBefore = appended;
     const saving = await old.run("snapshot", "save", file, "--json");
     expect(saving).toMatchObject({ code: 0 });
@@ -109,7 +109,7 @@ beforeAll(async () => {
   expect(restoring.stdout).toContain(`npx synod up --data ${restored}`);
   freshUp = fresh.start("up", "--json", "--data", restored);
   freshReady = await ready(freshUp);
-}, 120_000);
+});
 
 afterAll(async () => {
   await fresh.end();

@@ -18,9 +18,7 @@ import "google/protobuf/any.proto";
 message Status { int32 code = 1; string message = 2; repeated google.protobuf.Any details = 3; }
 `;
 
-test("the client in Python on the page about clients transfers once and reads the details of an error", {
-  timeout: 120_000,
-}, async () => {
+test("the client in Python on the page about clients transfers once and reads the details of an error", async () => {
   const workplace = new Workplace();
   onTestFinished(() => workplace.end());
   const { directory } = workplace;

@@ -15,7 +15,6 @@ const roles: readonly RoleName[] = ["replica", "leader", "acceptor"];
 
 async function serving(role: RoleName): Promise<void> {
   await vi.waitFor(async () => expect((await cluster.status(role))?.serving).toBe(true), {
-    timeout: 20_000,
     interval: 100,
   });
 }
@@ -66,14 +65,11 @@ test("an acceptor with a newly made store under an old name runs, warns, and is 
   const acceptor = cluster.start("acceptor", "--data", cluster.path("a1-again"));
   cluster.start("leader");
   const words = new RegExp(`store ${fresh} is not the one .*${cluster.store}`);
-  await vi.waitFor(
-    async () => {
-      const leader = await cluster.status("leader");
-      expect(leader?.peers.find(({ id }) => id === "a1")?.problem).toMatch(words);
-      expect(leader?.serving).toBe(false);
-    },
-    { timeout: 10_000 },
-  );
+  await vi.waitFor(async () => {
+    const leader = await cluster.status("leader");
+    expect(leader?.peers.find(({ id }) => id === "a1")?.problem).toMatch(words);
+    expect(leader?.serving).toBe(false);
+  });
   const status = await cluster.status("acceptor");
   expect([status?.serving, status?.problem]).toEqual([false, expect.stringMatching(words)]);
   expect((await acceptor.stop()).stderr).toMatch(new RegExp(`^synod-acceptor: warning: ${words.source}`));
@@ -118,13 +114,11 @@ test("a store that is absent, empty, another's or in use, and a busy address, ar
   // Refusals changed nothing: the store still is what init made, and never was started before.
   await running.stop();
   cluster.start("acceptor", "--data", store);
-  await vi.waitFor(
-    async () =>
-      expect((await cluster.status("acceptor"))?.state).toMatchObject({
-        store: other,
-        startCount: 1,
-        highestSlot: 0,
-      }),
-    { timeout: 10_000 },
+  await vi.waitFor(async () =>
+    expect((await cluster.status("acceptor"))?.state).toMatchObject({
+      store: other,
+      startCount: 1,
+      highestSlot: 0,
+    }),
   );
 });

@@ -10,7 +10,7 @@ it.each(handMade)("$what: $linearizable", ({ operations, linearizable }) => {
   expect(check(operations).verdict).toBe(linearizable ? "linearizable" : "violation");
 });
 
-it("agrees with every order tried, and decides large histories", { timeout: 60_000 }, async () => {
+it("agrees with every order tried, and decides large histories", async () => {
   const progress: string[] = [];
   const { holds, figures } = await run({
     parameters: ["--histories", "500", "--operations", "2000", "--seed", "1"],
@@ -19,7 +19,7 @@ it("agrees with every order tried, and decides large histories", { timeout: 60_0
   expect(holds, `${JSON.stringify(figures)}\n${progress.join("\n")}`).toBe(true);
 });
 
-it("decides what is all on one key when writes are told their revisions", { timeout: 60_000 }, () => {
+it("decides what is all on one key when writes are told their revisions", () => {
   const history = largeHistory(random(1), { operations: 1_000, outstanding: 32, keys: 1, revisions: true });
   expect(check(history)).toMatchObject({ verdict: "linearizable", largestPartition: 1_000 });
 });

@@ -8,8 +8,6 @@ import {
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { TestCluster } from "./test-cluster.js";
 
-vi.setConfig({ testTimeout: 30_000 });
-
 let cluster: TestCluster;
 
 afterEach(async () => {
@@ -44,13 +42,10 @@ const acceptorState = (id: string) => cluster.host(id).status().state as Accepto
 async function trimmed(): Promise<void> {
   await put("r1", "last", "of all");
   const { slotOut } = replicaState("r1");
-  await vi.waitFor(
-    () => {
-      for (const id of ["a1", "a2", "a3"])
-        expect(acceptorState(id).trimmedBelow).toBeGreaterThanOrEqual(slotOut - 4);
-    },
-    { timeout: 15_000 },
-  );
+  await vi.waitFor(() => {
+    for (const id of ["a1", "a2", "a3"])
+      expect(acceptorState(id).trimmedBelow).toBeGreaterThanOrEqual(slotOut - 4);
+  });
 }
 
 describe("trimming (rule 18)", () => {
@@ -71,9 +66,7 @@ describe("trimming (rule 18)", () => {
     await cluster.stop("r2", "r3");
     for (let number = 0; number < 5; number++) await put("r1", `k${number}`, "v");
     const { durableSlot } = replicaState("r1");
-    await vi.waitFor(() => expect(replicaState("r1").durableSlot).toBeGreaterThan(durableSlot), {
-      timeout: 5_000,
-    });
+    await vi.waitFor(() => expect(replicaState("r1").durableSlot).toBeGreaterThan(durableSlot));
     expect(acceptorState("a1").trimmedBelow).toBeLessThan(durableSlot);
     expect(replicaState("r1").trimPoint).toBeLessThan(durableSlot);
     await cluster.start("r2");
@@ -103,9 +96,7 @@ describe("a replica below the trim point (rule 19)", () => {
     // r1's session is from before the snapshot: a replica that did not get it would answer otherwise, and stop (rule 27).
     await put("r1", "k3", "by r1");
     expect(await get("r3", "k3")).toBe("by r1");
-    await vi.waitFor(() => expect(replicaState("r3").hash).toBe(replicaState("r1").hash), {
-      timeout: 10_000,
-    });
+    await vi.waitFor(() => expect(replicaState("r3").hash).toBe(replicaState("r1").hash));
   });
 
   test("that was away takes what it lacks from another's log, if that reaches back far enough", async () => {
@@ -155,9 +146,7 @@ describe("a replica below the trim point (rule 19)", () => {
     await cluster.stop("r2");
     const { trimPoint } = replicaState("r1");
     await put("r1", "k", "v");
-    await vi.waitFor(() => expect(replicaState("r1").trimPoint).toBeGreaterThan(trimPoint), {
-      timeout: 10_000,
-    });
+    await vi.waitFor(() => expect(replicaState("r1").trimPoint).toBeGreaterThan(trimPoint));
   });
 });
 

@@ -12,8 +12,6 @@ import {
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { TestCluster } from "./test-cluster.js";
 
-vi.setConfig({ testTimeout: 20_000 });
-
 let cluster: TestCluster;
 
 afterEach(async () => {

@@ -8,10 +8,8 @@ import {
   meantFor,
   replicaService,
 } from "@synod/wire";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TestCluster } from "./test-cluster.js";
-
-vi.setConfig({ testTimeout: 20_000 });
 
 let cluster: TestCluster;
 const another = "another-cluster";

@@ -3,8 +3,6 @@ import { metadataKeys } from "@synod/wire";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { TestCluster } from "./test-cluster.js";
 
-vi.setConfig({ testTimeout: 30_000 });
-
 let cluster: TestCluster;
 
 afterEach(async () => {
@@ -40,7 +38,7 @@ describe("log time in an idle cluster", () => {
     const { response } = await cluster.call("r1", `${lock}/Acquire`, request);
     expect(response.acquired).toBe(true);
     const before = appliedSlot("r1");
-    await vi.waitFor(async () => expect(await held("r2")).toBe(false), { timeout: 20_000, interval: 20 });
+    await vi.waitFor(async () => expect(await held("r2")).toBe(false), { interval: 20 });
     expect(performance.now() - startedMs).toBeGreaterThanOrEqual(2000);
     // One that ends it, and what trimming asks for: a checkpoint and reports.
     expect(appliedSlot("r2") - before).toBeLessThan(14);
@@ -51,7 +49,7 @@ describe("log time in an idle cluster", () => {
     await started();
     await cluster.call("r2", `${lock}/Acquire`, { name: "l", owner: "a", ttlMs: "2000", wait: false });
     await cluster.stop("r1");
-    await vi.waitFor(async () => expect(await held("r3")).toBe(false), { timeout: 20_000, interval: 20 });
+    await vi.waitFor(async () => expect(await held("r3")).toBe(false), { interval: 20 });
   });
 });
 

@@ -15,9 +15,7 @@ import {
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { TestCluster } from "./test-cluster.js";
 
-vi.setConfig({ testTimeout: 40_000 });
-
-const waiting = { timeout: 25_000, interval: 50 };
+const waiting = { interval: 50 };
 
 const calculator = "synod.calculator.v1.Calculator";
 const replicas = ["r1", "r2", "r3"];
@@ -104,9 +102,7 @@ function versionAt(id: string) {
 
 /** Every replica has said what it offers. */
 async function offered(version: number): Promise<void> {
-  await vi.waitFor(async () => expect((await switchVersion(version)).slot).toBeGreaterThan(0), {
-    timeout: 10_000,
-  });
+  await vi.waitFor(async () => expect((await switchVersion(version)).slot).toBeGreaterThan(0));
 }
 
 describe("a version of a service (rule 26)", () => {
@@ -231,9 +227,7 @@ describe("a replica whose build answers otherwise (rule 27)", () => {
   test("stops serving and says so, while the others go on; its restart stays stopped", async () => {
     await started({ all: build(1, 1), r2: build(1, 1, 1) });
     expect(await add("r1", "1")).toBe("1");
-    await vi.waitFor(() => expect(cluster.host("r2").status().problem).toMatch(/^diverged: at slot \d+/), {
-      timeout: 10_000,
-    });
+    await vi.waitFor(() => expect(cluster.host("r2").status().problem).toMatch(/^diverged: at slot \d+/));
     const { problem, serving } = cluster.host("r2").status();
     expect(serving).toBe(false);
     expect(problem).toMatch(/reported are .*r1 [0-9a-f]{12}.*r3 [0-9a-f]{12}/);
@@ -248,12 +242,9 @@ describe("a replica whose build answers otherwise (rule 27)", () => {
   test("stops all where each answers otherwise", async () => {
     await started({ r1: build(1, 1), r2: build(1, 1, 1), r3: build(1, 1, 2) });
     expect(["1", "2", "3"]).toContain(await add("r1", "1"));
-    await vi.waitFor(
-      () => {
-        for (const id of replicas) expect(cluster.host(id).status().problem).toContain("no majority agrees");
-      },
-      { timeout: 10_000 },
-    );
+    await vi.waitFor(() => {
+      for (const id of replicas) expect(cluster.host(id).status().problem).toContain("no majority agrees");
+    });
     // All hold the same commands, and a person may go on from the state of any (rule 33).
     expect(new Set(replicas.map((id) => stateOf(id).slotOut)).size).toBe(1);
     for (const id of replicas) {
@@ -309,12 +300,9 @@ describe("a replica whose build answers otherwise (rule 27)", () => {
       await cluster.start(id);
       await cluster.ready();
     }
-    await vi.waitFor(
-      () => {
-        for (const id of replicas) expect(stateOf(id).trimPoint).toBeGreaterThan(0);
-      },
-      { timeout: 10_000 },
-    );
+    await vi.waitFor(() => {
+      for (const id of replicas) expect(stateOf(id).trimPoint).toBeGreaterThan(0);
+    });
     for (const id of replicas)
       expect(cluster.host(id).status()).toMatchObject({ serving: true, problem: "" });
   });

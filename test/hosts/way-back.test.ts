@@ -7,9 +7,7 @@ import { callUnary, type ReplicaRoleStatus, replicaService } from "@synod/wire";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { TestCluster } from "./test-cluster.js";
 
-vi.setConfig({ testTimeout: 60_000 });
-
-const waiting = { timeout: 30_000, interval: 50 };
+const waiting = { interval: 50 };
 const calculator = "synod.calculator.v1.Calculator";
 const kv = "synod.kv.v1.KeyValue";
 const replicas = ["r1", "r2"];

@@ -7,9 +7,6 @@ import { exitCode, Failure } from "../src/failure.js";
 import { filesBelow } from "../src/generate/files.js";
 import { generate } from "../src/generate/generate.js";
 
-// Every generation starts programs of its own.
-vi.setConfig({ testTimeout: 60_000 });
-
 const ledger = `syntax = "proto3";
 package bank.v1;
 import "bank/v1/money.proto";

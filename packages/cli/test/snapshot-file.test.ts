@@ -112,7 +112,7 @@ describe("a backup's file", () => {
       changed[bit >> 3] = (changed[bit >> 3] as number) ^ (1 << (bit & 7));
       expect((await failureOf(changed))?.code, `bit ${bit & 7} of byte ${bit >> 3}`).toBe(exitCode.damaged);
     }
-  }, 60_000);
+  });
 
   it("is refused when a page is missing, or two have changed places", async () => {
     const [both, first] = [await written(), await written(twoPages.slice(0, 1))];

@@ -9,7 +9,7 @@ import {
 import { CallFailed, run } from "@synod/state-machine/testing";
 import { loadServices } from "@synod/wire";
 import fc from "fast-check";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { builtInModels, check, jsonMessage, type Operation, type Outcome, reportText } from "../src/index.js";
 
 interface Call {
@@ -21,8 +21,6 @@ type Step = Call | { readonly idleMs: number };
 
 const key = fc.constantFrom("a", "b", "ab");
 const value = fc.constantFrom("1", "2", "").map((text) => Buffer.from(text));
-vi.setConfig({ testTimeout: 30_000 });
-
 const name = fc.constant("l");
 const fencingToken = fc.integer({ min: 1, max: 12 }).map(String);
 const calls: Record<string, fc.Arbitrary<Step>> = {

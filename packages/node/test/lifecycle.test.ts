@@ -48,7 +48,7 @@ function start(parameters: readonly string[], environment: NodeJS.ProcessEnv = {
   return { child, said, ended };
 }
 
-describe.concurrent("a service's process", { timeout: 20_000 }, () => {
+describe.concurrent("a service's process", () => {
   test.each(["SIGTERM", "SIGINT"] as const)("stops in good order and exits with 0 at %s", async (signal) => {
     const { child, said, ended } = start(["stop"]);
     await said("ready");

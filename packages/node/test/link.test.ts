@@ -147,7 +147,7 @@ describe("a link", () => {
       socket.resume();
     });
     const { link, events } = dial(silent.port, { timing: { ...timing, helloMs: 50 } });
-    await vi.waitFor(() => expect(accepted).toBeGreaterThanOrEqual(4), { timeout: 5000 });
+    await vi.waitFor(() => expect(accepted).toBeGreaterThanOrEqual(4));
     expect(link.status.problem).toBe("no hello from it within 50 ms");
     expect(silent.sockets.size).toBeLessThanOrEqual(2);
     expect(events).toEqual([]);
@@ -238,7 +238,7 @@ describe("a link", () => {
     const { link, events } = dial(1, {
       expected: { role: "leader", id: "l1", address: "no-such-host.invalid:5000" },
     });
-    await vi.waitFor(() => expect(link.status.problem).not.toBe("not connected yet"), { timeout: 5000 });
+    await vi.waitFor(() => expect(link.status.problem).not.toBe("not connected yet"));
     expect(link.status.problem).toMatch(/does not resolve|no hello/);
     expect(events).toEqual([]);
   });

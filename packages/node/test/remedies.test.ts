@@ -277,4 +277,4 @@ test("in drawn schedules every replica skips the same, and what was answered sta
   }
   expect(total).toMatchObject({ missed: 0 });
   expect(total.skipped).toBeGreaterThan(8);
-}, 60_000);
+});

@@ -1,9 +1,6 @@
 import { expect } from "vitest";
 import { type FaultRates, faultKinds, type Schedule, simulate } from "../src/index.js";
 
-/** One seed after the other takes its time where much else runs. */
-export const timeout = 120_000;
-
 /** These faults and no others, in events per thousand ticks. */
 export function only(rates: Partial<FaultRates>): FaultRates {
   const none = Object.fromEntries(Object.keys(faultKinds).map((kind) => [kind, 0])) as FaultRates;

@@ -2,7 +2,7 @@
 import { expect, it } from "vitest";
 import { simulate } from "../src/index.js";
 import { simulatedLimits } from "../src/options.js";
-import { kept, only, timeout } from "./kept.js";
+import { kept, only } from "./kept.js";
 
 /** A replica loses its directory, and all but the newest slots are trimmed; a snapshot takes many pages. */
 const transfer = {
@@ -12,17 +12,13 @@ const transfer = {
   faults: only({ "lost directory of a replica": 10 }),
 };
 
-it("over links of 50 kB/s not everything waiting finishes: retries of what has not left yet fill them", {
-  timeout,
-}, async () => {
+it("over links of 50 kB/s not everything waiting finishes: retries of what has not left yet fill them", async () => {
   const overrides = { streams: true, spareAcceptors: 0, reconfigure: 0, bandwidth: 1_000, calmTicks: 3_000 };
   const { failure } = await simulate({ seed: 88, overrides });
   expect(failure).toMatch(/ticks after the last fault .* still waits for /);
 });
 
-it("calls without a session that wait until the replica has one of its own have no bound in bytes", {
-  timeout,
-}, async () => {
+it("calls without a session that wait until the replica has one of its own have no bound in bytes", async () => {
   const limits = { ...simulatedLimits, maxQueuedBytes: 200, maxBatchBytes: 100 };
   const world = { plainCalls: 1, streams: false, star: false, leaders: 1, limits };
   const faults = only({ "crash leader": 20 });
@@ -30,13 +26,11 @@ it("calls without a session that wait until the replica has one of its own have 
   expect(failure).toMatch(/keeps \d+ bytes of calls without a session; expected at most 400/);
 });
 
-it("a transfer that is cut again and again never ends: each giver's begins anew once another has given", {
-  timeout,
-}, async () => {
+it("a transfer that is cut again and again never ends: each giver's begins anew once another has given", async () => {
   const { failure } = await simulate({ seed: 1, overrides: { ...transfer, interruptions: 0.3 } });
   expect(failure).toMatch(/still waits for \d+ proposals and \d+ commands at slot 1 /);
 });
 
-it("the same transfer ends when nothing cuts it", { timeout }, async () => {
+it("the same transfer ends when nothing cuts it", async () => {
   await kept({ seed: 1, overrides: transfer });
 });

@@ -1,13 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { Campaign, type RunResult } from "../src/index.js";
-import { kept, only, timeout } from "./kept.js";
+import { kept, only } from "./kept.js";
 
 const seeds = Array.from({ length: 28 }, (_, index) => index + 1);
 
 describe("the real core, codec and services in a faulty world", () => {
-  it(`keeps every promise in seeds 1 to ${seeds.length}, and everything waiting finishes once faults stop`, {
-    timeout,
-  }, async () => {
+  it(`keeps every promise in seeds 1 to ${seeds.length}, and everything waiting finishes once faults stop`, async () => {
     const campaign = new Campaign();
     const results: RunResult[] = [];
     for (const seed of seeds) results.push(await kept({ seed }));
@@ -24,9 +22,7 @@ describe("the real core, codec and services in a faulty world", () => {
     expect(medianLeaderChanges).toBeGreaterThanOrEqual(2);
   });
 
-  it("rules 22 and 23: keeps every promise while the acceptors change every few dozen slots", {
-    timeout,
-  }, async () => {
+  it("rules 22 and 23: keeps every promise while the acceptors change every few dozen slots", async () => {
     const overrides = { acceptors: 3, spareAcceptors: 2, reconfigure: 0.03, star: false };
     let configurations = 0;
     for (const seed of seeds.slice(0, 8))
@@ -34,9 +30,7 @@ describe("the real core, codec and services in a faulty world", () => {
     expect(configurations).toBeGreaterThan(80);
   });
 
-  it("rules 18 and 19: keeps every promise while replicas lose their directories again and again", {
-    timeout,
-  }, async () => {
+  it("rules 18 and 19: keeps every promise while replicas lose their directories again and again", async () => {
     const faults = only({ "lost directory of a replica": 40, pause: 10 });
     const overrides = { replicas: 3, leaders: 3, reportHaste: 5, flush: 0.012, trimLoss: 0, faults };
     for (const seed of seeds.slice(0, 8)) await kept({ seed, overrides });

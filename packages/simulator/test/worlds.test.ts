@@ -1,18 +1,16 @@
 // Worlds with one kind of trouble, or none. They are many, so they do not wait for the other seeds.
 import { describe, expect, it } from "vitest";
 import { simulate } from "../src/index.js";
-import { kept, only, timeout } from "./kept.js";
+import { kept, only } from "./kept.js";
 
 const seeds = Array.from({ length: 16 }, (_, index) => index + 1);
 
 describe("the real core, codec and services in a world of its own kind", () => {
-  it("rule 11: a command is executed where one leader, its replica and a majority can talk, however the rest is cut", {
-    timeout,
-  }, async () => {
+  it("rule 11: a command is executed where one leader, its replica and a majority can talk, however the rest is cut", async () => {
     for (const seed of seeds) await kept({ seed, overrides: { star: true } });
   });
 
-  it("processes that tick ten times more slowly and long pauses harm nobody", { timeout }, async () => {
+  it("processes that tick ten times more slowly and long pauses harm nobody", async () => {
     const overrides = {
       acceptors: 5,
       slow: 0.3,
@@ -23,9 +21,7 @@ describe("the real core, codec and services in a world of its own kind", () => {
     for (const seed of seeds.slice(0, 8)) await kept({ seed, overrides });
   });
 
-  it("rule 35: log time keeps up while nobody asks anything, whoever was away and is asked first, and silence costs no slot", {
-    timeout,
-  }, async () => {
+  it("rule 35: log time keeps up while nobody asks anything, whoever was away and is asked first, and silence costs no slot", async () => {
     const overrides = {
       star: false,
       slow: 0,
@@ -37,7 +33,7 @@ describe("the real core, codec and services in a world of its own kind", () => {
     for (const seed of seeds.slice(0, 4)) await kept({ seed, overrides });
   });
 
-  it("without faults a slot carries one proposal, and no proposal takes two", { timeout }, async () => {
+  it("without faults a slot carries one proposal, and no proposal takes two", async () => {
     const overrides = {
       loss: 0,
       duplication: 0,
@@ -53,17 +49,11 @@ describe("the real core, codec and services in a world of its own kind", () => {
       );
   });
 
-  it("a seed replays exactly", { timeout }, async () => {
-    const { sha256 } = await simulate(11);
-    expect((await simulate(11)).sha256).toBe(sha256);
-    expect((await simulate(12)).sha256).not.toBe(sha256);
-  });
-
-  it("rule 5: what a rolled-back store forgot is found when it votes on", { timeout }, async () => {
+  it("rule 5: what a rolled-back store forgot is found when it votes on", async () => {
     const faults = only({ "rolled-back copy": 6, "crash leader": 8, crash: 8, partition: 10 });
     const overrides = { acceptors: 3, faults, rollBackUncured: true };
-    const failures: (string | undefined)[] = [];
-    for (const seed of seeds) failures.push((await simulate({ seed, overrides })).failure);
-    expect(failures.some((failure) => failure !== undefined)).toBe(true);
+    let found = false;
+    for (const seed of seeds) found ||= (await simulate({ seed, overrides })).failure !== undefined;
+    expect(found).toBe(true);
   });
 });

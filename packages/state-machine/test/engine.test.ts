@@ -1,14 +1,12 @@
 import { type Command, type Configuration, InvariantViolation, type OrderedMap } from "@synod/core";
 import { configurationCodec } from "@synod/wire";
 import fc from "fast-check";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { Status } from "../src/definition/status.js";
 import type { ByteTransaction } from "../src/engine/transaction.js";
 import { type Answer, Engine, openedSession, type SlotContent } from "../src/index.js";
 import { sessionLimits } from "../src/sessions/session-table.js";
 import { builtIn, commandOf, genesis, inUse, openCommand, serviceOf, TestMap, World } from "./support.js";
-
-vi.setConfig({ testTimeout: 30_000 });
 
 const kv = "synod.kv.v1.KeyValue";
 const calculator = "synod.calculator.v1.Calculator";

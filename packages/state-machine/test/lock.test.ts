@@ -1,10 +1,8 @@
 import fc from "fast-check";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { Status } from "../src/definition/status.js";
 import { lockLimits, timeLimits } from "../src/index.js";
 import { encoded, World } from "./support.js";
-
-vi.setConfig({ testTimeout: 30_000 });
 
 const service = "synod.lock.v1.Lock";
 

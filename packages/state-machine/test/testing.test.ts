@@ -81,7 +81,7 @@ describe("a service run in memory", () => {
   });
 });
 
-describe("a determinism test", { timeout: 60_000 }, () => {
+describe("a determinism test", () => {
   type Testing = typeof import("../src/testing/index.js");
   /** It starts processes, so it runs compiled. */
   const built = () => import(new URL("../dist/testing/index.js", import.meta.url).href) as Promise<Testing>;

@@ -1,6 +1,6 @@
 import { runInNewContext } from "node:vm";
 import fc from "fast-check";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { KeyCodec } from "../src/definition/key.js";
 import { Status } from "../src/definition/status.js";
 import {
@@ -15,8 +15,6 @@ import type { LedgerHandlers } from "./fixture/gen/bank/v1/Ledger.js";
 import type { ProtoGrpcType } from "./fixture/gen/ledger.js";
 import { descriptors } from "./ledger.js";
 import { bound, World } from "./support.js";
-
-vi.setConfig({ testTimeout: 30_000 });
 
 const builder = () =>
   replicatedService<ProtoGrpcType, LedgerHandlers>({ descriptors, service: "bank.v1.Ledger" });

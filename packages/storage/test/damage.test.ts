@@ -219,7 +219,7 @@ describe("damage is found, never read as data", () => {
   describe("where nobody reads it, while the process runs", () => {
     const damaged = expect.objectContaining({ reason: "damaged" });
 
-    test("in a replica's row, its log, and a key", { timeout: 60_000 }, async () => {
+    test("in a replica's row, its log, and a key", async () => {
       for (const [found, change] of [
         ["value of b", flipLast],
         ["decided", flipLast],
@@ -240,7 +240,7 @@ describe("damage is found, never read as data", () => {
       }
     });
 
-    test("in an acceptor's pvalue", { timeout: 60_000 }, async () => {
+    test("in an acceptor's pvalue", async () => {
       const directory = path.join(temporaryDirectory(), "store");
       await createAcceptorStore(directory, acceptor);
       const told: unknown[] = [];

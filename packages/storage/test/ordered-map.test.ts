@@ -91,7 +91,7 @@ async function run(
 const identity = { id: "r1", clusterId: "c1", flushEveryMs: 0 };
 
 describe("a replica's state is an ordered map", () => {
-  test("in memory", { timeout: 60_000 }, async () => {
+  test("in memory", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 120 }), async (steps) => {
         const disk = new MemoryReplicaDisk({ store: "s" });
@@ -101,7 +101,7 @@ describe("a replica's state is an ordered map", () => {
     );
   });
 
-  test("in lmdb", { timeout: 60_000 }, async () => {
+  test("in lmdb", async () => {
     const root = temporaryDirectory();
     let count = 0;
     await fc.assert(

@@ -13,7 +13,7 @@ const built = mkdtempSync(path.join(tmpdir(), "synod-storage-"));
 let program: string;
 beforeAll(async () => {
   program = await bundleChild(built);
-}, 60_000);
+});
 afterAll(() => rmSync(built, { recursive: true, force: true }));
 
 const run = (task: string, directory: string): Child => start(process.execPath, program, task, directory);
@@ -24,7 +24,7 @@ async function made(): Promise<string> {
   return directory;
 }
 
-describe("a process killed with SIGKILL", { timeout: 120_000 }, () => {
+describe("a process killed with SIGKILL", () => {
   test("leaves all that an acceptor committed, and its store free", async () => {
     const directory = await made();
     const child = run("accept", directory);
@@ -111,7 +111,7 @@ describe("a process killed with SIGKILL", { timeout: 120_000 }, () => {
   });
 });
 
-describe("a data directory belongs to one process", { timeout: 60_000 }, () => {
+describe("a data directory belongs to one process", () => {
   test("a second is refused, told who owns it and where, even while the owner is stopped", async () => {
     const directory = await made();
     const owner = run("own", directory);
@@ -176,7 +176,7 @@ describe("a data directory belongs to one process", { timeout: 60_000 }, () => {
   });
 });
 
-describe("a disk that takes no more", { timeout: 30_000 }, () => {
+describe("a disk that takes no more", () => {
   test("fails the commit and every later one with our error, and keeps what was committed before", async () => {
     const directory = await made();
     // Files may not grow beyond 2 MiB; with the signal ignored, a write says so with an error.

@@ -180,7 +180,7 @@ class Run {
 }
 
 describe("a replica's store does what a plain model does", () => {
-  test("in memory", { timeout: 120_000 }, async () => {
+  test("in memory", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 100 }), async (steps) => {
         const disk = new MemoryReplicaDisk({ store: "s" });
@@ -190,7 +190,7 @@ describe("a replica's store does what a plain model does", () => {
     );
   });
 
-  test("in lmdb", { timeout: 120_000 }, async () => {
+  test("in lmdb", async () => {
     const root = temporaryDirectory();
     let count = 0;
     await fc.assert(

@@ -8,8 +8,6 @@ import { temporaryDirectory } from "./temporary.js";
 
 const replica = { id: "r1", clusterId: "c1", flushEveryMs: 0 };
 const pageBytes = 8192;
-/** Takes a second or two where nothing else runs. */
-const timeout = 60_000;
 
 /** Numbers below a limit, always the same. */
 function drawn(seed: number): (limit: number) => number {
@@ -68,9 +66,7 @@ async function opened(bytes: Uint8Array): Promise<string> {
   }
 }
 
-test("a byte that changed in the file is found at start, or is one that holds nothing", {
-  timeout,
-}, async () => {
+test("a byte that changed in the file is found at start, or is one that holds nothing", async () => {
   const { file, held } = await aged();
   expect(await opened(file)).toBe(held);
   const draw = drawn(20);
@@ -86,9 +82,7 @@ test("a byte that changed in the file is found at start, or is one that holds no
   expect(found).toBeGreaterThan(8);
 });
 
-test("a page that is lost, stands in another's place or is an old one is found at start, where it is in use", {
-  timeout,
-}, async () => {
+test("a page that is lost, stands in another's place or is an old one is found at start, where it is in use", async () => {
   const { file, held, earlier } = await aged();
   const pages = file.length / pageBytes;
   const pageOf = (bytes: Buffer, page: number) => bytes.subarray(page * pageBytes, (page + 1) * pageBytes);
@@ -109,7 +103,7 @@ test("a page that is lost, stands in another's place or is an old one is found a
   expect(found).toBeGreaterThan(20);
 });
 
-test("what says how a file is to be read is found where it changed", { timeout }, async () => {
+test("what says how a file is to be read is found where it changed", async () => {
   const { file } = await aged();
   const word = (number: number) => {
     const bytes = Buffer.alloc(8);
@@ -138,7 +132,7 @@ test("what says how a file is to be read is found where it changed", { timeout }
   }
 });
 
-test("a file cut short is found at start", { timeout }, async () => {
+test("a file cut short is found at start", async () => {
   const { file, held } = await aged();
   for (let pages = 2; pages < file.length / pageBytes; pages += 5) {
     const came = await opened(file.subarray(0, pages * pageBytes));

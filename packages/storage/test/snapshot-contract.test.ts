@@ -69,9 +69,7 @@ describe.each(bothKinds)("a snapshot of a replica's state (%s)", (kind) => {
     expect(store.state.get(key("only 30"))).toEqual(key("30"));
   });
 
-  test("is of one slot, however much is written while it is taken and read", {
-    timeout: 60_000,
-  }, async () => {
+  test("is of one slot, however much is written while it is taken and read", async () => {
     const store = await make()({ flushEveryMs: 1 });
     let slot = 0;
     let writing = true;

@@ -212,7 +212,7 @@ describe("a trimmed log is a list without its beginning", () => {
     }
   }
 
-  test("in memory", { timeout: 60_000 }, async () => {
+  test("in memory", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
         const disk = new MemoryReplicaDisk({ store: "s" });
@@ -222,7 +222,7 @@ describe("a trimmed log is a list without its beginning", () => {
     );
   });
 
-  test("in lmdb", { timeout: 60_000 }, async () => {
+  test("in lmdb", async () => {
     const root = temporaryDirectory();
     let count = 0;
     await fc.assert(

@@ -1,9 +1,6 @@
 import { calculatorService, keyValueService, replicatedService } from "@synod/state-machine";
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import { type Cluster, startCluster } from "../src/index.js";
-
-// Every test starts whole clusters.
-vi.setConfig({ testTimeout: 30_000 });
 
 let cluster: Cluster | undefined;
 

@@ -82,7 +82,7 @@ describe("a client that knows nothing but the address", () => {
     const { stdout } = await curl("--list-methods", base);
     expect(stdout.toString()).toContain("synod.v1.Acceptor/Prepare");
     expect(stdout.toString()).toContain("ledger.v1.Ledger/Watch");
-  }, 30_000);
+  });
 
   it("calls a built-in service", async () => {
     const { stdout, stderr } = await curl("-d", '{"key":"colour"}', `${base}/synod.kv.v1.KeyValue/Get`);
@@ -92,7 +92,7 @@ describe("a client that knows nothing but the address", () => {
       value: Buffer.from("colour").toString("base64"),
       revision: "9007199254740993",
     });
-  }, 30_000);
+  });
 
   it("calls a user's service with imports, well-known types, maps and optional fields", async () => {
     const request = {
@@ -108,13 +108,13 @@ describe("a client that knows nothing but the address", () => {
     const { stdout, stderr } = await curl("-d", JSON.stringify(request), `${base}/ledger.v1.Ledger/Open`);
     expect(stderr).toBe("");
     expect(JSON.parse(stdout.toString())).toEqual(request);
-  }, 30_000);
+  });
 
   it("is told when there is no such method", async () => {
     const { code, stderr } = await curl("-d", "{}", `${base}/synod.kv.v1.KeyValue/Nothing`);
     expect(code).not.toBe(0);
     expect(stderr).toContain("Nothing");
-  }, 30_000);
+  });
 });
 
 describe("the index of a descriptor set", () => {

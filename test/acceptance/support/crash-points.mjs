@@ -61,8 +61,9 @@ export async function recordedCalls(scenario, progress) {
  * @param {Scenario} scenario
  * @param {{ call: string, count: number }[]} points
  * @param {(line: string) => void} progress
+ * @param {{ untilNoticed?: boolean }} [options] no further point once something is missing
  */
-export async function killAtEach(scenario, points, progress) {
+export async function killAtEach(scenario, points, progress, { untilNoticed = false } = {}) {
   const waiting = [...points];
   /** @type {string[]} */
   const problemsFound = [];
@@ -70,6 +71,7 @@ export async function killAtEach(scenario, points, progress) {
   /** @param {number} worker */
   const work = async (worker) => {
     for (let point = waiting.shift(); point; point = waiting.shift()) {
+      if (untilNoticed && found.problems.length > 0) return;
       const folder = mkdtempSync(path.join(tmpdir(), "synod-crash-"));
       const { call, count } = point;
       try {

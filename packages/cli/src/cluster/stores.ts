@@ -1,11 +1,11 @@
-import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { ClusterFile } from "@synod/node";
+import { createAcceptorStore, StoreError } from "@synod/storage";
+import { recordCodec } from "@synod/wire";
 import { exitCode, Failure } from "../failure.js";
 import { clusterFileAt, defaultWindow } from "./cluster-file.js";
 import type { Counts, Plan, PlannedMember } from "./plan.js";
-import { serviceBin } from "./service-bin.js";
 
 /**
  * Makes the stores and files of a new cluster, or finds those of an earlier start. Everything of a new one is made
@@ -57,22 +57,18 @@ export function writeClusterFiles(plan: Plan, folder: string, file: ClusterFile)
 
 /** An acceptor's store is made here, once, and never by starting a service (rule 5). */
 async function makeStores(plan: Plan, making: string): Promise<Map<string, string>> {
-  const acceptors = plan.members.filter((member) => member.role === "acceptor");
-  const made = await Promise.all(
-    acceptors.map(async ({ id }) => [id, await initialise(path.join(making, id), id)] as const),
-  );
-  return new Map(made);
+  const made = new Map<string, string>();
+  for (const { role, id } of plan.members) if (role === "acceptor") made.set(id, await makeStore(making, id));
+  return made;
 }
 
-function initialise(data: string, id: string): Promise<string> {
-  const bin = serviceBin("acceptor");
-  return new Promise((resolve, reject) => {
-    execFile(process.execPath, [bin, "init", "--data", data, "--id", id], (error, stdout, stderr) => {
-      const store = stdout.trim();
-      if (!error && store !== "") resolve(store);
-      else reject(new Failure(`synod-acceptor init failed for ${id}: ${stderr.trim() || error?.message}`));
-    });
-  });
+async function makeStore(making: string, id: string): Promise<string> {
+  try {
+    const { store } = await createAcceptorStore(path.join(making, id), { id, codec: recordCodec });
+    return store;
+  } catch (error) {
+    throw error instanceof StoreError ? new Failure(error.message) : error;
+  }
 }
 
 /** @param stores the id of each acceptor's store */
