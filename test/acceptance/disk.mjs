@@ -24,7 +24,7 @@ export async function run({ parameters, progress }) {
   const chosen = flagValue(parameters, "--syncs")?.split(",").map(Number);
   const commands = chosen ? 200 : 5_000;
   const processes = await Processes.start();
-  const load = new Load(processes.replicas);
+  const load = new Load(processes.replicas, { processes: commands < 5_000 ? 1 : 3 });
   /** @type {Record<string, { right: boolean } & Record<string, unknown>>} */
   const figures = {};
   /** @param {string} what @param {{ right: boolean } & Record<string, unknown>} found */

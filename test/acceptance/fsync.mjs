@@ -77,7 +77,7 @@ async function traced(commands, leaders, folder) {
   let load;
   try {
     await processes.ready();
-    const started = new Load(processes.replicas);
+    const started = new Load(processes.replicas, { processes: commands < 5_000 ? 1 : 3 });
     load = started;
     const asking = Promise.all(Array.from({ length: askers }, () => ask(processes, started)));
     for (let round = 0; round < leaders; round++) {

@@ -26,12 +26,7 @@ const put = (replica: string, key: string, value: string) =>
   cluster.call(replica, "synod.kv.v1.KeyValue/Put", { key, value: Buffer.from(value) });
 
 async function get(replica: string, key: string): Promise<string> {
-  const { response } = await cluster.call(
-    replica,
-    "synod.kv.v1.KeyValue/Get",
-    { key },
-    { deadlineMs: 20_000 },
-  );
+  const { response } = await cluster.call(replica, "synod.kv.v1.KeyValue/Get", { key });
   return Buffer.from(response.value as Uint8Array).toString();
 }
 

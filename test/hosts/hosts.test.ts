@@ -159,12 +159,14 @@ describe("three of each kind", () => {
   test("with no leader a call ends before its deadline and says so", async () => {
     await started();
     await cluster.stop("l1", "l2", "l3");
+    const problem = /no active leader known: l1: connection refused/;
+    await vi.waitFor(() => expect(cluster.host("r1").status().problem).toMatch(problem));
     const failed = (await put("r1", "k", "w", { deadlineMs: 1500 }).catch(
       (error: unknown) => error,
     )) as grpc.ServiceError;
     // Not UNAVAILABLE: proxies repeat that, and without a session it may be executed all the same.
     expect(failed.code).toBe(grpc.status.DEADLINE_EXCEEDED);
-    expect(failed.details).toMatch(/no active leader known: l1: connection refused/);
+    expect(failed.details).toMatch(problem);
     expect(failed.metadata.get("synod-outcome")).toEqual(["unknown"]);
   });
 

@@ -90,7 +90,7 @@ export class TestCluster extends Members {
         (bytes) => method.decodeResponse(bytes),
         message,
         metadata,
-        { deadline: Date.now() + (options.deadlineMs ?? 10_000) },
+        { deadline: Date.now() + (options.deadlineMs ?? 30_000) },
         (error, answer) => {
           if (error) reject(error);
           else response = answer as PlainMessage;
