@@ -17,7 +17,8 @@ const together = {
 
 export default defineConfig({
   test: {
-    maxWorkers: 2,
+    // One more than the cores of a small machine: many tests wait for processes and timers most of their time.
+    maxWorkers: 3,
     retry: 0,
     allowOnly: false,
     projects: [
@@ -39,15 +40,13 @@ export default defineConfig({
         },
       },
       {
-        // They start processes, which take what processor there is and wait for each other often: one more file than
-        // cores runs at a time.
+        // They start processes, which take what processor there is.
         ...shared,
         test: {
           ...together,
           name: "processes",
           include: ["test/{e2e,short,chaos}/**/*.test.ts"],
           exclude: withoutForeign,
-          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },
