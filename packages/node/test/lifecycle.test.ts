@@ -132,7 +132,7 @@ describe.concurrent("a service's process", () => {
     child.kill("SIGTERM");
     const { code, stdout } = await ended;
     expect(code).toBe(0);
-    expect(stdout).toMatch(/"level":"error".*a handler's.*let go of a promise/);
+    expect(stdout).toMatch(/"level":"error".*a handler's.*left a rejected promise unhandled/);
   });
 
   test("a command that only answers exits with 0, its answer alone on standard output", async () => {

@@ -65,7 +65,10 @@ export class ExecutionWatch {
     });
     this.#worker.unref();
     this.#worker.on("error", (error) =>
-      logger.error({ err: error }, "nobody watches for handlers that do not return"),
+      logger.error(
+        { err: error },
+        "the watch for handlers that do not return has failed; one that does not return now hangs this process",
+      ),
     );
   }
 

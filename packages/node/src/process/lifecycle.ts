@@ -65,7 +65,7 @@ export function runService(
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", (reason) => {
     if (!context.isOfService(reason)) fail(reason);
-    else context.logger.error({ err: told(reason) }, "a service let go of a promise, which was rejected");
+    else context.logger.error({ err: told(reason) }, "a service left a rejected promise unhandled");
   });
 
   // Before `main` begins: a signal must find its handler from the first moment on.

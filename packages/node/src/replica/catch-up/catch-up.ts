@@ -156,7 +156,7 @@ export class CatchUp {
     const { slotOut, trimmedBelow, logger } = this.#options;
     const { id, address } = peer;
     logger.info({ peer: id, slotOut: slotOut(), trimmedBelow: trimmedBelow() }, `catching up from ${id}`);
-    if (!(await this.#fromLog(other, `who answers for ${id} at ${address}`)))
+    if (!(await this.#fromLog(other, `the process that answers for ${id} at ${address}`)))
       await this.#snapshot(other, peer);
   }
 
