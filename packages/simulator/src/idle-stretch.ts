@@ -12,6 +12,8 @@ const settlingTicks = 600;
 const quietTicks = 300;
 /** Something due just before, its checkpoint and the reports of it may fall into one of them. */
 const quietStretches = 3;
+/** What is due waits no longer for log time to be moved to it. */
+const dueWithinMs = 2_000;
 /** What a proposal takes in a calm world, at most, with one step of 200 ms. */
 const toleranceMs = 400;
 
@@ -72,10 +74,22 @@ export class IdleStretch {
       await this.#pass(quietTicks);
       const asked = (checker.leaders?.votesAsked ?? 0) - votes;
       if (asked > 0) throw new Violation(`acceptors were asked for ${asked} votes while a leader was heard`);
+      this.#demandDone();
       decided = checker.slotOut - slotOut;
       if (decided === 0 || this.#somethingDue) return;
     }
     throw new Violation(`${decided} slots were decided while nobody asked anything and nothing was due`);
+  }
+
+  /** What is due is done though nobody asks for anything. */
+  #demandDone(): void {
+    const { now, options, replicas } = this.#cluster;
+    const latestMs = now * options.limits.tickMs + this.#leadMs - dueWithinMs;
+    for (const { process, peer } of replicas) {
+      const { resumeMs = latestMs } = process?.engine.nextDue ?? {};
+      if (resumeMs < latestMs)
+        throw new Violation(`what was due at ${resumeMs} ms waits at ${peer.id}, where it is ${latestMs} ms`);
+    }
   }
 
   get #somethingDue(): boolean {
