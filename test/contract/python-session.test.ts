@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import * as grpc from "@grpc/grpc-js";
-import { answering, replicaService } from "@synod/wire";
+import { replicaService } from "@synod/wire";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Caller, python } from "../acceptance/support/truth-clients.mjs";
 
@@ -33,9 +33,9 @@ let session: Caller;
 
 async function replica(number: number): Promise<string> {
   const server = new grpc.Server();
-  const open = () => ({ clientId: `${++sessions}.0`, clusterId: "c" });
   server.addService(replicaService, {
-    OpenSession: answering(replicaService.OpenSession, open),
+    OpenSession: (_: unknown, callback: grpc.sendUnaryData<object>) =>
+      callback(null, { clientId: `${++sessions}.0`, clusterId: "c" }),
   } as unknown as grpc.UntypedServiceImplementation);
   const method = {
     ...{ path: "/truth.v1.Truth/Do", requestStream: false, responseStream: false },

@@ -3,9 +3,9 @@ import * as grpc from "@grpc/grpc-js";
 import { noOperation } from "@synod/core";
 import {
   acceptorService,
+  batch,
   callUnary,
   clusterService,
-  encodeBatch,
   leaderService,
   replicaService,
 } from "@synod/wire";
@@ -319,7 +319,11 @@ describe("one of each kind", () => {
     await started(one);
     const client = cluster.client("l1");
     const proposal = { replica: "test", incarnation: 1, number: 1 };
-    const value = { kind: "batch", proposal, commands: encodeBatch([]) } as const;
+    const value = {
+      kind: "batch",
+      proposal,
+      commands: batch.encode({ commands: [], logTimeMs: 0 }),
+    } as const;
     const propose = { kind: "propose", slot: 1, value, forwarded: false } as const;
     const first = await callUnary(client, leaderService.Submit, propose);
     expect(first.value).toMatchObject({ kind: "batch", proposal });
@@ -332,7 +336,7 @@ describe("one of each kind", () => {
     const value = {
       kind: "batch",
       proposal: { replica: "test", incarnation: 1, number: 1 },
-      commands: encodeBatch([]),
+      commands: batch.encode({ commands: [], logTimeMs: 0 }),
     } as const;
     const submitted = callUnary(
       cluster.client("l1"),

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import * as grpc from "@grpc/grpc-js";
-import { anotherCluster, answering, clusterIn, clusterService, meantFor, type Status } from "@synod/wire";
+import { anotherCluster, clusterIn, clusterService, meantFor, type Status } from "@synod/wire";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { askStatus, currentSlot } from "../src/calls.js";
 import { planCluster } from "../src/cluster/plan.js";
@@ -54,13 +54,13 @@ function replicaOf(clusterId: string, another = "127.0.0.1:1", looks = true): Pr
   server.addService(
     { Status: clusterService.Status } as never,
     {
-      Status: answering(clusterService.Status, (_, metadata) => {
+      Status: ({ metadata }: { metadata: grpc.Metadata }, callback: grpc.sendUnaryData<object>) => {
         const meant = clusterIn(metadata) ?? clusterId;
-        if (meant === clusterId || !looks) return status;
+        if (meant === clusterId || !looks) return callback(null, status);
         const details = anotherCluster("r1", clusterId, meant);
         const code = grpc.status.FAILED_PRECONDITION;
-        throw Object.assign(new Error(details), { code, details, metadata: meantFor(clusterId) });
-      }),
+        callback({ code, details, metadata: meantFor(clusterId) });
+      },
     } as never,
   );
   return new Promise((resolve) =>

@@ -1,5 +1,5 @@
 import * as grpc from "@grpc/grpc-js";
-import { answering, clusterIn, meantFor, replicaService } from "@synod/wire";
+import { clusterIn, meantFor, replicaService } from "@synod/wire";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { CommandClient } from "../src/client.js";
 import { connect } from "../src/connect.js";
@@ -93,11 +93,8 @@ async function replicaOf(clusterId: string, careless = false) {
   server.addService(
     replicaService as never,
     {
-      OpenSession: answering(replicaService.OpenSession, (_, metadata) => {
-        const refused = refusal(metadata);
-        if (refused) throw refused;
-        return { clientId: `1.0.${clusterId}`, clusterId };
-      }),
+      OpenSession: ({ metadata }: { metadata: grpc.Metadata }, callback: grpc.sendUnaryData<object>) =>
+        callback(refusal(metadata) ?? null, { clientId: `1.0.${clusterId}`, clusterId }),
       ExecuteStream: (call: grpc.ServerDuplexStream<never, never>) => {
         call.on("error", () => {});
         const refused = refusal(call.metadata);

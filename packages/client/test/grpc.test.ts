@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from "node:net";
 import * as grpc from "@grpc/grpc-js";
-import { answering, clusterService, descriptorSet, loadServices, receive, replicaService } from "@synod/wire";
+import { clusterService, descriptorSet, loadServices, receive, replicaService } from "@synod/wire";
 import { afterEach, describe, expect, it } from "vitest";
 import { type Client, connect } from "../src/connect.js";
 import { SynodError } from "../src/error.js";
@@ -24,10 +24,8 @@ async function serve(cluster: FakeCluster, mute = false): Promise<Served> {
   const server = new grpc.Server();
   const received: number[] = [];
   server.addService(replicaService, {
-    OpenSession: answering(replicaService.OpenSession, () => ({
-      clientId: cluster.openSession(),
-      clusterId: "c",
-    })),
+    OpenSession: (_: unknown, callback: grpc.sendUnaryData<object>) =>
+      callback(null, { clientId: cluster.openSession(), clusterId: "c" }),
     ExecuteStream: (call: Parameters<typeof receive>[0]) => {
       call.on("error", () => undefined);
       receive(call, (commands) => {
@@ -41,9 +39,8 @@ async function serve(cluster: FakeCluster, mute = false): Promise<Served> {
     },
   } as unknown as grpc.UntypedServiceImplementation);
   server.addService(clusterService, {
-    Status: answering(clusterService.Status, () => {
-      throw { code: grpc.status.UNAVAILABLE, details: "starting" };
-    }),
+    Status: (_: unknown, callback: grpc.sendUnaryData<object>) =>
+      callback({ code: grpc.status.UNAVAILABLE, details: "starting" }),
   } as unknown as grpc.UntypedServiceImplementation);
   const port = await new Promise<number>((resolve, reject) => {
     const credentials = grpc.ServerCredentials.createInsecure();

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Status } from "../src/definition/status.js";
-import { type CallContext, defineService } from "../src/engine/service.js";
+import type { CallContext } from "../src/engine/service.js";
 import type { ByteTransaction } from "../src/engine/transaction.js";
 import { commandLimits } from "../src/index.js";
 import { inUse, serviceOf, TestMap, World } from "./support.js";
@@ -275,61 +275,5 @@ describe("a handler's context", () => {
     expect(answers.map(({ response }) => JSON.parse(Buffer.from(response).toString()).revision)).toEqual([
       3, 4,
     ]);
-  });
-});
-
-describe("a definition", () => {
-  const codec = { decodeRequest: () => ({}), encodeResponse: () => new Uint8Array(0) };
-  type Methods = { Do: { request: object; response: { done: boolean } } };
-
-  it("is refused with every problem named", () => {
-    const define = () =>
-      defineService<Methods>({
-        name: "no name",
-        version: 0,
-        methods: { Do: { kind: "command", execute: () => ({ done: true }) } },
-        codec: {} as never,
-      });
-    expect(define).toThrow(/no name[\s\S]*version[\s\S]*codec/);
-  });
-
-  it("does not compile with an async handler, a missing method, or a query that writes", () => {
-    const definitions = [
-      () =>
-        defineService<Methods>({
-          name,
-          version: 1,
-          codec: { Do: codec },
-          // @ts-expect-error a promise is no response
-          methods: { Do: { kind: "command", execute: async () => ({ done: true }) } },
-        }),
-      // @ts-expect-error Do is missing
-      () => defineService<Methods>({ name, version: 1, codec: { Do: codec }, methods: {} }),
-      () =>
-        defineService<{ Do: { request: object; response: object } }>({
-          name,
-          version: 1,
-          codec: { Do: codec },
-          // @ts-expect-error a promise is an object, but no response
-          methods: { Do: { kind: "command", execute: async () => ({}) } },
-        }),
-      () =>
-        defineService<Methods>({
-          name,
-          version: 1,
-          codec: { Do: codec },
-          methods: {
-            Do: {
-              kind: "query",
-              execute(tx) {
-                // @ts-expect-error a query's transaction has no put
-                tx.put(new Uint8Array(1), new Uint8Array(1));
-                return { done: true };
-              },
-            },
-          },
-        }),
-    ];
-    expect(definitions).toHaveLength(4);
   });
 });

@@ -1,10 +1,9 @@
 import type { Command, Genesis, KeyRange, OrderedMap } from "@synod/core";
 import { configurationCodec, loadServices } from "@synod/wire";
-import { defineService } from "../src/engine/service.js";
+import { BoundService, type CommandMethod, type QueryMethod } from "../src/engine/service.js";
 import {
   type AfterStandstill,
   type Answer,
-  type BoundService,
   calculatorService,
   Engine,
   type EngineOptions,
@@ -81,9 +80,7 @@ const json: Required<MethodCodec> = {
   encodeResponse: (response) => Buffer.from(JSON.stringify(response)),
 };
 
-type Handler = Parameters<
-  typeof defineService<{ Do: { request: object; response: object } }>
->[0]["methods"]["Do"];
+type Handler = CommandMethod<object, object> | QueryMethod<object, object>;
 
 /** A service with one method, `Do`, whose messages are JSON. */
 export function serviceOf(
@@ -92,13 +89,12 @@ export function serviceOf(
   afterStandstill: AfterStandstill = "resume",
 ): BoundService {
   codecs[name] = { Do: json };
-  return defineService<{ Do: { request: object; response: object } }>({
+  const definition = method as CommandMethod<unknown, unknown> | QueryMethod<unknown, unknown>;
+  return new BoundService(
     name,
-    version: 1,
-    afterStandstill,
-    methods: { Do: method },
-    codec: { Do: json },
-  });
+    { version: 1, afterStandstill },
+    new Map([["Do", { definition, codec: json }]]),
+  );
 }
 
 export const genesis: Genesis = {

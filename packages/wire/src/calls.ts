@@ -2,7 +2,6 @@ import type {
   CallOptions,
   Client,
   ClientDuplexStream,
-  handleUnaryCall,
   Metadata,
   MethodDefinition,
   ServerDuplexStream,
@@ -62,31 +61,6 @@ function deserialized<Message>(codec: Codec<Message>, bytes: Buffer): Incoming<M
     if (error instanceof WireError) return new Invalid(error);
     throw error;
   }
-}
-
-/**
- * Server: a unary handler that only ever sees valid requests. What it throws or rejects with ends the call: an error
- * with a gRPC `code` with that status, any other as UNKNOWN.
- *
- * @param _method the method handled; it gives the handler its types
- */
-export function answering<Request, Response>(
-  _method: Method<Request, Response>,
-  handler: (request: Request, metadata: Metadata) => Response | Promise<Response>,
-): handleUnaryCall<Incoming<Request>, Incoming<Response>> {
-  return (call, callback) => {
-    const { request } = call;
-    if (request instanceof Invalid) {
-      callback(statusOf(request.error));
-      return;
-    }
-    Promise.resolve()
-      .then(() => handler(request, call.metadata))
-      .then(
-        (response) => callback(null, response),
-        (error: Error) => callback(error instanceof WireError ? statusOf(error) : error),
-      );
-  };
 }
 
 function statusOf(error: WireError): { code: number; details: string } {

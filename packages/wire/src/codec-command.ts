@@ -274,16 +274,6 @@ export const batch: Codec<Batch> = {
   decode: (bytes) => decodeList(batchShape, bytes),
 };
 
-/** The commands of one value that says no time. */
-export function encodeBatch(commands: readonly Command[]): Uint8Array {
-  return batch.encode({ commands, logTimeMs: 0 });
-}
-
-/** The commands of one value. */
-export function decodeBatch(bytes: Uint8Array): readonly Command[] {
-  return batch.decode(bytes).commands;
-}
-
 /** Client → replica, on a stream. */
 export const requests: Codec<readonly Command[]> = {
   encode: (commands) => encodeList(requestsShape, { commands, logTimeMs: 0 }),

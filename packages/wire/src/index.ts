@@ -12,7 +12,6 @@ export { SequenceWindow } from "./sequence-window.js";
 // Services and calls over gRPC.
 
 export {
-  answering,
   callUnary,
   type Incoming,
   Invalid,
@@ -46,9 +45,7 @@ export {
   type Batch,
   type BatchTime,
   batch,
-  decodeBatch,
   decodeCommand,
-  encodeBatch,
   encodeCommand,
   request,
   requests,

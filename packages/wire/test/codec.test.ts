@@ -9,10 +9,8 @@ import {
   batch,
   type Codec,
   configurationCodec,
-  decodeBatch,
   decodeCommand,
   decodeValue,
-  encodeBatch,
   encodeCommand,
   encodeValue,
   fromAcceptor,
@@ -29,6 +27,7 @@ import {
 } from "../src/index.js";
 import { filesOf, typesOf } from "../src/message-types.js";
 import * as any from "./arbitraries.js";
+import { decodeBatch, encodeBatch } from "./batches.js";
 
 const runs = { numRuns: 60 };
 

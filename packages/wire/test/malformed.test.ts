@@ -4,8 +4,6 @@ import { statusResponse } from "../src/codec-status.js";
 import { carrierTypes } from "../src/descriptors.js";
 import {
   type Codec,
-  decodeBatch,
-  encodeBatch,
   fromAcceptor,
   fromLeader,
   requests,
@@ -14,6 +12,7 @@ import {
   toLeader,
   WireError,
 } from "../src/index.js";
+import { decodeBatch, encodeBatch } from "./batches.js";
 
 const ballot = { round: 1, leader: "l1", incarnation: 7 };
 const answer = { acceptor: "a1", store: "s1", asked: ballot, promised: ballot };

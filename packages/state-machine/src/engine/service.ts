@@ -53,26 +53,6 @@ export interface QueryMethod<Request, Response> extends Method<Request, ByteRead
   readonly kind: "query";
 }
 
-/** Request and response types of each method: `{ Put: { request: PutRequest; response: PutResponse } }`. */
-export type MethodTypes<T> = { [K in keyof T]: { request: object; response: object } };
-
-/** A handler that returns a promise is refused by its type. */
-type Synchronous<Response> = Response extends PromiseLike<unknown> ? never : Response & { then?: never };
-
-export interface ServiceDefinition<T extends MethodTypes<T>> {
-  /** Full name, e.g. `synod.kv.v1.KeyValue`. */
-  readonly name: string;
-  /** Of the handlers' behaviour, from 1. */
-  readonly version: number;
-  readonly afterStandstill?: DeclaredAfterStandstill | undefined;
-  readonly methods: {
-    readonly [K in keyof T]:
-      | CommandMethod<T[K]["request"], Synchronous<T[K]["response"]>>
-      | QueryMethod<T[K]["request"], Synchronous<T[K]["response"]>>;
-  };
-  readonly codec: { readonly [K in keyof T]: MethodCodec };
-}
-
 /** It stands before each of the service's keys, and stores limit the length of keys. */
 const maxNameLength = 256;
 
@@ -222,23 +202,4 @@ export function nameProblems(name: string, version: number, oldestVersion = vers
     );
   }
   return problems;
-}
-
-/**
- * A service on bytes, with codecs given by hand: what `replicatedService` rests on. Throws, naming every problem, if the
- * definition is not sound.
- */
-export function defineService<T extends MethodTypes<T>>(definition: ServiceDefinition<T>): BoundService {
-  const { name, version, afterStandstill } = definition;
-  const codecs = definition.codec as Readonly<Record<string, MethodCodec | undefined>>;
-  const problems = nameProblems(name, version);
-  const methods = new Map<string, BoundMethod>();
-  for (const [method, each] of Object.entries(definition.methods)) {
-    const codec = codecs[method];
-    if (codec === undefined) problems.push(`codec: expected one for method ${method}, found none`);
-    else methods.set(method, { definition: each as BoundMethod["definition"], codec });
-  }
-  if (problems.length > 0)
-    throw new TypeError(`service ${name} is not well defined:\n  ${problems.join("\n  ")}`);
-  return new BoundService(name, { version, afterStandstill }, methods);
 }
