@@ -4,16 +4,72 @@ import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { root } from "../acceptance/support/copy.mjs";
-import {
-  aids,
-  mutantsNamed,
-  numberedRules,
-  packagesOf,
-  placesOf,
-  schedules,
-} from "../acceptance/support/mutants.mjs";
+import { aids, mutantsNamed, numberedRules, placesOf, schedules } from "../acceptance/support/mutants.mjs";
 
 const mutants = mutantsNamed([]);
+
+/**
+ * Faults that no seed has shown so far, though simulated worlds execute the code they are in. Nothing is added here: whoever finds
+ * seeds for one, or why there are none, writes that into its patch and takes it out.
+ */
+const notShownYet: ReadonlySet<string> = new Set([
+  "outside-half-trimmed-recall-goes-on",
+  "r01-trim-record-of-the-first-page-only",
+  "r06-answer-to-another-scout",
+  "r06-page-twice",
+  "r07-trim-record-ignored",
+  "r07-trimmed-slots-proposed",
+  "r09-trimmed-slot-recalled",
+  "r10-other-slot-forgotten",
+  "r11-passed-on-for-ever",
+  "r14-proposed-to-a-new-leader-while-behind",
+  "r16-new-disk-brings-steps",
+  "r16-one-refusal-speaks-for-all",
+  "r18-trim-point-falls",
+  "r19-applies-while-installing",
+  "r19-below-a-snapshot-unanswered",
+  "r19-goes-back-to-snapshot",
+  "r19-jump-forgotten",
+  "r19-jumped-over-proposal-settled-in-silence",
+  "r19-paused-driver-steps",
+  "r19-unknown-outcome-untold",
+  "r26-edge-refuses-by-a-stale-version",
+  "r26-installs-what-a-replica-lacks",
+  "r26-lacking-ignored",
+  "r26-switch-without-offers",
+  "r26-version-in-force-within-slot",
+  "r27-confirmed-by-whoever-asks",
+  "r27-waits-for-who-waits",
+  "r32-empty-replica-begins-anew",
+  "r32-engine-constants-not-compared",
+  "r32-engine-not-offered-by-all",
+  "r32-engines-of-one-number",
+  "r32-executes-what-lies-before-a-switch",
+  "r32-foreign-ground-ignored",
+  "r32-log-served-across-a-switch",
+  "r32-party-to-a-switch-waits",
+  "r32-switch-without-checkpoint",
+  "r32-switched-on-another-ground",
+  "r32-switches-while-replicas-differ",
+  "r33-caught-exhaustion-answered",
+  "r33-due-in-a-skipped-slot",
+  "r33-earlier-slot-names-a-later",
+  "r33-looks-ahead-to-any-remedy",
+  "r33-missed-remedy-goes-on",
+  "r33-promise-forgotten",
+  "r33-remedy-in-its-own-slot",
+  "r33-remedy-without-promise",
+  "r33-repeat-of-a-remedy-refused",
+  "r33-skip-not-decided",
+  "r33-stopped-state-for-members",
+  "r33-void-remedy-changes-the-hash",
+  "r35-old-word-dispels",
+  "r35-silence-ends-no-doubt",
+  "r35-standstill-counts",
+  "r35-sure-after-a-snapshot",
+  "r35-sure-after-a-standstill",
+  "r35-withdrawn-forgotten",
+]);
 
 test("every deliberate fault has one place in the sources where its patch applies", () => {
   const stale = [...mutants, ...aids()].flatMap((mutant) =>
@@ -41,12 +97,16 @@ test("every rule that the page about the protocol numbers has a deliberate fault
   expect(numberedRules().filter((rule) => !broken.has(rule))).toEqual([]);
 });
 
-test("every deliberate fault in what keeps data on disk has seeds that show it, or says why no seed can", () => {
+test("every deliberate fault has seeds or a schedule that show it, or says why no seed can", () => {
+  const scheduled = new Set(
+    readdirSync(path.join(root, schedules)).map((file) => path.basename(file, ".json")),
+  );
   const unexplained = mutants.filter(
-    (mutant) => packagesOf(mutant).includes("storage") && !mutant.seeds && !mutant.unseen,
+    ({ name, seeds, unseen }) => !seeds && !unseen && !scheduled.has(name) && !notShownYet.has(name),
   );
   const doubled = mutants.filter(({ seeds, unseen }) => seeds && unseen);
   expect([...unexplained, ...doubled].map(({ name }) => name)).toEqual([]);
+  expect([...notShownYet].filter((name) => !mutants.some((mutant) => mutant.name === name))).toEqual([]);
 });
 
 test("every saved schedule has the name of a deliberate fault, which names the test that runs it", () => {
