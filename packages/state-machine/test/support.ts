@@ -130,6 +130,12 @@ export function openCommand(nonce = "nonce"): Command {
   };
 }
 
+/** The keys and values of a state, in order. */
+export function rowsOf(map: OrderedMap): readonly (readonly [string, string])[] {
+  const rows = map.range({ from: new Uint8Array(0) });
+  return [...rows].map(([key, value]) => [textOf(key), textOf(value)] as const);
+}
+
 /** A state in which these services have been used, in their newest version. */
 export function inUse<Map extends OrderedMap>(map: Map, services = builtIn): Map {
   for (const { name, version } of services) map.put(versionKey(name), Buffer.from(String(version)));

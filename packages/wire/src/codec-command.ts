@@ -294,14 +294,3 @@ export const request: Codec<Command> = {
     return readWrapped(from, new CommandReader(from, "Request.command"), bytes.length, undefined);
   },
 };
-
-/** One command; the same bytes as within a batch. */
-export const { encode: encodeCommand, decode: decodeCommand }: Codec<Command> = {
-  encode: (command) => {
-    const to = new Writing(sizeOf(command));
-    write(to, command);
-    return to.buffer;
-  },
-  decode: (bytes) =>
-    new CommandReader(new Reading(bytes, "Command"), "Command").read(bytes.length, undefined),
-};

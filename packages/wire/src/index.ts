@@ -45,8 +45,6 @@ export {
   type Batch,
   type BatchTime,
   batch,
-  decodeCommand,
-  encodeCommand,
   request,
   requests,
 } from "./codec-command.js";

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import {
   type Command,
   type Genesis,
@@ -257,19 +256,6 @@ export class Engine {
     if (!progress.outgrew(last) && atLeast <= last && !(asked && progress.beyondCheckpoint)) return;
     system.reports.note(progress.slot, progress.hash);
     progress.checkpointed();
-  }
-
-  /** sha256, hex, over all keys and values of the state in order. Reads everything: for tests and comparisons. */
-  digestOfState(): string {
-    const digest = createHash("sha256");
-    const length = Buffer.alloc(4);
-    for (const entry of this.#state.map.range({ from: new Uint8Array(0) })) {
-      for (const bytes of entry) {
-        length.writeUInt32BE(bytes.length);
-        digest.update(length).update(bytes);
-      }
-    }
-    return digest.digest("hex");
   }
 }
 
