@@ -46,6 +46,8 @@ export class Cluster {
   greeted: (acceptor: SimulatedNode) => void = () => {};
   /** Told of a replica whose build has not the version in force. */
   lacked: (replica: SimulatedNode) => void = () => {};
+  /** Told of a replica that runs on another ground than what is in force. */
+  stoodOnAnother: (replica: SimulatedNode) => void = () => {};
   /** By tick. */
   readonly #later = new Map<number, (() => void)[]>();
   readonly #died: SimulatedNode[] = [];
@@ -96,6 +98,7 @@ export class Cluster {
       },
       reach: (from: SimulatedNode, peer: Member) => this.ways.reach(from, peer),
       lacked: (node: SimulatedNode) => this.lacked(node),
+      stoodOnAnother: (node: SimulatedNode) => this.stoodOnAnother(node),
       logged: (fields: object) => {
         if ((fields as { err?: unknown }).err instanceof RangeError) trace.count("snapshot too old");
       },

@@ -1,9 +1,17 @@
 import type { Reply, SynodError } from "@synod/client";
 import { describeValue, type Genesis, sameValue, type Value } from "@synod/core";
 import { decodeSlot } from "@synod/node/parts";
-import { type Answer, type Engine, type SlotContent, Status, timeLimits } from "@synod/state-machine";
+import {
+  type Answer,
+  type Engine,
+  type Foundation,
+  type SlotContent,
+  Status,
+  timeLimits,
+} from "@synod/state-machine";
 import type { Operation } from "./operation.js";
 import type { WorldOptions } from "./options.js";
+import { isGroundFor } from "./releases.js";
 import { SequentialRun, type SequentialSlot } from "./sequential-run.js";
 import { serviceNames } from "./services.js";
 import { Violation } from "./violation.js";
@@ -43,6 +51,11 @@ export class LogChecker {
   /** Commands of clients executed. */
   get executed(): number {
     return this.#run.executed;
+  }
+
+  /** What commands are executed on, after what was decided (rule 32). */
+  get foundation(): Foundation | undefined {
+    return this.#run.foundation;
   }
 
   /** Of the service of a user's, in force after what was decided; undefined before its first command. */
@@ -87,9 +100,18 @@ export class LogChecker {
     if (engine.appliedSlot !== slot)
       throw new Violation(`${replica} applied slot ${slot} and stands at slot ${engine.appliedSlot}`);
     const expected = this.#run.at(slot);
+    this.#standing(replica, slot, engine, expected?.ground);
     if (expected?.answers.length !== answers.length)
       throw new Violation(`${replica} answered ${answers.length} commands of slot ${slot}`);
     this.#compare(`${replica} after slot ${slot}`, slot, engine);
+  }
+
+  /** Rule 32: who executes a slot runs on what is in force there. */
+  #standing(replica: string, slot: number, { system }: Engine, inForce: Foundation | undefined): void {
+    if (inForce === undefined || isGroundFor(system.ground, inForce)) return;
+    throw new Violation(
+      `${replica} executed slot ${slot} on ${JSON.stringify(system.ground)}; in force is ${JSON.stringify(inForce)}`,
+    );
   }
 
   /** Rule 19: what a snapshot brought is the state of its slot. */

@@ -1,6 +1,6 @@
 import type { AcceptorRecord, Genesis, Member, Message, Peer, Random, Value } from "@synod/core";
 import type { Dial, OtherReplica } from "@synod/node/parts";
-import type { Answer, Engine } from "@synod/state-machine";
+import type { Answer, Engine, GivenGround } from "@synod/state-machine";
 import type { Clock } from "./clock.js";
 import type { WorldOptions } from "./options.js";
 import type { Timers } from "./timers.js";
@@ -23,6 +23,8 @@ export interface Machine {
   readonly incarnation: number;
   /** Of the service of a user's: which of its builds this is. */
   readonly build: number;
+  /** In worlds where releases of Synod are exchanged. */
+  readonly ground: GivenGround | undefined;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly random: Random;
@@ -41,6 +43,8 @@ export interface Machine {
   withdraws(): void;
   /** A replica stands still, since its build has not the version of a service that is in force. */
   lacks(): void;
+  /** A replica stands still, since it runs on another ground than what is in force. */
+  standsOnAnother(): void;
   /** The process has ended by itself, with an exit code. */
   ends(code: number, error: unknown): void;
   /** The process says something in its log. */

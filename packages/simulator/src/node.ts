@@ -21,6 +21,7 @@ import { Clock } from "./clock.js";
 import type { Machine, ReplicaWatcher } from "./machine.js";
 import { NodeDisk } from "./node-disk.js";
 import type { WorldOptions } from "./options.js";
+import { groundOf } from "./releases.js";
 import { replicaProcess } from "./replica-process.js";
 import { type AnyInput, acceptorProcess, leaderProcess, type Running } from "./role-process.js";
 import { clusterId } from "./services.js";
@@ -53,6 +54,8 @@ export interface Surroundings {
   readonly ended: (node: SimulatedNode, code: number, error: unknown) => void;
   /** A replica stands still, since its build has not the version of a service that is in force. */
   readonly lacked: (node: SimulatedNode) => void;
+  /** A replica stands still, since it runs on another ground than what is in force. */
+  readonly stoodOnAnother: (node: SimulatedNode) => void;
   /** A process says something in its log. */
   readonly logged: (fields: object, text: string) => void;
 }
@@ -76,6 +79,9 @@ export class SimulatedNode {
   hanging = false;
   /** Of the service of a user's: which of its builds it is started with. */
   build = 0;
+  /** The release of Synod that it is started with, and whether on another version of Node than the others. */
+  release = 0;
+  otherRuntime = false;
   /** Nobody starts it again. */
   gone = false;
   /** Counts its starts: what was sent to an earlier life does not arrive. */
@@ -143,6 +149,7 @@ export class SimulatedNode {
         id,
         incarnation,
         build: this.build,
+        ground: world.options.engines ? groundOf(this.release, this.otherRuntime) : undefined,
         clock: this.clock,
         timers: this.#timers,
         random: this.#random,
@@ -163,6 +170,7 @@ export class SimulatedNode {
       },
       withdraws: () => world.withdraws(id, incarnation),
       lacks: () => world.lacked(this),
+      standsOnAnother: () => world.stoodOnAnother(this),
       ends: (code, error) => world.ended(this, code, error),
       logs: world.logged,
     };

@@ -74,6 +74,8 @@ export interface WorldOptions {
   readonly pageBytes: number;
   /** The state of a replica is saved now and then, and a new cluster made of it. */
   readonly backups: boolean;
+  /** Releases of Synod with other engines are exchanged, and engines switched. */
+  readonly engines: boolean;
 }
 
 /** Small bounds, so that a short run meets all of them. */
@@ -97,11 +99,11 @@ export const simulatedLimits: Limits = {
 };
 
 /** What is drawn from streams of its own, so that all else stays what it is for each seed. */
-type ServiceOptions = Pick<WorldOptions, "realm" | "backups">;
+type ServiceOptions = Pick<WorldOptions, "realm" | "backups" | "engines">;
 type CallerOptions = Pick<WorldOptions, "plainCalls">;
 
 export function drawServiceOptions(random: Random): ServiceOptions {
-  return { realm: random() < 0.5, backups: random() < 0.1 };
+  return { realm: random() < 0.5, backups: random() < 0.1, engines: random() < 0.1 };
 }
 
 export function drawCallerOptions(random: Random): CallerOptions {

@@ -25,6 +25,7 @@ export function replicaProcess(
   const process = new ReplicaProcess({
     ...{ id, clusterId, genesis, incarnation, store, random },
     services: servicesOf(machine.build, options),
+    ground: machine.ground,
     limits: options.limits,
     pageBytes: options.pageBytes,
     logger: { debug: () => {}, info: logs, warn: logs, error: logs },
@@ -60,6 +61,7 @@ export function replicaProcess(
     },
     onHalted: ({ kind, reason }) => {
       if (kind === "lacking" && options.upgrades) machine.lacks();
+      else if (kind === "foreign" && options.engines) machine.standsOnAnother();
       else machine.ends(1, new Violation(`${id} ${reason}`));
     },
     onFatal: (code, error) => machine.ends(code, error),

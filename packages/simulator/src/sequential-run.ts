@@ -3,12 +3,14 @@ import { decodeSlot } from "@synod/node/parts";
 import {
   type Answer,
   Engine,
+  type Foundation,
   MemoryMap,
   openedSession,
   openSessionMethod,
   systemService,
 } from "@synod/state-machine";
 import { configurationCodec } from "@synod/wire";
+import { GroundModel } from "./ground-model.js";
 import type { WorldOptions } from "./options.js";
 import { PlainSessions } from "./plain-sessions.js";
 import { ServiceModels } from "./service-models.js";
@@ -24,6 +26,8 @@ export interface SequentialSlot {
   readonly logTimeMs: number;
   /** A span of time may have begun here. */
   readonly timed: boolean;
+  /** What it is executed on (rule 32). */
+  readonly ground: Foundation | undefined;
 }
 
 /**
@@ -34,6 +38,7 @@ export class SequentialRun {
   readonly #engine: Engine;
   readonly #sessions: PlainSessions;
   readonly #models = new ServiceModels();
+  readonly #ground: GroundModel;
   readonly #slots: SequentialSlot[] = [];
   #executed = 0;
 
@@ -48,13 +53,26 @@ export class SequentialRun {
       onHandlerError: (failure) => expectDeclared(failure, "the decided log"),
       sessionLimits: { ...sessionBounds, maxSessions },
     });
+    this.#ground = new GroundModel(genesis.configuration.replicas.map(({ id }) => id));
     this.#sessions = new PlainSessions(clusterId, maxSessions, sessionBounds.maxWindow);
-    this.#slots.push({ commands: [], answers: [], hash: this.#engine.hash, logTimeMs: 0, timed: false });
+    this.#slots.push({
+      commands: [],
+      answers: [],
+      hash: this.#engine.hash,
+      logTimeMs: 0,
+      timed: false,
+      ground: undefined,
+    });
   }
 
   /** Commands of clients executed. */
   get executed(): number {
     return this.#executed;
+  }
+
+  /** What commands are executed on, after what was decided. */
+  get foundation(): Foundation | undefined {
+    return this.#ground.inForce;
   }
 
   /** Of the service of a user's; undefined before its first command. */
@@ -73,13 +91,16 @@ export class SequentialRun {
     const { reports } = this.#engine.system;
     const offers = [...reports.latest.values()].map((report) => report.offers);
     this.#models.begin(commands, offers);
+    this.#ground.begin(commands);
+    const ground = this.#ground.inForce;
     const answers = this.#engine.apply(slot, decided);
     commands.forEach((command, index) => {
       this.#judge(`command ${index} of slot ${slot}`, command, answers[index] as Answer);
     });
+    this.#ground.end();
     if (decided.kind === "batch") this.#models.end(this.#engine);
     const { hash, logTimeMs, logTime } = this.#engine;
-    const done = { commands, answers, hash, logTimeMs, timed: logTime.timedSlot === slot };
+    const done = { commands, answers, hash, logTimeMs, timed: logTime.timedSlot === slot, ground };
     this.#slots.push(done);
     return done;
   }
@@ -98,6 +119,8 @@ export class SequentialRun {
   #judge(what: string, command: Command, answer: Answer): void {
     if (command.service === systemService) {
       if (command.method === openSessionMethod) this.#judgeOpening(what, answer);
+      const problem = this.#ground.decided(command, answer);
+      if (problem !== undefined) throw new Violation(`${what}: ${problem}`);
       this.#models.decided(what, command, answer, this.#engine);
       return;
     }

@@ -14,6 +14,7 @@ const streams = [
   "services",
   "callers",
   "backups",
+  "engines",
 ] as const;
 
 export type Streams = Readonly<Record<(typeof streams)[number], Random>>;

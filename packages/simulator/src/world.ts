@@ -1,6 +1,7 @@
 import { Backups } from "./backups.js";
 import { Clients } from "./clients.js";
 import { Cluster } from "./cluster.js";
+import { EngineSwitches } from "./engine-switches.js";
 import { drawFaults, type FaultEvent } from "./fault-event.js";
 import { Faults } from "./faults.js";
 import { IdleStretch } from "./idle-stretch.js";
@@ -54,6 +55,7 @@ class World {
   readonly #recovery: Recovery;
   readonly #upgrades: Upgrades | undefined;
   readonly #backups: Backups | undefined;
+  readonly #engines: EngineSwitches | undefined;
   readonly #slow: ReadonlySet<SimulatedNode>;
 
   constructor({ seed, overrides, events }: Schedule, wholeTrace: boolean) {
@@ -81,6 +83,7 @@ class World {
       streams.recovery,
     );
     this.#upgrades = this.#options.upgrades ? new Upgrades(this.#cluster) : undefined;
+    this.#engines = this.#options.engines ? new EngineSwitches(this.#cluster) : undefined;
     this.#backups = this.#options.backups ? new Backups(this.#cluster) : undefined;
     this.#slow = new Set(this.#cluster.nodes.filter(() => streams.roles() < slow));
   }
@@ -145,6 +148,7 @@ class World {
       this.#callers.ask();
       this.#upgrades?.tick();
       this.#backups?.tick();
+      this.#engines?.tick();
     } else this.#recovery.tick();
     if (reconfigure > 0) this.#operator.tick();
     cluster.arrive();

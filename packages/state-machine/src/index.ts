@@ -76,7 +76,13 @@ export { MemoryMap } from "./state/memory-map.js";
 
 // What the cluster decides about itself: versions, reports, remedies.
 
-export { engineName, type Foreign, type Foundation, type Ground } from "./system/foundation.js";
+export {
+  engineName,
+  type Foreign,
+  type Foundation,
+  type GivenGround,
+  type Ground,
+} from "./system/foundation.js";
 export { isNext, type Remedy, remedyText, sameRemedy } from "./system/remedies.js";
 export type { Divergence, Unjudged } from "./system/reports.js";
 export {

@@ -289,7 +289,7 @@ describe("what commands are executed on (rule 32)", () => {
         services: [build(1, 1)],
         onHandlerError: () => {},
       },
-      ...{ runtime, sessionLimits: sessions },
+      ...{ ground: { runtime }, sessionLimits: sessions },
     });
   const batch = (...commands: Command[]): SlotContent => ({ kind: "batch", commands });
 

@@ -114,9 +114,9 @@ export class ReplicaParts {
   }
 
   #newEngine(): Engine {
-    const { store, genesis, clusterId, services, sessionLimits, onHandlerError } = this.#options;
+    const { store, genesis, clusterId, services, ground, sessionLimits, onHandlerError } = this.#options;
     return new Engine({
-      ...{ state: store.state, genesis, configurationCodec, clusterId, services, sessionLimits },
+      ...{ state: store.state, genesis, configurationCodec, clusterId, services, ground, sessionLimits },
       onExecuting: (slot, index, service, method) => this.performer.executing(slot, index, service, method),
       onHandlerError: (failure) => onHandlerError(failure),
     });

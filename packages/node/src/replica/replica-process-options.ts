@@ -1,5 +1,5 @@
 import type { Genesis, Limits, Member, ToLeader, Value } from "@synod/core";
-import type { Answer, BoundService, HandlerError, SessionLimits } from "@synod/state-machine";
+import type { Answer, BoundService, GivenGround, HandlerError, SessionLimits } from "@synod/state-machine";
 import type { ExecutionMarker, ReplicaStore } from "@synod/storage";
 import type { PeerStatus, Scheduler } from "@synod/wire";
 import type { ExecutionWatch } from "../process/execution-watch.js";
@@ -39,6 +39,8 @@ export interface ReplicaProcessOptions {
   readonly drawName: () => string;
   readonly marker?: ExecutionMarker | undefined;
   readonly watch?: ExecutionWatch | undefined;
+  /** What it executes commands on, in simulated worlds; what this process has by default. */
+  readonly ground?: GivenGround | undefined;
   readonly sessionLimits?: SessionLimits | undefined;
   readonly keptLog?: KeptLog | undefined;
   /** By how much the reporter's waits are shorter than usual. Default 1. */

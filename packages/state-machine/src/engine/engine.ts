@@ -9,7 +9,7 @@ import { Status } from "../definition/status.js";
 import { Exhausted } from "../realm/exhaustion.js";
 import { type SessionLimits, sessionLimits } from "../sessions/session-table.js";
 import type { ConfigurationCodec } from "../state/layout.js";
-import { ownGround } from "../system/foundation.js";
+import { type GivenGround, ownGround } from "../system/foundation.js";
 import { hasEffect, type Remedy } from "../system/remedies.js";
 import type { Unjudged } from "../system/reports.js";
 import type { System } from "../system/system.js";
@@ -42,8 +42,8 @@ export interface EngineOptions {
   readonly onExecuting?: (slot: number, index: number, service: string, method: string) => void;
   /** Replicated behaviour, for tests: every replica of a cluster must use the same. */
   readonly sessionLimits?: SessionLimits | undefined;
-  /** Fingerprint of the JavaScript that handlers run in, for tests; that of this process by default. */
-  readonly runtime?: string | undefined;
+  /** What it executes commands on, for tests and simulated worlds; what this process has by default. */
+  readonly ground?: GivenGround | undefined;
 }
 
 type Batch = SlotContent & { readonly kind: "batch" };
@@ -68,7 +68,7 @@ export class Engine {
       this.#runner.run(this.#state, command, at, {
         running: () => onExecuting?.(at.slot, at.index, command.service, command.method),
       });
-    const ground = ownGround(options.sessionLimits ?? sessionLimits, options.runtime);
+    const ground = ownGround(options.sessionLimits ?? sessionLimits, options.ground);
     this.#read = () =>
       new ReplicatedState({
         map: options.state,

@@ -43,6 +43,9 @@ export interface Foundation {
   readonly node: string;
 }
 
+/** A ground for tests and simulated worlds. */
+export type GivenGround = { readonly [Key in "runtime" | "engines"]?: Ground[Key] | undefined };
+
 /** The reason why a process must not execute what is decided: it would do so on another ground. */
 export interface Foreign {
   readonly what: "runtime" | "engine";
@@ -50,13 +53,13 @@ export interface Foreign {
   readonly own: Ground;
 }
 
-/** That of this process. */
-export function ownGround(sessionLimits: SessionLimits, runtime = realmFingerprint()): Ground {
-  return {
-    runtime,
-    node: process.version,
-    engines: [{ version: engineVersion, digest: digest(sessionLimits) }],
-  };
+/** That of this process. @param given in place of what it has */
+export function ownGround(sessionLimits: SessionLimits, given: GivenGround = {}): Ground {
+  const {
+    runtime = realmFingerprint(),
+    engines = [{ version: engineVersion, digest: digest(sessionLimits) }],
+  } = given;
+  return { runtime, node: process.version, engines };
 }
 
 /** Over every constant that the replicated state depends on, so that none can change without a new version. */
