@@ -10,6 +10,7 @@ import {
   type StateRow,
   systemService,
 } from "@synod/state-machine";
+import { StoreError } from "@synod/storage";
 import { configurationCodec, replicaService, type SnapshotPage, type SnapshotRequest } from "@synod/wire";
 import { type Cluster, pick } from "./cluster.js";
 import type { SimulatedNode } from "./node.js";
@@ -97,7 +98,8 @@ export class Backups {
         if (last) return { slot, rows };
       }
     } catch (error) {
-      if ((error as Error).name !== "CallError") throw error;
+      // A process that cannot read its disk gives nothing, and ends.
+      if (!(error instanceof StoreError) && (error as Error).name !== "CallError") throw error;
       this.#cluster.trace.count("backup refused");
     }
     return undefined;

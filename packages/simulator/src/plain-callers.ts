@@ -67,7 +67,12 @@ export class PlainCallers {
   }
 
   #live(): Call[] {
-    for (const call of this.#open) if (!this.#lives(call)) this.#open.delete(call);
+    for (const call of this.#open) {
+      if (this.#lives(call)) continue;
+      this.#open.delete(call);
+      // It may have been started again after the last fault, with another build or release.
+      this.#again(call.node);
+    }
     return [...this.#open];
   }
 
