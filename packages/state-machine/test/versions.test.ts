@@ -320,7 +320,7 @@ describe("what commands are executed on (rule 32)", () => {
         services: [build(1, 1)],
         onHandlerError: () => {},
       },
-      runtime: "another",
+      ground: { runtime: "another" },
     });
     expect(restarted.system.foreignFor({ kind: "no-op" })).toMatchObject({ what: "runtime" });
   });
