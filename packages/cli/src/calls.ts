@@ -38,7 +38,7 @@ async function withChannel<T>(address: string, work: (client: grpc.Client) => Pr
   }
 }
 
-/** What an error of a call says to people. */
+/** The error of a call in words for people. */
 export function explain(error: unknown): string {
   const { code, details, metadata } = error as Partial<grpc.ServiceError>;
   if (code === grpc.status.FAILED_PRECONDITION && clusterIn(metadata) !== undefined)
@@ -52,14 +52,14 @@ export function explain(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Whoever answers may not have looked at who was meant. Throws a Failure that names both clusters. */
+/** Throws a Failure that names both clusters where they differ: not every process that answers has compared them itself. */
 export function requireCluster(address: string, found: string, meant: string | undefined): void {
   if (meant !== undefined && found !== meant)
     throw new Failure(anotherCluster(`the process at ${address}`, found, meant));
 }
 
 /**
- * What the process at an address says of itself. Rejects with a Failure that says why there is no answer.
+ * The status of the process at an address. Rejects with a Failure that says why there is no answer.
  * @param cluster the one it has to be of, for this call and those below; any unless given
  */
 export async function askStatus(address: string, withinMs: number, cluster?: string): Promise<Answered> {

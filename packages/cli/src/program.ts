@@ -79,7 +79,7 @@ function commandOf([command = "", second = ""]: readonly string[]): string[] {
   return commandsBelow[command]?.includes(second) ? [command, second] : [command];
 }
 
-/** What yargs says of a command line, as what was expected and what was found. */
+/** A complaint of yargs about a command line, reworded as what was expected and what was found. */
 function inPlainWords(message: string, args: readonly string[]): string {
   const typed = args.filter((each) => !each.startsWith("-")).join(" ");
   return message

@@ -6,7 +6,7 @@ import { exitCode, Failure } from "./failure.js";
 const noCluster =
   "no cluster is known here: start one with `npx synod up`, or give --replica HOST:PORT of a running one";
 
-/** Whom a command talks to. */
+/** The replicas that a command talks to. */
 export interface Targets {
   /** Addresses of replicas. */
   readonly addresses: readonly string[];

@@ -1,4 +1,4 @@
-/** Sizes and times that bound every queue, message and wait. Times are in ticks of `tickMs` milliseconds. */
+/** Sizes and times that bound what the roles queue, send and wait for. Times are in ticks of `tickMs` milliseconds. */
 export interface Limits {
   /** One tick, in milliseconds. The driver's only use of it is to send ticks. */
   readonly tickMs: number;
@@ -21,7 +21,7 @@ export interface Limits {
   readonly maxOutstandingProposals: number;
   readonly maxBatchCommands: number;
   readonly maxBatchBytes: number;
-  /** Commands waiting in a replica. */
+  /** Commands waiting in a replica; the bytes bound the proposals waiting in a leader as well. */
   readonly maxQueuedCommands: number;
   readonly maxQueuedBytes: number;
   /** Proposals waiting in a leader. */

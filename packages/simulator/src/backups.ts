@@ -17,7 +17,7 @@ import type { SimulatedNode } from "./node.js";
 import { clusterId, servicesBeside, sessionBounds } from "./services.js";
 import { Violation } from "./violation.js";
 
-/** Per tick: somebody begins to save the state of a replica. */
+/** Probability per tick that somebody begins to save the state of a replica. */
 const rate = 0.004;
 const patienceMs = 20_000;
 const restoredId = "5e57025ed0000000000000000000c1u57";
@@ -128,7 +128,7 @@ export class Backups {
     });
   }
 
-  /** What a new cluster goes on from, beside what the old one would go on from. */
+  /** Makes a new cluster of the backup, and compares the state it goes on from with the one that the old cluster goes on from. */
   #restore({ slot, rows }: Backup, old: Engine, commands: readonly Command[]): void {
     const making = new RestoredRows({ slot, clusterId: restoredId });
     const state = new MemoryMap();
@@ -178,7 +178,7 @@ function usersPart({ revision, logTime, sessions, nextDue, stateBytes, system }:
   return { revision, logTime, sessions, nextDue, stateBytes, versions, quota: system.quotaBytes };
 }
 
-/** What a command is answered that was executed before; nothing when that is not known. */
+/** The answer to a repeat of a command that was executed; without fields when it is not known. */
 function repeatedBy(engine: Engine, command: Command): object {
   const answer = engine.answerTo(command);
   return answer === undefined

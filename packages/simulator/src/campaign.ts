@@ -39,7 +39,7 @@ const countedEvents = [
   "caught up from a log",
 ] as const satisfies readonly (FaultKind | (string & {}))[];
 
-/** What many seeds came to. */
+/** The results of many seeds. */
 export interface CampaignSummary {
   readonly seeds: number;
   readonly failures: readonly { readonly seed: number; readonly failure: string }[];
@@ -52,7 +52,7 @@ export interface CampaignSummary {
   readonly occurrence: Readonly<Record<string, number>>;
 }
 
-/** Gathers what runs come to. */
+/** Gathers the results of runs. */
 export class Campaign {
   readonly #failures: { readonly seed: number; readonly failure: string }[] = [];
   readonly #acknowledged: number[] = [];

@@ -39,7 +39,7 @@ export class Checker {
   readonly #ruling: RulingConfiguration[];
   /** Every slot below has been chosen. */
   #slotOut = 1;
-  /** What each ballot proposed in each slot. */
+  /** The value that each ballot proposed in each slot. */
   readonly #proposed = new Map<string, Value>();
   readonly #votes = new Map<string, Set<string>>();
   readonly #chosen = new Map<number, PValue>();
@@ -81,7 +81,7 @@ export class Checker {
     return this.#ruling.at(-1) as RulingConfiguration;
   }
 
-  /** How often slots began to be chosen under another leader, or another life of the same. */
+  /** The number of times that slots began to be chosen under another leader, or another life of the same. */
   get leaderChanges(): number {
     return Math.max(0, this.#reigns - 1);
   }
@@ -162,7 +162,7 @@ export class Checker {
     }
   }
 
-  /** How many acceptors the configuration has that a leader asks to promise. */
+  /** The number of acceptors in the configuration that a leader asks to promise. */
   #electorate(message: Message): number {
     if (message.kind !== "p1a") return 0;
     const asked = this.#ruling.find(({ configuration }) => configuration.number === message.configuration);
@@ -206,7 +206,7 @@ export class Checker {
     this.#proposals.placed(pvalue, (slot) => this.#chosen.has(slot));
     if (pvalue.slot >= this.#slotOut + this.#window) {
       throw new Violation(
-        `ballot ${describeBallot(pvalue.ballot)} proposes in slot ${pvalue.slot}; the window above slot ${this.#slotOut} ends before it`,
+        `ballot ${describeBallot(pvalue.ballot)} proposes in slot ${pvalue.slot}, beyond the window that begins with slot ${this.#slotOut}`,
       );
     }
     const key = `${pvalue.slot}/${describeBallot(pvalue.ballot)}`;
@@ -251,7 +251,7 @@ export class Checker {
     );
   }
 
-  /** What an acceptor answered survives a crash at this instant, and its promise never goes back (rules 1 and 3). */
+  /** An acceptor's answer rests on what survives a crash at this instant, and its promise never goes back (rules 1 and 3). */
   #answering(acceptor: string, promised: Ballot, disk: MemoryAcceptorDisk): void {
     if (compareBallots(disk.durable.promised, promised) < 0) {
       throw new Violation(
@@ -273,7 +273,7 @@ export class Checker {
     this.replicas.acceptorTrimmed(disk.store, below);
   }
 
-  /** What is told of a slot that was not trimmed when it was told is on disk, unless it was trimmed since. */
+  /** A pvalue that a P1b tells was on disk when it left; it is still there unless its slot was trimmed since. */
   #reporting(acceptor: string, pvalue: PValue, disk: MemoryAcceptorDisk): void {
     if (pvalue.slot < disk.durable.trim.below) return;
     const kept = disk.durable.accepted(pvalue.slot);
@@ -285,7 +285,7 @@ export class Checker {
   }
 }
 
-/** What a message says of slots that may be forgotten. */
+/** The trim record that a message carries; undefined without one. */
 function trimIn(message: Message): TrimRecord | undefined {
   switch (message.kind) {
     case "trim":

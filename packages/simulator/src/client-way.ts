@@ -94,7 +94,7 @@ export class ClientWay implements ReplicaPort {
   }
 }
 
-/** What a server sees of a stream. */
+/** A stream as its server sees it. */
 class ServerSide extends EventEmitter {
   readonly #answer: (answers: readonly Response[]) => void;
   readonly #end: (code: number, details: string) => void;
@@ -155,7 +155,7 @@ class Stream implements CommandStream {
   #server: ServerSide | undefined;
   #open = true;
   #silent = false;
-  /** What is on its way, in the order in which it was sent, in each direction. */
+  /** The messages on their way, in each direction, in the order in which they were sent. */
   readonly #underWay = { there: [] as Arrival[], back: [] as Arrival[] };
 
   constructor(client: string, node: SimulatedNode, cluster: Cluster, events: StreamEvents) {

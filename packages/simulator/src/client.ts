@@ -3,7 +3,7 @@ import { type Random, randomBelow } from "@synod/core";
 import type { Scheduler } from "@synod/wire";
 import { learnToken, type Operation } from "./operation.js";
 
-/** What a client needs of the world. */
+/** The parts of the world that a client depends on. */
 export interface ClientWorld {
   readonly random: Random;
   /** Something to ask for. */
@@ -56,7 +56,7 @@ export class Client {
     this.#wanted = Math.min(this.#wanted + count, this.#world.outstanding);
   }
 
-  /** What it still waits for; 0 when everything has ended. */
+  /** The number of answers that it still waits for. */
   get waiting(): number {
     return this.#outstanding + this.#wanted;
   }

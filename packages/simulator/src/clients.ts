@@ -42,7 +42,7 @@ export class Clients {
     });
   }
 
-  /** What clients still wait for. */
+  /** The number of answers that clients still wait for. */
   get waiting(): number {
     return this.all.reduce((sum, client) => sum + client.waiting, 0);
   }

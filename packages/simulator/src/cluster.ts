@@ -44,14 +44,14 @@ export class Cluster {
   faulty = true;
   /** Told of a connection to an acceptor, before anything is said on it. */
   greeted: (acceptor: SimulatedNode) => void = () => {};
-  /** Told of a replica whose build has not the version in force. */
+  /** Told of a replica whose build lacks the version in force. */
   lacked: (replica: SimulatedNode) => void = () => {};
   /** Told of a replica that runs on another ground than what is in force. */
   stoodOnAnother: (replica: SimulatedNode) => void = () => {};
   /** By tick. */
   readonly #later = new Map<number, (() => void)[]>();
   readonly #died: SimulatedNode[] = [];
-  /** What a role or its host threw. */
+  /** The error that a role or its host threw. */
   #failure: unknown;
   /** Open connections, by dialer and dialed; a number each. */
   readonly #connections = new Map<string, number>();
@@ -138,7 +138,7 @@ export class Cluster {
     else this.#later.set(at, [work]);
   }
 
-  /** What is due now. */
+  /** Calls the work that is due now. */
   arrive(): void {
     for (const work of this.#later.get(this.now) ?? []) this.#attempt(work, () => this.#died.length > 0);
     this.#later.delete(this.now);
@@ -149,7 +149,7 @@ export class Cluster {
     this.#attempt(work, () => this.hasEnded(node));
   }
 
-  /** Does what may read a disk. A process that reads what is not what was written was told to end; nobody gets an answer. */
+  /** Does work that may read a disk. A process that finds damage there has been told to end, and nobody gets an answer. */
   #attempt(work: () => void, ended: () => boolean): void {
     try {
       work();
@@ -187,7 +187,7 @@ export class Cluster {
     }
   }
 
-  /** What is not what was written ends whoever reads it, whatever reads it. */
+  /** A process that finds damage on its disk ends, whichever part of it reads. */
   #stop(node: SimulatedNode, error: unknown): void {
     if (!(error instanceof StoreError) || error.reason !== "damaged") throw error;
     this.trace.count("flipped byte noticed");

@@ -4,7 +4,7 @@ import { type Cluster, pick } from "./cluster.js";
 import type { SimulatedNode } from "./node.js";
 import { releaseFor, releases } from "./releases.js";
 
-/** Per tick: a replica gets another release, or another Node for a while; a version of the engine is asked for. */
+/** Probabilities per tick that a replica gets another release, or another Node for a while, and that an engine's version is asked for. */
 const rates = { release: 0.012, runtime: 0.002, switch: 0.015 } as const;
 const patienceMs = 20_000;
 

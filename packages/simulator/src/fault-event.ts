@@ -1,6 +1,6 @@
 import { type Random, randomBelow } from "@synod/core";
 
-/** Of a kind: the part of the seeds that draws it, and how many per thousand ticks at most. */
+/** The rate of one kind of fault: the part of the seeds that draws it, and the most of it per thousand ticks. */
 interface KindRate {
   readonly part: number;
   readonly most: number;
@@ -29,7 +29,7 @@ const diskKinds = {
   "flipped byte": { part: 0.2, most: 4 },
 } as const satisfies Record<string, KindRate>;
 
-/** All kinds; the order is that in which events of a run are drawn. */
+/** All kinds, in the order in which a run's events are drawn: a new kind goes to the end, so that the others keep their events. */
 export const faultKinds = { ...usualKinds, ...diskKinds };
 
 export type FaultKind = keyof typeof faultKinds;
@@ -56,7 +56,7 @@ function drawRates<Kind extends string>(
   return Object.fromEntries(rates) as Record<Kind, number>;
 }
 
-/** Something that goes wrong at a tick, at one place or between two, and for how long; places are numbered. */
+/** A fault at a tick, of one node (`place`) or between two (`other`), which are numbers to be taken modulo the nodes there are. */
 export interface FaultEvent {
   readonly at: number;
   readonly kind: FaultKind;

@@ -11,14 +11,14 @@ export class Faults {
   readonly #cluster: Cluster;
   readonly #events: readonly FaultEvent[];
   #next = 0;
-  /** What ends at a tick, or must be prepared there. */
+  /** By tick: faults that end there, and copies to be taken for later faults. */
   readonly #later = new Map<number, (() => void)[]>();
   readonly #copies = new Map<FaultEvent, MemoryAcceptorDisk>();
   /** Acceptors whose store is lost, or that never return: fewer than a majority. */
   readonly broken = new Set<SimulatedNode>();
   readonly #rolledBack = new Set<SimulatedNode>();
   readonly #failing = new Map<SimulatedNode, number>();
-  /** Until when there is no room on a disk. */
+  /** The tick from which each full disk has room again. */
   readonly #full = new Map<SimulatedNode, number>();
   #stores = 0;
 
@@ -39,7 +39,7 @@ export class Faults {
       this.#carryOut(event);
   }
 
-  /** Why what is written now does not reach the disk: the process must end (rule 4). */
+  /** The error with which a write fails now, so that its process must end (rule 4); undefined when it succeeds. */
   failureOfWrite(node: SimulatedNode): Error | undefined {
     if (this.#roomAfter(node) > 0) {
       this.#count("full disk", `the disk of ${node.peer.id} is full`);
@@ -242,7 +242,7 @@ export class Faults {
     });
   }
 
-  /** What is stored changes while the process is up, which finds it by and by, or while it is down. */
+  /** A stored byte changes under a running process, which finds it by and by, or while the process is down. */
   #flip(node: SimulatedNode, { other, ticks }: FaultEvent): void {
     const acceptor = node.disk !== undefined;
     if (node.gone || !(acceptor ? this.#mayBreak(node) : this.#mayLose(node)) || !node.rot(other)) return;
@@ -278,7 +278,7 @@ export class Faults {
   }
 
   /**
-   * What a rolled-back store forgot it might promise against, and a start count shows it only sometimes: so whoever puts
+   * A rolled-back store has forgotten promises and might break them, and its start count shows that only sometimes: so whoever puts
    * a copy back replaces the member before it says anything (rule 5).
    */
   #cure(node: SimulatedNode): void {

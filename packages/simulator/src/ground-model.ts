@@ -8,7 +8,7 @@ import {
   systemCommandOf,
 } from "@synod/state-machine";
 
-/** What commands are executed on (rule 32), as the decided log says it, in the plainest words. */
+/** The ground (engine and runtime) on which commands are executed (rule 32), as the decided log says it, in the plainest words. */
 export class GroundModel {
   readonly #replicas: readonly string[];
   readonly #reports = new Map<string, Report>();

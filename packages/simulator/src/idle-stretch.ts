@@ -4,17 +4,17 @@ import type { Cluster } from "./cluster.js";
 import type { SimulatedNode } from "./node.js";
 import { Violation } from "./violation.js";
 
-/** Within which a single command is decided in a calm world. */
+/** Ticks within which a single command is decided in a calm world. */
 const probeTicks = 600;
 /** Reports and checkpoints are over by then. */
 const settlingTicks = 600;
-/** Without anything going wrong, of the beginning of a stretch. */
+/** Ticks at the beginning of a stretch in which nothing goes wrong. */
 const quietTicks = 300;
-/** Something due just before, its checkpoint and the reports of it may fall into one of them. */
+/** Stretches that are tried for one without a slot: something due just before, its checkpoint and its reports may fall into some. */
 const quietStretches = 3;
-/** What is due waits no longer for log time to be moved to it. */
+/** The longest that a due command waits for log time to be moved to it. */
 const dueWithinMs = 2_000;
-/** What a proposal takes in a calm world, at most, with one step of 200 ms. */
+/** The longest that a proposal takes in a calm world, with one step of 200 ms. */
 const toleranceMs = 400;
 
 /**
@@ -64,7 +64,7 @@ export class IdleStretch {
     else this.#cluster.start(node);
   }
 
-  /** While nothing is due, nothing is decided, once what the last thing that was due has led to is over; nor does anybody vote. */
+  /** While nothing is due, nothing is decided and nobody votes, once the effects of the last due command are over. */
   async #silence(): Promise<void> {
     const { checker } = this.#cluster;
     let decided = 0;
@@ -81,14 +81,16 @@ export class IdleStretch {
     throw new Violation(`${decided} slots were decided while nobody asked anything and nothing was due`);
   }
 
-  /** What is due is done though nobody asks for anything. */
+  /** Due commands are executed though nobody asks for anything. */
   #demandDone(): void {
     const { now, options, replicas } = this.#cluster;
     const latestMs = now * options.limits.tickMs + this.#leadMs - dueWithinMs;
     for (const { process, peer } of replicas) {
       const { resumeMs = latestMs } = process?.engine.nextDue ?? {};
       if (resumeMs < latestMs)
-        throw new Violation(`what was due at ${resumeMs} ms waits at ${peer.id}, where it is ${latestMs} ms`);
+        throw new Violation(
+          `a command due at ${resumeMs} ms waits at ${peer.id}, though log time is past ${latestMs} ms`,
+        );
     }
   }
 
@@ -96,7 +98,7 @@ export class IdleStretch {
     return this.#cluster.replicas.some(({ process }) => process?.engine.nextDue.resumeMs !== undefined);
   }
 
-  /** How far log time is ahead of time. */
+  /** The milliseconds by which log time is ahead of time. */
   get #leadMs(): number {
     return this.#cluster.checker.log.leadMs;
   }

@@ -32,7 +32,7 @@ export class LeaderChecker {
   readonly #proposed = new Map<string, Set<string>>();
   #votesAsked = 0;
 
-  /** How often acceptors were asked whether they would promise. */
+  /** The number of times that acceptors were asked whether they would promise. */
   get votesAsked(): number {
     return this.#votesAsked;
   }

@@ -21,13 +21,13 @@ export class LogChecker {
   readonly #run: SequentialRun;
   readonly #chosen: (slot: number) => Value | undefined;
   readonly #nowMs: () => number;
-  /** How much faster than time a clock may run. */
+  /** The rate of the fastest clock: milliseconds that it counts in one of time. */
   readonly #fastest: number;
   /** The least that log time was ahead of time by in any slot in which a span could begin. */
   #leastAheadMs = Number.POSITIVE_INFINITY;
-  /** How much log time is ahead of time, as of the last slot that says one. */
+  /** The milliseconds by which log time is ahead of time, as of the last slot that says one. */
   leadMs = 0;
-  /** Of calls that no other has the same bytes as: those executed, and those whose clients were told that they never will be. */
+  /** Keys (`uniqueKey`) of calls executed, and of calls whose clients were told that they never will be. */
   readonly #executions = new Set<string>();
   readonly #never = new Set<string>();
 
@@ -43,7 +43,7 @@ export class LogChecker {
     this.#fastest = 1 + options.drift;
   }
 
-  /** What a slot decided, of those that every slot below is chosen with. */
+  /** The content of a slot that was chosen together with every slot below it. */
   decidedIn(slot: number): SlotContent {
     return decodeSlot(this.#chosen(slot) as Value);
   }
@@ -53,12 +53,12 @@ export class LogChecker {
     return this.#run.executed;
   }
 
-  /** What commands are executed on, after what was decided (rule 32). */
+  /** The engine and runtime on which commands are executed after what was decided (rule 32). */
   get foundation(): Foundation | undefined {
     return this.#run.foundation;
   }
 
-  /** Of the service of a user's, in force after what was decided; undefined before its first command. */
+  /** The version of the user's service that is in force after what was decided; undefined before its first command. */
   get stockVersion(): number | undefined {
     return this.#run.stockVersion;
   }
@@ -85,7 +85,7 @@ export class LogChecker {
     const most = this.#leastAheadMs + timeLimits.maxStepMs + 1;
     if (aheadMs > most)
       throw new Violation(
-        `in slot ${slot} log time is ${Math.round(aheadMs - this.#leastAheadMs)} ms further than time since an earlier slot; expected at most ${timeLimits.maxStepMs}`,
+        `in slot ${slot} log time has gained ${Math.round(aheadMs - this.#leastAheadMs)} ms on time since an earlier slot; expected at most ${timeLimits.maxStepMs}`,
       );
     if (timed) this.#leastAheadMs = Math.min(this.#leastAheadMs, aheadMs);
   }
@@ -183,7 +183,7 @@ function sameOperation(a: Operation, b: Operation): boolean {
   return a.service === b.service && a.method === b.method && Buffer.compare(a.request, b.request) === 0;
 }
 
-/** Of a call that no other has the same bytes as. */
+/** The key of a call whose bytes no other call has; undefined for a call that others may equal. */
 function uniqueKey({ service, method, request }: Operation): string | undefined {
   if (service !== serviceNames.kv || method !== "Append") return undefined;
   return Buffer.from(request).toString("latin1");

@@ -15,13 +15,13 @@ export interface ReplicaWatcher {
   installed(replica: string, appliedSlot: number, engine: Engine): void;
 }
 
-/** What one life of a process runs on, and all that it does to the world around it. */
+/** Everything that one life of a process runs on, and all its effects on the world around it. */
 export interface Machine {
   readonly id: string;
   readonly genesis: Genesis;
   readonly options: WorldOptions;
   readonly incarnation: number;
-  /** Of the service of a user's: which of its builds this is. */
+  /** The build of the user's service that it runs. */
   readonly build: number;
   /** In worlds where releases of Synod are exchanged. */
   readonly ground: GivenGround | undefined;
@@ -41,7 +41,7 @@ export interface Machine {
   takesPart(): boolean;
   /** A replica takes back what it has outstanding. */
   withdraws(): void;
-  /** A replica stands still, since its build has not the version of a service that is in force. */
+  /** A replica stands still, since its build lacks the version of a service that is in force. */
   lacks(): void;
   /** A replica stands still, since it runs on another ground than what is in force. */
   standsOnAnother(): void;

@@ -3,7 +3,7 @@ import { fromAcceptor, fromLeader, toAcceptor, toLeader } from "@synod/wire";
 
 const toLeaders: ReadonlySet<Message["kind"]> = new Set(["propose", "question", "replica-status", "ping"]);
 
-/** What one set of bytes says; a broadcast is read once. Messages are never changed once made. */
+/** The message that an array of bytes holds, so that a broadcast is decoded once. Messages are never changed once made. */
 const read = new WeakMap<Uint8Array, Message>();
 
 /** A message as it travels. */
@@ -32,7 +32,7 @@ export function decodeMessage(from: Peer, to: Peer, answers: boolean, bytes: Uin
   return message;
 }
 
-/** Whether it travels back on a connection that the receiver opened. */
+/** True when a message travels back on a connection that its receiver opened. */
 export function isAnswer(from: Peer, message: Message): boolean {
   return from.role === "acceptor" || (from.role === "leader" && !toLeaders.has(message.kind));
 }

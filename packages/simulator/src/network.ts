@@ -29,7 +29,7 @@ const slowLinkTicks = 40;
 /** Carries messages late, doubled, in any order or never, and cuts pairs apart, in one direction or both. */
 export class Network {
   readonly #random: Random;
-  /** What is cut or slow, by direction; an event that ends before another on the same link does not undo that one. */
+  /** By direction: how many events cut or slow the link now, so that one that ends does not undo another. */
   readonly #cut = new Map<string, number>();
   readonly #slow = new Map<string, number>();
   #options: NetworkOptions;

@@ -26,7 +26,7 @@ export class NodeDisk {
     return new NodeDisk(acceptor, replica);
   }
 
-  /** An acceptor's, as it once was. */
+  /** The disk of an acceptor as it once was. */
   static of(copy: MemoryAcceptorDisk): NodeDisk {
     return new NodeDisk(copy, undefined);
   }
@@ -36,13 +36,13 @@ export class NodeDisk {
     return this.acceptor?.waiting === true || this.replica?.waiting === true;
   }
 
-  /** What has waited longest reaches it. */
+  /** The write that has waited longest reaches it. */
   releaseOne(): void {
     this.acceptor?.releaseOne();
     if (this.replica?.waiting) this.replica.releaseOne();
   }
 
-  /** What waits does not reach it. */
+  /** The writes that wait fail. */
   fail(cause: Error): void {
     this.acceptor?.fail(cause);
     this.replica?.fail(cause);
@@ -59,7 +59,7 @@ export class NodeDisk {
     return this.acceptor?.rot(which) ?? this.replica?.rot(which) ?? false;
   }
 
-  /** What is on it is not what was written. */
+  /** True when something on it is not what was written. */
   get rotten(): boolean {
     return this.acceptor?.damage !== undefined || this.replica?.damaged === true;
   }

@@ -28,7 +28,7 @@ import { clusterId } from "./services.js";
 import type { Streams } from "./streams.js";
 import { Timers } from "./timers.js";
 
-/** What a node shares with the world around it. */
+/** The parts of the world that a node shares with others. */
 export interface Surroundings {
   readonly genesis: Genesis;
   readonly options: WorldOptions;
@@ -52,7 +52,7 @@ export interface Surroundings {
   readonly persisted: (node: SimulatedNode, records: readonly AcceptorRecord[]) => void;
   /** A process has ended by itself, with an exit code. */
   readonly ended: (node: SimulatedNode, code: number, error: unknown) => void;
-  /** A replica stands still, since its build has not the version of a service that is in force. */
+  /** A replica stands still, since its build lacks the version of a service that is in force. */
   readonly lacked: (node: SimulatedNode) => void;
   /** A replica stands still, since it runs on another ground than what is in force. */
   readonly stoodOnAnother: (node: SimulatedNode) => void;
@@ -67,9 +67,9 @@ export class SimulatedNode {
   readonly #world: Surroundings;
   readonly #random: Random;
   #disk: NodeDisk;
-  /** Of the store that an acceptor's process has open: slots below it were to be forgotten, on disk or not. */
+  /** The trim mark of the store that an acceptor's process has open, whether it is on disk by now or not. */
   trimmedBelow = 1;
-  /** A replica's, while it is up. */
+  /** The process of a replica, while it is up. */
   process: ReplicaProcess | undefined;
   up = false;
   paused = false;
@@ -77,7 +77,7 @@ export class SimulatedNode {
   slowSync = false;
   /** Its disk neither ends nor fails what it is asked to write. */
   hanging = false;
-  /** Of the service of a user's: which of its builds it is started with. */
+  /** The build of the user's service that it is started with. */
   build = 0;
   /** The release of Synod that it is started with, and whether on another version of Node than the others. */
   release = 0;
@@ -86,7 +86,7 @@ export class SimulatedNode {
   gone = false;
   /** Counts its starts: what was sent to an earlier life does not arrive. */
   life = 0;
-  /** An acceptor's or a leader's, while it is up. */
+  /** The role of an acceptor or a leader, while it is up. */
   role: Acceptor | Leader | undefined;
   /** A replica connects to nobody before it may go on from what it has (rule 32). */
   takesPart = false;
@@ -103,12 +103,12 @@ export class SimulatedNode {
     this.#disk = this.#emptyDisk(`store-${peer.id}`);
   }
 
-  /** An acceptor's. */
+  /** The disk of an acceptor; undefined for another role. */
   get disk(): MemoryAcceptorDisk | undefined {
     return this.#disk.acceptor;
   }
 
-  /** A replica's. */
+  /** The disk of a replica; undefined for another role. */
   get stateDisk(): MemoryReplicaDisk | undefined {
     return this.#disk.replica;
   }
@@ -138,7 +138,7 @@ export class SimulatedNode {
     return store;
   }
 
-  /** Of the life that begins. */
+  /** The machine of the life that begins. */
   #machine(): Machine {
     const world = this.#world;
     const { life } = this;
@@ -186,7 +186,7 @@ export class SimulatedNode {
     this.#store = undefined;
     this.#timers = new Timers(() => 0);
     const before = this.stateDisk?.durableSlot ?? 0;
-    // What was being written is one transaction: a torn one is thrown away whole, and a whole one counts, told or not.
+    // The write under way is one transaction: torn, it is thrown away whole; whole, it counts, even if nobody was told.
     this.#disk.crash(this.#world.streams.disks() < 0.5);
     if (!this.stateDisk) return;
     const { store, durableSlot } = this.stateDisk;
@@ -203,7 +203,7 @@ export class SimulatedNode {
     this.#disk = NodeDisk.of(copy);
   }
 
-  /** What it says of itself in a hello. */
+  /** The part of its hello that changes with time. */
   hello(): { slotOut: number; configurations: readonly RulingConfiguration[] } {
     const { slotOut = 0, configurations = [] } = this.process ?? {};
     return { slotOut, configurations };
@@ -234,13 +234,13 @@ export class SimulatedNode {
     return this.#disk.waiting;
   }
 
-  /** What is being written reaches the disk; a replica with nothing under way begins to write what it has. */
+  /** The write under way reaches the disk; a replica that has none begins one with all that is unwritten. */
   write(): void {
     if (this.writing) this.#disk.releaseOne();
     else this.#store?.flush().catch(() => {});
   }
 
-  /** What is being written does not reach the disk. */
+  /** The write under way fails. */
   failWrite(cause: Error): void {
     this.#disk.fail(cause);
   }
@@ -250,7 +250,7 @@ export class SimulatedNode {
     return this.#disk.rot(which);
   }
 
-  /** What is on its disk is not what was written. */
+  /** True when something on its disk is not what was written. */
   get rotten(): boolean {
     return this.#disk.rotten;
   }

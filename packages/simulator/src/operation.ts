@@ -1,7 +1,7 @@
 import { type Random, randomBelow } from "@synod/core";
 import { methodOf, serviceNames } from "./services.js";
 
-/** What a client asks a replicated service to do. */
+/** A client's call of a replicated service. */
 export interface Operation {
   readonly service: string;
   readonly method: string;
@@ -55,7 +55,7 @@ function drawLock(random: Random, client: string, name: string, tokens: Map<stri
   return operation(lock, "Release", { name, fencingToken });
 }
 
-/** What the client keeps of an answer. */
+/** Keeps the token that an answer brings, for the client's later operations on that lock. */
 export function learnToken(
   { method, request }: Operation,
   response: Uint8Array,

@@ -1,10 +1,10 @@
 import { defaultLimits, type Limits, type Random, randomBelow } from "@synod/core";
 import { drawDiskRates, drawUsualRates, type FaultRates } from "./fault-event.js";
 
-/** How long messages take: all alike up to `maxDelay`, or mostly one tick and now and then ten times `maxDelay`. */
+/** Delays of messages: all alike up to `maxDelay`, or mostly one tick and now and then ten times `maxDelay`. */
 export type DelayKind = "even" | "long-tailed";
 
-/** What one seed draws before a run. Printed with it. */
+/** The world that one seed draws before a run. Printed with it. */
 export interface WorldOptions {
   readonly acceptors: number;
   readonly leaders: number;
@@ -30,7 +30,7 @@ export interface WorldOptions {
   readonly sync: number;
   /** Probability per tick that a flush of a replica's state begins, or that the one under way ends. */
   readonly flush: number;
-  /** How much faster than its clock a replica reports what is on its disk. */
+  /** The factor by which a replica's reports of its disk come sooner than in a real cluster. */
   readonly reportHaste: number;
   /** Slots of the decided log that a replica keeps for others. */
   readonly keptLog: number;
@@ -40,7 +40,7 @@ export interface WorldOptions {
   readonly trimLoss: number;
   /** One acceptor hears of no trimming while there are faults. */
   readonly deafAcceptor: boolean;
-  /** How much faster or slower clocks run than time does, at most. */
+  /** The most by which clocks run faster or slower than time does, as a fraction of it. */
   readonly drift: number;
   /** Probability that a process ticks ten times more slowly than the others. */
   readonly slow: number;
@@ -48,9 +48,9 @@ export interface WorldOptions {
   readonly spareAcceptors: number;
   /** Probability per tick that a configuration with other acceptors is proposed (rules 22 and 23). */
   readonly reconfigure: number;
-  /** When faults stop, most links stay cut for ever: see `Star`. */
+  /** When faults stop, most links stay cut for ever: see `Star` in recovery.ts. */
   readonly star: boolean;
-  /** How long nobody asks anything, for each replica, once faults are over (rule 35); not in a star. */
+  /** Ticks, for each replica, in which nobody asks anything once faults are over (rule 35); not in a star. */
   readonly idleTicks: number;
   /** A store that was rolled back goes on voting though its start count shows it: nothing is promised then (rule 5). */
   readonly rollBackUncured: boolean;
@@ -62,7 +62,7 @@ export interface WorldOptions {
   /** Bytes that a stream carries in a tick, in each direction; 0 for any number. */
   readonly bandwidth: number;
   readonly limits: Limits;
-  /** A service of a user's is used too, and its versions are switched while replicas get newer builds of it, and older ones. */
+  /** A user's service (`stock`) runs too; its versions are switched while replicas get newer builds of it, and older ones. */
   readonly upgrades: boolean;
   /** That service runs as replicas of a machine run it: each start of one in a realm of its own. */
   readonly realm: boolean;
@@ -98,7 +98,7 @@ export const simulatedLimits: Limits = {
   maxAnswerSlots: 6,
 };
 
-/** What is drawn from streams of its own, so that all else stays what it is for each seed. */
+/** Options drawn from streams of their own, so that all else stays what it is for each seed. */
 type ServiceOptions = Pick<WorldOptions, "realm" | "backups" | "engines">;
 type CallerOptions = Pick<WorldOptions, "plainCalls">;
 
@@ -146,9 +146,9 @@ export function drawOptions(random: Random): Omit<WorldOptions, keyof ServiceOpt
     limits: { ...simulatedLimits, maxKeptDecisions: random() < 0.5 ? 4 : 8 },
     // Links know the first configuration only.
     streams: random() < 0.25 && !changing,
-    // No seed draws less: retries over slow links add to what waits there (known-failures.test.ts).
+    // 0, no bound, for every seed: retries over slow links add to what waits there (known-failures.test.ts).
     bandwidth: 0,
-    // No seed draws more: a transfer goes on from where it was only with the replica that gave it (known-failures.test.ts).
+    // 0 for every seed: a transfer goes on from where it was only with the replica that gave it (known-failures.test.ts).
     interruptions: 0,
     pageBytes: 4_096,
   };

@@ -166,7 +166,7 @@ interface Chunk {
   readonly arrivesAt: number;
 }
 
-/** What is under way in one direction. */
+/** One direction of a stream, with the messages under way in it. */
 class Direction {
   readonly #options: PeerStreamOptions;
   readonly #delay: () => number;
@@ -221,7 +221,7 @@ class Direction {
     return this.#waiting.length + this.#travelling.length === 0 ? this.#finished : undefined;
   }
 
-  /** What the network has taken by now leaves the sender. */
+  /** Messages that the network has taken by now leave the sender. */
   leave(): void {
     const now = this.#options.now();
     for (
@@ -240,7 +240,7 @@ class Direction {
     this.onDrain();
   }
 
-  /** What is due arrives. */
+  /** Messages that are due arrive. */
   move(): void {
     const now = this.#options.now();
     for (

@@ -12,12 +12,12 @@ const spreadMs = 8_000;
 const longestMs = 2 ** 31 - 1;
 /** By this code proxies and client libraries take it that they may send the same again by themselves. */
 const unavailable = 14;
-/** Of calls made while faults may happen: the part whose caller goes away. */
+/** The part of the calls, while faults may happen, whose caller goes away. */
 const givenUp = 0.1;
 
 interface Call {
   readonly node: SimulatedNode;
-  /** Of the node that was asked: an earlier life answers nothing. */
+  /** The life of the node that was asked: once it is over, nothing answers the call. */
   readonly life: number;
   readonly operation: Operation;
 }
@@ -54,7 +54,7 @@ export class PlainCallers {
     }
   }
 
-  /** What callers still wait for, in words; undefined when for nothing. */
+  /** A caller that still waits, in words; undefined when none does. */
   get stuck(): string | undefined {
     const [waiting] = this.#live();
     if (waiting) return `a caller without a session waits for ${waiting.node.peer.id}`;

@@ -1,7 +1,7 @@
 import type { Command } from "@synod/core";
 import { Status } from "@synod/state-machine";
 
-/** What was answered to a command when it was executed. */
+/** The answer to a command when it was executed. */
 export interface Given {
   readonly status: number;
   readonly response: Uint8Array;

@@ -16,7 +16,7 @@ const leastCommandBytes = 24;
 /** Watches what replicas keep and propose, and which slots it gets (rules 10 and 12). */
 export class ProposalChecker {
   readonly #limits: Limits;
-  /** What each proposal says. */
+  /** The value of each proposal. */
   readonly #contents = new Map<string, Value>();
   /** By proposal: the slots in which it was proposed to acceptors, and by which ballots. */
   readonly #places = new Map<string, Map<number, Set<string>>>();
@@ -90,7 +90,7 @@ export class ProposalChecker {
 
   /** A replica takes back what it has outstanding, to propose it anew (rule 35). It may be chosen all the same. */
   withdrawn(of: Pick<ProposalId, "replica" | "incarnation">): void {
-    // Which was the last is seen by the next: one that reached no leader was never heard of.
+    // The next proposal shows which was the last withdrawn: one that reached no leader was never heard of here.
     this.#life(of).anew = true;
   }
 

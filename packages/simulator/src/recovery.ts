@@ -7,7 +7,7 @@ import type { SimulatedNode } from "./node.js";
 import type { PlainCallers } from "./plain-callers.js";
 import { Violation } from "./violation.js";
 
-/** What is left when faults stop in a world of option `star`: this leader, this replica and a majority can talk. */
+/** The members that can talk after the last fault in a world of option `star`: this leader, this replica and a majority. */
 interface Star {
   readonly leader: SimulatedNode;
   readonly replica: SimulatedNode;
@@ -27,7 +27,7 @@ export class Recovery {
   readonly #faults: Faults;
   readonly #random: Random;
   #star: Star | undefined;
-  /** What was chosen when faults stopped. */
+  /** The highest slot chosen when faults stopped. */
   #chosenBefore = 0;
 
   constructor(cluster: Cluster, clients: Clients, callers: PlainCallers, faults: Faults, random: Random) {
@@ -102,7 +102,7 @@ export class Recovery {
     this.#star = { leader, replica, client, cutsShow: random() < 0.5 };
   }
 
-  /** What still waits, in words; undefined when nothing does. */
+  /** The first thing found that still waits, in words; undefined when nothing does. */
   get stuck(): string | undefined {
     if (this.#star) {
       const { leader, replica, client } = this.#star;

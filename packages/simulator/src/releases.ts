@@ -7,10 +7,10 @@ const two = { version: 2, digest: "2a".repeat(32) };
 /** Of the same number, and with other constants. */
 const otherTwo = { version: 2, digest: "2b".repeat(32) };
 
-/** What releases of Synod have: the second and the last run beside the first. */
+/** The engines that releases of Synod have: the second and the last run beside the first. */
 export const releases: readonly Engines[] = [[one], [one, two], [two], [one, otherTwo]];
 
-/** What a process has that was started with a release, on the usual version of Node or on another. */
+/** The ground of a process that was started with a release, on the usual version of Node or on another. */
 export function groundOf(release: number, otherRuntime: boolean): Pick<Ground, "runtime" | "engines"> {
   return {
     runtime: otherRuntime ? "another runtime" : "the usual runtime",
@@ -18,7 +18,7 @@ export function groundOf(release: number, otherRuntime: boolean): Pick<Ground, "
   };
 }
 
-/** Whether a process with this ground may execute what is decided on that one (rule 32). */
+/** True when a process with this ground may execute what is decided on that one (rule 32). */
 export function isGroundFor({ runtime, engines }: Ground, inForce: Foundation): boolean {
   const { version, digest } = inForce.engine;
   return (

@@ -3,14 +3,14 @@ import { type Report, systemCommandOf } from "@synod/state-machine";
 import { batch } from "@synod/wire";
 import { Violation } from "./violation.js";
 
-/** What is known of one replica's directories. */
+/** The facts known of one replica's directories, the present one and those it lost. */
 interface Directories {
   store: string;
   /** A report of the present store was decided: until then the one before counts, as for the replicas. */
   introduced: boolean;
-  /** What the one before had when it was lost. */
+  /** The last slot that the directory before had on disk when it was lost; 0 when none was. */
   lost: number;
-  /** Of the last report that counts. */
+  /** The number of the last report that counts. */
   number: number;
   /** The highest slot whose hash it reported, of whichever store. */
   reported: number;
@@ -22,7 +22,7 @@ const nothing = { lost: 0, number: 0, reported: 0, lacked: false } as const;
 
 /** Slots as the checker of votes sees them. */
 export interface Chosen {
-  /** Of the state after a slot. */
+  /** The hash of the state after a slot. */
   hashAt(slot: number): string | undefined;
   /** The configurations decided below a slot. */
   configurationsBelow(slot: number): readonly RulingConfiguration[];
@@ -37,7 +37,7 @@ export class ReplicaChecker {
   readonly #directories = new Map<string, Directories>();
   /** By store, lost ones too: everything up to this slot was on it. */
   readonly #durable = new Map<string, number>();
-  /** What a majority of the replicas had on disk when each slot was chosen, and all below it. */
+  /** By slot: the slot up to which a majority of the replicas had everything on disk when this one, and all below it, was chosen. */
   readonly #heldAt = [0];
   readonly #gone = new Set<string>();
   readonly #trimmed = new Map<string, number>();
@@ -53,12 +53,12 @@ export class ReplicaChecker {
     }
   }
 
-  /** How often the trim point moved. */
+  /** The number of moves of the trim point. */
   get moves(): number {
     return this.#moves;
   }
 
-  /** How often a report of a store was decided after one of the store that followed it. */
+  /** The number of reports of a store that were decided after one of the store that followed it. */
   get lateReports(): number {
     return this.#lateReports;
   }
@@ -111,7 +111,7 @@ export class ReplicaChecker {
     this.#gone.add(replica);
   }
 
-  /** Whether a replica may never return: whoever is behind it then would wait for it to confirm another's state (rule 27). */
+  /** True when a replica may stay away for ever: nobody lags behind it and would wait for it to confirm another's state (rule 27). */
   mayLeave(replica: string): boolean {
     return this.mayLose(replica) && this.#othersHaveAllOf(replica);
   }
@@ -164,7 +164,7 @@ export class ReplicaChecker {
       );
   }
 
-  /** By what was decided in `slot`, a replica takes everything up to `trimPoint` to be on disk at a majority; it never falls. */
+  /** After the decision of `slot`, replicas take everything up to `trimPoint` to be on disk at a majority; the point never falls. */
   trimPointMoved(slot: number, before: number, trimPoint: number): void {
     if (trimPoint < before)
       throw new Violation(`slot ${slot} moved the trim point back from ${before} to ${trimPoint}`);
@@ -192,12 +192,12 @@ export class ReplicaChecker {
       )
         continue;
       throw new Violation(
-        `the trim record below ${below} of ${who} lacks configuration ${configuration.number}`,
+        `the trim record of ${who} for slots below ${below} lacks configuration ${configuration.number}`,
       );
     }
   }
 
-  /** What is on an acceptor's disk. */
+  /** The trim mark on an acceptor's disk never goes back. */
   acceptorTrimmed(store: string, below: number): void {
     const before = this.#trimmed.get(store) ?? 1;
     if (below < before)

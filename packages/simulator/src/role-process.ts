@@ -65,7 +65,7 @@ export function leaderProcess(machine: Machine): RoleProcess<Leader> {
   return { role, running: driven(machine, role as never, undefined) };
 }
 
-/** What the shipped processes of acceptors and leaders have alike. */
+/** The options that the shipped processes of acceptors and leaders share. */
 function shippedOptions(machine: Machine) {
   const { logs } = machine;
   return {

@@ -26,7 +26,7 @@ export interface SequentialSlot {
   readonly logTimeMs: number;
   /** A span of time may have begun here. */
   readonly timed: boolean;
-  /** What it is executed on (rule 32). */
+  /** The engine and runtime on which it is executed (rule 32). */
   readonly ground: Foundation | undefined;
 }
 
@@ -70,12 +70,12 @@ export class SequentialRun {
     return this.#executed;
   }
 
-  /** What commands are executed on, after what was decided. */
+  /** The engine and runtime on which commands are executed after what was decided. */
   get foundation(): Foundation | undefined {
     return this.#ground.inForce;
   }
 
-  /** Of the service of a user's; undefined before its first command. */
+  /** The version of the user's service; undefined before its first command. */
   get stockVersion(): number | undefined {
     return this.#models.stockVersion;
   }

@@ -17,7 +17,7 @@ import { Violation } from "./violation.js";
 /** Locks follow log time, which the models leave open; they have tests of their own. */
 const judged: ReadonlySet<string> = new Set([serviceNames.kv, serviceNames.calculator]);
 
-/** What services should do with commands, one after another: the models by which histories are judged. */
+/** The models by which histories are judged, given one command after another: the answers that services should give. */
 export class ServiceModels {
   readonly #states = new Map<string, unknown>();
 
@@ -28,7 +28,7 @@ export class ServiceModels {
   /** The quota before the slot. */
   #mostBytes = defaultQuotaBytes;
 
-  /** Of the service of a user's; undefined before its first command. */
+  /** The version of the user's service; undefined before its first command. */
   get stockVersion(): number | undefined {
     return this.#stock.version;
   }
@@ -64,7 +64,7 @@ export class ServiceModels {
     return Math.min(this.#quotaBytes, this.#mostBytes) < defaultQuotaBytes;
   }
 
-  /** Executes a command. What should have been answered, and what was, where that differs. */
+  /** Executes a command. Returns the answer expected and the one found where they differ, else undefined. */
   differenceIn(command: Command, answer: Answer, timeMs: number): string | undefined {
     if (answer.status === Status.resourceExhausted && this.#limited) return undefined;
     if (command.service === stockName) return this.#stock.differenceIn(command, answer, timeMs);
@@ -94,7 +94,7 @@ function statusName(code: number): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
 }
 
-/** What the service of a user's says it has of an item. */
+/** The count of an item, as the user's service answers it. */
 function countOf(engine: Engine, item: string): Counted {
   const count = stockDescriptions.services.get(stockName)?.methods.get("Count");
   if (!count) throw new Error(`expected method Count of ${stockName}, found none`);

@@ -9,12 +9,12 @@ export const services: readonly BoundService[] = [keyValueService, calculatorSer
   (service) => service.bind(loadServices),
 );
 
-/** With every version of a user's, whatever the builds of the replicas do; bound once, since nothing of a run is kept in them. */
+/** A build that runs every version of the user's service. The services are bound once, since they keep nothing of a run. */
 const everyVersion: Build = [1, 3];
 const beside = [...services, stockService(everyVersion)];
 const besideRealms = [...services, stockServiceBeside(everyVersion)];
 
-/** What executes the decided log beside the replicas. */
+/** The services that execute the decided log beside the replicas. */
 export function servicesBeside({ upgrades, realm }: WorldOptions): readonly BoundService[] {
   if (!upgrades) return services;
   return realm ? besideRealms : beside;
@@ -22,16 +22,16 @@ export function servicesBeside({ upgrades, realm }: WorldOptions): readonly Boun
 
 const boundBuilds = builds.map((build) => [...services, stockService(build)]);
 
-/** Those of a replica that starts with a build. */
+/** The services of a replica that starts with a build. */
 export function servicesOf(build: number, { upgrades, realm }: WorldOptions): readonly BoundService[] {
   if (!upgrades) return services;
   return realm ? [...services, stockServiceInRealm(build)] : (boundBuilds[build] ?? services);
 }
 
-/** The simulated cluster's, of the form that real ones have. */
+/** The simulated cluster's id, in the form of real ones. */
 export const clusterId = "5150d0000000000000000000000c1u57";
 
-/** Of sessions: room for all that a short run does. */
+/** Bounds of sessions: room for all that a short run does. */
 export const sessionBounds = { maxWindow: 16, maxSessionBytes: 1 << 16, maxTableBytes: 1 << 20 } as const;
 
 export const serviceNames = {
@@ -42,7 +42,7 @@ export const serviceNames = {
 
 const described = loadServices(descriptorSet);
 
-/** How the requests and responses of a method become bytes and back. */
+/** A method of a built-in service, with the codec of its requests and responses. */
 export function methodOf(service: string, name: string) {
   const method = described.services.get(service)?.methods.get(name);
   if (!method) throw new Error(`expected a method of a built-in service, found ${service}/${name}`);

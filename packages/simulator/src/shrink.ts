@@ -2,7 +2,7 @@ import type { FaultEvent } from "./fault-event.js";
 import type { WorldOptions } from "./options.js";
 import { type RunResult, type Schedule, simulate } from "./world.js";
 
-/** What can be left out of a world, the largest parts first. */
+/** The parts of a world that can be left out, the largest first. */
 const simpler: readonly ((options: WorldOptions) => Partial<WorldOptions>)[] = [
   () => ({ star: false }),
   () => ({ reconfigure: 0, spareAcceptors: 0 }),
@@ -71,7 +71,7 @@ export async function shrink(
   return { ...result, ...best, events: best.events ?? [] };
 }
 
-/** What a failure says, without the numbers and names of one run. */
+/** The words of a failure without the numbers and names of one run: the same for failures of one kind. */
 export function kindOf(failure: string): string {
   return failure.replace(/[^\s,;:()]*\d[^\s,;:()]*/g, "·");
 }

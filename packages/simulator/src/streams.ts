@@ -1,6 +1,6 @@
 import { type Random, seededRandom } from "@synod/core";
 
-/** What is drawn from each stream: an event taken out of one leaves the others as they were. */
+/** One stream of chance for each of these: an event taken out of one leaves the others as they were. */
 const streams = [
   "options",
   "faults",

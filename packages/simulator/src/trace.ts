@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
 
-/** How many lines are kept when not all are. */
+/** The number of lines kept when not all are. */
 const keptLines = 400;
 const scratchBytes = 1 << 16;
 
 type Line = readonly [now: number, text: string | (() => string)];
 
 /**
- * What happened in a run: counts of everything, lines for people, and a sha256 over all of it, the bytes of every message
+ * The record of a run: counts of everything, lines for people, and a sha256 over all of it, the bytes of every message
  * and the hash of every state included.
  */
 export class Trace {

@@ -30,7 +30,7 @@ export interface Surroundings {
   lacks(replica: SimulatedNode): void;
 }
 
-/** How replicas ask each other for what they lack: late, over connections that break, and in bytes. */
+/** The ways in which replicas ask each other for what they lack: late, over connections that break, and in bytes. */
 export class Ways {
   readonly #cluster: Surroundings;
   readonly #open = new Set<Connection>();
@@ -175,7 +175,7 @@ class Connection {
     return this.#closed || this.from.life !== from || this.to.life !== to || !this.to.up || !this.from.up;
   }
 
-  /** Of whom is asked. */
+  /** The process of the replica that is asked. */
   get process() {
     const { process } = this.to;
     if (this.broken || process === undefined) throw new Unreachable(`${this.to.peer.id} does not answer`);
@@ -195,7 +195,7 @@ class Connection {
     return this.from.life === this.#lives[0] && this.from.up;
   }
 
-  /** What was sent has arrived. Never resolves for a process that has died meanwhile. */
+  /** Resolves when something sent now has arrived. Never resolves for a process that has died meanwhile. */
   async travelled(): Promise<void> {
     await this.#travel(this);
     if (!this.#asks) await new Promise(() => {});

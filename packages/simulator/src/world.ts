@@ -14,28 +14,28 @@ import { Upgrades } from "./stock/upgrades.js";
 import { streamsOf } from "./streams.js";
 import { Trace } from "./trace.js";
 
-/** What a run is made from: equal ones give equal runs. */
+/** All that a run is made from: equal schedules give equal runs. */
 export interface Schedule {
   readonly seed: number;
-  /** In place of what the seed draws. */
+  /** Options in place of those that the seed draws. */
   readonly overrides?: Partial<WorldOptions> | undefined;
-  /** What goes wrong, in place of what the seed draws. */
+  /** Faults in place of those that the seed draws. */
   readonly events?: readonly FaultEvent[] | undefined;
 }
 
 export interface RunResult {
   readonly seed: number;
   readonly options: WorldOptions;
-  /** What went wrong until the run ended. */
+  /** The faults of the run until it ended. */
   readonly events: readonly FaultEvent[];
   readonly failure: string | undefined;
   /** Ticks that the run took. */
   readonly ticks: number;
-  /** How often each thing happened. */
+  /** By kind of event: the number of times that it happened. */
   readonly counts: Readonly<Record<string, number>>;
   /** The last lines of the trace, or all. */
   readonly trace: readonly string[];
-  /** Over the whole trace, with the bytes of every message and the hash of every state; hexadecimal. */
+  /** sha256 of the whole trace, with the bytes of every message and the hash of every state; hexadecimal. */
   readonly sha256: string;
 }
 

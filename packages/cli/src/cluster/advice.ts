@@ -3,7 +3,7 @@ import type { Ending } from "./child.js";
 import { lastLines } from "./child.js";
 import type { PlannedMember } from "./plan.js";
 
-/** What a service's exit code means to whoever runs `up`. */
+/** The meaning of a service's exit code to whoever runs `up`. */
 const meanings: Readonly<Record<number, string>> = {
   [ExitCode.graceful]: "it was stopped gracefully, though not by this command",
   [ExitCode.unexpected]: "a defect, or a stop that did not end in time",

@@ -5,7 +5,7 @@ import { stopWithParentVariable } from "@synod/node";
 import type { PlannedMember } from "./plan.js";
 import { serviceBin } from "./service-bin.js";
 
-/** How a service process ended. */
+/** The end of a service's process. */
 export interface Ending {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;

@@ -1,6 +1,6 @@
 import type { Example } from "./user-services.js";
 
-/** What to type to try a cluster; the `buf` lines run as they stand, from a checkout. */
+/** A command line with which to try a cluster; the `buf` lines run as they stand, from a checkout. */
 export interface TryLine {
   readonly title: string;
   readonly grpcurl: string;

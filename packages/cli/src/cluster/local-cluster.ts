@@ -25,7 +25,7 @@ export class LocalCluster {
     }
   }
 
-  /** Why the cluster cannot move with the processes that are left; undefined when it can. */
+  /** The reason why the cluster cannot move with the processes that are left; undefined when it can. */
   get hopeless(): string | undefined {
     const left = (role: string) =>
       this.children.filter((child) => child.member.role === role && child.running).length;

@@ -27,7 +27,7 @@ export interface PlannedMember {
 export interface Plan {
   /** The data directory that `up` was given, absolute. */
   readonly directory: string;
-  /** What the stores of the cluster and its files stand under; it appears in one rename, complete or not at all. */
+  /** The folder of the cluster's stores and files; it appears in one rename, complete or not at all. */
   readonly cluster: string;
   readonly clusterFile: string;
   readonly counts: Counts;
@@ -40,7 +40,7 @@ export interface Plan {
 
 export const host = "127.0.0.1";
 
-/** Where everything of a local cluster stands. Throws when counts or ports make no sense, naming every problem. */
+/** Plans the addresses and folders of a local cluster. Throws when counts or ports make no sense, naming every problem. */
 export function planCluster(
   directory: string,
   counts: Counts,

@@ -28,7 +28,7 @@ export async function requireFreePorts(members: readonly PlannedMember[]): Promi
   );
 }
 
-/** Who listens there, as far as it says so itself. */
+/** The process that listens there, as far as it names itself. */
 async function userOf({ address }: PlannedMember): Promise<string> {
   try {
     const { role, id, clusterId, pid } = await askStatus(address, answerWithinMs);

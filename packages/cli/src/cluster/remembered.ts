@@ -9,13 +9,13 @@ export interface RememberedMember {
   readonly address: string;
 }
 
-/** What `up` leaves for the other commands run in the same directory. */
+/** The note that `up` leaves for other commands run in the same directory. */
 export interface Remembered {
   /** The cluster's id: at the same addresses another one may run by now. */
   readonly cluster: string;
   /** The data directory, from the working directory, so that both may be renamed together. */
   readonly data: string;
-  /** Which directory that was when the cluster was started; a copy of it is another one. */
+  /** The identity of that directory when the cluster was started: a copy has another one. */
   readonly place: string;
   readonly members: readonly RememberedMember[];
 }
@@ -38,7 +38,7 @@ export function remember(workingDirectory: string, { directory, members }: Plan,
   writeFileSync(file, `${JSON.stringify(noted, undefined, 2)}\n`);
 }
 
-/** What is noted here. Throws a Failure when it cannot be read, or is a copy of what was noted elsewhere. */
+/** The note found here. Throws a Failure when it cannot be read, or is a copy of one made elsewhere. */
 export function recall(workingDirectory: string): Remembered | undefined {
   const file = rememberedPath(workingDirectory);
   let text: string;

@@ -34,7 +34,7 @@ export async function prepareCluster(plan: Plan): Promise<boolean> {
   return true;
 }
 
-/** Where a backup is made a cluster of, before it gets its place. */
+/** The folder in which a cluster is made from a backup, before it gets its place. */
 export function restoringPath({ directory }: Pick<Plan, "directory">): string {
   return path.join(directory, "restoring");
 }

@@ -41,7 +41,7 @@ export async function up(options: UpArguments): Promise<void> {
   }
 }
 
-/** What is not given is taken from the cluster that the directory holds, else from the defaults. */
+/** Options that are not given are taken from the cluster that the directory holds, else from the defaults. */
 function planOf(options: UpArguments): Plan {
   const stored = storedShape(path.join(path.resolve(options.data), "cluster", "cluster.json"));
   const plan = planCluster(

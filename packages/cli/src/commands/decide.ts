@@ -1,6 +1,6 @@
 import { Failure, reasonOf } from "../failure.js";
 
-/** How long one replica has to have something decided. */
+/** The time that one replica is given to have something decided. */
 export const decideWithinMs = 10_000;
 
 /**

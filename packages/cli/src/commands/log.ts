@@ -45,7 +45,7 @@ export const logCommand: CommandModule<object, LogArguments> = {
         return;
       } catch (error) {
         troubles.push(`  ${address}: ${reasonOf(error)}`);
-        // What is printed came from that replica: the rest of it cannot come from another one.
+        // Lines that are printed came from that replica: the rest cannot come from another one.
         if (printed > 0) break;
       }
     }

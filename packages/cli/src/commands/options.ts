@@ -34,7 +34,7 @@ export function requireWhole(name: string, value: number, least: number): number
   );
 }
 
-/** What a flag was given: yargs makes a number of it first. */
+/** A flag's value as it is shown in messages: yargs has made a number of what was typed. */
 export function shownNumber(value: number): string {
   return Number.isNaN(value) ? "something that is no number" : String(value);
 }

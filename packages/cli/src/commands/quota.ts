@@ -14,7 +14,7 @@ const units: Readonly<Record<string, number>> = {
   TiB: 2 ** 40,
 };
 
-/** "4GiB", "512MiB" or a number of bytes. */
+/** The bytes that a text such as "4GiB", "512MiB" or "500000000" stands for. */
 export function bytesOf(text: string): number {
   const [, number = "", unit = ""] = /^([0-9]+)([KMGT]iB)?$/.exec(text) ?? [];
   const bytes = Number(number) * (units[unit] ?? Number.NaN);

@@ -74,7 +74,7 @@ const retireCommand: CommandModule<object, Target & { service: string; without: 
   },
 };
 
-/** Whether every replica that answers executes nothing more: then none can have anything decided as it is done otherwise. */
+/** True when every replica that answers has stopped executing: then none can have a switch decided in the usual way. */
 async function allStopped({ addresses, cluster }: Targets): Promise<boolean> {
   const ask = (address: string) => askStatus(address, answerWithinMs, cluster);
   const answers = await Promise.allSettled(addresses.map(ask));

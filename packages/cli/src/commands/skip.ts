@@ -35,7 +35,7 @@ async function skip({ slot, command, undo, replica, without }: SkipArguments): P
   for (const line of await goOn(replicas, wanted)) print(`  ${line}`);
 }
 
-/** Whether those that have executed the slot did so with a remedy. */
+/** True when the replicas that have executed the slot did so with a remedy. */
 async function isRemedied(replicas: readonly FoundReplica[], slot: number): Promise<boolean> {
   const beyond = replicas.filter(({ appliedSlot }) => appliedSlot >= slot);
   const answers = await Promise.all(
@@ -44,7 +44,7 @@ async function isRemedied(replicas: readonly FoundReplica[], slot: number): Prom
   return answers.length > 0 && answers.every(({ appliedRemedy }) => appliedRemedy > 0);
 }
 
-/** What some replica has executed, and may have answered, is not skipped. */
+/** A slot that some replica has executed, and may have answered, is not skipped. */
 function requireStopped(replicas: readonly FoundReplica[], slot: number): void {
   const beyond = replicas.filter(({ appliedSlot }) => appliedSlot >= slot).map(({ id }) => id);
   if (beyond.length > 0)

@@ -11,7 +11,7 @@ export interface ClientResult {
   readonly answer: CalculatorAnswer;
 }
 
-/** What one replica says of itself: nobody else was asked. */
+/** One replica's account of itself: nobody else was asked. */
 export interface ReplicaFinal {
   readonly id: string;
   /** The last slot it applied. */

@@ -74,7 +74,7 @@ function readable(line: string, folder: string, shown: string): string {
   return `${place}: ${imported?.[0] ?? "the import"} does not exist; imports are meant from ${shown}, or are Google's well-known types`;
 }
 
-/** How Synod loads messages at run time; the types say the same. */
+/** The options with which Synod loads messages at run time, so that the generated types agree with what is loaded. */
 export function loaderOptions(): Record<string, unknown> {
   const file = fileURLToPath(new URL(import.meta.resolve("@synod/wire/loader-options.json")));
   return JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;

@@ -1,4 +1,4 @@
-/** What one slot decided, decoded. */
+/** The decision of one slot, decoded. */
 export interface DecidedSlot {
   readonly slot: number;
   /** `r1/7f3a2c/12`: replica, incarnation and number of the proposal; empty for a no-op. */

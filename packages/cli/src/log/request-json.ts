@@ -47,7 +47,7 @@ export async function requestJson(
   find: MethodFinder,
 ): Promise<unknown> {
   try {
-    // What Synod's own commands say is JSON already.
+    // Requests of Synod's own commands are JSON already.
     if (command.service === systemService && command.request.length > 0)
       return JSON.parse(Buffer.from(command.request).toString());
     const method = await find(command.service, command.method);

@@ -10,14 +10,14 @@ import type { DecidedCommand, DecidedSlot } from "./decided.js";
 
 const shownHash = 12;
 
-/** What one of Synod's own commands says, in words; undefined for a command of a replicated service, or an unknown one. */
+/** One of Synod's own commands in words; undefined for a command of a replicated service, or an unknown one. */
 export function systemText(command: DecidedCommand, logTimeMs: number): string | undefined {
   const said = systemCommandOf(command);
   if (said === undefined || said.kind === "unknown") return undefined;
   return `${command.method}${wordsOf(said, logTimeMs)}`;
 }
 
-/** Whether a slot holds a command of a replicated service. */
+/** True when a slot holds a command of a replicated service. */
 export function holdsCommands({ content }: DecidedSlot): boolean {
   return (
     content.kind === "batch" && content.commands.some((command) => systemCommandOf(command) === undefined)

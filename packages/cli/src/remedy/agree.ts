@@ -5,7 +5,7 @@ import { decideWithinMs } from "../commands/decide.js";
 import { Failure, reasonOf } from "../failure.js";
 import { askWithinMs, type FoundReplica } from "./replicas.js";
 
-/** What is to become of a slot. */
+/** The decision wanted about a slot. */
 export type WantedRemedy = Pick<DecideRemedyRequest, "slot" | "skip" | "retire">;
 
 /** The number of the next remedy for a slot, as far as the replicas know. */
@@ -83,7 +83,7 @@ export async function goOn(replicas: readonly FoundReplica[], slot: number): Pro
   );
 }
 
-/** What still keeps a replica before a slot; empty when nothing does. */
+/** The reason why a replica has not executed a slot yet; empty when it has. */
 async function progressOf({ address, cluster }: FoundReplica, slot: number): Promise<string> {
   const { state, problem } = await askStatus(address, askWithinMs, cluster);
   if (state.role !== "replica") return "not a replica";

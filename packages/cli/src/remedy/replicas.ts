@@ -12,7 +12,7 @@ export interface FoundReplica {
   readonly appliedSlot: number;
   /** On disk through this slot. */
   readonly durableSlot: number;
-  /** Why it executes nothing more; undefined while it does. */
+  /** The reason why it executes nothing more; undefined while it does. */
   readonly halt: HaltStatus | undefined;
   /** In words; empty when all is well. */
   readonly problem: string;

@@ -61,7 +61,7 @@ export async function fetchSnapshot(fetching: Fetching): Promise<void> {
   }
 }
 
-/** Where there is something wrong with the snapshot, and not with the way to it, going on is of no use. */
+/** False where the snapshot itself is at fault, not the way to it: going on is of no use then. */
 function mayGoOn(error: unknown): boolean {
   const { code } = error as Partial<grpc.ServiceError>;
   return !(error instanceof Failure) && typeof code === "number" && !finalCodes.has(code);

@@ -18,7 +18,7 @@ import type { StateEntry } from "@synod/storage";
 export const magic: Buffer = Buffer.from("synod snapshot\n", "latin1");
 export const formatVersion = 2;
 export const headBytes = magic.length + 1;
-/** Of a frame, before its payload. */
+/** Bytes of a frame before its payload: its kind, and the length of the payload. */
 export const frameHeadBytes = 5;
 export const digestBytes = 32;
 
@@ -26,7 +26,7 @@ export const digestBytes = 32;
 export const longestPayload = { h: 4_096, p: 8 << 20, t: 3 * 8 + 2 * digestBytes } as const;
 export type FrameKind = keyof typeof longestPayload;
 
-/** What a backup is of. */
+/** The origin of a backup. */
 export interface SnapshotHeader {
   /** Id of the cluster it was taken from. */
   readonly cluster: string;
@@ -34,7 +34,7 @@ export interface SnapshotHeader {
   readonly slot: number;
   /** The highest slot at which a majority of the replicas had reported the hash that the giver has there; 0: none. */
   readonly confirmed: number;
-  /** Why the replica had stopped that it was taken from; absent when it had not. */
+  /** The reason why the replica that gave it had stopped; absent when it had not. */
   readonly stopped?: string | undefined;
   /** Format of the replicated state. */
   readonly state: number;
@@ -45,7 +45,7 @@ export interface SnapshotHeader {
 export interface SnapshotTotals {
   readonly pages: number;
   readonly keys: number;
-  /** Of keys and values. */
+  /** Bytes of all keys and values. */
   readonly bytes: number;
 }
 
@@ -74,7 +74,7 @@ export function encodeHeader({ cluster, slot, confirmed, state, synod, stopped }
   return Buffer.from(JSON.stringify({ cluster, slot, confirmed, state, synod, stopped }));
 }
 
-/** Undefined when it is none. */
+/** The header that a payload holds; undefined when it holds none. */
 export function decodeHeader(payload: Buffer): SnapshotHeader | undefined {
   try {
     const { cluster, slot, confirmed, state, synod, stopped } = JSON.parse(payload.toString());
@@ -99,7 +99,7 @@ export function encodePage(entries: readonly StateEntry[], digest: Uint8Array): 
   return Buffer.concat([...parts, digest]);
 }
 
-/** Undefined when it is none. */
+/** The page that a payload holds; undefined when it holds none. */
 export function decodePage(payload: Buffer): { entries: StateEntry[]; digest: Uint8Array } | undefined {
   const end = payload.length - digestBytes;
   const entries: StateEntry[] = [];
@@ -132,7 +132,7 @@ export class FileHash {
     this.#hash.update(bytes);
   }
 
-  /** Of everything added so far. */
+  /** The hash of everything added so far. */
   get value(): Buffer {
     return this.#hash.copy().digest();
   }

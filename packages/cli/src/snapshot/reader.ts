@@ -34,7 +34,7 @@ class Bytes {
     this.#size = size;
   }
 
-  /** The next ones. Throws Failure where the file ends before them. */
+  /** The next bytes. Throws Failure where the file ends before them. */
   async take(count: number, what: string): Promise<Buffer> {
     if (count > this.left) throw this.damaged(`it ends after ${this.#size} bytes, in the midst of ${what}`);
     const bytes = Buffer.allocUnsafe(count);
@@ -113,7 +113,7 @@ export class SnapshotFile {
     }
   }
 
-  /** What has been read so far. */
+  /** The totals of what has been read so far. */
   get totals(): SnapshotTotals {
     return this.#totals;
   }
@@ -172,7 +172,7 @@ async function takeHead(bytes: Bytes, hash: FileHash): Promise<void> {
 
 /** A frame; the last digest of a trailer, which is over what comes before it, is not hashed. */
 async function takeFrame(bytes: Bytes, hash: FileHash): Promise<Frame> {
-  const head = await bytes.take(frameHeadBytes, "what says what comes next");
+  const head = await bytes.take(frameHeadBytes, "the head of a part");
   const kind = String.fromCharCode(head[0] as number);
   const length = head.readUInt32BE(1);
   if (!isFrameKind(kind)) throw bytes.damaged(`a part is of the unknown kind ${JSON.stringify(kind)}`);

@@ -13,12 +13,12 @@ export interface SaveArguments {
   replica: string[];
   force: boolean;
   json: boolean;
-  /** Of a replica that has stopped; ids of replicas that are not asked how far they are. */
+  /** Take the state of a replica that has stopped; `without` holds the ids of replicas that are not asked how far they are. */
   stopped: boolean;
   without: string[];
 }
 
-/** What was saved. */
+/** The result of a save. */
 interface Saved {
   readonly address: string;
   readonly slot: number;
@@ -129,17 +129,17 @@ async function saveStopped(
   }
 }
 
-/** What is saved from where. */
+/** The replica whose state is saved, and what it has to be. */
 interface Source {
   readonly address: string;
   /** The cluster that it has to be of; undefined for whichever answers. */
   readonly cluster: string | undefined;
   readonly above: number;
-  /** Why the replica has stopped; undefined when it goes on. */
+  /** The reason why the replica has stopped; undefined when it goes on. */
   readonly stopped?: string;
 }
 
-/** Of the reason, in the header. */
+/** Characters of the reason that the header keeps. */
 const longestReason = 1_000;
 
 async function saveFrom(

@@ -53,7 +53,7 @@ function figures({ header, totals }: SnapshotFile, contents: StateContents) {
   };
 }
 
-/** Whether others have what the giver had (rule 27). */
+/** The confirmation of the state by other replicas (rule 27), in words. */
 function confirmedText(slot: number, confirmed: number): string {
   if (confirmed >= slot) return "confirmed by a majority of the replicas";
   return confirmed > 0

@@ -18,7 +18,7 @@ export interface Known {
  */
 export type Ask = (address: string, cluster: string | undefined) => Promise<Answered>;
 
-/** Whom to ask first: the replicas given, else everybody in the cluster that `up` last started here; and which cluster is meant. */
+/** The processes to ask first (the replicas given, else all of the cluster that `up` last started here), and the cluster meant. */
 export async function startingPoints(
   given: readonly string[],
   workingDirectory: string,

@@ -1,7 +1,7 @@
 import type { Status } from "@synod/wire";
 import type { RoleName } from "../cluster/plan.js";
 
-/** What a process said of itself. */
+/** A process's answer about itself. */
 export interface Answered extends Status {
   readonly answered: true;
   readonly role: RoleName;

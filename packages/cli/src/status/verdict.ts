@@ -6,15 +6,15 @@ import { type Answered, type RoleReport, statesOf } from "./report.js";
 export interface Verdict {
   /** True when commands can be decided and executed now, as far as the answers tell. */
   readonly moves: boolean;
-  /** Why nothing moves. */
+  /** The reasons why nothing moves; empty when the cluster moves. */
   readonly reasons: readonly string[];
-  /** What is wrong although the cluster moves. */
+  /** Problems that do not keep the cluster from moving. */
   readonly warnings: readonly string[];
   /** Id of the active leader. */
   readonly leader: string | undefined;
 }
 
-/** What was found about one role. */
+/** The findings about one role. */
 interface Finding {
   /** Enough to keep the cluster from moving. */
   readonly reason?: string;
@@ -60,14 +60,14 @@ function judgeAcceptors(reports: readonly RoleReport[]): Finding {
   return { notes: [summary, ...warnings] };
 }
 
-/** How a leader sees an acceptor: those of all leaders that answer. */
+/** The views of an acceptor that the leaders have: one of each leader that answers. */
 function viewsOf(acceptor: string, reports: readonly RoleReport[]) {
   return ofRole(reports, "leader").answering.flatMap((leader) =>
     leader.peers.filter((peer) => peer.role === "acceptor" && peer.id === acceptor),
   );
 }
 
-/** What leaders warn of although they count the acceptor, each once. A leader restarted since may not know. */
+/** The warnings of leaders about acceptors that they count all the same, each once. A leader restarted since may not know. */
 function warningsAbout(acceptors: readonly RoleReport[], reports: readonly RoleReport[]): string[] {
   return acceptors.flatMap(({ id }) => {
     const warnings = viewsOf(id, reports).filter(({ problem }) => problem.startsWith(countedBut));
@@ -75,7 +75,7 @@ function warningsAbout(acceptors: readonly RoleReport[], reports: readonly RoleR
   });
 }
 
-/** What the leaders say is wrong with an acceptor; undefined when one of them counts it. */
+/** The leaders' reason for not counting an acceptor; undefined when one of them counts it. */
 function leadersProblemWith(acceptor: string, reports: readonly RoleReport[]): string | undefined {
   const views = viewsOf(acceptor, reports);
   const counts = ({ connected, problem }: { connected: boolean; problem: string }) =>
@@ -118,7 +118,7 @@ function judgeReplicas(reports: readonly RoleReport[]): Finding {
     return { reason: `no replica answers: ${silent.join(", ")} unreachable`, notes: [] };
   }
   const notes = silent.length > 0 ? [`replica ${silent.join(", ")} unreachable`] : [];
-  // What keeps acceptors or leaders from working keeps replicas from serving, in the same words.
+  // Replicas that do not serve repeat, in the same words, what is wrong with acceptors or leaders.
   const cause = judgeAcceptors(reports).reason ?? judgeLeaders(reports, activeLeader(reports)).reason;
   if (cause !== undefined) return { notes };
   notes.push(...problemsOf(answering, "replica"), ...warningsOf(answering), ...nodesOf(answering));
@@ -138,7 +138,7 @@ function ofRole(reports: readonly RoleReport[], role: RoleName) {
   };
 }
 
-/** What replicas warn of although they go on, each warning once. */
+/** The warnings of replicas that go on, each once. */
 function warningsOf(replicas: readonly Answered[]): string[] {
   return [...new Set(statesOf(replicas, "replica").flatMap(({ warnings }) => warnings))];
 }
@@ -153,7 +153,7 @@ function nodesOf(replicas: readonly Answered[]): string[] {
     : [`replicas run versions of Node that may give other results: ${said}`];
 }
 
-/** What members say is wrong, each problem once: "replica r1, r2: behind". */
+/** The problems that members report, each once: "replica r1, r2: behind". */
 function problemsOf(members: readonly Answered[], role: RoleName): string[] {
   const idsOf = new Map<string, string[]>();
   for (const { id, problem } of members) {

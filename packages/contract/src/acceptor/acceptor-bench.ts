@@ -6,13 +6,13 @@ import type { Message } from "../suite/message.js";
 import { type Ending, endsWith, pause, type Stream, type Target } from "../suite/target.js";
 import { type Ballot, equalValue } from "../suite/values.js";
 
-/** How an acceptor is asked: by a unary call, or on a leader's stream. */
+/** A way of asking an acceptor: by a unary call, or on a leader's stream. */
 export interface Port {
   readonly rpc: string;
   readonly stream: boolean;
   prepare(context: Context, p1a: Message): Promise<Message>;
   accept(context: Context, p2a: Message): Promise<Message>;
-  /** How a request ends that is not valid. */
+  /** The end of a request that is not valid. */
   refused(context: Context, request: { p1a: Message } | { p2a: Message } | Buffer): Promise<Ending>;
 }
 
@@ -72,14 +72,14 @@ export class AcceptorBench {
     return acceptor;
   }
 
-  /** Above everything promised. */
+  /** A ballot above everything promised. */
   async ballot(): Promise<Ballot> {
     const { promised } = await this.state();
     this.#round = Math.max(this.#round, promised?.round ?? 0) + 1;
     return { round: this.#round, leader: "contract", incarnation: this.#run };
   }
 
-  /** The first of so many slots that nothing was accepted in. */
+  /** The first of so many slots in a row in which nothing was accepted. */
   async slots(count: number): Promise<number> {
     const { highestSlot, trimmedBelow } = await this.state();
     const first = Math.max(this.#slot, highestSlot, trimmedBelow - 1) + 1;
@@ -105,7 +105,7 @@ interface Movement {
   readonly after: unknown;
 }
 
-/** What everybody may know of an acceptor, and what of it was another after something. */
+/** The first field of the acceptor's status that differs after something was run; undefined when none does. */
 async function movement(context: Context, run: () => Promise<void>): Promise<Movement | undefined> {
   const bench = benchOf(context);
   const before = await bench.state();
@@ -116,7 +116,7 @@ async function movement(context: Context, run: () => Promise<void>): Promise<Mov
     .find((one) => !isDeepStrictEqual(one.after, one.before));
 }
 
-/** How often, and for how many milliseconds, an acceptor is left alone to see whether it moves without being asked. */
+/** An acceptor is left alone so often, for so many milliseconds each, to see whether it moves without being asked. */
 const controls = 2;
 const controlMs = 200;
 
@@ -148,7 +148,7 @@ export function p2aOf(ballot: Ballot, slot: number, value: Message): Message {
   return { pvalue: { ballot, slot, value } };
 }
 
-/** Who answers, and to what: without these a late refusal could pass for a vote. */
+/** An answer must name its acceptor, store and the ballot asked: without these a late refusal could pass for a vote. */
 export async function signed(context: Context, answer: Message, asked: Ballot): Promise<void> {
   const { id, acceptor } = await context.target("acceptor").status();
   equal(answer.acceptor, id, "acceptor");

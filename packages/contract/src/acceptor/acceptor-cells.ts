@@ -4,7 +4,7 @@ import { oversized } from "../suite/message.js";
 import { endsWith } from "../suite/target.js";
 import { type Port, unchanged } from "./acceptor-bench.js";
 
-/** What holds of messages that are too large, besides the checks given. */
+/** The checks of messages that are too large, besides those given. */
 export function oversizedCell(port: Port, more: Check[]): Check[] {
   if (port.stream) return [...oversizedOnStream(voteDoor), ...more];
   return [

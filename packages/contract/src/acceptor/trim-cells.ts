@@ -26,7 +26,7 @@ import {
 
 const port = unaryPort("Acceptor.Vote trim");
 
-/** What a leader of this run says that is decided below a slot: with one configuration, so that it is seen to be kept. */
+/** A trim record as a leader of this run sends it: with one configuration, so that it is seen to be kept. */
 function recordOf(below: number, number = 1): Message {
   const acceptors = [{ id: "a1", address: "127.0.0.1:1", store: "s1" }];
   const configuration = { number, predecessor: number - 1, acceptors, leaders: [], replicas: [] };
@@ -67,7 +67,7 @@ async function trimmed(context: Context): Promise<Trimmed> {
   return { ballot, first, values, record, stream };
 }
 
-/** Which slots it tells of, and with which record, whatever the ballot. */
+/** The acceptor must tell of exactly these slots, with this record, whatever the ballot. */
 async function tellsOf(context: Context, slots: readonly number[], record: Message): Promise<void> {
   const answer = await port.prepare(context, p1aOf(lowest));
   equal(

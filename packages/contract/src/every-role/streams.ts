@@ -61,7 +61,7 @@ export async function opened(
   return { stream, hello };
 }
 
-/** How a stream ends on which these were sent after the hellos. */
+/** The end of a stream on which these were sent after the hellos. */
 export async function endingOf(
   context: Context,
   door: Door,
@@ -119,7 +119,7 @@ export function oversizedOnStream(door: Door): Check[] {
   ];
 }
 
-/** What every hello must do, whoever answers. */
+/** The checks that every hello must pass, whichever role answers. */
 export function helloCells(
   door: Door,
   accepted: readonly Check[],

@@ -253,5 +253,5 @@ const pings: Row = {
   },
 };
 
-/** What a replica asks and tells on its stream, and a fellow leader's pings. */
+/** The rows of a replica's questions and statuses on its stream, and of a fellow leader's pings. */
 export const leaderAskingRows: readonly Row[] = [questions, replicaStatuses, pings];

@@ -80,7 +80,7 @@ const tooFew = (answered: number, { answers, majority }: Awaited<ReturnType<type
     `it needs ${majority} of the ${answers.length} acceptors, and ${answered} answer from here at the addresses that the leader's status gives`,
   );
 
-/** What was announced as decided must stand in a majority of the acceptors. */
+/** A majority of the acceptors must hold a value that was announced as decided. */
 export async function acceptedByMajority(context: Context, { slot, value }: Message): Promise<void> {
   const asked = await askAcceptors(context, { ballot: lowest, configuration: 1, from: slot, scout: 0 });
   const { answers, majority } = asked;
@@ -101,7 +101,7 @@ export async function acceptedByMajority(context: Context, { slot, value }: Mess
   );
 }
 
-/** What was there before the acceptors promised somebody else, and the ballot of the time after. */
+/** A change of ballot: a value decided before it, and the leader's ballots before and after. */
 export interface Change {
   /** The leader under test led before and leads now: it knows what it has decided, another one may not (rule 10). */
   readonly sameLeader: boolean;

@@ -18,13 +18,13 @@ import { attached, changeBallot, isDecision, submit, until } from "./leader-benc
 /** A checkpoint, reports of a majority and the next heartbeats come before slots are trimmed: seconds, not an answer's time. */
 const trimMs = 20_000;
 
-/** What a question is answered with: the Decision of the slot, or the record that it and those below are trimmed. */
+/** True of an answer to a question for the slot: its Decision, or the record that it and those below are trimmed. */
 export const isAnswerTo =
   (slot: number) =>
   (message: Message): boolean =>
     isDecision(message) ? message.decision.slot === slot : message.trim?.below > slot;
 
-/** What the leader answers about each of these slots; without a value where it is trimmed. */
+/** The leader's answer about each of these slots; without a value where it is trimmed. */
 export function answers(stream: Stream, from: number, through: number): Promise<Message[]> {
   return until(stream, { question: { from, through } }, async () => {
     const found: Message[] = [];

@@ -47,7 +47,7 @@ export function resultOf(method: string, response: Message): Message {
   return rpcOf(`${keyValue}/${method}`).decode(response.response);
 }
 
-/** How commands reach a replica. Both ways must mean the same. */
+/** A way in which commands reach a replica. Both ways must mean the same. */
 export interface Way {
   readonly rpc: string;
   /** In order, each before the last was answered. Answers in the order of the commands. */
@@ -124,7 +124,7 @@ export async function storedValue(context: Context, key: string): Promise<Buffer
   return found ? value : undefined;
 }
 
-/** What a replica says of itself. */
+/** The replica's part of its status. */
 export async function replicaState(context: Context): Promise<Message> {
   const { replica } = await context.target("replica").status();
   holds(replica !== null && replica !== undefined, "Status.state", "that of a replica", replica);

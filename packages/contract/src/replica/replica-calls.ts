@@ -4,7 +4,7 @@ import { endsWith } from "../suite/target.js";
 
 export const noBallot = "the call carries no ballot: those are between leaders and acceptors";
 
-/** For any unary call. */
+/** The check that a unary call refuses a request that is too large. */
 export function oversizedCall(rpc: string): Check {
   return check("gRPC", "5 MiB: RESOURCE_EXHAUSTED, and the next call is served", async (context) => {
     const target = context.target("replica");

@@ -19,7 +19,7 @@ import {
   type Way,
 } from "./replica-bench.js";
 
-/** What a command is refused with; it must have had no effect. */
+/** Requires a command to be refused with one of these statuses, and to have had no effect. */
 async function refused(
   context: Context,
   way: Way,

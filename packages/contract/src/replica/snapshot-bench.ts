@@ -8,7 +8,7 @@ import { aKey, bytes, kv, replicaState } from "./replica-bench.js";
 
 export const snapshotRpc = "synod.v1.Replica/Snapshot";
 
-/** Before the first page (replica.proto). */
+/** The digest before the first page (replica.proto). */
 export const noDigest = Buffer.alloc(32);
 
 /** The digest at the end of a page, by what replica.proto says, from that of the page before. */
@@ -32,7 +32,7 @@ export function openSnapshot(context: Context, request: Message | Buffer = {}): 
 
 export const nextPage = (stream: Stream): Promise<Message> => stream.next("a page", () => true);
 
-/** Where a reader stands that has these pages. */
+/** The position of a reader that has these pages. */
 export function resumeAfter(pages: readonly Message[]): Message {
   const last = pages.at(-1);
   return { snapshot: last?.snapshot, after: keysOf(pages).at(-1), digest: last?.digest };
@@ -122,7 +122,7 @@ export function wholeOf(context: Context, { snapshot }: Message): Promise<Messag
   return pagesOf(openSnapshot(context, { snapshot, after: Buffer.alloc(0), digest: noDigest }));
 }
 
-/** What comes after these pages. */
+/** The pages that come after these. */
 export function restAfter(context: Context, pages: readonly Message[]): Promise<Message[]> {
   const resume = resumeAfter(pages);
   return pagesOf(openSnapshot(context, resume), resume);

@@ -147,7 +147,7 @@ const repeated: Check[] = [
   ),
 ];
 
-/** What a reader says that it has, and the replica did not send. */
+/** Positions that a reader claims to have reached, and that no page sent to it ended with. */
 const untrue: Readonly<Record<string, (page: Message) => Message>> = {
   "a digest that is not the page's": (page) => ({
     ...resumeAfter([page]),

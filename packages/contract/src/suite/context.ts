@@ -10,7 +10,7 @@ export interface ContextOptions {
   readonly restart?: ((role: RoleName) => Promise<void>) | undefined;
 }
 
-/** What the checks of one run share. */
+/** The targets, names and streams that the checks of one run share. */
 export class Context {
   readonly patienceMs: number;
   readonly restart: ContextOptions["restart"];
@@ -72,7 +72,7 @@ export class Context {
     return `contract-${this.next()}`;
   }
 
-  /** What several checks rest on, made once. */
+  /** Something that several checks rest on, made once. */
   shared<T>(make: (context: Context) => T): T {
     if (!this.#shared.has(make)) this.#shared.set(make, make(this));
     return this.#shared.get(make) as T;

@@ -14,9 +14,9 @@ export type Column = (typeof columns)[number];
 
 /** One thing that an implementation must do. */
 export interface Check {
-  /** What must hold, as a sentence. */
+  /** The demand, as a sentence. */
   readonly name: string;
-  /** Where that is said: a rule of docs/protocol.md, a section of the paper, or a proto file. */
+  /** The source of the demand: a rule of docs/protocol.md, a section of the paper, or a proto file. */
   readonly rule: string;
   /** Changes what the service keeps; skipped unless asked for. */
   readonly writes: boolean;
@@ -27,7 +27,7 @@ export interface Check {
   run(context: Context): Promise<void>;
 }
 
-/** What one column holds for one RPC: checks, or the reason why it cannot hold any. */
+/** The content of one column for one RPC: checks, or the reason why there can be none. */
 export type Cell = readonly Check[] | string;
 
 export interface Row {

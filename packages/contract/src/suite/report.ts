@@ -1,7 +1,7 @@
 import { columns } from "./matrix.js";
 import type { CellResult, CheckResult, ContractResult, RowResult } from "./run.js";
 
-/** What stands in a cell: how many checks passed, failed or were skipped, or a letter for the reason why there is none. */
+/** The text of a cell: the numbers of checks that passed, failed or were skipped, or a letter for the reason why there is none. */
 function shownCell({ checks, notApplicable }: CellResult, notes: Map<string, string>): string {
   if (notApplicable !== undefined) return `n/a ${noteOf(notApplicable, notes)}`;
   const of = (outcome: CheckResult["outcome"]) => checks.filter((one) => one.outcome === outcome);

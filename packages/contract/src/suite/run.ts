@@ -18,7 +18,7 @@ export interface ContractOptions {
   readonly destructive?: boolean;
   /** Kills a service and starts it again on what its disk holds; for "what was answered survives". */
   readonly restart?: (role: RoleName) => Promise<void>;
-  /** How long an answer may take that has to come, in milliseconds; 10,000 unless given. */
+  /** The time allowed for an answer that has to come, in milliseconds; 10,000 unless given. */
   readonly patienceMs?: number;
   /** Only the RPCs whose name begins with one of these. */
   readonly only?: readonly string[];
@@ -32,7 +32,7 @@ export interface CheckResult {
   readonly name: string;
   readonly rule: string;
   readonly outcome: "passed" | "failed" | "skipped";
-  /** Why it failed or was skipped. */
+  /** The reason why it failed or was skipped. */
   readonly reason?: string;
 }
 
@@ -94,7 +94,7 @@ export async function runContract(options: ContractOptions): Promise<ContractRes
 
 type Barriers = Readonly<Record<RoleName, (check: Check) => string | undefined>>;
 
-/** Why a check must not run against a role; undefined when it may. */
+/** The reason why a check must not run against a role; undefined when it may. */
 async function barriers(context: Context, options: ContractOptions): Promise<Barriers> {
   // Ballots and values of a contract run in an acceptor that is in use would break its cluster.
   const led = await connectedLeader(context);

@@ -2,7 +2,7 @@ import * as grpc from "@grpc/grpc-js";
 import { fail, holds, Violation } from "./expect.js";
 import { type Message, rpcOf } from "./message.js";
 
-/** How a call ended. */
+/** The end of a call. */
 export interface Ending {
   /** gRPC status code. */
   readonly code: number;
@@ -24,7 +24,7 @@ export function ended({ code, details }: Ending): string {
   return `${grpc.status[code] ?? code}: ${details}`;
 }
 
-/** Whether nobody answered. */
+/** True when nobody answered. */
 export function cannotReach({ code }: Ending): boolean {
   return code === grpc.status.UNAVAILABLE || code === grpc.status.DEADLINE_EXCEEDED;
 }
@@ -236,7 +236,7 @@ export class Stream {
     return found;
   }
 
-  /** How the other side ends the stream, which it has to do. */
+  /** The end of the stream by the other side, which has to come. */
   async ending(): Promise<Ending> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {

@@ -41,9 +41,9 @@ export interface PerformerOptions {
   readonly watch?: Pick<ExecutionWatch, "begin" | "end"> | undefined;
   /** A slot was executed, with these answers. */
   readonly onApplied?: ((slot: number, value: Value, answers: readonly Answer[]) => void) | undefined;
-  /** Told when nothing is performed any more, why. */
+  /** Told of the reason when nothing is performed any more. */
   readonly onHalted: (halt: Halt) => void;
-  /** What halted it is over: what was decided from this slot on is wanted once more. */
+  /** The reason for its halt is over: the decisions from this slot on are wanted once more. */
   readonly onResumed: (slot: number) => void;
 }
 
@@ -72,7 +72,7 @@ export class Performer {
     return this.#halt;
   }
 
-  /** Of the next slot, as far as this replica knows: it looks ahead only while it does not execute that slot. */
+  /** The number of remedies for the next slot that are known here: this replica looks ahead only while it does not execute it. */
   get remediesOfNext(): number {
     return this.#remediesFor(this.#options.engine.appliedSlot + 1).length;
   }

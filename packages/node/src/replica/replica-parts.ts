@@ -23,7 +23,7 @@ import { SystemCommands } from "./system-commands.js";
 /** Told of what several parts have to do with. */
 export interface ReplicaEvents {
   halted(halt: Halt): void;
-  /** What halted it is over: what was decided from this slot on is wanted once more. */
+  /** The reason for its halt is over: the decisions from this slot on are wanted once more. */
   resumed(slot: number): void;
   /** A snapshot took the state's place. */
   replaced(): void;
@@ -104,7 +104,7 @@ export class ReplicaParts {
     this.pace.whenKeepingUp(() => this.driver.whenRoom(callback));
   }
 
-  /** Of this replica among all. */
+  /** This replica's place among all, from 0. */
   get #position(): number {
     const { id, genesis } = this.#options;
     return Math.max(

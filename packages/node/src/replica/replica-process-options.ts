@@ -43,9 +43,9 @@ export interface ReplicaProcessOptions {
   readonly ground?: GivenGround | undefined;
   readonly sessionLimits?: SessionLimits | undefined;
   readonly keptLog?: KeptLog | undefined;
-  /** By how much the reporter's waits are shorter than usual. Default 1. */
+  /** The factor by which the reporter's waits are shorter than usual. Default 1. */
   readonly reportHaste?: number | undefined;
-  /** Of a snapshot that is given, at most about. Default 512 KiB. */
+  /** Bytes of keys and values in a page of a snapshot that is given, at most about. Default 512 KiB. */
   readonly pageBytes?: number | undefined;
   /** Sends to a leader; the message may be lost. */
   send(leader: string, message: ToLeader): void;

@@ -72,12 +72,12 @@ export class ReplicaProcess {
     return this.#parts.role.configurations;
   }
 
-  /** Of the role. */
+  /** The status of the role. */
   status(): ReturnType<Replica["status"]> {
     return this.#parts.role.status();
   }
 
-  /** As its status tells it. */
+  /** The replica's part of its status. */
   get state(): ReplicaStatus {
     const { engine, performer } = this;
     const { warnings } = this.condition;

@@ -29,7 +29,7 @@ export interface ReporterOptions {
   readonly commands: SystemCommands;
   /** Everything up to this slot is on disk. */
   durableSlot(): number;
-  /** Of this replica among all. */
+  /** This replica's place among all, from 0: the first acts first. */
   position(): number;
   propose(command: Command): void;
   nowMs(): number;

@@ -19,7 +19,7 @@ export class SystemCommands {
     this.#drawId = drawId;
   }
 
-  /** One of them: its client id is a nonce of this process (rule 16). */
+  /** Makes one of them; its client id is a nonce of this process (rule 16). */
   make(method: string, said?: Parameters<typeof encodeSaid>[0]): Command {
     const command: Command = {
       clientId: this.#drawId(),

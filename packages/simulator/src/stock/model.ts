@@ -16,14 +16,14 @@ interface Order {
   readonly change: number;
 }
 
-/** What the service says it has of an item. */
+/** The count of an item, as the service answers it. */
 export interface Counted {
   readonly count: number;
   readonly unit: string;
   readonly movements: number;
 }
 
-/** What a call comes to. */
+/** The outcome of a call. */
 interface Result {
   readonly status: number;
   readonly answer?: Readonly<Record<string, unknown>>;

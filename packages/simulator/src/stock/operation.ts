@@ -7,7 +7,7 @@ import { stockDescriptions } from "./service.js";
 const shared = 3;
 
 /**
- * What a client asks of the service of the user's.
+ * A client's call of the user's service.
  * @param odd now and then what the service fails at in a way that it does not declare
  */
 export function drawStockOperation(random: Random, odd: boolean): Operation {

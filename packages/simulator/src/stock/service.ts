@@ -5,7 +5,7 @@ import { loadServices } from "@synod/wire";
 import { descriptorSetBase64 } from "../gen/descriptors.js";
 import { type Build, builds, contextMeans, sealOf, stockDefinition } from "./definition.js";
 
-/** How the requests and responses of the service become bytes and back. */
+/** The methods of the service, with the codecs of their requests and responses. */
 export const stockDescriptions = loadServices(Buffer.from(descriptorSetBase64, "base64"));
 
 /** A build of the service, as a function of this process. */
@@ -13,7 +13,7 @@ export function stockService(build: Build): BoundService {
   return stockDefinition(build, contextMeans).bind(loadServices);
 }
 
-/** What the builds that run in realms come to: the same computed by this process, from contexts. */
+/** A service that must give the same as the builds in realms, computed by this process from contexts. */
 export function stockServiceBeside(build: Build): BoundService {
   return stockDefinition(build, { ...contextMeans, seal: sealOf }).bind(loadServices);
 }

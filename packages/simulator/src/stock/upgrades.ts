@@ -4,11 +4,11 @@ import { type Cluster, pick } from "../cluster.js";
 import type { SimulatedNode } from "../node.js";
 import { builds, stockName } from "./definition.js";
 
-/** Per tick: a replica gets another build, a version is asked for, the quota is set. */
+/** Probabilities per tick that a replica gets another build, that a version is asked for, and that the quota is set. */
 const rates = { restart: 0.012, switch: 0.015, quota: 0.003 } as const;
 const patienceMs = 20_000;
 
-/** Somebody who upgrades the service of the user's while it runs: replica by replica, now and then too early, or back. */
+/** Somebody who upgrades the user's service while it runs: replica by replica, now and then too early, or back. */
 export class Upgrades {
   readonly #cluster: Cluster;
 
@@ -38,14 +38,14 @@ export class Upgrades {
     }
   }
 
-  /** Faults are over: nobody is left with a build that does not do. */
+  /** Faults are over: no replica is left with a build that cannot run the version in force. */
   end(): void {
     this.#decide(setQuotaMethod, { bytes: defaultQuotaBytes }, "quota");
   }
 
   /**
-   * It says that it has not the version in force, and is started with a build that has it (rule 26): one of long ago, where it
-   * stands at a slot of long ago.
+   * Its build lacks the version in force: it is started with one that has it (rule 26). A replica that stands at an old slot
+   * may need an old build.
    */
   #lacked(node: SimulatedNode): void {
     const { checker, trace } = this.#cluster;

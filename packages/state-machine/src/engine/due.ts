@@ -16,7 +16,7 @@ function rangeOf(queue: AfterStandstill) {
   return { from: Buffer.from(queues[queue]), until: Buffer.from([queues[queue].charCodeAt(0) + 1]) };
 }
 
-/** When the next commands are due, in the log time of their kind of services; undefined where none waits. */
+/** The times at which the next commands are due, each in the log time of its kind of services; undefined where none waits. */
 export type NextDue = { readonly [T in keyof LogTimes]: LogTimes[T] | undefined };
 
 /** True when a key is one of a command that waits. */

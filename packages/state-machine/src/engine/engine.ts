@@ -107,7 +107,7 @@ export class Engine {
     return this.#state.progress.time;
   }
 
-  /** When the next scheduled commands are due. */
+  /** The log times at which the next scheduled commands are due. */
   get nextDue(): NextDue {
     return this.#state.schedule.next;
   }
@@ -151,7 +151,7 @@ export class Engine {
   }
 
   /**
-   * For the edge: what would keep this request from being executed, whatever the state. Costs no slot. The version that will
+   * For the edge: the reason why this request cannot be executed, whatever the state; costs no slot. The version that will
    * be in force in its slot is not known here: a switch may be decided already that this replica has not applied. So
    * only what every version of this build rejects is rejected, and the log decides on the rest.
    */
@@ -160,8 +160,8 @@ export class Engine {
   }
 
   /**
-   * For the edge: why a command would find no room in its session, as far as is known here; whether the session is there at
-   * all is for the log to say, because this replica may lag. What is refused so costs no slot, and is not executed later.
+   * For the edge: the reason why a command finds no room in its session, as far as is known here. Only the log can say whether
+   * the session exists at all, because this replica may lag. A command refused so costs no slot, and is not executed later.
    */
   lacksRoom(command: Command): Rejection | undefined {
     const verdict = this.#state.sessions.judge(command);
@@ -247,8 +247,8 @@ export class Engine {
   }
 
   /**
-   * Notes the hash where it is asked for, unless nothing is to be had by it; and after so many slots or bytes, whatever they
-   * were, or slots that are no reason to ask would gather for ever; and wherever a version was switched (rule 32).
+   * Notes the hash where that is asked for and of use; wherever a version was switched (rule 32); and after so many slots or
+   * bytes of whatever kind, or slots that are no reason to ask would gather for ever.
    */
   #checkpoint({ asked, atLeast }: ReturnType<System["settle"]>): void {
     const { progress, system } = this.#state;

@@ -36,12 +36,12 @@ export interface HandlerError {
 export interface Call {
   readonly service: BoundService;
   readonly space: ServiceSpace;
-  /** In force. */
+  /** The version of the service that is in force. */
   readonly version: number;
   readonly method: string;
   readonly request: Uint8Array;
   readonly slot: number;
-  /** Of the command in its slot. */
+  /** The command's place in its slot. */
   readonly index: number;
   readonly revision: number;
   /** Log time of a service that declares this. */

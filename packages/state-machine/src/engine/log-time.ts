@@ -29,8 +29,8 @@ export interface SaidTime {
   /** Milliseconds to add there for services that catch up. */
   readonly appliedStandstillMs?: number | undefined;
   /**
-   * Which of its doubts the proposer's clock was in: others may know of more time than it says, so it proposes nothing
-   * for clients. 0 when in none.
+   * The number of the doubt that the proposer's clock was in; 0 when in none. In doubt, others may know of more time than it
+   * says, so it proposes nothing for clients.
    */
   readonly doubt?: number | undefined;
 }

@@ -20,9 +20,9 @@ export interface ReplicatedStateOptions {
   readonly configurationCodec: ConfigurationCodec;
   readonly clusterId: string | undefined;
   readonly sessionLimits: SessionLimits | undefined;
-  /** What this replica's build can run. */
+  /** The versions of services that this replica's build can run. */
   readonly offers: readonly Offer[];
-  /** What this process executes commands on. */
+  /** The engine and the runtime with which this process executes commands. */
   readonly ground: Ground;
 }
 

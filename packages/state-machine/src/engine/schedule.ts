@@ -18,7 +18,7 @@ export class Schedule {
     this.length = [...scheduledIn(state)].length;
   }
 
-  /** When the next ones are due. */
+  /** The times at which the next ones are due. */
   get next(): NextDue {
     return this.#next;
   }

@@ -12,7 +12,7 @@ export type DeclaredAfterStandstill = AfterStandstill | ((version: number) => Af
 
 /** The engine's facts about the command that runs. The same on every replica. */
 export interface CallContext {
-  /** Decided the command. */
+  /** The slot that decided the command. */
   readonly slot: number;
   /** Grows with every command executed, by whatever service. */
   readonly revision: number;
@@ -22,9 +22,9 @@ export interface CallContext {
   readonly timeMs: number;
   /** Undefined for a command that was scheduled. */
   readonly client: { readonly id: string; readonly sequence: number } | undefined;
-  /** Seeded by the command's place in the log: what a realm's chance is drawn from too. */
+  /** Chance, seeded by the command's place in the log; a realm's own draws from it too. */
   readonly chance: SeededBytes;
-  /** Commands only. */
+  /** Has a command executed at a later log time. Only commands may. */
   schedule(scheduling: Scheduling): void;
   unschedule(id: string): void;
   /**
@@ -117,7 +117,7 @@ export class BoundService {
     return this.#methods.get(method)?.definition.kind;
   }
 
-  /** The one of the log times that this service uses (rule 35). */
+  /** The treatment of standstills that a version declares, and so the log time that it uses (rule 35). */
   afterStandstill(version: number): AfterStandstill {
     return this.#afterStandstill.get(version) ?? "resume";
   }

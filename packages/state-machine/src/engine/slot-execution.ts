@@ -77,7 +77,7 @@ export class SlotExecution {
   runDue(): boolean {
     const { remedies, batchLength } = this.#options;
     const { schedule, progress } = this.#state;
-    // What is due is no part of a batch that is skipped: it runs in the next slot.
+    // Due commands are no part of a batch that is skipped: they run in the next slot.
     if (remedies.some(({ skip }) => skip === "batch")) return false;
     const keys = schedule.due(progress.time);
     if (keys.length === 0) return false;

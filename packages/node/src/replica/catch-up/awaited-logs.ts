@@ -30,7 +30,7 @@ export class AwaitedLogs {
     if (this.#readers.size > mostReaders && earliest !== undefined) this.#readers.delete(earliest);
   }
 
-  /** Of those still awaited. */
+  /** The slots of the snapshots behind which a log is still awaited. */
   get slots(): readonly number[] {
     const now = this.#scheduler.nowMs();
     for (const [replica, { untilMs }] of this.#readers) if (untilMs <= now) this.#readers.delete(replica);

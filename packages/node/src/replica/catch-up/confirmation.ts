@@ -11,7 +11,7 @@ const lackingMs = 60_000;
 /** The progress of a replica when it asked for a state. */
 interface Lack {
   readonly above: number;
-  /** Of its last report then. */
+  /** The number of its last report then. */
   readonly number: number;
   readonly atMs: number;
 }

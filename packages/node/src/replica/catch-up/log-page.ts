@@ -5,7 +5,7 @@ import { CallError } from "../../transport/server.js";
 
 const most = { slots: 1_000, bytes: 1 << 20 } as const;
 
-/** Whose log is asked for. */
+/** The replica whose log is asked for. */
 export interface LogOwner {
   readonly replica: string;
   readonly clusterId: string;

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { digestBytes } from "@synod/wire";
 
-/** Before the first page. */
+/** The digest before the first page. */
 export const noDigest: Uint8Array = new Uint8Array(digestBytes);
 
 /** The digest of a snapshot up to the end of a page, from that of the page before; replica.proto says how. */

@@ -9,7 +9,7 @@ import { DamagedPage, pagesOf } from "./snapshot-pages.js";
 /** The first byte of the keys of sessions; users' tables come after them. */
 const sessionsKey = 0x73;
 
-/** What is in a snapshot speaks against going on from it. */
+/** The content of a snapshot speaks against going on from it. */
 class UnfitSnapshot extends Error {}
 
 type Row = readonly [key: Uint8Array, value: Uint8Array];

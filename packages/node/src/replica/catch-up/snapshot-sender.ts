@@ -41,7 +41,7 @@ export interface SnapshotSenderOptions {
   drawName(): string;
   /** Default: the event loop of this process. */
   readonly scheduler?: Scheduler | undefined;
-  /** Of keys and values, at most about. Default 512 KiB. */
+  /** Bytes of keys and values in a page, at most about. Default 512 KiB. */
   readonly pageBytes?: number | undefined;
   /**
    * The reason why this replica's state is not to be had; undefined when it is.
@@ -70,7 +70,7 @@ interface Kept {
   readonly cancelClosing: () => void;
   /** The slot that a majority agreed in when it was opened. */
   readonly confirmed: number;
-  /** Of the pages that were sent, by the last key of each. */
+  /** The digests of the pages that were sent, by the last key of each. */
   readonly digests: Map<string, Uint8Array>;
   readers: number;
   cancelIdle: (() => void) | undefined;
@@ -272,7 +272,7 @@ export class SnapshotSender {
 }
 
 /**
- * Where a reader begins. What it says that it has must be what was sent here: a chain that goes on from any other digest
+ * The position from which a reader goes on. It must be one that was sent here: a chain that goes on from any other digest
  * would be right to the end, whatever the reader has in place of the pages before.
  */
 function positionIn(

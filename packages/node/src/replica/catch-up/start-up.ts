@@ -23,15 +23,15 @@ export function otherOf(member: Member, { clusterId, state }: Status, own: strin
 export interface Own {
   readonly appliedSlot: number;
   /**
-   * This very build said in what is applied here what it can run. A switch waits until every replica has, so it would have executed the
-   * slots before the next one with the others, had it run.
+   * A report of this very build, with what it can run, is among what is applied here. A switch waits for a report of every
+   * replica, so this build would have executed the slots before the next switch with the others, had it run.
    */
   readonly introduced: boolean;
 }
 
 /**
- * Up to which slot a replica that starts needs the state of another one, instead of executing what was decided up to there by
- * itself (rule 32): what lies before a switch was executed by builds of another version, and what lies before a
+ * The slot up to which a starting replica needs the state of another one, instead of executing by itself what was decided up
+ * to there (rule 32): what lies before a switch was executed by builds of another version, and what lies before a
  * trim point by builds that a replica with an empty directory knows nothing of. Undefined where the log will do: where
  * nobody has anything of the kind, and where nobody answers, since then nobody could help either. And for a build that
  * took part: replicas that all went down at a switch would otherwise wait for each other, since nobody gives away

@@ -31,7 +31,7 @@ export interface LogTimeMoverOptions {
   readonly engine: Pick<Engine, "nextDue" | "logTime">;
   readonly clock: LogClock;
   readonly commands: SystemCommands;
-  /** Of this replica among all. */
+  /** This replica's place among all, from 0: the first acts first. */
   position(): number;
   propose(command: Command): void;
   /** Clients' commands wait for the clock to be sure. */
