@@ -51,8 +51,10 @@ export class EngineSwitches {
     const { life } = node;
     this.#cluster.later(10, () => {
       const inForce = node.process?.engine.system.foundation;
-      if (!node.up || node.life !== life || node.otherRuntime || inForce === undefined) return;
-      this.#restart(node, releaseFor(inForce), 5);
+      if (!node.up || node.life !== life || node.otherRuntime) return;
+      // Without a state it knows only that what begins the log is not for it: another release may do.
+      const next = (node.release + 1) % releases.length;
+      this.#restart(node, inForce === undefined ? next : releaseFor(inForce), 5);
     });
   }
 
