@@ -172,7 +172,7 @@ export class Backups {
   }
 }
 
-/** Of the users' part of a state. */
+/** The figures of a state that a new cluster takes over: those of users, not of members. */
 function usersPart({ revision, logTime, sessions, nextDue, stateBytes, system }: Engine) {
   const versions = [...system.versions.all].sort();
   return { revision, logTime, sessions, nextDue, stateBytes, versions, quota: system.quotaBytes };

@@ -19,7 +19,7 @@ class Failure extends Error {
   }
 }
 
-/** From one client to one replica: late, over streams that break or fall silent, and in bytes. */
+/** The way from one client to one replica: late, over streams that break or fall silent, and in bytes. */
 export class ClientWay implements ReplicaPort {
   readonly address: string;
   readonly #client: string;

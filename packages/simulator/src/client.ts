@@ -21,7 +21,7 @@ export interface ClientWorld {
   failed(operation: Operation, error: SynodError): void;
 }
 
-/** Below the window that replicas keep. */
+/** The most calls outstanding at a time; below the window that sessions have. */
 const maxOutstanding = 12;
 const silenceMs = 600;
 /** Long enough for whatever is answered at all. */
@@ -35,7 +35,7 @@ export class Client {
   readonly #world: ClientWorld;
   readonly #tokens = new Map<string, string>();
   readonly #everywhere: CommandClient;
-  /** By replica: one that knows only this one. */
+  /** By replica: a client that knows only this one. */
   readonly #pinned = new Map<number, CommandClient>();
   /** The only replica it talks to. */
   pinned: number | undefined;

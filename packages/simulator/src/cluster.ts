@@ -48,7 +48,7 @@ export class Cluster {
   lacked: (replica: SimulatedNode) => void = () => {};
   /** Told of a replica that runs on another ground than what is in force. */
   stoodOnAnother: (replica: SimulatedNode) => void = () => {};
-  /** By tick. */
+  /** Work to do later, by tick. */
   readonly #later = new Map<number, (() => void)[]>();
   readonly #died: SimulatedNode[] = [];
   /** The error that a role or its host threw. */
@@ -158,7 +158,7 @@ export class Cluster {
     }
   }
 
-  /** Its process has ended in this tick, and does nothing any more. */
+  /** True when the node's process has ended in this tick: it does nothing any more. */
   hasEnded(node: SimulatedNode): boolean {
     return this.#died.includes(node);
   }
@@ -293,7 +293,7 @@ export class Cluster {
     this.#failure ??= error;
   }
 
-  /** Those whose process has ended by itself since this was asked last. Throws what was broken meanwhile. */
+  /** The nodes whose process has ended by itself since the last call. Throws the violation found meanwhile, if any. */
   takeDied(): readonly SimulatedNode[] {
     if (this.#failure !== undefined) throw this.#failure;
     return this.#died.splice(0);

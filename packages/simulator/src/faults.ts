@@ -176,7 +176,7 @@ export class Faults {
     });
   }
 
-  /** Between two, or between some and the rest. */
+  /** Cuts the links between two nodes, or between some and the rest. */
   #partition({ ticks, other }: FaultEvent, a: SimulatedNode, b: SimulatedNode): void {
     const { nodes, network } = this.#cluster;
     const ids = nodes.map(({ peer }) => peer.id);
@@ -289,7 +289,7 @@ export class Faults {
     this.#after(1, () => this.#cluster.start(node));
   }
 
-  /** It crashes for good; what is left can go on. */
+  /** A node crashes for good, unless those that are left could not go on. */
   #leave(node: SimulatedNode): void {
     const { leaders, checker } = this.#cluster;
     const { id, role } = node.peer;

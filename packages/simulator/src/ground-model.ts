@@ -19,12 +19,12 @@ export class GroundModel {
     this.#replicas = replicas;
   }
 
-  /** Undefined before the first batch. */
+  /** The ground in force; undefined before the first batch. */
   get inForce(): Foundation | undefined {
     return this.#inForce;
   }
 
-  /** The first batch says it. */
+  /** Takes in a batch: the first one states the ground. */
   begin(commands: readonly Command[]): void {
     for (const command of commands) {
       const said = systemCommandOf(command);

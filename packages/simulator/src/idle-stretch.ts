@@ -111,7 +111,7 @@ export class IdleStretch {
       );
   }
 
-  /** One command, of this replica. */
+  /** Asks this replica for one command. */
   async #probe(node: SimulatedNode): Promise<void> {
     const client = this.#client;
     client.pinned = this.#cluster.replicas.indexOf(node);

@@ -23,7 +23,7 @@ export interface NetworkOptions {
   readonly maxDelay: number;
 }
 
-/** Of messages over a slow link, in ticks, at most. */
+/** The longest delay of a message over a slow link, in ticks. */
 const slowLinkTicks = 40;
 
 /** Carries messages late, doubled, in any order or never, and cuts pairs apart, in one direction or both. */

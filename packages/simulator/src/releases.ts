@@ -4,7 +4,7 @@ type Engines = Ground["engines"];
 
 const one = { version: 1, digest: "1a".repeat(32) };
 const two = { version: 2, digest: "2a".repeat(32) };
-/** Of the same number, and with other constants. */
+/** An engine of the same number with other constants. */
 const otherTwo = { version: 2, digest: "2b".repeat(32) };
 
 /** The engines that releases of Synod have: the second and the last run beside the first. */

@@ -88,7 +88,7 @@ export class ServiceModels {
   }
 }
 
-/** As gRPC writes it. */
+/** The name of a status code as gRPC writes it. */
 function statusName(code: number): string {
   const [name] = Object.entries(Status).find(([, its]) => its === code) ?? [String(code)];
   return name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();

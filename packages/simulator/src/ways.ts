@@ -140,7 +140,7 @@ export class Ways {
   }
 }
 
-/** From one replica to another, for as long as both live. */
+/** The connection from one replica to another, for as long as both live. */
 class Connection {
   readonly from: SimulatedNode;
   readonly to: SimulatedNode;

@@ -38,7 +38,7 @@ async function userOf({ address }: PlannedMember): Promise<string> {
   }
 }
 
-/** Undefined when the port can be listened on, else the error's code. */
+/** The code of the error when a port cannot be listened on; undefined when it can. */
 function listen(port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     const server = createServer();

@@ -82,7 +82,7 @@ async function allStopped({ addresses, cluster }: Targets): Promise<boolean> {
   return states.length > 0 && states.every((state) => state.role === "replica" && state.halt !== undefined);
 }
 
-/** From the slot on that no replica has executed. */
+/** Takes a service out of use from the first slot that no replica has executed. */
 async function retireStopped(replicas: readonly FoundReplica[], service: string): Promise<string[]> {
   const slot = 1 + Math.max(...replicas.map(({ appliedSlot }) => appliedSlot));
   const decidedIn = await agreeOn(replicas, { slot, retire: [service] });

@@ -14,7 +14,7 @@ export interface FoundReplica {
   readonly durableSlot: number;
   /** The reason why it executes nothing more; undefined while it does. */
   readonly halt: HaltStatus | undefined;
-  /** In words; empty when all is well. */
+  /** Its problem in words; empty when all is well. */
   readonly problem: string;
 }
 

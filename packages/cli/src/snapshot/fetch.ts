@@ -5,7 +5,7 @@ import { eventLoop, meantFor, type SnapshotPage, type SnapshotPosition } from "@
 import { openConnection, requireCluster } from "../calls.js";
 import { Failure } from "../failure.js";
 
-/** As long as a replica keeps a snapshot that nobody reads. */
+/** The time in which a broken transfer is taken up again: as long as a replica keeps a snapshot that nobody reads. */
 const goOnMs = 30_000;
 const againMs = 500;
 const finalCodes = new Set([

@@ -103,7 +103,7 @@ async function inDirectory<T>(plan: Plan, make: (making: string) => Promise<T>):
   }
 }
 
-/** But for what an interrupted restore left, and the mark of who uses it. */
+/** Refuses a directory with anything in it but what an interrupted restore left, and the mark of who uses it. */
 function requireEmpty(directory: string): void {
   const found = readdirSync(directory).filter((name) => !/^owner-.*\.sock$/.test(name));
   const others = found.filter((name) => name !== path.basename(restoringPath({ directory })));
@@ -197,7 +197,7 @@ async function fill(
   return inUse.map(({ name }) => name).filter((name) => !name.startsWith("synod."));
 }
 
-/** In parts: a page has one row more where the one that names the era goes in. */
+/** Puts rows in parts of a page's size: a page has one row more where the row that names the era goes in. */
 async function put(installs: readonly Install[], rows: readonly StateEntry[]): Promise<void> {
   for (let from = 0; from < rows.length; from += maxPageEntries) {
     const part = rows.slice(from, from + maxPageEntries);

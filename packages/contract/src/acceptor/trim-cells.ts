@@ -79,7 +79,7 @@ async function tellsOf(context: Context, slots: readonly number[], record: Messa
   equal((await benchOf(context).state()).trimmedBelow, record.below, "Status.trimmed_below");
 }
 
-/** But for what the proto's defaults add. */
+/** Requires two trim records to be equal, but for what the proto's defaults add. */
 function equalRecord(found: Message | null, record: Message, what: string): void {
   equal(found?.below, record.below, `${what}.below`);
   const numbers = (of: Message | null) =>

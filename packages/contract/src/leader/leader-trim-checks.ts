@@ -67,7 +67,7 @@ async function trimmedSlot(context: Context): Promise<Message> {
   return decisions[0];
 }
 
-/** The same value, or a record that says no more than the replicas do. */
+/** Requires the leader to answer with the same value, or with a record that says no more than the replicas do. */
 async function answered(context: Context, decision: Message): Promise<void> {
   const { slot } = decision;
   const [found] = await answers(await attached(context), slot, slot);

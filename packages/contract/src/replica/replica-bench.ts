@@ -50,7 +50,7 @@ export function resultOf(method: string, response: Message): Message {
 /** A way in which commands reach a replica. Both ways must mean the same. */
 export interface Way {
   readonly rpc: string;
-  /** In order, each before the last was answered. Answers in the order of the commands. */
+  /** Sends the commands in order, without waiting for answers between them. Resolves with the answers in the same order. */
   execute(target: Target, commands: readonly Message[]): Promise<Message[]>;
 }
 

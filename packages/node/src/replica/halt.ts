@@ -30,7 +30,7 @@ export interface Halt {
   readonly reason: string;
   /** The others are known to have another state, and go on with that. */
   readonly outvoted?: boolean;
-  /** Of a slot that is stuck: the command, where it is known. */
+  /** The command at which a stuck slot failed, where it is known. */
   readonly command?: BegunSlot["command"];
 }
 

@@ -39,7 +39,7 @@ export interface ReplicaProcessOptions {
   readonly drawName: () => string;
   readonly marker?: ExecutionMarker | undefined;
   readonly watch?: ExecutionWatch | undefined;
-  /** What it executes commands on, in simulated worlds; what this process has by default. */
+  /** The engine and runtime with which it executes commands, in simulated worlds; those of this process by default. */
   readonly ground?: GivenGround | undefined;
   readonly sessionLimits?: SessionLimits | undefined;
   readonly keptLog?: KeptLog | undefined;

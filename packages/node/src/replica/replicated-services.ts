@@ -47,7 +47,7 @@ function outcomeTrailer(outcome: ResponseOutcome): grpc.Metadata {
   return trailer;
 }
 
-/** For calls that execute a command, and end before one was proposed. */
+/** The trailer of calls that would execute a command and end before one was proposed. */
 export const refusedHere: grpc.Metadata = outcomeTrailer("not-executed");
 
 /** Reads this replica's own state. */

@@ -9,14 +9,14 @@ import {
 } from "@synod/state-machine";
 import type { SystemCommands } from "./system-commands.js";
 
-/** Between looks at whether there is something to say, in milliseconds. */
+/** The time between looks at whether there is something to say, in milliseconds. */
 export const reportCheckMs = 100;
 
 /** Commands may stay without a checkpoint behind them for so long. */
 const checkpointAfterMs = 1_000;
 /** The delay after which each further replica asks for the checkpoint that those before it did not. */
 const laterMs = 500;
-/** Until what was proposed counts as lost. */
+/** The time until what was proposed counts as lost. */
 const againMs = 2_000;
 /** While replicas differ and nobody has judged them, log time must go on: after standing still for so long it is moved. */
 const standstillMs = 250;

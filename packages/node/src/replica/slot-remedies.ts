@@ -99,7 +99,7 @@ export class SlotRemedies {
 }
 
 const checkMs = 10;
-/** Until what was proposed counts as lost. */
+/** The time until what was proposed counts as lost. */
 const againMs = 2_000;
 
 function refused(details: string): CallError {

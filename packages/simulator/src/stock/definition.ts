@@ -9,7 +9,7 @@ export const stockName = "stock.v1.Stock";
 /** The versions that a build runs, oldest and newest. */
 export type Build = readonly [oldest: number, newest: number];
 
-/** Each runs what the one before it brought, and the last nothing older than that. */
+/** The builds: each runs the newest version of the one before it, and the last runs nothing older than that. */
 export const builds: readonly Build[] = [
   [1, 1],
   [1, 2],

@@ -42,7 +42,7 @@ export interface EngineOptions {
   readonly onExecuting?: (slot: number, index: number, service: string, method: string) => void;
   /** Replicated behaviour, for tests: every replica of a cluster must use the same. */
   readonly sessionLimits?: SessionLimits | undefined;
-  /** What it executes commands on, for tests and simulated worlds; what this process has by default. */
+  /** The engine and runtime with which commands are executed, for tests and simulated worlds; those of this process by default. */
   readonly ground?: GivenGround | undefined;
 }
 

@@ -26,13 +26,13 @@ export class SeededBytes {
     return this.#block.subarray(start, this.#used);
   }
 
-  /** From 0, included, to 1, excluded: 53 bits. */
+  /** A number from 0, included, to 1, excluded, of 53 bits. */
   random(): number {
     const bytes = this.take(8);
     return (bytes.readUInt32BE(0) * 2 ** 21 + (bytes.readUInt32BE(4) >>> 11)) / 2 ** 53;
   }
 
-  /** Version 4 in form. */
+  /** A UUID in the form of version 4. */
   uuid(): string {
     const bytes = Buffer.from(this.take(16));
     bytes[6] = ((bytes[6] as number) & 0x0f) | 0x40;

@@ -20,7 +20,7 @@ export interface CallContext {
   readonly version: number;
   /** Log time, in milliseconds. */
   readonly timeMs: number;
-  /** Undefined for a command that was scheduled. */
+  /** The client and its sequence; undefined for a command that was scheduled. */
   readonly client: { readonly id: string; readonly sequence: number } | undefined;
   /** Chance, seeded by the command's place in the log; a realm's own draws from it too. */
   readonly chance: SeededBytes;
@@ -53,7 +53,7 @@ export interface QueryMethod<Request, Response> extends Method<Request, ByteRead
   readonly kind: "query";
 }
 
-/** It stands before each of the service's keys, and stores limit the length of keys. */
+/** The longest name of a service: it stands before each of the service's keys, and stores limit the length of keys. */
 const maxNameLength = 256;
 
 /** The reason why a request is not executed: what the client is told. */

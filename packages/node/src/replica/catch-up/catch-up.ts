@@ -6,7 +6,7 @@ import type { OtherReplica } from "./other-replica.js";
 import type { SnapshotReceiver } from "./snapshot-receiver.js";
 import { type Other, otherOf, slotToReach } from "./start-up.js";
 
-/** Between looks at whether this replica lags too far, in milliseconds. */
+/** The time between looks at whether this replica lags too far, in milliseconds. */
 export const catchUpCheckMs = 200;
 
 /** Before another round of all peers, when none could help. */

@@ -3,7 +3,7 @@ import { checkpointMethod, type Engine } from "@synod/state-machine";
 import type { SystemCommands } from "../system-commands.js";
 import type { Confirmation } from "./snapshot-sender.js";
 
-/** Until a checkpoint that was asked for counts as lost. */
+/** The time until a checkpoint that was asked for counts as lost. */
 const againMs = 2_000;
 /** A replica that lacks a state asks all others in turn, each for at most 10 s: so it asks each again within this. */
 const lackingMs = 60_000;

@@ -20,7 +20,7 @@ import { nextDigest, noDigest } from "./snapshot-digest.js";
 export type SnapshotCall = grpc.ServerWritableStream<Incoming<SnapshotRequest>, Incoming<SnapshotPage>>;
 
 const usualPageBytes = 512 << 10;
-/** Between two pages, so that commands find the event loops and disks of both replicas free most of the time. */
+/** The rest between two pages, so that commands find the event loops and disks of both replicas free most of the time. */
 const restMs = 10;
 /** A snapshot that nobody reads any more is kept for so long, for whoever wants to go on with it. */
 const keptMs = 30_000;
@@ -183,7 +183,7 @@ export class SnapshotSender {
     if (refusal !== undefined) throw new CallError(grpc.status.FAILED_PRECONDITION, refusal);
   }
 
-  /** One to read from; the caller lets go of it with `#leave`. */
+  /** Finds or cuts a snapshot to read from; the caller lets go of it with `#leave`. */
   async #find({ resume, above, stopped = false }: SnapshotRequest): Promise<Kept> {
     this.#refuse(stopped);
     if (resume !== undefined) {

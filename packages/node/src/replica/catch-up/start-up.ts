@@ -12,7 +12,7 @@ export interface Other {
   readonly lastSwitch: number;
 }
 
-/** Undefined when it is no replica of this cluster. */
+/** What a status tells of another replica; undefined when it is no replica of this cluster. */
 export function otherOf(member: Member, { clusterId, state }: Status, own: string): Other | undefined {
   if (clusterId !== own || state.role !== "replica") return undefined;
   const { slotOut, trimPoint, lastSwitch } = state;

@@ -2,7 +2,7 @@ import type { Engine } from "@synod/state-machine";
 import type { ReplicaStore } from "@synod/storage";
 import { type KeptLog, trimLog } from "./log-keeper.js";
 
-/** Between looks at whether the log has grown too long and the trim point moved. */
+/** The milliseconds between looks at whether the log has grown too long and the trim point moved. */
 export const trimCheckMs = 50;
 
 export interface TrimmerOptions {

@@ -8,7 +8,7 @@ export const logClockLimits = Object.freeze({
   standstillMs: 1_000,
   /** A process that did nothing for so long was paused, and may have missed what began meanwhile. */
   stallMs: 500,
-  /** For so long after a pause what comes in late is laid to it. */
+  /** The time after a pause in which anything late is laid to it. */
   afterStallMs: 1_000,
   /** Differences below it are the network's. */
   aheadMs: 50,
@@ -148,7 +148,7 @@ export class LogClock {
     };
   }
 
-  /** For a batch proposed now. */
+  /** The times that a batch proposed now states. */
   say(): BatchTime {
     const { resumeMs, catchUpMs } = this.#time;
     const doubt = this.#doubt?.number ?? 0;
@@ -231,7 +231,7 @@ export class LogClock {
     this.#beginDoubt("paused");
   }
 
-  /** Of a standstill that lasts. */
+  /** The milliseconds of the standstill that lasts now; 0 without one. */
   #skippedMs(nowMs: number): number {
     if (this.#standstill === undefined) return 0;
     const lastedMs = nowMs - this.#standstill.sinceMs;

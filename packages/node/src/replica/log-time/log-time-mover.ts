@@ -10,10 +10,10 @@ import {
 import type { SystemCommands } from "../system-commands.js";
 import type { LogClock } from "./log-clock.js";
 
-/** Between looks at whether log time must move by itself, in milliseconds. */
+/** The time between looks at whether log time must move by itself, in milliseconds. */
 export const advanceCheckMs = 20;
 
-/** Until a proposal that only carries time counts as lost. */
+/** The time until a proposal that only carries time counts as lost. */
 const againMs = 2_000;
 
 /** The time to wait for the first proposal of a replica that has just started, which its report mostly is. */

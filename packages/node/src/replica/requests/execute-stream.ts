@@ -15,7 +15,7 @@ export interface ExecuteStreamLimits {
   readonly maxOutstanding: number;
   /** Answers that the client does not take, in bytes; beyond it the stream is ended. */
   readonly maxUnreadBytes: number;
-  /** The same of all streams together: the one that goes beyond it is ended. */
+  /** Bytes of such answers of all streams together: the stream that goes beyond it is ended. */
   readonly maxUnreadBytesOfAll: number;
 }
 

@@ -49,7 +49,7 @@ export class Requests {
   readonly #scheduler: Scheduler;
   readonly #maxWaiting: number;
   readonly #own: OwnSession;
-  /** By client and sequence. */
+  /** The waiters of each command, by its client and sequence. */
   readonly #waiting = new Map<string, Waiter[]>();
   readonly #groups = new Set<WaitingGroup>();
   #count = 0;

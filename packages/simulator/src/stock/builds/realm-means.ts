@@ -1,6 +1,6 @@
 import { type Means, sealOf } from "../definition.js";
 
-/** Of the last command that was executed with this module. */
+/** The revision of the last command that was executed with this module. */
 let latest = 0n;
 
 /** All from the language, which is the log's in a realm and nowhere else. */
