@@ -31,8 +31,7 @@ import { Violation } from "./violation.js";
 export class Checker {
   readonly replicas: ReplicaChecker;
   readonly log: LogChecker;
-  /** Undefined where a message that arrives twice makes a leader believe that a replica asks again. */
-  readonly leaders: LeaderChecker | undefined;
+  readonly leaders = new LeaderChecker();
   readonly #proposals: ProposalChecker;
   readonly #window: number;
   /** The configurations decided, and the first slot that each rules; found from the votes alone. */
@@ -60,7 +59,6 @@ export class Checker {
     this.#window = window;
     this.#proposals = new ProposalChecker(options.limits);
     this.#ruling = [{ from: 1, configuration }];
-    this.leaders = options.duplication === 0 ? new LeaderChecker() : undefined;
     this.log = new LogChecker(
       { window, configuration },
       options,
@@ -99,7 +97,7 @@ export class Checker {
 
   /** A message leaves its sender. */
   sent({ peer, life, disk }: SimulatedNode, to: Peer, message: Message): void {
-    this.leaders?.sent(peer, life, to, message, this.#electorate(message));
+    this.leaders.sent(peer, life, to, message, this.#electorate(message));
     const trim = trimIn(message);
     if (trim) this.replicas.claims(peer.id, trim);
     if (message.kind === "p1a" || message.kind === "heartbeat") this.#using(peer.id, life, message.ballot);
@@ -118,6 +116,11 @@ export class Checker {
       if (message.kind === "p1b")
         for (const pvalue of message.accepted) this.#reporting(message.acceptor, pvalue, disk);
     }
+  }
+
+  /** A message arrives. */
+  received(from: string, to: string, message: Message): void {
+    this.leaders.received(from, to, message);
   }
 
   /** A replica takes back what it has outstanding. */

@@ -266,6 +266,7 @@ export class Cluster {
       }
       const message = decodeMessage(from, to, answers, bytes);
       this.noteMessage(from.id, to.id, bytes, message);
+      this.checker.received(from.id, to.id, message);
       node.post({ kind: "message", from, message } as never);
     }
   }

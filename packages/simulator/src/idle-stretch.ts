@@ -70,9 +70,9 @@ export class IdleStretch {
     let decided = 0;
     for (let stretch = 0; stretch < quietStretches; stretch++) {
       const { slotOut } = checker;
-      const votes = checker.leaders?.votesAsked ?? 0;
+      const votes = checker.leaders.votesAsked;
       await this.#pass(quietTicks);
-      const asked = (checker.leaders?.votesAsked ?? 0) - votes;
+      const asked = checker.leaders.votesAsked - votes;
       if (asked > 0) throw new Violation(`acceptors were asked for ${asked} votes while a leader was heard`);
       this.#demandDone();
       decided = checker.slotOut - slotOut;

@@ -24,7 +24,7 @@ export class LeaderChecker {
   /** By leader and round: the acceptors that would promise and hear nobody else. */
   readonly #willing = new Map<string, Map<number, Set<string>>>();
   readonly #stood = new Map<string, Stood>();
-  /** By leader and replica: the highest proposal, and the first slot of a question, that it was sent since it stood last. */
+  /** By leader and replica: the highest proposal, and the first slot of a question, that came to it since it stood last. */
   readonly #asked = new Map<string, Map<string, number>>();
   /** Leaders that were asked for the same again: the replica may be starving, which outweighs that another leader is heard. */
   readonly #askedAgain = new Set<string>();
@@ -42,8 +42,15 @@ export class LeaderChecker {
     if (message.kind === "pre-vote") this.#votesAsked++;
     if (message.kind === "pre-vote-answer") this.#answered(to.id, message);
     if (message.kind === "p1a") this.#stands(from.id, life, message, acceptors);
-    if (message.kind === "question") this.#asks(to.id, from.id, message.from);
     if (message.kind === "propose") this.#proposes(from, to.id, message);
+  }
+
+  /** A message arrives: what was overtaken or doubled on its way is asked for again as well, as far as a leader can tell. */
+  received(from: string, to: string, message: Message): void {
+    if (message.kind === "question") this.#asks(to, from, message.from);
+    if (message.kind !== "propose") return;
+    const proposal = proposalOf(message.value);
+    if (proposal) this.#asks(to, `${proposal.replica}.${proposal.incarnation}`, proposal.number);
   }
 
   #answered(leader: string, { acceptor, asked, promised, hears }: PreVoteAnswer): void {
@@ -82,7 +89,6 @@ export class LeaderChecker {
   #proposes(from: Peer, to: string, { value }: Propose): void {
     const proposal = proposalOf(value);
     if (proposal === undefined || value.kind !== "batch") return;
-    this.#asks(to, `${proposal.replica}.${proposal.incarnation}`, proposal.number);
     const key = proposalKey(proposal);
     const sent = (leader: string) => this.#proposed.get(leader) ?? new Set<string>();
     if (from.role === "replica") this.#proposed.set(to, sent(to).add(key));

@@ -29,8 +29,11 @@ export class Operator {
     const from = replicas.find((node) => node.up);
     for (const value of this.#changes) {
       const message = { kind: "propose", slot: 1, value, forwarded: false } as const;
-      for (const leader of leaders)
-        if (from && leader.up && !leader.paused) leader.post({ kind: "message", from: from.peer, message });
+      for (const leader of leaders) {
+        if (!from || !leader.up || leader.paused) continue;
+        checker.received(from.peer.id, leader.peer.id, message);
+        leader.post({ kind: "message", from: from.peer, message });
+      }
     }
   }
 }

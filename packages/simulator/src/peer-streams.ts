@@ -1,4 +1,4 @@
-import { type Random, randomBelow } from "@synod/core";
+import { type Message, type Random, randomBelow } from "@synod/core";
 import { type Dial, type DialedStream, keepaliveMs, type StreamStatus } from "@synod/node/parts";
 import type { Method } from "@synod/wire";
 import type { Network } from "./network.js";
@@ -19,6 +19,8 @@ export interface StreamSurroundings {
     readonly limits: { readonly tickMs: number };
   };
   readonly streams: { readonly network: Random };
+  /** Told of what arrives: messages, and hellos that are none. */
+  readonly checker: { received(from: string, to: string, message: Message): void };
   /** Told of a connection to an acceptor, before anything is said on it. */
   greeted(acceptor: SimulatedNode): void;
 }
@@ -48,7 +50,8 @@ export class PeerStreams {
           randomBelow(streams.network, options.maxDelay) +
           network.slowness(sender.peer.id, receiver.peer.id),
         arrived: (sender, receiver, bytes, message) => {
-          const { trace, now } = this.#world;
+          const { trace, now, checker } = this.#world;
+          checker.received(sender.peer.id, receiver.peer.id, message as Message);
           trace.message(
             now,
             `${sender.peer.id}>${receiver.peer.id}`,
