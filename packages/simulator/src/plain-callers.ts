@@ -54,12 +54,15 @@ export class PlainCallers {
     }
   }
 
-  /** A caller that still waits, in words; undefined when none does. */
-  get stuck(): string | undefined {
-    const [waiting] = this.#live();
+  /**
+   * What callers still wait for, in words; undefined when for nothing.
+   * @param excused the replica may go without the state that it waits for
+   */
+  stuck(excused: (node: SimulatedNode) => boolean): string | undefined {
+    const waiting = this.#live().find(({ node }) => !excused(node));
     if (waiting) return `a caller without a session waits for ${waiting.node.peer.id}`;
-    for (const node of this.#owing) if (node.up) return `${node.peer.id} answers no call without a session`;
-    return undefined;
+    const owing = [...this.#owing].find((node) => node.up && !excused(node));
+    return owing && `${owing.peer.id} answers no call without a session`;
   }
 
   #lives({ node, life }: Call): boolean {

@@ -116,7 +116,7 @@ export class Recovery {
       const waits = this.#waits(node);
       if (waits) return waits;
     }
-    return this.#callers.stuck ?? this.#untrimmed;
+    return this.#callers.stuck((node) => this.#cannotBeConfirmed(node)) ?? this.#untrimmed;
   }
 
   /**
