@@ -6,7 +6,7 @@ import {
   lockService,
   type ReplicatedService,
 } from "@synod/state-machine";
-import { ExecutionMarker } from "@synod/storage";
+import { openExecutionMarker } from "@synod/storage";
 import { type Counts, configurationOf, Members, type MembersOptions } from "@synod/testing/members";
 import { descriptorSet, loadServices, type PlainMessage } from "@synod/wire";
 
@@ -33,7 +33,7 @@ class Notes {
         const directory = this.markers.get(id);
         return {
           ...(services && { services }),
-          ...(directory !== undefined && { marker: new ExecutionMarker(directory, "test") }),
+          ...(directory !== undefined && { marker: openExecutionMarker(directory, "test") }),
         };
       },
     };

@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { ExecutionMarker } from "@synod/storage";
+import { type ExecutionMarker, openExecutionMarker } from "@synod/storage";
 import { expect, onTestFinished, test } from "vitest";
 import { ExitCode } from "../src/process/exit-code.js";
 
@@ -15,8 +15,8 @@ function execute(body: string): Promise<{ code: number | null; stderr: string; m
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
   const program = `
     import { ExecutionWatch } from "@synod/node";
-    import { ExecutionMarker } from "@synod/storage";
-    const marker = new ExecutionMarker(${JSON.stringify(directory)}, "build");
+    import { openExecutionMarker } from "@synod/storage";
+    const marker = openExecutionMarker(${JSON.stringify(directory)}, "build");
     const logger = { error: console.error };
     const watch = new ExecutionWatch({ name: "test", longestMs: ${longestMs}, marker: marker.descriptor, logger });
     const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -31,7 +31,7 @@ function execute(body: string): Promise<{ code: number | null; stderr: string; m
       ["--input-type=module", "--eval", program],
       { cwd: import.meta.dirname },
       (_, __, stderr) => {
-        const marker = new ExecutionMarker(directory, "build");
+        const marker = openExecutionMarker(directory, "build");
         onTestFinished(() => marker.close());
         resolve({ code: child.exitCode, stderr, marker });
       },

@@ -15,8 +15,8 @@ import {
   remedyMethod,
   systemService,
 } from "@synod/state-machine";
-import { ExecutionMarker } from "@synod/storage";
-import { batch, configurationCodec, descriptorSet, loadServices } from "@synod/wire";
+import { type ExecutionMarker, openExecutionMarker } from "@synod/storage";
+import { batch, configurationCodec, descriptorSet, eventLoop, loadServices } from "@synod/wire";
 import { expect, test } from "vitest";
 import type { Halt } from "../src/replica/halt.js";
 import { Performer } from "../src/replica/performer.js";
@@ -74,7 +74,7 @@ class Replica {
   start(build = this.#build): void {
     this.#build = build;
     this.marker?.close();
-    this.marker = new ExecutionMarker(this.#directory, build);
+    this.marker = openExecutionMarker(this.#directory, build);
     this.#state = copyOf(this.#durable);
     this.engine = new Engine({
       state: this.#state,
@@ -106,6 +106,7 @@ class Replica {
     this.remedies = new SlotRemedies({
       requests: {} as Requests,
       commands: new SystemCommands(),
+      scheduler: eventLoop,
       propose: () => {},
       marker: this.marker,
       performer: this.performer,

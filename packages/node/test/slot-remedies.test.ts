@@ -1,5 +1,5 @@
 import type { HeldSlot } from "@synod/storage";
-import type { DecideRemedyRequest } from "@synod/wire";
+import { type DecideRemedyRequest, eventLoop } from "@synod/wire";
 import { expect, test } from "vitest";
 import { SlotRemedies, type SlotRemediesOptions } from "../src/replica/slot-remedies.js";
 import { SystemCommands } from "../src/replica/system-commands.js";
@@ -17,6 +17,7 @@ function replica({ held, executed = 4 }: { held?: HeldSlot | undefined; executed
   const asked: string[] = [];
   const remedies = new SlotRemedies({
     commands: new SystemCommands(),
+    scheduler: eventLoop,
     marker,
     appliedSlot: () => 4,
     highestKnown: () => 9,

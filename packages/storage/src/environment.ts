@@ -4,7 +4,7 @@ import path from "node:path";
 import type { Database, DatabaseOptions, RootDatabase, Transaction } from "lmdb";
 import type { CommitDone } from "./commit-queue.js";
 import { damagedStore, foundUnsound, StoreError, type StorePlace, storeFailure } from "./error.js";
-import { markerFiles } from "./execution-marker.js";
+import { markerFiles } from "./marker-files.js";
 import { isOwnerSocket } from "./ownership.js";
 import { checkDataFile } from "./preflight.js";
 

@@ -1,16 +1,6 @@
-import {
-  closeSync,
-  constants,
-  fsyncSync,
-  ftruncateSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeSync,
-} from "node:fs";
-import path from "node:path";
 import { crc32 } from "node:zlib";
-import { damagedStore, StoreError, storeFailure } from "./error.js";
+import { damagedStore } from "./error.js";
+import { type MarkerFiles, openMarkerFiles, recordBytes } from "./marker-files.js";
 
 /*
  * Two small files beside a replica's store, for slots that cannot be executed (rule 33).
@@ -23,15 +13,6 @@ import { damagedStore, StoreError, storeFailure } from "./error.js";
  * `held` is a promise to a person: not to execute a slot until it is decided what becomes of it. It is on disk before it is
  * given, and begins with a checksum: of another slot or number it would be another promise.
  */
-const executingFile = "executing";
-const heldFile = "held";
-const heldNewFile = "held.new";
-
-/** The names of the files, which say nothing about a store. */
-export const markerFiles: ReadonlySet<string> = new Set([executingFile, heldFile, heldNewFile]);
-
-const recordBytes = 1024;
-
 /** The place of a command in the log. */
 export interface ExecutedCommand {
   readonly index: number;
@@ -73,9 +54,8 @@ export interface HeldSlot {
 
 /** The slot that a replica is executing, and the one that it promised not to execute (rule 33). */
 export class ExecutionMarker {
-  readonly #directory: string;
+  readonly #files: MarkerFiles;
   readonly #build: string;
-  readonly #descriptor: number;
   readonly #record = Buffer.alloc(recordBytes, " ");
   /** Of this very build. */
   #suspects: readonly BegunSlot[] = [];
@@ -83,21 +63,14 @@ export class ExecutionMarker {
   #executed = 0;
   #held: HeldSlot | undefined;
 
-  /** Throws StoreError `damaged` where a promise cannot be read, or `failed`. */
-  constructor(directory: string, build: string) {
-    this.#directory = directory;
+  /** Throws StoreError `damaged` where a promise cannot be read. */
+  constructor(files: MarkerFiles, build: string) {
+    this.#files = files;
     this.#build = build;
-    const at = path.join(directory, executingFile);
-    try {
-      const { executed = 0, begun, suspects = [] } = parsed<Written>(at) ?? {};
-      this.#executed = executed;
-      this.#suspects = suspectsOf(suspects, begun).filter((suspect) => suspect.build === build);
-      this.#held = heldIn(directory);
-      this.#descriptor = openSync(at, constants.O_RDWR | constants.O_CREAT, 0o644);
-      ftruncateSync(this.#descriptor, recordBytes);
-    } catch (error) {
-      throw error instanceof StoreError ? error : storeFailure(directory, `opening ${at}`, error);
-    }
+    const { executed = 0, begun, suspects = [] } = writtenIn(files.executing) ?? {};
+    this.#executed = executed;
+    this.#suspects = suspectsOf(suspects, begun).filter((suspect) => suspect.build === build);
+    this.#held = heldIn(files);
   }
 
   get held(): HeldSlot | undefined {
@@ -109,9 +82,9 @@ export class ExecutionMarker {
     return this.#executed;
   }
 
-  /** For whoever has to write what it was that ended the process. */
-  get descriptor(): number {
-    return this.#descriptor;
+  /** For whoever has to write what it was that ended the process; undefined in memory. */
+  get descriptor(): number | undefined {
+    return this.#files.descriptor;
   }
 
   /** The slot that ended the process before, as often as it may, unless it has more remedies now. */
@@ -154,19 +127,12 @@ export class ExecutionMarker {
 
   /** Resolves a promise: it is on disk when this returns. Throws StoreError `failed`. */
   hold(held: HeldSlot): void {
-    const [from, to] = [path.join(this.#directory, heldNewFile), path.join(this.#directory, heldFile)];
-    try {
-      writeSynced(from, sealed(held));
-      renameSync(from, to);
-      syncEntry(this.#directory);
-    } catch (error) {
-      throw storeFailure(this.#directory, `writing ${to}`, error);
-    }
+    this.#files.writeHeld(sealed(held));
     this.#held = held;
   }
 
   close(): void {
-    closeSync(this.#descriptor);
+    this.#files.close();
   }
 
   #write(): void {
@@ -175,7 +141,7 @@ export class ExecutionMarker {
     this.#record.fill(" ");
     // What is long are names: they go rather than the record, which must stay whole to be read.
     this.#record.write(Buffer.byteLength(text) <= recordBytes ? text : JSON.stringify(withoutNames(record)));
-    writeSync(this.#descriptor, this.#record, 0, recordBytes, 0);
+    this.#files.writeExecuting(this.#record);
   }
 }
 
@@ -192,12 +158,11 @@ function withoutNames({ executed, begun, suspects }: Written): Written {
 }
 
 /** Undefined when there is none that can be read: an end of the machine may leave anything. */
-function parsed<T>(file: string): T | undefined {
+function writtenIn(text: string | undefined): Written | undefined {
   try {
-    return JSON.parse(readFileSync(file, "utf8")) as T;
-  } catch (error) {
-    if (error instanceof SyntaxError || isAbsence(error)) return undefined;
-    throw error;
+    return text === undefined ? undefined : (JSON.parse(text) as Written);
+  } catch {
+    return undefined;
   }
 }
 
@@ -211,41 +176,20 @@ function checksumOf(text: string): string {
 }
 
 /** A promise was on disk before it was given, so that one which cannot be read was given all the same. */
-function heldIn(directory: string): HeldSlot | undefined {
-  let text: string;
-  try {
-    text = readFileSync(path.join(directory, heldFile), "utf8");
-  } catch (error) {
-    if (isAbsence(error)) return undefined;
-    throw error;
-  }
-  const [, checksum, content = ""] = /^([0-9a-f]{8}) (.*)$/s.exec(text) ?? [];
+function heldIn({ directory, held }: MarkerFiles): HeldSlot | undefined {
+  if (held === undefined) return undefined;
+  const [, checksum, content = ""] = /^([0-9a-f]{8}) (.*)$/s.exec(held) ?? [];
   if (checksum === checksumOf(content)) return JSON.parse(content) as HeldSlot;
-  throw damagedStore(
-    { directory, kind: "replica" },
-    `the file ${heldFile}, a promise about a slot, is damaged`,
-  );
+  throw damagedStore({ directory, kind: "replica" }, "the file held, a promise about a slot, is damaged");
 }
 
-function isAbsence(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === "ENOENT";
-}
-
-function writeSynced(file: string, text: string): void {
-  const descriptor = openSync(file, "w", 0o644);
+/** Opens the marker in a directory. Throws StoreError `damaged` where a promise cannot be read, or `failed`. */
+export function openExecutionMarker(directory: string, build: string): ExecutionMarker {
+  const files = openMarkerFiles(directory);
   try {
-    writeSync(descriptor, text);
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-function syncEntry(directory: string): void {
-  const descriptor = openSync(directory, "r");
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
+    return new ExecutionMarker(files, build);
+  } catch (error) {
+    files.close();
+    throw error;
   }
 }

@@ -29,5 +29,11 @@ export {
 // A directory's one owner, the marker of the slot under execution, and errors.
 
 export { StoreError, type StoreErrorReason } from "./error.js";
-export { type BegunSlot, type ExecutedCommand, ExecutionMarker, type HeldSlot } from "./execution-marker.js";
+export {
+  type BegunSlot,
+  type ExecutedCommand,
+  ExecutionMarker,
+  type HeldSlot,
+  openExecutionMarker,
+} from "./execution-marker.js";
 export { type Ownership, ownDirectory } from "./ownership.js";

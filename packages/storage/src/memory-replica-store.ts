@@ -6,6 +6,7 @@ import { type StoreIdentity, startedIdentity } from "./identity.js";
 import type { IncomingDisk, InstallRecord } from "./install.js";
 import { Layer, type LogRecord, nameOf } from "./layer.js";
 import type { DiskRange } from "./layered-map.js";
+import { MemoryMarkerFiles } from "./memory-marker-files.js";
 import type { ReplicaDisk } from "./replica-disk.js";
 import { ReplicaStore, type ReplicaStoreOptions } from "./replica-store.js";
 import type { PinnedState } from "./snapshot.js";
@@ -20,6 +21,8 @@ const storePlace = { directory: place, kind: "replica" } as const;
 export class MemoryReplicaDisk {
   /** The id that the store on it gets when it is first opened. */
   readonly store: string;
+  /** The files beside the store, for an execution marker. */
+  readonly markerFiles = new MemoryMarkerFiles(place);
   #identity: StoreIdentity | undefined;
   #state = new Layer();
   /** The disk for a snapshot that is being installed. */

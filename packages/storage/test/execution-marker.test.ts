@@ -1,14 +1,14 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { ExecutionMarker, openReplicaStore } from "../src/index.js";
+import { openExecutionMarker, openReplicaStore } from "../src/index.js";
 import { temporaryDirectory } from "./temporary.js";
 
 const mayTry = 2;
 
 test("a slot that ended the process is executed once more, and then known by its command", async () => {
   const directory = temporaryDirectory();
-  const start = (build = "one") => new ExecutionMarker(directory, build);
+  const start = (build = "one") => openExecutionMarker(directory, build);
 
   const first = start();
   first.begin(1, 0);
@@ -39,7 +39,7 @@ test("a slot that ended the process is executed once more, and then known by its
 test("a slot that was executed is no suspect, however the process ends after it", async () => {
   const directory = temporaryDirectory();
   for (let start = 0; start < 3; start++) {
-    const marker = new ExecutionMarker(directory, "one");
+    const marker = openExecutionMarker(directory, "one");
     expect(marker.endedBy(5, 0, 1)).toBeUndefined();
     marker.begin(5, 0);
     marker.end();
@@ -50,13 +50,13 @@ test("a slot that was executed is no suspect, however the process ends after it"
 test("a promise is there after a restart, and the files beside the store are no foreign ones", async () => {
   const directory = temporaryDirectory();
   const store = await openReplicaStore(directory, { id: "r1", clusterId: "c" });
-  const marker = new ExecutionMarker(directory, "one");
+  const marker = openExecutionMarker(directory, "one");
   marker.hold({ slot: 7, remedies: 1 });
   marker.close();
   await store.close();
 
   const again = await openReplicaStore(directory, { id: "r1", clusterId: "c" });
-  const markerAgain = new ExecutionMarker(directory, "two");
+  const markerAgain = openExecutionMarker(directory, "two");
   expect(markerAgain.held).toEqual({ slot: 7, remedies: 1 });
   markerAgain.close();
   await again.close();
@@ -64,26 +64,26 @@ test("a promise is there after a restart, and the files beside the store are no 
 
 test("the last slot that was executed is known whatever the store has kept and whichever build comes next", async () => {
   const directory = temporaryDirectory();
-  const marker = new ExecutionMarker(directory, "one");
+  const marker = openExecutionMarker(directory, "one");
   for (const slot of [7, 8]) {
     marker.begin(slot, 0);
     marker.end();
   }
   marker.begin(9, 0);
   marker.close();
-  const next = new ExecutionMarker(directory, "two");
+  const next = openExecutionMarker(directory, "two");
   // The store had kept no more than slot 6.
   next.begin(7, 0);
   next.end();
   next.close();
-  const last = new ExecutionMarker(directory, "two");
+  const last = openExecutionMarker(directory, "two");
   expect(last.executed).toBe(8);
   last.close();
 });
 
 test("a promise that changed on the disk is found, and neither forgotten nor taken for another", () => {
   const directory = temporaryDirectory();
-  const marker = new ExecutionMarker(directory, "one");
+  const marker = openExecutionMarker(directory, "one");
   marker.hold({ slot: 7, remedies: 1 });
   marker.close();
   const file = path.join(directory, "held");
@@ -91,7 +91,7 @@ test("a promise that changed on the disk is found, and neither forgotten nor tak
   for (const changed of [text.replace('"slot":7', '"slot":5'), text.replace("{", "z"), ""]) {
     expect(changed).not.toBe(text);
     writeFileSync(file, changed);
-    expect(() => new ExecutionMarker(directory, "one")).toThrow(
+    expect(() => openExecutionMarker(directory, "one")).toThrow(
       expect.objectContaining({ reason: "damaged", message: expect.stringContaining("the file held") }),
     );
   }
@@ -100,11 +100,11 @@ test("a promise that changed on the disk is found, and neither forgotten nor tak
 test("a mark that cannot be read counts as none, and one with long names keeps the slot", async () => {
   const directory = temporaryDirectory();
   writeFileSync(path.join(directory, "executing"), "\0".repeat(100));
-  const marker = new ExecutionMarker(directory, "one");
+  const marker = openExecutionMarker(directory, "one");
   marker.begin(9, 0);
   marker.note({ command: { index: 0, service: "x".repeat(2_000), method: "Do" } });
   marker.close();
-  const next = new ExecutionMarker(directory, "one");
+  const next = openExecutionMarker(directory, "one");
   expect(next.endedBy(9, 0, 1)).toMatchObject({ slot: 9, attempts: 1 });
   next.close();
 });

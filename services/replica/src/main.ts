@@ -8,7 +8,7 @@ import {
   startHost,
   thrownByService,
 } from "@synod/node";
-import { ExecutionMarker, openReplicaStore } from "@synod/storage";
+import { openExecutionMarker, openReplicaStore } from "@synod/storage";
 import { name, replicaConfiguration, version } from "./config.js";
 import { builtInServices } from "./services.js";
 
@@ -32,7 +32,7 @@ runService(name, async (context) => {
         clusterId: configuration.clusterId,
         onFailure: (error) => context.fatal(exitCodeOf(error), error),
       });
-      const marker = new ExecutionMarker(configuration.data, buildName(version, services));
+      const marker = openExecutionMarker(configuration.data, buildName(version, services));
       const watch = new ExecutionWatch({ name, marker: marker.descriptor, logger: options.logger });
       return new ReplicaHost({ ...options, store, services, descriptorSets, marker, watch });
     },

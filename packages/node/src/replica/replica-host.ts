@@ -13,7 +13,6 @@ import { LeaderLinks } from "./leader-links.js";
 import { ReplicaProcess } from "./replica-process.js";
 import { ReplicaServices } from "./replica-services.js";
 import { addReplicatedServices } from "./replicated-services.js";
-import { SlotRemedies } from "./slot-remedies.js";
 import { drawName } from "./system-commands.js";
 
 export interface ReplicaHostOptions extends HostOptions {
@@ -105,21 +104,15 @@ export class ReplicaHost implements Host {
   }
 
   #newFront(): ReplicaServices {
-    const { clusterId, marker } = this.#options;
-    const { engine, commands, requests, performer, sender } = this.#process;
+    const { clusterId } = this.#options;
+    const { commands, requests, remedies, sender } = this.#process;
     return new ReplicaServices({
       clusterId,
       requests,
       commands,
       log: (request) => this.#process.log(request),
       snapshots: sender,
-      remedies: new SlotRemedies({
-        ...{ requests, commands, marker, performer },
-        propose: (command) => this.#process.propose(command),
-        appliedSlot: () => engine.appliedSlot,
-        highestKnown: () => this.#process.status().highestKnown,
-        remedyOf: (slot) => engine.system.remedyOf(slot),
-      }),
+      remedies,
       pace: {
         readable: () => this.#process.pace.keepsUp,
         whenReadable: (callback) => this.#process.pace.whenKeepingUp(callback),

@@ -18,6 +18,7 @@ import type { ReplicaProcessOptions } from "./replica-process-options.js";
 import { Reporter } from "./reporter.js";
 import { Proposer } from "./requests/proposer.js";
 import { Requests } from "./requests/requests.js";
+import { SlotRemedies } from "./slot-remedies.js";
 import { SystemCommands } from "./system-commands.js";
 
 /** Told of what several parts have to do with. */
@@ -38,6 +39,7 @@ export class ReplicaParts {
   readonly commands: SystemCommands;
   readonly role: Replica;
   readonly driver: Driver<ReplicaInput>;
+  readonly remedies: SlotRemedies;
   readonly proposer: Proposer;
   readonly requests: Requests;
   readonly timeMover: LogTimeMover;
@@ -78,6 +80,7 @@ export class ReplicaParts {
     this.timeMover = this.#newTimeMover();
     this.performer = this.#newPerformer();
     this.driver = this.#newDriver();
+    this.remedies = this.#newRemedies();
     this.reporter = this.#newReporter();
     this.sender = this.#newSender();
     this.catchUp = this.#newCatchUp();
@@ -171,6 +174,18 @@ export class ReplicaParts {
       refuse: (command, reason) => this.requests.refused(command, reason),
       withdrawn: (withdrawn, proposed) => this.#events.withdrawn(withdrawn, proposed),
       onFatal: (code, error) => onFatal(code, error),
+    });
+  }
+
+  #newRemedies(): SlotRemedies {
+    const { engine, commands, requests, performer } = this;
+    const { marker, scheduler } = this.#options;
+    return new SlotRemedies({
+      ...{ commands, requests, scheduler, marker, performer },
+      propose: (command) => this.proposer.propose(command),
+      appliedSlot: () => engine.appliedSlot,
+      highestKnown: () => this.role.status().highestKnown,
+      remedyOf: (slot) => engine.system.remedyOf(slot),
     });
   }
 

@@ -38,7 +38,7 @@ export interface ReplicaProcessOptions {
   /** A name that nothing else has. */
   readonly drawName: () => string;
   readonly marker?: ExecutionMarker | undefined;
-  readonly watch?: ExecutionWatch | undefined;
+  readonly watch?: Pick<ExecutionWatch, "begin" | "end"> | undefined;
   /** The engine and runtime with which it executes commands, in simulated worlds; those of this process by default. */
   readonly ground?: GivenGround | undefined;
   readonly sessionLimits?: SessionLimits | undefined;

@@ -50,6 +50,10 @@ export class ReplicaProcess {
     return this.#parts.performer;
   }
 
+  get remedies(): ReplicaParts["remedies"] {
+    return this.#parts.remedies;
+  }
+
   get sender(): ReplicaParts["sender"] {
     return this.#parts.sender;
   }
@@ -160,11 +164,6 @@ export class ReplicaProcess {
     } finally {
       watch?.end();
     }
-  }
-
-  /** Has a command proposed that nobody waits for. */
-  propose(command: Command): void {
-    this.#parts.proposer.propose(command);
   }
 
   /** A snapshot took the place of the state (rule 19). */

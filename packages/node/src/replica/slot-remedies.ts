@@ -1,10 +1,8 @@
-import { performance } from "node:perf_hooks";
-import { setTimeout as delay } from "node:timers/promises";
 import * as grpc from "@grpc/grpc-js";
 import type { Command } from "@synod/core";
 import { advanceTimeMethod, type Remedy, remedyMethod } from "@synod/state-machine";
 import type { ExecutionMarker } from "@synod/storage";
-import type { DecidedIn, DecideRemedyRequest, HeldSlotAnswer, HoldSlotRequest } from "@synod/wire";
+import type { DecidedIn, DecideRemedyRequest, HeldSlotAnswer, HoldSlotRequest, Scheduler } from "@synod/wire";
 import { waitMs } from "../transport/callers.js";
 import { CallError, type UnaryCall } from "../transport/server.js";
 import type { Performer } from "./performer.js";
@@ -15,6 +13,7 @@ import type { SystemCommands } from "./system-commands.js";
 export interface SlotRemediesOptions {
   readonly commands: SystemCommands;
   readonly requests: Requests;
+  readonly scheduler: Pick<Scheduler, "after" | "nowMs">;
   propose(command: Command): void;
   readonly marker: Pick<ExecutionMarker, "executed" | "held" | "hold"> | undefined;
   readonly performer: Pick<Performer, "haltIfUnfit" | "remediesOfNext">;
@@ -82,18 +81,18 @@ export class SlotRemedies {
 
   /** A remedy stands above its slot, which nobody may have asked anything of yet. */
   async #decidedUpTo(slot: number, call: UnaryCall<unknown>): Promise<void> {
-    const { commands, highestKnown, propose } = this.#options;
-    const giveUpAt = performance.now() + waitMs(call);
+    const { commands, scheduler, highestKnown, propose } = this.#options;
+    const giveUpAt = scheduler.nowMs() + waitMs(call);
     let proposedAt = Number.NEGATIVE_INFINITY;
     while (highestKnown() < slot) {
-      const now = performance.now();
+      const now = scheduler.nowMs();
       if (now > giveUpAt)
         throw new CallError(grpc.status.UNAVAILABLE, `slot ${slot} was not decided in time; ask again`);
       if (now > proposedAt + againMs) {
         proposedAt = now;
         propose(commands.make(advanceTimeMethod));
       }
-      await delay(checkMs, undefined, { ref: false });
+      await new Promise<void>((resolve) => scheduler.after(checkMs, resolve));
     }
   }
 }
