@@ -25,6 +25,7 @@ import type { SimulatedNode } from "./node.js";
 import type { WorldOptions } from "./options.js";
 import { ProposalChecker } from "./proposal-checker.js";
 import { ReplicaChecker } from "./replica-checker.js";
+import { TrimmedSlotsChecker } from "./trimmed-slots-checker.js";
 import { Violation } from "./violation.js";
 
 /** Watches every message and every write of a world, and knows nothing of what the roles believe. */
@@ -32,6 +33,7 @@ export class Checker {
   readonly replicas: ReplicaChecker;
   readonly log: LogChecker;
   readonly leaders = new LeaderChecker();
+  readonly #trimmed: TrimmedSlotsChecker;
   readonly #proposals: ProposalChecker;
   readonly #window: number;
   /** The configurations decided, and the first slot that each rules; found from the votes alone. */
@@ -58,6 +60,7 @@ export class Checker {
     this.genesis = genesis;
     this.#window = window;
     this.#proposals = new ProposalChecker(options.limits);
+    this.#trimmed = new TrimmedSlotsChecker(nowMs);
     this.#ruling = [{ from: 1, configuration }];
     this.log = new LogChecker(
       { window, configuration },
@@ -98,6 +101,7 @@ export class Checker {
   /** A message leaves its sender. */
   sent({ peer, life, disk }: SimulatedNode, to: Peer, message: Message): void {
     this.leaders.sent(peer, life, to, message, this.#electorate(message));
+    this.#trimmed.sent(peer, life, message);
     const trim = trimIn(message);
     if (trim) this.replicas.claims(peer.id, trim);
     if (message.kind === "p1a" || message.kind === "heartbeat") this.#using(peer.id, life, message.ballot);
@@ -121,6 +125,7 @@ export class Checker {
   /** A message arrives. */
   received(from: string, to: string, message: Message): void {
     this.leaders.received(from, to, message);
+    this.#trimmed.received(to, message);
   }
 
   /** A replica takes back what it has outstanding. */

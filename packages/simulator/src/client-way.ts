@@ -6,6 +6,7 @@ import { openedSession, openSessionMethod } from "@synod/state-machine";
 import { type Response, requests, responses } from "@synod/wire";
 import type { Cluster } from "./cluster.js";
 import type { SimulatedNode } from "./node.js";
+import { Violation } from "./violation.js";
 
 const unavailable = 14;
 const deadlineExceeded = 4;
@@ -168,6 +169,8 @@ class Stream implements CommandStream {
   }
 
   send(commands: readonly Command[]): boolean {
+    if (commands.length === 0)
+      throw new Violation(`${this.#client} sends ${this.#node.peer.id} a message without a command`);
     const bytes = requests.encode(commands);
     this.#travel("there", () => {
       const text = () => `asks ${commands.map(describe).join(", ")}`;

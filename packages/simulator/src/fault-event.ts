@@ -29,14 +29,21 @@ const diskKinds = {
   "flipped byte": { part: 0.2, most: 4 },
 } as const satisfies Record<string, KindRate>;
 
+/** Only where a world asks for it. */
+const askedKinds = {
+  "left behind": { part: 0, most: 0 },
+} as const satisfies Record<string, KindRate>;
+
 /** All kinds, in the order in which a run's events are drawn: a new kind goes to the end, so that the others keep their events. */
-export const faultKinds = { ...usualKinds, ...diskKinds };
+export const faultKinds = { ...usualKinds, ...diskKinds, ...askedKinds };
 
 export type FaultKind = keyof typeof faultKinds;
-export type FaultRates = Readonly<Record<FaultKind, number>>;
+type AskedKind = keyof typeof askedKinds;
+export type FaultRates = Readonly<Record<Exclude<FaultKind, AskedKind>, number>> &
+  Readonly<Partial<Record<AskedKind, number>>>;
 
 /** Each kind in some of the runs, so that there are runs with few kinds and runs with nearly all. */
-export function drawUsualRates(random: Random): Omit<FaultRates, keyof typeof diskKinds> {
+export function drawUsualRates(random: Random): Omit<FaultRates, keyof typeof diskKinds | AskedKind> {
   return drawRates(random, usualKinds);
 }
 
@@ -73,7 +80,7 @@ export function drawFaults(random: Random, rates: FaultRates, ticks: number): Fa
   const events: FaultEvent[] = [];
   for (const kind of Object.keys(faultKinds) as FaultKind[]) {
     // A chance for each tick, as far as it goes to the next event at once.
-    const mean = 1000 / rates[kind];
+    const mean = 1000 / (rates[kind] ?? 0);
     for (let at = 0; ; ) {
       at += 1 + Math.floor(-Math.log(1 - random()) * mean);
       if (!(at <= ticks)) break;

@@ -2,6 +2,7 @@ import { Leader } from "@synod/core";
 import type { MemoryAcceptorDisk } from "@synod/storage";
 import type { Cluster } from "./cluster.js";
 import type { FaultEvent } from "./fault-event.js";
+import { leaveBehind } from "./left-behind.js";
 import type { SimulatedNode } from "./node.js";
 
 const hourMs = 3_600_000;
@@ -151,6 +152,13 @@ export class Faults {
       case "never returns":
         this.#leave(a);
         return;
+      case "left behind": {
+        const left = at(replicas);
+        this.#count("left behind", `${left.peer.id} is left behind`);
+        const after = (later: number, work: () => void) => this.#after(later, work);
+        leaveBehind(this.#cluster, left, ticks, after, (node, down) => this.#crash(node, down));
+        return;
+      }
       case "wall-clock jump": {
         const hours = (event.other % 200) - 100;
         this.#count("wall-clock jump", `the wall clock of ${a.peer.id} jumps by ${hours} hours`);

@@ -28,8 +28,10 @@ export class LeaderChecker {
   readonly #asked = new Map<string, Map<string, number>>();
   /** Leaders that were asked for the same again: the replica may be starving, which outweighs that another leader is heard. */
   readonly #askedAgain = new Set<string>();
-  /** By leader: the proposals that replicas sent to it. */
-  readonly #proposed = new Map<string, Set<string>>();
+  /** By leader and proposal: the times that it came from a replica, less those that it was passed on. */
+  readonly #toPassOn = new Map<string, number>();
+  /** By the life of a leader, scout and acceptor: the first slot of the page asked for last. */
+  readonly #pages = new Map<string, number>();
   #votesAsked = 0;
 
   /** The number of times that acceptors were asked whether they would promise. */
@@ -41,8 +43,11 @@ export class LeaderChecker {
   sent(from: Peer, life: number, to: Peer, message: Message, acceptors: number): void {
     if (message.kind === "pre-vote") this.#votesAsked++;
     if (message.kind === "pre-vote-answer") this.#answered(to.id, message);
-    if (message.kind === "p1a") this.#stands(from.id, life, message, acceptors);
-    if (message.kind === "propose") this.#proposes(from, to.id, message);
+    if (message.kind === "p1a") {
+      this.#stands(from.id, life, message, acceptors);
+      this.#turns(`${from.id}, life ${life}`, to.id, message);
+    }
+    if (message.kind === "propose" && from.role === "leader") this.#passesOn(from.id, to.id, message);
   }
 
   /** A message arrives: what was overtaken or doubled on its way is asked for again as well, as far as a leader can tell. */
@@ -50,7 +55,11 @@ export class LeaderChecker {
     if (message.kind === "question") this.#asks(to, from, message.from);
     if (message.kind !== "propose") return;
     const proposal = proposalOf(message.value);
-    if (proposal) this.#asks(to, `${proposal.replica}.${proposal.incarnation}`, proposal.number);
+    if (!proposal) return;
+    this.#asks(to, `${proposal.replica}.${proposal.incarnation}`, proposal.number);
+    if (message.forwarded) return;
+    const key = `${to}/${proposalKey(proposal)}`;
+    this.#toPassOn.set(key, (this.#toPassOn.get(key) ?? 0) + 1);
   }
 
   #answered(leader: string, { acceptor, asked, promised, hears }: PreVoteAnswer): void {
@@ -85,16 +94,27 @@ export class LeaderChecker {
     else asked.set(what, number);
   }
 
-  /** A leader passes on what a replica sent to itself, and not what another leader passed on to it. */
-  #proposes(from: Peer, to: string, { value }: Propose): void {
+  /** Each acceptor is asked for its pages in their order: one that was told is not asked for again (rule 6). */
+  #turns(leader: string, acceptor: string, { scout, from }: P1a): void {
+    const key = `${leader}, scout ${scout}, ${acceptor}`;
+    const last = this.#pages.get(key) ?? 0;
+    if (from < last)
+      throw new Violation(
+        `${leader} asks ${acceptor} for the page at slot ${from}, and for scout ${scout} was at slot ${last}`,
+      );
+    this.#pages.set(key, from);
+  }
+
+  /** A leader passes on what a replica sent to itself, once each time, and not what another leader passed on to it. */
+  #passesOn(leader: string, to: string, { value }: Propose): void {
     const proposal = proposalOf(value);
     if (proposal === undefined || value.kind !== "batch") return;
-    const key = proposalKey(proposal);
-    const sent = (leader: string) => this.#proposed.get(leader) ?? new Set<string>();
-    if (from.role === "replica") this.#proposed.set(to, sent(to).add(key));
-    else if (!sent(from.id).has(key))
+    const key = `${leader}/${proposalKey(proposal)}`;
+    const left = this.#toPassOn.get(key) ?? 0;
+    if (left === 0)
       throw new Violation(
-        `${from.id} passes on ${describeValue(value)} to ${to}, which no replica sent to ${from.id}`,
+        `${leader} passes on ${describeValue(value)} to ${to}, and more often than a replica sent it to ${leader}`,
       );
+    this.#toPassOn.set(key, left - 1);
   }
 }
