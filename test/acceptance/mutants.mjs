@@ -35,6 +35,12 @@ function hunt(copy, seeds, world) {
 export async function run({ parameters, progress }) {
   const everywhere = flagValue(parameters, "--seeds");
   const named = parameters.filter((word, at) => word !== "--seeds" && parameters[at - 1] !== "--seeds");
+  const unseeded = mutantsNamed(named).filter(({ seeds }) => named.length > 0 && !(everywhere ?? seeds));
+  if (unseeded.length > 0)
+    throw new Error(
+      `${unseeded.map(({ name }) => name).join(", ")}: expected seeds to try, found none in the patch. ` +
+        "Give some with --seeds A-B, or take a patch with a line Seeds:",
+    );
   const wanted = mutantsNamed(named)
     .map((mutant) => ({ ...mutant, seeds: everywhere ?? mutant.seeds }))
     .flatMap(({ seeds, ...mutant }) => (seeds === undefined ? [] : [{ ...mutant, seeds }]));

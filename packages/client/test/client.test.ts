@@ -114,6 +114,23 @@ describe("a client", () => {
     expect(cluster.executed).toHaveLength(2);
   });
 
+  it("asks another one also for a call that waited for a session while the last call before it ended", async () => {
+    const { execute, replicas } = start(2);
+    for (const replica of replicas) replica.down = true;
+    const expired = failure(execute("a", 50));
+    const waiting = execute("b");
+    await expired;
+    for (const replica of replicas) {
+      replica.down = false;
+      replica.behaviour = (command) => (replica === answering ? replica.cluster.execute(command) : undefined);
+    }
+    // Whichever is asked first says nothing.
+    let answering: FakeReplica | undefined;
+    await vi.waitFor(() => expect(replicas.some(({ received }) => received.length > 0)).toBe(true));
+    answering = replicas.find(({ received }) => received.length === 0);
+    await waiting;
+  });
+
   it("tries a replica that answers UNAVAILABLE no further, and another one at once", async () => {
     const { execute, replicas } = start(3);
     replicas[0].behaviour = (command) =>

@@ -73,6 +73,17 @@ describe("a client whose replica is of another cluster (rule 28)", () => {
     replicas[1].misdirected = false;
     await execute("two");
   });
+
+  it("waits for its own while one address leads elsewhere and the others are down", async () => {
+    const { replicas, execute } = start(2);
+    replicas[0].misdirected = true;
+    replicas[1].down = true;
+    const call = execute("one");
+    // The second look at the address that leads elsewhere is over.
+    await vi.waitFor(() => expect(replicas[0].openings).toBeGreaterThan(2));
+    replicas[1].down = false;
+    await call;
+  });
 });
 
 /** A replica that answers for a cluster, and refuses or does not even look at which one is meant. */

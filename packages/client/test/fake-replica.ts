@@ -50,6 +50,8 @@ export class FakeReplica implements ReplicaPort {
   /** It is of another cluster while set. */
   misdirected = false;
   streamsOpened = 0;
+  /** Sessions that it was asked for. */
+  openings = 0;
   #events: StreamEvents | undefined;
 
   constructor(address: string, cluster: FakeCluster) {
@@ -59,6 +61,7 @@ export class FakeReplica implements ReplicaPort {
   }
 
   async openSession(): Promise<string> {
+    this.openings += 1;
     if (this.down) throw new Error("connection refused");
     if (this.misdirected) throw new AnotherCluster(notMeant);
     return this.cluster.openSession();

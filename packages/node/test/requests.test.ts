@@ -411,3 +411,12 @@ test("while nobody can tell who is wrong nothing is answered: what was executed 
   ]);
   expect(proposed).toHaveLength(1);
 });
+
+test("while nobody can tell who is wrong a repeat gets no answer from its session either (rule 34)", () => {
+  const { answers, submit } = make({
+    engine: engine({ answerTo: (command) => answerTo(command) }),
+    doubt: () => "stopped: at slot 9 replicas differ",
+  });
+  submit(sum(1));
+  expect(answers).toMatchObject([{ status: grpc.status.UNAVAILABLE, outcome: "not-executed" }]);
+});

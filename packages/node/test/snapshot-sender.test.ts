@@ -126,6 +126,16 @@ test("whoever means another cluster gets none of it, be it to go on with one tha
   expect([resumed.pages, resumed.error]).toEqual([[], refused]);
 });
 
+test("one that is of no use to whoever asked is not kept open, however often they ask", async () => {
+  const { store, read } = started();
+  for (let asked = 0; asked <= maxOpenSnapshots; asked++) {
+    const reader = new Reader();
+    Object.assign(reader.request, { above: 7 });
+    expect((await read(reader)).error).toMatchObject({ code: 9 });
+  }
+  expect(store.open).toBe(0);
+});
+
 test("those that nobody reads give way to a new reader, the oldest first", async () => {
   const { store, sender, read } = started();
   for (let left = 0; left < maxOpenSnapshots; left++) await read(new Reader(undefined, 1));

@@ -117,8 +117,7 @@ export class Checker {
       if (message.kind === "p1b" || !message.trim) this.#adopting(message);
       this.#answering(message.acceptor, message.promised, disk);
       this.#answeringTrim(message.acceptor, message.trim, disk);
-      if (message.kind === "p1b")
-        for (const pvalue of message.accepted) this.#reporting(message.acceptor, pvalue, disk);
+      if (message.kind === "p1b") this.#reporting(message, disk);
     }
   }
 
@@ -281,14 +280,30 @@ export class Checker {
     this.replicas.acceptorTrimmed(disk.store, below);
   }
 
-  /** A pvalue that a P1b tells was on disk when it left; it is still there unless its slot was trimmed since. */
-  #reporting(acceptor: string, pvalue: PValue, disk: MemoryAcceptorDisk): void {
-    if (pvalue.slot < disk.durable.trim.below) return;
-    const kept = disk.durable.accepted(pvalue.slot);
-    if (!kept || compareBallots(kept.ballot, pvalue.ballot) < 0) {
-      throw new Violation(
-        `${acceptor} reports having accepted ${describeBallot(pvalue.ballot)} in slot ${pvalue.slot}, which is not on its disk`,
-      );
+  /**
+   * A page of a P1b tells what was on disk when it left, and of its slots everything that was accepted below the ballot that
+   * asked (rule 1). What was trimmed since need not be there.
+   */
+  #reporting({ acceptor, accepted, asked, promised, from, next }: P1b, disk: MemoryAcceptorDisk): void {
+    const { durable } = disk;
+    const told = new Map(accepted.map((pvalue) => [pvalue.slot, pvalue.ballot]));
+    for (const [slot, ballot] of told) {
+      const kept = durable.accepted(slot);
+      if (slot >= durable.trim.below && (!kept || compareBallots(kept.ballot, ballot) < 0))
+        throw new Violation(
+          `${acceptor} reports having accepted ${describeBallot(ballot)} in slot ${slot}, which is not on its disk`,
+        );
+    }
+    if (compareBallots(promised, asked) !== 0) return;
+    const through = next === 0 ? durable.highestSlot : next - 1;
+    for (let slot = Math.max(from, durable.trim.below); slot <= through; slot++) {
+      const kept = durable.accepted(slot);
+      if (!kept || compareBallots(kept.ballot, asked) >= 0) continue;
+      const ballot = told.get(slot);
+      if (!ballot || compareBallots(ballot, kept.ballot) < 0)
+        throw new Violation(
+          `${acceptor} answers ${describeBallot(asked)} without ${describeBallot(kept.ballot)}, which it accepted in slot ${slot}`,
+        );
     }
   }
 }

@@ -12,6 +12,7 @@ import {
 import { ExitCode } from "@synod/node/parts";
 import type { Engine } from "@synod/state-machine";
 import { StoreError } from "@synod/storage";
+import { AttachedChecker } from "./attached-checker.js";
 import { Checker } from "./checker.js";
 import { genesisOf } from "./membership.js";
 import { decodeMessage, encodeMessage, isAnswer } from "./message-codec.js";
@@ -21,6 +22,7 @@ import type { WorldOptions } from "./options.js";
 import { PeerStreams } from "./peer-streams.js";
 import type { Streams } from "./streams.js";
 import type { Trace } from "./trace.js";
+import type { Violation } from "./violation.js";
 import { Ways } from "./ways.js";
 
 /** Messages without which nobody hears of trimming. */
@@ -35,6 +37,7 @@ export class Cluster {
   readonly trace: Trace;
   readonly ways = new Ways(this);
   readonly peerStreams = new PeerStreams(this);
+  readonly #attached = new AttachedChecker();
   readonly nodes: readonly SimulatedNode[];
   readonly acceptors: readonly SimulatedNode[];
   readonly leaders: readonly SimulatedNode[];
@@ -163,6 +166,10 @@ export class Cluster {
     return this.#died.includes(node);
   }
 
+  broken(violation: Violation): void {
+    this.#failure ??= violation;
+  }
+
   lacks({ peer }: SimulatedNode): void {
     this.checker.replicas.lacks(peer.id);
   }
@@ -229,8 +236,9 @@ export class Cluster {
     }
   }
 
-  disconnect(a: string, b: string): void {
-    this.peerStreams.reset(a, b);
+  /** @param half in worlds of streams, only who dialed hears of it */
+  disconnect(a: string, b: string, half = false): void {
+    this.peerStreams.reset(a, b, half);
     for (const [dialer, dialed] of [
       [a, b],
       [b, a],
@@ -255,6 +263,9 @@ export class Cluster {
   /** Delivers what arrives now. */
   deliver(): void {
     this.peerStreams.tick();
+    this.#attached.look(this.now, this.leaders, (replica, leader) =>
+      this.peerStreams.serves(replica, leader),
+    );
     for (const envelope of this.network.arrivals(this.now)) {
       const { from, to, bytes, answers, connection, buffered } = envelope;
       const node = this.#byId.get(to.id);

@@ -98,7 +98,7 @@ export class Faults {
       }
       case "reset":
         this.#count("reset", `the connections of ${a.peer.id} and ${b.peer.id} are reset`);
-        this.#cluster.disconnect(a.peer.id, b.peer.id);
+        this.#cluster.disconnect(a.peer.id, b.peer.id, ticks % 2 === 0);
         return;
       case "partition":
         this.#partition(event, a, b);

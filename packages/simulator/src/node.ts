@@ -113,6 +113,12 @@ export class SimulatedNode {
     return this.#disk.replica;
   }
 
+  /** The replicas that a leader in a world of streams takes to be connected. */
+  get attachedReplicas(): readonly string[] {
+    const peers = this.#running?.peers ?? [];
+    return peers.filter(({ role }) => role === "replica").map(({ id }) => id);
+  }
+
   start(): void {
     this.life++;
     this.up = true;

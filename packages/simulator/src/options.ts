@@ -76,6 +76,8 @@ export interface WorldOptions {
   readonly backups: boolean;
   /** Releases of Synod with other engines are exchanged, and engines switched. */
   readonly engines: boolean;
+  /** Clients ask for nothing more after the last fault: what waits has to finish without. */
+  readonly quietEnd: boolean;
 }
 
 /** Small bounds, so that a short run meets all of them. */
@@ -110,7 +112,27 @@ export function drawCallerOptions(random: Random): CallerOptions {
   return { plainCalls: random() < 0.15 ? 0.02 + random() * 0.1 : 0 };
 }
 
-export function drawOptions(random: Random): Omit<WorldOptions, keyof ServiceOptions | keyof CallerOptions> {
+/** Leaders that stand at once whenever they doubt another, over acceptors with slow disks: many ballots in each slot. */
+const restless = { suspectAfterTicks: 7, heartbeatTicks: 3, delayTicks: 1, maxDelayTicks: 2, scoutTicks: 30 };
+
+/** Draws what few seeds have: more replicas than usual, leaders in each other's way, an end in which nobody asks anything. */
+export function drawRareOptions(
+  random: Random,
+  { limits }: Pick<WorldOptions, "limits">,
+): Pick<WorldOptions, "quietEnd"> & Partial<WorldOptions> {
+  const [many, duels, quietEnd] = [random() < 0.05, random() < 0.05, random() < 0.1];
+  return {
+    quietEnd,
+    // Calls that come far between: a client has done with some while others still wait, and makes no new one.
+    ...(quietEnd && { request: 0.006, outstanding: 8, loss: 0.2, maxSessions: 3 }),
+    ...(many && { replicas: 5 }),
+    ...(duels && { leaders: 3, sync: 0.1, limits: { ...limits, ...restless } }),
+  };
+}
+
+export function drawOptions(
+  random: Random,
+): Omit<WorldOptions, keyof ServiceOptions | keyof CallerOptions | "quietEnd"> {
   const chance = (probability: number, high: number) => (random() < probability ? random() * high : 0);
   const acceptors = random() < 0.75 ? 3 : 5;
   const changing = acceptors === 3 && random() < 0.2;

@@ -39,6 +39,8 @@ export class PeerStream {
   /** The last tick in which both sides could hear each other, or in which the stream was opened. */
   heardAt: number;
   ended = false;
+  /** The dialer's side has ended, and the other does not know. */
+  halfOpen = false;
 
   constructor(options: PeerStreamOptions) {
     const { from, to, method, now, arrived } = options;
@@ -84,6 +86,11 @@ export class PeerStream {
 
   /** @param open directions in which bytes pass now */
   move(open: { readonly there: boolean; readonly back: boolean }): void {
+    if (this.halfOpen) {
+      this.#back.leave();
+      if (this.#back.finished) this.break(this.#back.finished);
+      return;
+    }
     if (open.there && this.served && this.dialedLives && !this.to.paused) this.#there.move();
     this.#there.leave();
     if (this.#there.over && !this.#there.told) {
@@ -101,7 +108,14 @@ export class PeerStream {
     if (this.ended) return;
     this.ended = true;
     if (this.served && this.dialedLives) this.#dialed.emit("close");
-    if (this.dialerLives) this.dialer.emit("status", status);
+    if (this.dialerLives && !this.halfOpen) this.dialer.emit("status", status);
+  }
+
+  /** Ends it at the dialer alone: what would tell the other side was lost, and keepalive finds it out. */
+  breakHalf(status: StreamStatus): void {
+    this.halfOpen = this.served && this.dialedLives;
+    if (!this.halfOpen) this.break(status);
+    else if (this.dialerLives) this.dialer.emit("status", status);
   }
 
   /** Nobody is left to hear of its end. */
@@ -111,7 +125,7 @@ export class PeerStream {
 
   /** The dialer wants no more of it. */
   #cancel(): void {
-    if (this.ended) return;
+    if (this.ended || this.halfOpen) return;
     this.ended = true;
     if (this.served && this.dialedLives) this.#dialed.emit("close");
   }
@@ -214,6 +228,11 @@ class Direction {
   /** Nothing more is written; the receiver hears it after all that was. */
   finish(status: StreamStatus): void {
     this.#finished ??= status;
+  }
+
+  /** The status with which it is to end, when its sender wants that. */
+  get finished(): StreamStatus | undefined {
+    return this.#finished;
   }
 
   /** The status with which it ended, once all that was written has arrived. */

@@ -71,6 +71,13 @@ export class PeerStreams {
     };
   }
 
+  /** A stream from `from` that a node serves has not ended. */
+  serves(from: string, node: SimulatedNode): boolean {
+    return [...this.#open].some(
+      (stream) => stream.to === node && stream.from.peer.id === from && stream.served,
+    );
+  }
+
   /** Moves what is due, and breaks what cannot stand any more. */
   tick(): void {
     const { network, now } = this.#world;
@@ -91,19 +98,25 @@ export class PeerStreams {
       if (!stream.dialerLives || !stream.dialedLives) {
         if (open.there && open.back) stream.break({ code: unavailable, details: "Connection dropped" });
       }
-      if (open.there && open.back && !from.paused && !to.paused) stream.heardAt = now;
+      if (!stream.halfOpen && open.there && open.back && !from.paused && !to.paused) stream.heardAt = now;
       else if (now - stream.heardAt > this.#keepaliveTicks)
         stream.break({ code: unavailable, details: "Connection dropped: keepalive timed out" });
       if (stream.ended) this.#open.delete(stream);
     }
   }
 
-  /** Ends the connections between two. */
-  reset(a: string, b: string): void {
+  /**
+   * Ends the connections between two.
+   * @param half only who dialed hears of it
+   */
+  reset(a: string, b: string, half = false): void {
     for (const stream of this.#open) {
       const ends = [stream.from.peer.id, stream.to.peer.id];
       if (ends.includes(a) && ends.includes(b))
-        stream.break({ code: unavailable, details: "read ECONNRESET" });
+        stream[half && !stream.halfOpen ? "breakHalf" : "break"]({
+          code: unavailable,
+          details: "read ECONNRESET",
+        });
     }
   }
 

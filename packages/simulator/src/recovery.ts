@@ -68,7 +68,7 @@ export class Recovery {
       if (resting.includes(node) && this.#random() < 0.5) this.#cluster.crash(node);
       else if (!node.up) this.#cluster.start(node);
     }
-    for (const client of this.#clients.all) client.want(1);
+    if (!options.quietEnd) for (const client of this.#clients.all) client.want(1);
     this.#callers.askEverywhere();
   }
 
@@ -164,9 +164,27 @@ export class Recovery {
     return undefined;
   }
 
+  /** Of a replica's disk nothing stays pinned for nobody: its file would grow, and later readers would find no room. */
+  #demandNothingPinned(): void {
+    const { options, replicas, ways } = this.#cluster;
+    if (options.backups) return;
+    for (const node of replicas) {
+      const { stateDisk, process, peer } = node;
+      if (!stateDisk || !process || ways.asks(node)) continue;
+      const { kept } = process.sender;
+      if (stateDisk.pinned > kept)
+        throw new Violation(
+          `${peer.id} has ${stateDisk.pinned} snapshots open, and keeps ${kept} for readers`,
+        );
+    }
+  }
+
   demandLiveness(): void {
     const { stuck } = this;
-    if (!stuck) return;
+    if (!stuck) {
+      this.#demandNothingPinned();
+      return;
+    }
     const leaders = this.#cluster.leaders.flatMap(({ role, peer }) =>
       role instanceof Leader ? [`${peer.id} ${role.status().phase}`] : [],
     );

@@ -22,6 +22,8 @@ export interface Running {
   start(): void;
   post(input: AnyInput): void;
   serve?(stream: ServerStream<never, never>): void;
+  /** The members that a leader talks to, or should. */
+  readonly peers?: readonly Peer[];
 }
 
 export interface RoleProcess<Role> {

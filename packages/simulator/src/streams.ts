@@ -15,6 +15,7 @@ const streams = [
   "callers",
   "backups",
   "engines",
+  "rare",
 ] as const;
 
 export type Streams = Readonly<Record<(typeof streams)[number], Random>>;

@@ -7,9 +7,13 @@ import type { WorldOptions } from "./options.js";
 import { clusterId } from "./services.js";
 import type { Streams } from "./streams.js";
 import type { Trace } from "./trace.js";
+import { Violation } from "./violation.js";
 
 const longestTicks = 12;
 const lossOnTheWay = 0.05;
+
+/** Nobody asks for so many snapshots at a time that it is ever answered, unless some are not given back. */
+const resourceExhausted = 8;
 
 /** Somebody cannot be reached, or not any more. */
 class Unreachable extends Error {}
@@ -26,6 +30,8 @@ export interface Surroundings {
   readonly faulty: boolean;
   readonly options: Pick<WorldOptions, "interruptions">;
   later(ticks: number, action: () => void): void;
+  /** A promise was broken where an error would be taken for a lost connection. */
+  broken(violation: Violation): void;
   /** A replica asks for another one's state. */
   lacks(replica: SimulatedNode): void;
 }
@@ -45,6 +51,11 @@ export class Ways {
       this.#open.delete(connection);
       connection.end();
     }
+  }
+
+  /** Somebody asks this replica for something. */
+  asks(replica: SimulatedNode): boolean {
+    return [...this.#open].some(({ to, broken }) => to === replica && !broken);
   }
 
   reach(from: SimulatedNode, { id }: Member): OtherReplica {
@@ -88,6 +99,14 @@ export class Ways {
       cancel = reject;
     });
     cancellation.catch(() => {});
+    const refused = ({ peer }: SimulatedNode, error: { code?: number; message: string }) => {
+      trace.count("snapshot refused");
+      if (error.code === resourceExhausted)
+        this.#cluster.broken(
+          new Violation(`${peer.id} has no room for a reader of its state: ${error.message}`),
+        );
+      throw error;
+    };
     const { requestSerialize, requestDeserialize, responseSerialize, responseDeserialize } =
       replicaService.Snapshot;
     return {
@@ -99,7 +118,8 @@ export class Ways {
         const pages = sender.pages(requestDeserialize(request) as SnapshotRequest, gone);
         try {
           for (;;) {
-            const { done, value: page } = await Promise.race([pages.next(), connection.broke, cancellation]);
+            const next = pages.next().catch((error) => refused(connection.to, error));
+            const { done, value: page } = await Promise.race([next, connection.broke, cancellation]);
             if (done) break;
             const bytes = responseSerialize(page);
             await connection.travelled();

@@ -7,7 +7,13 @@ import { Faults } from "./faults.js";
 import { IdleStretch } from "./idle-stretch.js";
 import type { SimulatedNode } from "./node.js";
 import { Operator } from "./operator.js";
-import { drawCallerOptions, drawOptions, drawServiceOptions, type WorldOptions } from "./options.js";
+import {
+  drawCallerOptions,
+  drawOptions,
+  drawRareOptions,
+  drawServiceOptions,
+  type WorldOptions,
+} from "./options.js";
 import { PlainCallers } from "./plain-callers.js";
 import { Recovery } from "./recovery.js";
 import { Upgrades } from "./stock/upgrades.js";
@@ -61,8 +67,10 @@ class World {
   constructor({ seed, overrides, events }: Schedule, wholeTrace: boolean) {
     const streams = streamsOf(seed);
     this.#seed = seed;
+    const usual = drawOptions(streams.options);
     const options = {
-      ...drawOptions(streams.options),
+      ...usual,
+      ...drawRareOptions(streams.rare, usual),
       ...drawServiceOptions(streams.services),
       ...drawCallerOptions(streams.callers),
       ...overrides,

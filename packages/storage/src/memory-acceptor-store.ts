@@ -13,6 +13,8 @@ const directory = "memory";
 interface Durable {
   readonly promised: Ballot;
   readonly trim: TrimRecord;
+  /** The highest slot with a pvalue; 0 when there is none. */
+  readonly highestSlot: number;
   accepted(slot: number): PValue | undefined;
 }
 
@@ -57,6 +59,7 @@ export class MemoryAcceptorDisk {
     return {
       promised: this.#promised(),
       trim: this.#trim(),
+      highestSlot: Math.max(0, ...this.#accepted.keys()),
       accepted: (slot) => this.#accepted.get(slot)?.(),
     };
   }

@@ -36,6 +36,7 @@ export class MemoryReplicaDisk {
   #damage = new Damage(storePlace);
   #commits = new HeldCommits();
   #opened: ReplicaStore | undefined;
+  #pinned = 0;
 
   constructor({ store }: { readonly store: string }) {
     this.store = store;
@@ -100,6 +101,11 @@ export class MemoryReplicaDisk {
     if (this.damaged) this.#damage.noted(this.#rot());
   }
 
+  /** The number of snapshots of it that are open: a disk makes no use of what was freed since. */
+  get pinned(): number {
+    return this.#pinned;
+  }
+
   /** The last slot that is durable; what a crash would leave. */
   get durableSlot(): number {
     return this.#lastSlot;
@@ -115,6 +121,7 @@ export class MemoryReplicaDisk {
     this.#commits = new HeldCommits();
     this.#commits.hold = hold;
     this.#opened = undefined;
+    this.#pinned = 0;
     this.#damage = new Damage(storePlace);
   }
 
@@ -212,12 +219,18 @@ export class MemoryReplicaDisk {
     this.#read(this.#state.entries.keys());
     const copy = new Layer();
     for (const { name, key, value } of this.#state.entries.values()) copy.set(name, key, value);
+    let pinned = true;
+    const commits = this.#commits;
+    this.#pinned++;
     return {
       *entries(after) {
         let entry = after === undefined ? copy.after("", true) : copy.after(nameOf(after), false);
         for (; entry?.value; entry = copy.after(entry.name, false)) yield [entry.key, entry.value];
       },
-      release: () => {},
+      release: () => {
+        if (pinned && commits === this.#commits) this.#pinned--;
+        pinned = false;
+      },
     };
   }
 

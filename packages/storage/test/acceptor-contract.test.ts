@@ -250,6 +250,17 @@ describe("an acceptor's disk in memory", () => {
     expect(disk.open({ id: "a1" }).highestSlot()).toBe(2);
   });
 
+  test("a vote written while an older one of its slot goes to disk stays in sight when that commit ends", async () => {
+    const disk = new MemoryAcceptorDisk({ id: "a1", store: "s", codec: recordCodec });
+    const store = disk.open({ id: "a1" });
+    disk.hold(true);
+    store.write(accept(1));
+    void store.commit();
+    store.write(accept(1, 2));
+    disk.releaseOne();
+    expect(all(store)).toEqual([[1, 2, "batch 1"]]);
+  });
+
   test("after a failed commit every later one fails, and none is tried", async () => {
     const disk = new MemoryAcceptorDisk({ id: "a1", store: "s", codec: recordCodec });
     const store = disk.open({ id: "a1" });

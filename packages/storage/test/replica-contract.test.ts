@@ -68,6 +68,9 @@ describe.each(bothKinds)("a replica's store (%s)", (kind) => {
     expect(found({ from: "b", until: "a" })).toEqual([]);
     expect(found({ from: "b", until: "b" })).toEqual([]);
     expect(found({ from: "a", limit: 0 })).toEqual([]);
+    for (const name of ["a", "aa", "B"]) store.state.delete(key(name));
+    expect(found({ limit: 3 })).toEqual(["\x00", "ab", "b"]);
+    expect(found({ until: "ab\x00", limit: 2, reverse: true })).toEqual(["ab", "\x00"]);
   });
 
   test("a range sees what is written ahead of it, and flushes that end meanwhile do not disturb it", async () => {

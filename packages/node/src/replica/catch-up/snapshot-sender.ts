@@ -89,6 +89,11 @@ export class SnapshotSender {
     this.#awaited = new AwaitedLogs(this.#scheduler);
   }
 
+  /** The number of snapshots that are kept for readers. */
+  get kept(): number {
+    return this.#kept.size;
+  }
+
   /** The lowest slot of a snapshot whose reader will want the log from there. Undefined when there is none. */
   get lowestSlot(): number | undefined {
     const slots = [...[...this.#kept.values()].map(({ snapshot }) => snapshot.slot), ...this.#awaited.slots];
