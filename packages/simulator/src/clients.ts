@@ -16,6 +16,14 @@ export class Clients {
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
     const { options, streams, replicas, checker, trace } = cluster;
+    // Within a promise of the client, where nobody would hear of what is thrown.
+    const judge = (judgement: () => void) => {
+      try {
+        judgement();
+      } catch (error) {
+        cluster.fail(error);
+      }
+    };
     this.#timers = new Timers(() => cluster.now * options.limits.tickMs);
     this.all = Array.from({ length: options.clients }, (_, index) => {
       const id = `c${index + 1}`;
@@ -32,11 +40,11 @@ export class Clients {
         port: (replica) => new ClientWay(id, replicas[replica] as SimulatedNode, cluster),
         answered: (operation, reply) => {
           trace.count("acknowledged");
-          checker.log.answered(id, operation, reply);
+          judge(() => checker.log.answered(id, operation, reply));
         },
         failed: (operation, error) => {
           trace.count(`call ended ${error.outcome}`);
-          checker.log.failed(id, operation, error);
+          judge(() => checker.log.failed(id, operation, error));
         },
       });
     });

@@ -32,6 +32,7 @@ const diskKinds = {
 /** Only where a world asks for it. */
 const askedKinds = {
   "left behind": { part: 0, most: 0 },
+  "cut off": { part: 0, most: 0 },
 } as const satisfies Record<string, KindRate>;
 
 /** All kinds, in the order in which a run's events are drawn: a new kind goes to the end, so that the others keep their events. */

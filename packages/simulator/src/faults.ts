@@ -2,7 +2,7 @@ import { Leader } from "@synod/core";
 import type { MemoryAcceptorDisk } from "@synod/storage";
 import type { Cluster } from "./cluster.js";
 import type { FaultEvent } from "./fault-event.js";
-import { leaveBehind } from "./left-behind.js";
+import { cutOff, leaveBehind } from "./left-behind.js";
 import type { SimulatedNode } from "./node.js";
 
 const hourMs = 3_600_000;
@@ -152,11 +152,15 @@ export class Faults {
       case "never returns":
         this.#leave(a);
         return;
-      case "left behind": {
+      case "left behind":
+      case "cut off": {
         const left = at(replicas);
-        this.#count("left behind", `${left.peer.id} is left behind`);
-        const after = (later: number, work: () => void) => this.#after(later, work);
-        leaveBehind(this.#cluster, left, ticks, after, (node, down) => this.#crash(node, down));
+        this.#count(event.kind, `${left.peer.id} is ${event.kind}`);
+        const carryOut = event.kind === "cut off" ? cutOff : leaveBehind;
+        carryOut(this.#cluster, left, ticks, {
+          after: (later, work) => this.#after(later, work),
+          crash: (node, down) => this.#crash(node, down),
+        });
         return;
       }
       case "wall-clock jump": {

@@ -16,10 +16,15 @@ const quietStretches = 3;
 const dueWithinMs = 2_000;
 /** The longest that a proposal takes in a calm world, with one step of 200 ms. */
 const toleranceMs = 400;
+/** Ticks within which a replica that was cut off is connected, and has noticed. */
+const backTicks = 50;
+/** The longest that replicas take to notice that they reach no leader, and that they do again. */
+const noticedMs = 1_500;
 
 /**
  * After the last fault: nobody asks anything for a long time, while replicas are started again and stand still, one at a
- * time. Then log time has kept up, whichever replica is asked first, and silence has cost no slot (rule 35).
+ * time. Then log time has kept up, whichever replica is asked first, and silence has cost no slot; but while no replica reached a
+ * leader it stood still (rule 35).
  */
 export class IdleStretch {
   readonly #cluster: Cluster;
@@ -40,28 +45,58 @@ export class IdleStretch {
     await this.#silence();
     for (const node of alive) {
       await this.#probe(node);
-      const { now } = this.#cluster;
+      const { now, options } = this.#cluster;
       const before = this.#leadMs;
-      await this.#disturb(node, alive, ticks);
+      if (options.idleAbsence === "standstill") await this.#cutOff(alive, ticks / 2);
+      else await this.#disturb(node, alive, ticks);
       await this.#probe(node);
       trace.count("idle stretch");
-      this.#demandKeptUp(node, before, (this.#cluster.now - now) * this.#cluster.options.limits.tickMs);
+      const { tickMs } = options.limits;
+      if (options.idleAbsence === "standstill") this.#demandStoodStill(before, (ticks / 2) * tickMs);
+      else this.#demandKeptUp(node, before, (this.#cluster.now - now) * tickMs);
     }
   }
 
-  /** Half of the time it is down or stands still, and the first that is asked afterwards. */
+  /** No replica reaches a leader for so long. */
+  async #cutOff(alive: readonly SimulatedNode[], ticks: number): Promise<void> {
+    this.#link(alive, false);
+    await this.#pass(ticks);
+    this.#link(alive, true);
+  }
+
+  #link(replicas: readonly SimulatedNode[], linked: boolean): void {
+    const { leaders, network } = this.#cluster;
+    for (const [a, b] of replicas.flatMap((x) => leaders.map((y) => [x.peer.id, y.peer.id] as const))) {
+      if (linked) network.join(a, b);
+      else network.cut(a, b);
+      if (!linked) network.cut(b, a);
+      if (!linked) this.#cluster.disconnect(a, b);
+    }
+  }
+
+  /** Half of the time it is away, and the first that is asked afterwards. */
   async #disturb(node: SimulatedNode, alive: readonly SimulatedNode[], ticks: number): Promise<void> {
-    const pauses = alive.indexOf(node) % 2 === 0;
+    const leaves = this.#absence(node, alive.indexOf(node) % 2 === 0);
     await this.#pass(ticks / 4);
-    if (pauses) node.paused = true;
-    else this.#cluster.crash(node);
+    leaves.begin();
     await this.#pass(ticks / 4);
     // Something is decided meanwhile, which it misses.
     const other = alive.find((each) => each !== node);
     if (other) await this.#probe(other);
     await this.#pass(ticks / 4);
-    if (pauses) node.paused = false;
-    else this.#cluster.start(node);
+    leaves.end();
+    // What is proposed before it has noticed states the time as it was counted while it was cut off.
+    if (this.#cluster.options.idleAbsence === "links") await this.#pass(backTicks);
+  }
+
+  #absence(node: SimulatedNode, pauses: boolean): { begin(): void; end(): void } {
+    if (this.#cluster.options.idleAbsence === "links")
+      return { begin: () => this.#link([node], false), end: () => this.#link([node], true) };
+    const pause = (paused: boolean) => {
+      node.paused = paused;
+    };
+    if (pauses) return { begin: () => pause(true), end: () => pause(false) };
+    return { begin: () => this.#cluster.crash(node), end: () => this.#cluster.start(node) };
   }
 
   /** While nothing is due, nothing is decided and nobody votes, once the effects of the last due command are over. */
@@ -108,6 +143,14 @@ export class IdleStretch {
     if (behindMs > toleranceMs + passedMs * this.#cluster.options.drift)
       throw new Violation(
         `log time fell behind by ${Math.round(behindMs)} ms in ${passedMs} ms in which nobody asked anything before ${peer.id}`,
+      );
+  }
+
+  #demandStoodStill(before: number, stoodMs: number): void {
+    const behindMs = before - this.#leadMs;
+    if (behindMs < stoodMs - noticedMs)
+      throw new Violation(
+        `log time stood still for ${Math.round(behindMs)} ms of ${stoodMs} ms in which no replica reached a leader`,
       );
   }
 

@@ -52,6 +52,8 @@ export interface WorldOptions {
   readonly star: boolean;
   /** Ticks, for each replica, in which nobody asks anything once faults are over (rule 35); not in a star. */
   readonly idleTicks: number;
+  /** Why replicas are away in that time: the process of one is down or stands still, one is cut off from leaders, or all are. */
+  readonly idleAbsence: "process" | "links" | "standstill";
   /** A store that was rolled back goes on voting though its start count shows it: nothing is promised then (rule 5). */
   readonly rollBackUncured: boolean;
   /**
@@ -164,6 +166,7 @@ export function drawOptions(
     reconfigure: changing ? 0.02 : 0,
     star: random() < 0.15,
     idleTicks: 0,
+    idleAbsence: "process" as const,
     rollBackUncured: false,
     limits: { ...simulatedLimits, maxKeptDecisions: random() < 0.5 ? 4 : 8 },
     // Links know the first configuration only.

@@ -22,6 +22,14 @@ export function replicaProcess(
   });
   let trimPoint = 0;
   let applied = 0;
+  let told = 0;
+  let halted = false;
+  /** A replica that halted may be given decisions once more that it could not execute; no other goes back (rule 19). */
+  const tells = (slotOut: number) => {
+    if (slotOut < told && !halted)
+      machine.ends(1, new Violation(`${id} goes back from slot_out ${told} to ${slotOut}`));
+    told = slotOut;
+  };
   const process = new ReplicaProcess({
     ...{ id, clusterId, genesis, incarnation, store, random },
     services: servicesOf(machine.build, options),
@@ -37,6 +45,7 @@ export function replicaProcess(
     reportHaste: options.reportHaste,
     send: (leader, message) => {
       const to: Peer = { role: "leader", id: leader };
+      if (message.kind === "replica-status") tells(message.slotOut);
       if (links) links.send(leader, message);
       else machine.send(to, message);
     },
@@ -60,6 +69,7 @@ export function replicaProcess(
       withdrew: () => machine.withdraws(),
     },
     onHalted: ({ kind, reason }) => {
+      halted = true;
       if (kind === "lacking" && options.upgrades) machine.lacks();
       else if (kind === "foreign" && options.engines) machine.standsOnAnother();
       else machine.ends(1, new Violation(`${id} ${reason}`));

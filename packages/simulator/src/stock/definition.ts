@@ -62,6 +62,8 @@ export function stockDefinition([oldestVersion, version]: Build, means: Means): 
     errors: {
       TooFew: { code: Status.failedPrecondition, detail: "stock.v1.TooFew" },
       Nothing: { code: Status.notFound },
+      // The code by which the log refuses what comes under a session that is gone: clients must tell the two apart.
+      TooEarly: { code: Status.aborted },
     },
     commands: {
       Move(tx, { item, change }, context) {
@@ -88,7 +90,7 @@ export function stockDefinition([oldestVersion, version]: Build, means: Means): 
       },
       Clear(tx, { item }, context) {
         means.begin(context.revision);
-        if (context.version < 2) context.fail("Nothing", "nothing is cleared yet");
+        if (context.version < 2) context.fail("TooEarly", "nothing is cleared yet");
         const rows = [...tx.range(movements, { prefix: [item] })];
         if (rows.length === 0) context.fail("Nothing", `${item} never moved`);
         for (const [key] of rows) tx.delete(movements, ...key);

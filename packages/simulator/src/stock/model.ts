@@ -161,7 +161,8 @@ export class StockModel {
 
   #clear(item: string, version: number): Result {
     const movements = this.#moved(item);
-    if (version < 2 || movements === 0) return { status: Status.notFound };
+    if (version < 2) return { status: Status.aborted };
+    if (movements === 0) return { status: Status.notFound };
     this.#items.delete(item);
     this.#movements.delete(item);
     return { status: Status.ok, answer: { movements } };
