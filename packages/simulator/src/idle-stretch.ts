@@ -90,7 +90,7 @@ export class IdleStretch {
   }
 
   #absence(node: SimulatedNode, pauses: boolean): { begin(): void; end(): void } {
-    if (this.#cluster.options.idleAbsence === "links")
+    if (this.#cluster.options.idleAbsence.startsWith("links"))
       return { begin: () => this.#link([node], false), end: () => this.#link([node], true) };
     const pause = (paused: boolean) => {
       node.paused = paused;
