@@ -229,7 +229,9 @@ export class ReplicaParts {
     return new CatchUp({
       ...{ clusterId, reach, scheduler, random, logger, receiver },
       peers: genesis.configuration.replicas.filter((member) => member.id !== id),
-      slotOut: () => this.engine.appliedSlot + 1,
+      // One that waits before a slot needs what it has not looked at yet; the state of another ends the waiting.
+      slotOut: () =>
+        this.performer.halted === undefined ? this.engine.appliedSlot + 1 : this.role.status().slotOut,
       introduced: () => this.reporter.introduced,
       trimmedBelow: () => this.role.status().trimmedBelow,
       learn: (message) => this.post({ kind: "message", from: { role: "replica", id }, message }),

@@ -123,7 +123,8 @@ export class ReplicaProcess {
     this.#every(reportCheckMs, () => {
       if (this.condition.obstacle === "") this.#parts.reporter.tick();
     });
-    this.#every(catchUpCheckMs, () => this.#parts.catchUp.tick());
+    // One that waits before a slot looks ahead, and may need another's log or state for it as well.
+    this.#every(catchUpCheckMs, () => this.#parts.catchUp.tick(), endsByRemedy);
     this.#every(trimCheckMs, () => this.#parts.trimmer.tick());
   }
 
@@ -132,9 +133,11 @@ export class ReplicaProcess {
     return halted === undefined || endsByRemedy(halted);
   }
 
-  #every(ms: number, work: () => void): void {
+  /** @param goesOn true for a halt that does not end the work; by default each does */
+  #every(ms: number, work: () => void, goesOn: (halt: Halt) => boolean = () => false): void {
     const cancel = this.#options.scheduler.every(ms, () => {
-      if (!this.#stopping && this.performer.halted === undefined) work();
+      const { halted } = this.performer;
+      if (!this.#stopping && (halted === undefined || goesOn(halted))) work();
     });
     this.#cancelTimers.push(cancel);
   }
