@@ -113,7 +113,7 @@ export class Backups {
     for (let next = 1; next <= slot; next++) {
       const decided = this.#cluster.checker.log.decidedIn(next);
       if (decided.kind === "batch") commands.push(...decided.commands);
-      engine.apply(next, decided);
+      engine.apply(next, decided, this.#cluster.checker.log.remedies.of(next));
     }
     return { state, engine, commands };
   }

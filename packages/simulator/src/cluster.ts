@@ -20,6 +20,7 @@ import { Network } from "./network.js";
 import { SimulatedNode } from "./node.js";
 import type { WorldOptions } from "./options.js";
 import { PeerStreams } from "./peer-streams.js";
+import { LethalCommands, type WatchedProcess } from "./remedies/lethal-commands.js";
 import type { Streams } from "./streams.js";
 import type { Trace } from "./trace.js";
 import type { Violation } from "./violation.js";
@@ -42,6 +43,8 @@ export class Cluster {
   readonly acceptors: readonly SimulatedNode[];
   readonly leaders: readonly SimulatedNode[];
   readonly replicas: readonly SimulatedNode[];
+  /** In worlds where some commands end the processes that execute them. */
+  readonly lethal: LethalCommands | undefined;
   now = 0;
   /** While faults may happen. */
   faulty = true;
@@ -75,6 +78,7 @@ export class Cluster {
     let nonces = 0;
     const { checker } = this;
     const { replicas: disks, log } = checker;
+    if (options.remedies) this.lethal = new LethalCommands(randomBelow(streams.remedies, 1 << 30), log);
     const surroundings = {
       genesis,
       options,
@@ -102,6 +106,9 @@ export class Cluster {
       reach: (from: SimulatedNode, peer: Member) => this.ways.reach(from, peer),
       lacked: (node: SimulatedNode) => this.lacked(node),
       stoodOnAnother: (node: SimulatedNode) => this.stoodOnAnother(node),
+      waitedForRemedy: () => trace.count("replica waits for a remedy"),
+      watchOver: (process: WatchedProcess) => this.lethal?.watchOver(process),
+      killed: (node: SimulatedNode) => this.#killed(node),
       logged: (fields: object) => {
         if ((fields as { err?: unknown }).err instanceof RangeError) trace.count("snapshot too old");
       },
@@ -290,6 +297,13 @@ export class Cluster {
       this.trace.count("preemption");
     if (node.process) this.checker.queued(node.peer.id, node.process.status().queued);
     if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** A command has ended the process that executes it, and somebody starts it again. */
+  #killed(node: SimulatedNode): void {
+    this.trace.count("process ended within a command");
+    this.crash(node);
+    this.later(1 + randomBelow(this.streams.remedies, 10), () => this.start(node));
   }
 
   /** A disk that failed ends its process, and somebody starts it again; nothing else may end one. */

@@ -233,7 +233,9 @@ export class Faults {
 
   /** A replica with a changed byte on its disk counts as lost before anybody knows of it. */
   #mayLose(node: SimulatedNode): boolean {
-    const { checker, replicas } = this.#cluster;
+    const { checker, options, replicas } = this.#cluster;
+    // A promise is lost with the directory that it is in (rule 33).
+    if (options.remedies) return false;
     return checker.replicas.mayLose(node.peer.id) && !replicas.some(({ rotten }) => rotten);
   }
 

@@ -12,13 +12,19 @@ import {
 import type { Operation } from "./operation.js";
 import type { WorldOptions } from "./options.js";
 import { isGroundFor } from "./releases.js";
+import { RemedyModel } from "./remedies/remedy-model.js";
 import { SequentialRun, type SequentialSlot } from "./sequential-run.js";
 import { serviceNames } from "./services.js";
 import { Violation } from "./violation.js";
 
 /** Watches what replicas execute and what clients are told, beside a run of the decided log of its own (rules 16, 17). */
 export class LogChecker {
+  readonly remedies = new RemedyModel();
   readonly #run: SequentialRun;
+  /** A slot is executed here when the first replica has: only then nobody decides any more what it is executed with (rule 33). */
+  readonly #waits: boolean;
+  /** Slots that are chosen and not executed here, in their order, and when they were chosen. */
+  readonly #waiting: { readonly slot: number; readonly value: Value; readonly atMs: number }[] = [];
   readonly #chosen: (slot: number) => Value | undefined;
   readonly #nowMs: () => number;
   /** The rate of the fastest clock: milliseconds that it counts in one of time. */
@@ -37,7 +43,8 @@ export class LogChecker {
     chosen: (slot: number) => Value | undefined,
     nowMs: () => number,
   ) {
-    this.#run = new SequentialRun(genesis, options);
+    this.#run = new SequentialRun(genesis, options, this.remedies);
+    this.#waits = options.remedies;
     this.#chosen = chosen;
     this.#nowMs = nowMs;
     this.#fastest = 1 + options.drift;
@@ -67,21 +74,43 @@ export class LogChecker {
     return this.#run.at(slot)?.hash;
   }
 
+  /** The number of commands in the batch of a slot that is chosen. */
+  batchLength(slot: number): number {
+    const decided = this.decidedIn(slot);
+    return decided.kind === "batch" ? decided.commands.length : 0;
+  }
+
   /** The next slot, in order, is chosen. */
   next(slot: number, value: Value): void {
+    if (this.#waits) {
+      const decided = decodeSlot(value);
+      if (decided.kind === "batch") this.remedies.chosen(slot, decided.commands, this.#run.slot);
+    }
+    this.#waiting.push({ slot, value, atMs: this.#nowMs() });
+    if (!this.#waits) this.#executeThrough(slot);
+  }
+
+  #executeThrough(last: number): void {
+    for (let next = this.#waiting[0]; next !== undefined && next.slot <= last; next = this.#waiting[0]) {
+      this.#waiting.shift();
+      this.#execute(next.slot, next.value, next.atMs);
+    }
+  }
+
+  #execute(slot: number, value: Value, atMs: number): void {
     const before = this.#run.at(slot - 1)?.logTimeMs ?? 0;
     const done = this.#run.next(slot, value);
-    const { logTimeMs, timed } = done;
+    const { logTimeMs } = done;
     this.#note(done, slot);
     if (logTimeMs < before)
       throw new Violation(`log time went back from ${before} to ${logTimeMs} in slot ${slot}`);
-    if (logTimeMs > 0) this.#time(slot, logTimeMs, timed);
+    if (logTimeMs > 0) this.#time(slot, done, atMs);
   }
 
   /** Rule 16: from any slot on in which a span begins, log time runs ahead of time by one step at most: nothing ends early. */
-  #time(slot: number, logTimeMs: number, timed: boolean): void {
-    this.leadMs = logTimeMs - this.#nowMs();
-    const aheadMs = logTimeMs - this.#nowMs() * this.#fastest;
+  #time(slot: number, { logTimeMs, timed }: SequentialSlot, atMs: number): void {
+    this.leadMs = logTimeMs - atMs;
+    const aheadMs = logTimeMs - atMs * this.#fastest;
     const most = this.#leastAheadMs + timeLimits.maxStepMs + 1;
     if (aheadMs > most)
       throw new Violation(
@@ -99,6 +128,7 @@ export class LogChecker {
       );
     if (engine.appliedSlot !== slot)
       throw new Violation(`${replica} applied slot ${slot} and stands at slot ${engine.appliedSlot}`);
+    this.#executeThrough(slot);
     const expected = this.#run.at(slot);
     this.#standing(replica, slot, engine, expected?.ground);
     if (expected?.answers.length !== answers.length)

@@ -3,6 +3,7 @@ import type { Dial, OtherReplica } from "@synod/node/parts";
 import type { Answer, Engine, GivenGround } from "@synod/state-machine";
 import type { Clock } from "./clock.js";
 import type { WorldOptions } from "./options.js";
+import type { CommandWatch } from "./remedies/lethal-commands.js";
 import type { Timers } from "./timers.js";
 
 /** Told of everything that a replica's process does. */
@@ -23,6 +24,10 @@ export interface Machine {
   readonly incarnation: number;
   /** The build of the user's service that it runs. */
   readonly build: number;
+  /** Counts the builds that it was started with, in worlds where some commands end processes. */
+  readonly repairs: number;
+  /** In such worlds: told before each command. */
+  readonly watch: CommandWatch | undefined;
   /** In worlds where releases of Synod are exchanged. */
   readonly ground: GivenGround | undefined;
   readonly clock: Clock;
@@ -45,6 +50,8 @@ export interface Machine {
   lacks(): void;
   /** A replica stands still, since it runs on another ground than what is in force. */
   standsOnAnother(): void;
+  /** A replica stands still before a slot that it cannot execute, or promised to wait with (rule 33). */
+  waitsForRemedy(): void;
   /** The process has ended by itself, with an exit code. */
   ends(code: number, error: unknown): void;
   /** The process says something in its log. */

@@ -22,6 +22,7 @@ import type { Machine, ReplicaWatcher } from "./machine.js";
 import { NodeDisk } from "./node-disk.js";
 import type { WorldOptions } from "./options.js";
 import { groundOf } from "./releases.js";
+import { type CommandWatch, EndedWithin, type WatchedProcess } from "./remedies/lethal-commands.js";
 import { replicaProcess } from "./replica-process.js";
 import { type AnyInput, acceptorProcess, leaderProcess, type Running } from "./role-process.js";
 import { clusterId } from "./services.js";
@@ -56,6 +57,12 @@ export interface Surroundings {
   readonly lacked: (node: SimulatedNode) => void;
   /** A replica stands still, since it runs on another ground than what is in force. */
   readonly stoodOnAnother: (node: SimulatedNode) => void;
+  /** A replica stands still before a slot (rule 33). */
+  readonly waitedForRemedy: () => void;
+  /** Told before each command of a service, in worlds where some end processes. */
+  readonly watchOver: (process: WatchedProcess) => CommandWatch | undefined;
+  /** A process has ended within a command. */
+  readonly killed: (node: SimulatedNode) => void;
   /** A process says something in its log. */
   readonly logged: (fields: object, text: string) => void;
 }
@@ -79,6 +86,8 @@ export class SimulatedNode {
   hanging = false;
   /** The build of the user's service that it is started with. */
   build = 0;
+  /** Counts the builds that it was started with, in worlds where some commands end processes. */
+  repairs = 0;
   /** The release of Synod that it is started with, and whether on another version of Node than the others. */
   release = 0;
   otherRuntime = false;
@@ -155,6 +164,8 @@ export class SimulatedNode {
         id,
         incarnation,
         build: this.build,
+        repairs: this.repairs,
+        watch: world.watchOver({ id, repairs: this.repairs, kill: () => world.killed(this) }),
         ground: world.options.engines ? groundOf(this.release, this.otherRuntime) : undefined,
         clock: this.clock,
         timers: this.#timers,
@@ -177,7 +188,11 @@ export class SimulatedNode {
       withdraws: () => world.withdraws(id, incarnation),
       lacks: () => world.lacked(this),
       standsOnAnother: () => world.stoodOnAnother(this),
-      ends: (code, error) => world.ended(this, code, error),
+      waitsForRemedy: () => world.waitedForRemedy(),
+      ends: (code, error) => {
+        // Its process was told to end where that happened.
+        if (!(error instanceof EndedWithin)) world.ended(this, code, error);
+      },
       logs: world.logged,
     };
   }
@@ -190,6 +205,7 @@ export class SimulatedNode {
     this.process = undefined;
     this.#running = undefined;
     this.#store = undefined;
+    this.#timers.end();
     this.#timers = new Timers(() => 0);
     const before = this.stateDisk?.durableSlot ?? 0;
     // The write under way is one transaction: torn, it is thrown away whole; whole, it counts, even if nobody was told.

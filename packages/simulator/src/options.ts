@@ -83,6 +83,8 @@ export interface WorldOptions {
   readonly engines: boolean;
   /** Clients ask for nothing more after the last fault: what waits has to finish without. */
   readonly quietEnd: boolean;
+  /** Commands end the processes that execute them, and somebody has them skipped (rule 33); in no world of upgrades or engines. */
+  readonly remedies: boolean;
 }
 
 /** Small bounds, so that a short run meets all of them. */
@@ -108,6 +110,9 @@ export const simulatedLimits: Limits = {
 /** Options drawn from streams of their own, so that all else stays what it is for each seed. */
 type ServiceOptions = Pick<WorldOptions, "realm" | "backups" | "engines">;
 type CallerOptions = Pick<WorldOptions, "plainCalls">;
+type RemedyOptions = Pick<WorldOptions, "remedies">;
+/** Those that are drawn apart from the others. */
+type ApartOptions = ServiceOptions & CallerOptions & RemedyOptions & Pick<WorldOptions, "quietEnd">;
 
 export function drawServiceOptions(random: Random): ServiceOptions {
   return { realm: random() < 0.5, backups: random() < 0.1, engines: random() < 0.1 };
@@ -135,9 +140,11 @@ export function drawRareOptions(
   };
 }
 
-export function drawOptions(
-  random: Random,
-): Omit<WorldOptions, keyof ServiceOptions | keyof CallerOptions | "quietEnd"> {
+export function drawRemedyOptions(random: Random): RemedyOptions {
+  return { remedies: random() < 0.07 };
+}
+
+export function drawOptions(random: Random): Omit<WorldOptions, keyof ApartOptions> {
   const chance = (probability: number, high: number) => (random() < probability ? random() * high : 0);
   const acceptors = random() < 0.75 ? 3 : 5;
   const changing = acceptors === 3 && random() < 0.2;

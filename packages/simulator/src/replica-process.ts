@@ -1,6 +1,6 @@
 import type { Peer, ReplicaInput } from "@synod/core";
 import { ExitCode, helloOf, LeaderLinks, ReplicaProcess } from "@synod/node/parts";
-import type { MemoryReplicaDisk, ReplicaStore, StoreError } from "@synod/storage";
+import { ExecutionMarker, type MemoryReplicaDisk, type ReplicaStore, type StoreError } from "@synod/storage";
 import type { Machine } from "./machine.js";
 import type { Running } from "./role-process.js";
 import { clusterId, servicesOf, sessionBounds } from "./services.js";
@@ -34,6 +34,10 @@ export function replicaProcess(
     ...{ id, clusterId, genesis, incarnation, store, random },
     services: servicesOf(machine.build, options),
     ground: machine.ground,
+    marker: options.remedies
+      ? new ExecutionMarker(disk.markerFiles.open(), `build ${machine.repairs}`)
+      : undefined,
+    watch: machine.watch,
     limits: options.limits,
     pageBytes: options.pageBytes,
     logger: { debug: () => {}, info: logs, warn: logs, error: logs },
@@ -72,6 +76,7 @@ export function replicaProcess(
       halted = true;
       if (kind === "lacking" && options.upgrades) machine.lacks();
       else if (kind === "foreign" && options.engines) machine.standsOnAnother();
+      else if ((kind === "stuck" || kind === "held") && options.remedies) machine.waitsForRemedy();
       else machine.ends(1, new Violation(`${id} ${reason}`));
     },
     onFatal: (code, error) => machine.ends(code, error),

@@ -7,12 +7,14 @@ import {
   MemoryMap,
   openedSession,
   openSessionMethod,
+  Status,
   systemService,
 } from "@synod/state-machine";
 import { configurationCodec } from "@synod/wire";
 import { GroundModel } from "./ground-model.js";
 import type { WorldOptions } from "./options.js";
 import { PlainSessions } from "./plain-sessions.js";
+import type { RemedyModel } from "./remedies/remedy-model.js";
 import { ServiceModels } from "./service-models.js";
 import { clusterId, servicesBeside, sessionBounds } from "./services.js";
 import { expectDeclared } from "./stock/undeclared.js";
@@ -39,11 +41,13 @@ export class SequentialRun {
   readonly #sessions: PlainSessions;
   readonly #models = new ServiceModels();
   readonly #ground: GroundModel;
+  readonly #remedies: RemedyModel;
   readonly #slots: SequentialSlot[] = [];
   #executed = 0;
 
-  constructor(genesis: Genesis, options: WorldOptions) {
+  constructor(genesis: Genesis, options: WorldOptions, remedies: RemedyModel) {
     const { maxSessions } = options;
+    this.#remedies = remedies;
     this.#engine = new Engine({
       state: new MemoryMap(),
       genesis,
@@ -84,7 +88,12 @@ export class SequentialRun {
     return this.#slots[slot];
   }
 
-  /** The next slot. */
+  /** The last slot executed. */
+  get slot(): number {
+    return this.#slots.length - 1;
+  }
+
+  /** The next slot, executed with all remedies that were decided for it until now. */
   next(slot: number, value: Value): SequentialSlot {
     const decided = decodeSlot(value);
     const commands = decided.kind === "batch" ? decided.commands : [];
@@ -93,9 +102,14 @@ export class SequentialRun {
     this.#models.begin(commands, offers);
     this.#ground.begin(commands);
     const ground = this.#ground.inForce;
-    const answers = this.#engine.apply(slot, decided);
+    const answers = this.#engine.apply(slot, decided, this.#remedies.of(slot));
     commands.forEach((command, index) => {
-      this.#judge(`command ${index} of slot ${slot}`, command, answers[index] as Answer);
+      const skipped = this.#remedies.skips(slot, index, commands.length);
+      const what = `command ${index} of slot ${slot}`;
+      const decidedAs = this.#remedies.statusAt(slot, index);
+      if (decidedAs !== undefined)
+        expectEqual(`the status of ${what}, a remedy,`, decidedAs, answers[index]?.status ?? 0);
+      this.#judge(what, command, answers[index] as Answer, skipped);
     });
     this.#ground.end();
     if (decided.kind === "batch") this.#models.end(this.#engine);
@@ -116,7 +130,7 @@ export class SequentialRun {
       throw new Violation(`${what} opened session ${session}: expected a name of this cluster that is new`);
   }
 
-  #judge(what: string, command: Command, answer: Answer): void {
+  #judge(what: string, command: Command, answer: Answer, skipped: boolean): void {
     if (command.service === systemService) {
       if (command.method === openSessionMethod) this.#judgeOpening(what, answer);
       const problem = this.#ground.decided(command, answer);
@@ -136,6 +150,8 @@ export class SequentialRun {
       expectEqual(`the slot of ${what}, a repeat,`, given.slot, answer.slot);
       if (Buffer.compare(given.response, answer.response) !== 0)
         throw new Violation(`${what} is a repeat, and is answered otherwise than before`);
+    } else if (skipped) {
+      expectEqual(`the status of ${what}, which is skipped,`, Status.internal, answer.status);
     } else {
       this.#executed++;
       const difference = this.#models.differenceIn(command, answer, this.#engine.logTimeMs);

@@ -16,6 +16,7 @@ const streams = [
   "backups",
   "engines",
   "rare",
+  "remedies",
 ] as const;
 
 export type Streams = Readonly<Record<(typeof streams)[number], Random>>;

@@ -12,6 +12,7 @@ export class Timers implements Scheduler {
   /** In the order in which they were set. */
   readonly #timers = new Set<Timer>();
   #soon: (() => void)[] = [];
+  #ended = false;
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
@@ -46,7 +47,17 @@ export class Timers implements Scheduler {
 
   /** Calls what was to be done soon. */
   turn(): void {
-    for (const work of this.#soon.splice(0)) work();
+    for (const work of this.#soon.splice(0)) {
+      if (this.#ended) return;
+      work();
+    }
+  }
+
+  /** The process has ended, perhaps within what it was doing: nothing more is called. */
+  end(): void {
+    this.#ended = true;
+    this.#timers.clear();
+    this.#soon = [];
   }
 
   #set(timer: Timer): () => void {

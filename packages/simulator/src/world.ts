@@ -11,11 +11,13 @@ import {
   drawCallerOptions,
   drawOptions,
   drawRareOptions,
+  drawRemedyOptions,
   drawServiceOptions,
   type WorldOptions,
 } from "./options.js";
 import { PlainCallers } from "./plain-callers.js";
 import { Recovery } from "./recovery.js";
+import { Skipping } from "./remedies/skipping.js";
 import { Upgrades } from "./stock/upgrades.js";
 import { streamsOf } from "./streams.js";
 import { Trace } from "./trace.js";
@@ -62,6 +64,7 @@ class World {
   readonly #upgrades: Upgrades | undefined;
   readonly #backups: Backups | undefined;
   readonly #engines: EngineSwitches | undefined;
+  readonly #skipping: Skipping | undefined;
   readonly #slow: ReadonlySet<SimulatedNode>;
 
   constructor({ seed, overrides, events }: Schedule, wholeTrace: boolean) {
@@ -73,9 +76,15 @@ class World {
       ...drawRareOptions(streams.rare, usual),
       ...drawServiceOptions(streams.services),
       ...drawCallerOptions(streams.callers),
+      ...drawRemedyOptions(streams.remedies),
       ...overrides,
     };
-    this.#options = { ...options, streams: options.streams && options.reconfigure === 0 };
+    const { upgrades, engines, reconfigure } = options;
+    this.#options = {
+      ...options,
+      streams: options.streams && reconfigure === 0,
+      remedies: options.remedies && !upgrades && !engines,
+    };
     const { faults, faultyTicks, slow } = this.#options;
     this.#events = events ?? drawFaults(streams.faults, faults, faultyTicks);
     this.#cluster = new Cluster(streams, this.#options, new Trace(wholeTrace));
@@ -93,6 +102,7 @@ class World {
     this.#upgrades = this.#options.upgrades ? new Upgrades(this.#cluster) : undefined;
     this.#engines = this.#options.engines ? new EngineSwitches(this.#cluster) : undefined;
     this.#backups = this.#options.backups ? new Backups(this.#cluster) : undefined;
+    this.#skipping = this.#options.remedies ? new Skipping(this.#cluster) : undefined;
     this.#slow = new Set(this.#cluster.nodes.filter(() => streams.roles() < slow));
   }
 
@@ -157,7 +167,11 @@ class World {
       this.#upgrades?.tick();
       this.#backups?.tick();
       this.#engines?.tick();
-    } else this.#recovery.tick();
+      this.#skipping?.tick();
+    } else {
+      this.#recovery.tick();
+      this.#skipping?.calm();
+    }
     if (reconfigure > 0) this.#operator.tick();
     cluster.arrive();
     this.#clients.tick();

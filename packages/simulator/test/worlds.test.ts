@@ -33,6 +33,14 @@ describe("the real core, codec and services in a world of its own kind", () => {
     for (const seed of seeds.slice(0, 4)) await kept({ seed, overrides });
   });
 
+  it("rule 33: commands that end processes are skipped by all replicas or executed by all, and nobody waits for ever", async () => {
+    const overrides = {
+      ...{ remedies: true, upgrades: false, engines: false },
+      ...{ backups: false, streams: false, plainCalls: 0, quietEnd: false },
+    };
+    for (const seed of [1, 3, 48]) await kept({ seed, overrides });
+  });
+
   it("without faults a slot carries one proposal, and no proposal takes two", async () => {
     const overrides = {
       loss: 0,
