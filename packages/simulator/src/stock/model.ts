@@ -10,6 +10,12 @@ interface Row {
   readonly by: number;
 }
 
+/** What the model has of an item. */
+interface Known {
+  readonly row: Row | undefined;
+  readonly movements: number;
+}
+
 interface Order {
   readonly atMs: number;
   readonly item: string;
@@ -97,20 +103,27 @@ export class StockModel {
   end(timeMs: number, counted: ((item: string) => Counted) | undefined): void {
     const due = [...this.#orders].filter(([, { atMs }]) => atMs <= timeMs);
     due.sort(([, a], [, b]) => a.atMs - b.atMs);
+    const before = new Map(due.map(([, { item }]) => [item, this.#known(item)]));
     for (const [id, { item, change }] of due) {
       this.#orders.delete(id);
       this.#call("Move", { item, change }, timeMs);
     }
-    if (counted !== undefined) for (const [, { item }] of due) this.#believe(item, counted(item));
+    if (counted !== undefined) for (const [item, known] of before) this.#believe(item, known, counted(item));
     this.#version = this.#next ?? this.#version;
     this.#next = undefined;
   }
 
-  #believe(item: string, { count, unit, movements }: Counted): void {
+  #known(item: string): Known {
+    return { row: this.#items.get(item), movements: this.#moved(item) };
+  }
+
+  /** A quota kept some of what was due from running: what is left is what was known before, or what the present version wrote. */
+  #believe(item: string, before: Known, { count, unit, movements }: Counted): void {
     if (movements >= this.#moved(item)) return;
     this.#movements.set(item, movements);
-    if (movements === 0) this.#items.delete(item);
-    else this.#items.set(item, { count, unit, by: this.#items.get(item)?.by ?? 1 });
+    const row = movements === before.movements ? before.row : { count, unit, by: this.#version as number };
+    if (row === undefined) this.#items.delete(item);
+    else this.#items.set(item, row);
   }
 
   #call(method: string, request: Request, timeMs: number): Result {
