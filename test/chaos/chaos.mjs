@@ -20,11 +20,14 @@ import { Victims } from "./victims.mjs";
 /** Faults at a time, and at most how long between two of them. */
 const lanes = 2;
 const restMs = 400;
+/** A slow machine is waited for no longer. */
+const longestSeconds = 120;
 const tellEveryMs = 10_000;
 
 /**
  * @typedef {object} ChaosOptions
  * @property {number} seconds
+ * @property {number} [leastAcknowledged] goes on beyond `seconds` until so many calls were acknowledged, for `longestSeconds` at most
  * @property {number} seed
  * @property {string} [history] a file that stays; a temporary one unless given
  * @property {number} [ratePerSecond] of calls, at most
@@ -35,7 +38,7 @@ const tellEveryMs = 10_000;
 
 /** @param {ChaosOptions} options */
 export async function chaos(options) {
-  const { seed, seconds, progress, folder } = options;
+  const { seed, seconds, leastAcknowledged = 0, progress, folder } = options;
   const { chosen, leftOut } = kindsHere(folder !== undefined);
   progress(`seed ${seed}: ${seconds} s of ${chosen.join(", ")}${leftOut ? `; left out: ${leftOut}` : ""}`);
   const scratch = mkdtempSync(path.join(tmpdir(), "synod-chaos-"));
@@ -58,8 +61,11 @@ export async function chaos(options) {
     for (const { id } of processes.plan.members) world.start(id);
     await processes.ready();
     const { ratePerSecond = 1_000, hides = false } = options;
-    clients = new Clients(processes.replicas, { history, seed, ratePerSecond, hides });
-    const counts = await befall(world, chosen, seconds, clients, progress);
+    const calling = new Clients(processes.replicas, { history, seed, ratePerSecond, hides });
+    clients = calling;
+    const enough = (/** @type {number} */ elapsed) =>
+      elapsed >= seconds && (calling.acknowledged >= leastAcknowledged || elapsed >= longestSeconds);
+    const counts = await befall(world, chosen, enough, calling, progress);
     const share = clients.progress;
     await clients.calm();
     await processes.ready();
@@ -118,10 +124,10 @@ function kindsHere(fromCopy) {
 
 /**
  * How often each kind happened.
- * @param {World} world @param {string[]} chosen @param {number} seconds @param {Clients} clients
+ * @param {World} world @param {string[]} chosen @param {(elapsed: number) => boolean} enough @param {Clients} clients
  * @param {(line: string) => void} progress
  */
-async function befall(world, chosen, seconds, clients, progress) {
+async function befall(world, chosen, enough, clients, progress) {
   const victims = new Victims(world.processes.plan.members, world.draw);
   /** @type {Record<string, number>} */
   const counts = Object.fromEntries(chosen.map((kind) => [kind, 0]));
@@ -138,7 +144,7 @@ async function befall(world, chosen, seconds, clients, progress) {
   }, tellEveryMs);
   let over = false;
   const lane = async () => {
-    while (!over && elapsed() < seconds) {
+    while (!over && !enough(elapsed())) {
       if (next.length === 0) next = shuffled(chosen, world.draw);
       const name = /** @type {string} */ (next.pop());
       const kind = /** @type {import("./faults.mjs").Kind} */ (kinds[name]);

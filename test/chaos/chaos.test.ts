@@ -5,7 +5,12 @@ import { chaos } from "./chaos.mjs";
 
 it("what clients saw under faults of every kind is linearizable, and replicas agree", async () => {
   const progress: string[] = [];
-  const found = await chaos({ seconds: 4, seed: 1, progress: (line) => void progress.push(line) });
+  const found = await chaos({
+    seconds: 4,
+    leastAcknowledged: 201,
+    seed: 1,
+    progress: (line) => void progress.push(line),
+  });
   expect(found.verdict.verdict, `${progress.join("\n")}\n${reportText(found.verdict)}`).toBe("linearizable");
   expect(found.equal, JSON.stringify(found.figures)).toBe(true);
   expect(found.acknowledged).toBeGreaterThan(200);
