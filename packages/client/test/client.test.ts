@@ -114,6 +114,14 @@ describe("a client", () => {
     expect(cluster.executed).toHaveLength(2);
   });
 
+  it("asks the third one when the first two stay silent", async () => {
+    const { execute, replicas } = start(3);
+    replicas[0].behaviour = () => undefined;
+    replicas[1].behaviour = () => undefined;
+    await execute("a");
+    expect(replicas.map(({ received }) => received.length > 0)).toEqual([true, true, true]);
+  });
+
   it("asks another one also for a call that waited for a session while the last call before it ended", async () => {
     const { execute, replicas } = start(2);
     for (const replica of replicas) replica.down = true;
