@@ -13,6 +13,7 @@ import { type MarkerFiles, openMarkerFiles, recordBytes } from "./marker-files.j
  * `held` is a promise to a person: not to execute a slot until it is decided what becomes of it. It is on disk before it is
  * given, and begins with a checksum: of another slot or number it would be another promise.
  */
+
 /** The place of a command in the log. */
 export interface ExecutedCommand {
   readonly index: number;
