@@ -107,6 +107,7 @@ describe("a replica's log clock", () => {
       standstillMs: 0,
     });
     machine.passes(30_000, true);
+    expect(machine.clock.doubt).toMatchObject({ number: 2, reason: "away" });
     const during = machine.clock.say();
     machine.passes(20);
     const after = machine.clock.say();
@@ -114,7 +115,16 @@ describe("a replica's log clock", () => {
       expect(logTimeMs).toBeLessThanOrEqual(begunMs + logClockLimits.standstillMs + 60);
       expect(logTimeMs + standstillMs).toBeGreaterThanOrEqual(begunMs + logClockLimits.standstillMs + 30_000);
     }
-    expect(machine.clock.doubt).toMatchObject({ number: 2, reason: "away" });
+    expect(machine.clock.doubt).toMatchObject({ number: 3, reason: "away" });
+  });
+
+  it("is in doubt after a standstill whatever became of its doubt meanwhile", () => {
+    const machine = new Machine().becomesSure();
+    machine.passes(2 * logClockLimits.standstillMs, true);
+    machine.applies(machine.clock.say(), { own: true, timed: false });
+    machine.passes(30_000, true);
+    machine.passes(20);
+    expect(machine.clock.sure).toBe(false);
   });
 
   it("starts anew from the state that a snapshot brought, in doubt", () => {

@@ -16,8 +16,6 @@ const quietStretches = 3;
 const dueWithinMs = 2_000;
 /** The longest that a proposal takes in a calm world, with one step of 200 ms. */
 const toleranceMs = 400;
-/** Ticks within which a replica that was cut off is connected, and has noticed. */
-const backTicks = 50;
 /** The longest that replicas take to notice that they reach no leader, and that they do again. */
 const noticedMs = 1_500;
 
@@ -85,12 +83,10 @@ export class IdleStretch {
     if (other) await this.#probe(other);
     await this.#pass(ticks / 4);
     leaves.end();
-    // What is proposed before it has noticed states the time as it was counted while it was cut off.
-    if (this.#cluster.options.idleAbsence === "links") await this.#pass(backTicks);
   }
 
   #absence(node: SimulatedNode, pauses: boolean): { begin(): void; end(): void } {
-    if (this.#cluster.options.idleAbsence.startsWith("links"))
+    if (this.#cluster.options.idleAbsence === "links")
       return { begin: () => this.#link([node], false), end: () => this.#link([node], true) };
     const pause = (paused: boolean) => {
       node.paused = paused;

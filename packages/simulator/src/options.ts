@@ -53,10 +53,9 @@ export interface WorldOptions {
   /** Ticks, for each replica, in which nobody asks anything once faults are over (rule 35); not in a star. */
   readonly idleTicks: number;
   /**
-   * Why replicas are away in that time: the process of one is down or stands still, one is cut off from leaders, or all are. One
-   * that was cut off is asked once it has noticed that it is not any more, or at once.
+   * Why replicas are away in that time: the process of one is down or stands still, one is cut off from leaders, or all are.
    */
-  readonly idleAbsence: "process" | "links" | "links, asked at once" | "standstill";
+  readonly idleAbsence: "process" | "links" | "standstill";
   /** A store that was rolled back goes on voting though its start count shows it: nothing is promised then (rule 5). */
   readonly rollBackUncured: boolean;
   /**

@@ -26,16 +26,6 @@ it("calls without a session that wait until the replica has one of its own have 
   expect(failure).toMatch(/keeps \d+ bytes of calls without a session; expected at most 400/);
 });
 
-it("what a replica proposes while it is cut off is decided before its clock is in doubt, and costs log time what passed", async () => {
-  const world = { replicas: 3, slow: 0, star: false, streams: false, reconfigure: 0, spareAcceptors: 0 };
-  const idle = { faultyTicks: 100, idleTicks: 1_200, idleAbsence: "links, asked at once" } as const;
-  const { failure } = await simulate({
-    seed: 2,
-    overrides: { ...world, ...idle, upgrades: false, engines: false },
-  });
-  expect(failure).toMatch(/log time fell behind by \d+ ms/);
-});
-
 it("a transfer that is cut again and again never ends: each giver's begins anew once another has given", async () => {
   const { failure } = await simulate({ seed: 1, overrides: { ...transfer, interruptions: 0.3 } });
   expect(failure).toMatch(/still waits for \d+ proposals and \d+ commands at slot 1 /);

@@ -5,6 +5,7 @@ import { readDecidedLog } from "./decided-log.mjs";
 import { until } from "./processes.mjs";
 
 const askMs = 1_000;
+const withinMs = 60_000;
 
 /** @typedef {import("./decided-log.mjs").DecidedBatch} DecidedBatch */
 
@@ -18,7 +19,7 @@ export async function quiet(address) {
   const { configuration } = await askStatus(address, askMs);
   const { replicas, acceptors } = configuration;
   const ids = replicas.map(({ id }) => id);
-  await until("nothing more to be decided by itself", async () => {
+  const said = async () => {
     const found = await Promise.all(replicas.map((member) => replicaState(member.address)));
     if (found.some((state) => state === undefined || state.queued + state.outstanding > 0)) return false;
     const [slotOut = 0, ...others] = new Set(found.map((state) => state?.slotOut));
@@ -26,7 +27,8 @@ export async function quiet(address) {
     const trimPoint = Math.max(...found.map((state) => state?.trimPoint ?? 0));
     const trimmed = await Promise.all(acceptors.map((member) => trimmedBelow(member.address)));
     return trimPoint === 0 || trimmed.every((below) => below > trimPoint);
-  });
+  };
+  await until("nothing more to be decided by itself", said, withinMs);
 }
 
 /** Commands that call for no checkpoint where a batch holds nothing else. */

@@ -203,6 +203,7 @@ export class LogClock {
     this.#lastTickMs = nowMs;
     if (obstacle) {
       this.#standstill ??= { sinceMs: nowMs, proven: false };
+      this.#skipStandstill(nowMs);
       return;
     }
     this.#skipStandstill(nowMs);
@@ -242,6 +243,8 @@ export class LogClock {
     const skippedMs = this.#skippedMs(nowMs);
     if (skippedMs === 0) return;
     this.#resume.skip(skippedMs);
+    // What is proposed during a standstill is decided right after it, perhaps before this clock has noticed its end.
+    if (!this.#standstill?.proven) this.#beginDoubt("away");
     this.#standstill = { sinceMs: nowMs, proven: true };
   }
 
