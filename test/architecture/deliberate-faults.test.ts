@@ -24,13 +24,7 @@ const notShownYet: ReadonlySet<string> = new Set([
   "r19-jumped-over-proposal-settled-in-silence",
   "r19-paused-driver-steps",
   "r19-unknown-outcome-untold",
-  "r26-edge-refuses-by-a-stale-version",
-  "r26-lacking-ignored",
   "r27-confirmed-by-whoever-asks",
-  "r32-empty-replica-begins-anew",
-  "r32-executes-what-lies-before-a-switch",
-  "r32-log-served-across-a-switch",
-  "r32-switch-without-checkpoint",
   "r35-old-word-dispels",
   "r35-sure-after-a-snapshot",
 ]);
