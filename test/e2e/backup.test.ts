@@ -1,6 +1,7 @@
 // Backups as a user makes them: a cluster, a file, and another cluster from it.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { freePorts } from "@synod/cli";
 import { connect } from "@synod/client";
 import { clusterIdOf, readClusterFile } from "@synod/node";
@@ -21,6 +22,8 @@ let freshUp: SynodProcess;
 let oldReady: ReadyLine;
 let freshReady: ReadyLine;
 let freshPort: number;
+/** Between two appends: each writes the whole list, and a long one shows nothing that a short one does not. */
+const pauseMs = 10;
 /** Sessions of the old cluster, opened before the backup and after it. */
 let before: string;
 let after: string;
@@ -66,6 +69,7 @@ async function saveWhileWriting(): Promise<void> {
   const append = async () => {
     await store.Append({ key: "list", value: Buffer.from(`${appended + 1};`) });
     appended++;
+    await delay(pauseMs);
   };
   const writing = (async () => {
     while (!over) await append();
