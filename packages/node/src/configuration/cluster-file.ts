@@ -2,9 +2,10 @@ import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import type { AcceptorMember, Genesis, Member, Role } from "@synod/core";
 import { expectedAddress, isName, maxIdLength, parseAddress } from "@synod/wire";
-import { z } from "zod";
+import * as valibot from "valibot";
 import { type JsonText, readJsonFile, readJsonText } from "./json-file.js";
-import { ConfigurationError, pathText, schemaProblems, shown } from "./problem.js";
+import { ConfigurationError, pathText, shown } from "./problem.js";
+import { objectOf, schemaProblems, textThat } from "./schema.js";
 
 /**
  * The cluster file: configuration 1 and WINDOW, the same for every member. Store ids and all names are fixed for
@@ -38,30 +39,31 @@ export const expectedName = `a name (1 to ${maxIdLength} of A-Z a-z 0-9 . _ -, f
 const expectedStore = "the store id that synod-acceptor init printed";
 const expectedWindow = `a whole number from 1 to ${maxWindow}`;
 
-const id = z.string({ error: expectedName }).refine(isName, { error: expectedName });
-const address = z
-  .string({ error: expectedAddress })
-  .refine((text) => parseAddress(text) !== undefined, { error: expectedAddress });
-const store = z.string({ error: expectedStore }).refine(isName, { error: expectedStore });
-
-const member = z.strictObject({ id, address }, { error: "a member {id, address}" });
-const acceptor = z.strictObject({ id, address, store }, { error: "an acceptor {id, address, store}" });
-const shape = z.strictObject(
-  {
-    window: z
-      .int({ error: expectedWindow })
-      .min(1, { error: expectedWindow })
-      .max(maxWindow, { error: expectedWindow }),
-    acceptors: z.array(acceptor, { error: "a list of acceptors" }),
-    leaders: z.array(member, { error: "a list of leaders" }),
-    replicas: z.array(member, { error: "a list of replicas" }),
-  },
-  { error: "an object {window, acceptors, leaders, replicas}" },
+const id = textThat(expectedName, isName);
+const address = textThat(expectedAddress, (text) => parseAddress(text) !== undefined);
+const store = textThat(expectedStore, isName);
+const window = valibot.pipe(
+  valibot.number(expectedWindow),
+  valibot.check((found) => Number.isInteger(found) && found >= 1 && found <= maxWindow, expectedWindow),
 );
 
-const knownFields = (path: readonly PropertyKey[]): readonly string[] => {
-  if (path.length === 0) return Object.keys(shape.shape);
-  return Object.keys(path[0] === "acceptors" ? acceptor.shape : member.shape);
+const memberFields = { id, address };
+const acceptorFields = { id, address, store };
+const member = objectOf(memberFields, "a member {id, address}");
+const fields = {
+  window,
+  acceptors: valibot.array(
+    objectOf(acceptorFields, "an acceptor {id, address, store}"),
+    "a list of acceptors",
+  ),
+  leaders: valibot.array(member, "a list of leaders"),
+  replicas: valibot.array(member, "a list of replicas"),
+};
+const shape = objectOf(fields, "an object {window, acceptors, leaders, replicas}");
+
+const fieldsAt = (path: readonly PropertyKey[]): valibot.ObjectEntries => {
+  if (path.length === 0) return fields;
+  return path[0] === "acceptors" ? acceptorFields : memberFields;
 };
 
 /** Reads and checks a cluster file. Throws `ConfigurationError`, each problem beginning with the file's name. */
@@ -76,17 +78,17 @@ export function parseClusterFile(text: string, name = "cluster file"): ClusterFi
 
 function clusterOf({ value, problems: unreadable }: JsonText, name: string): ClusterFile {
   if (value === undefined) throw new ConfigurationError(unreadable.map((problem) => `${name}: ${problem}`));
-  const parsed = shape.safeParse(value, { reportInput: true });
+  const parsed = valibot.safeParse(shape, value);
   const problems = [
     ...unreadable,
-    ...(parsed.success ? [] : schemaProblems(parsed.error, knownFields)),
+    ...schemaProblems(parsed.issues ?? [], fieldsAt),
     ...countProblems(value),
     ...repetitions(value),
   ];
   if (!parsed.success || problems.length > 0) {
     throw new ConfigurationError(problems.map((problem) => `${name}: ${problem}`));
   }
-  return parsed.data;
+  return parsed.output;
 }
 
 /** The lists of a value that need not be sound elsewhere, so that every problem is found in one reading. */

@@ -1,9 +1,9 @@
 import path from "node:path";
 import { defaultLimits, type Limits, limitProblems, type Role } from "@synod/core";
-import { z } from "zod";
+import * as valibot from "valibot";
 import { stopWithParentVariable } from "../process/parent.js";
 import { readJsonFile } from "./json-file.js";
-import { schemaProblems } from "./problem.js";
+import { objectOf, schemaProblems } from "./schema.js";
 import { type Given, pathOf, type Setting } from "./settings.js";
 
 export const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
@@ -85,31 +85,23 @@ export const sharedVariables: readonly string[] = [
   stopWithParentVariable,
 ];
 
-const text = z.string({ error: "a text" }).min(1, { error: "a text that is not empty" });
-const limit = z.number({ error: "a whole number of at least 1" });
-const limitsShape = z
-  .strictObject(Object.fromEntries(Object.keys(defaultLimits).map((name) => [name, limit])), {
-    error: "an object of limits",
-  })
-  .partial();
-const fileShape = z
-  .strictObject(
-    {
-      id: text,
-      cluster: text,
-      data: text,
-      services: z.array(text, { error: "a list of paths of service modules" }),
-      listen: text,
-      insecureListen: text,
-      logLevel: text,
-      limits: limitsShape,
-    },
-    { error: "an object {id, cluster, …}" },
-  )
-  .partial();
+const text = valibot.pipe(valibot.string("a text"), valibot.nonEmpty("a text that is not empty"));
+const oneText = valibot.optional(text);
+const limit = valibot.optional(valibot.number("a whole number of at least 1"));
+const limitFields = Object.fromEntries(Object.keys(defaultLimits).map((name) => [name, limit]));
+const fileFields = {
+  id: oneText,
+  cluster: oneText,
+  data: oneText,
+  services: valibot.optional(valibot.array(text, "a list of paths of service modules")),
+  listen: oneText,
+  insecureListen: oneText,
+  logLevel: oneText,
+  limits: valibot.optional(objectOf(limitFields, "an object of limits")),
+};
+const fileShape = objectOf(fileFields, "an object {id, cluster, …}");
 
-const knownFields = (place: readonly PropertyKey[]): readonly string[] =>
-  Object.keys(place[0] === "limits" ? defaultLimits : fileShape.shape);
+const fieldsAt = (place: readonly PropertyKey[]) => (place[0] === "limits" ? limitFields : fileFields);
 
 export type GivenSettings = Partial<Record<SettingName, Given>>;
 
@@ -127,10 +119,8 @@ export function readFileSettings(config: Given, role: Role, problems: string[]):
   const { value, problems: unreadable } = readJsonFile(file);
   problems.push(...unreadable.map((problem) => `${name}: ${problem}`));
   if (value === undefined) return nothingGiven;
-  const parsed = fileShape.safeParse(value, { reportInput: true });
-  if (!parsed.success) {
-    problems.push(...schemaProblems(parsed.error, knownFields).map((problem) => `${name}: ${problem}`));
-  }
+  const { issues = [] } = valibot.safeParse(fileShape, value);
+  problems.push(...schemaProblems(issues, fieldsAt).map((problem) => `${name}: ${problem}`));
   const found = (typeof value === "object" ? (value ?? {}) : {}) as Record<string, unknown>;
   if (role === "leader" && found.data !== undefined) {
     problems.push(`${name}: data: unknown field; a leader keeps nothing on disk`);

@@ -1,5 +1,3 @@
-import type { z } from "zod";
-
 /** A configuration or command line that makes no sense. It names every problem found, not only the first. */
 export class ConfigurationError extends Error {
   override readonly name = "ConfigurationError";
@@ -29,25 +27,4 @@ export function pathText(path: readonly PropertyKey[]): string {
     .map((step) => (typeof step === "number" ? `[${step}]` : `.${String(step)}`))
     .join("")
     .replace(/^\./, "");
-}
-
-/**
- * The problems that a zod schema found, in words. The schema's own messages say what is expected ("a name"); the values
- * found come from `reportInput: true`, which the parse must be given.
- */
-export function schemaProblems(
-  error: z.ZodError,
-  known: (path: readonly PropertyKey[]) => readonly string[],
-): string[] {
-  return error.issues.flatMap((issue) => {
-    const where = pathText(issue.path);
-    const prefix = where === "" ? "" : `${where}: `;
-    if (issue.code === "unrecognized_keys") {
-      return issue.keys.map(
-        (key) =>
-          `${pathText([...issue.path, key])}: unknown field; the fields here are ${known(issue.path).join(", ")}`,
-      );
-    }
-    return [`${prefix}expected ${issue.message}, found ${shown(issue.input)}`];
-  });
 }
