@@ -22,6 +22,8 @@ let freshUp: SynodProcess;
 let oldReady: ReadyLine;
 let freshReady: ReadyLine;
 let freshPort: number;
+const members = ["--acceptors", "3", "--leaders", "1", "--replicas", "2"];
+
 /** Between two appends: each writes the whole list, and a long one shows nothing that a short one does not. */
 const pauseMs = 10;
 /** Sessions of the old cluster, opened before the backup and after it. */
@@ -89,7 +91,7 @@ async function saveWhileWriting(): Promise<void> {
 
 beforeAll(async () => {
   const oldPort = await freePorts(9);
-  oldUp = old.start("up", "--json", "--port", String(oldPort));
+  oldUp = old.start("up", "--json", "--port", String(oldPort), ...members);
   oldReady = await ready(oldUp);
   before = await openSession(oldReady);
   expect((await addFive(oldReady, before)).response).toEqual({ value: "5" });
@@ -108,6 +110,7 @@ beforeAll(async () => {
     restored,
     "--port",
     `${freshPort}`,
+    ...members,
   );
   expect(restoring).toMatchObject({ code: 0 });
   expect(restoring.stdout).toContain(`npx synod up --data ${restored}`);

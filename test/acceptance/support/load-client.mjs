@@ -1,11 +1,13 @@
 // One client process of a load: keeps commands outstanding, each of which appends its own id to one of many lists in the
 // replicated state. Talks to its parent by IPC: what was acknowledged, and when; what was not; why.
 import { readFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
 import { connect } from "@synod/client";
 import { loadServices } from "@synod/wire";
 
 /**
- * @typedef {{ name: string, replicas: string[], outstanding: number, lists: number, deadlineMs: number, tally?: string }} LoadOptions
+ * @typedef {{ name: string, replicas: string[], outstanding: number, pauseMs: number, lists: number, deadlineMs: number, tally?: string }} LoadOptions
+ *   `pauseMs`: from the end of a command to the beginning of the one after it
  *   `tally`: a file with the descriptors of a service, whose Note is called instead of the key-value store's Append
  */
 /** @typedef {{ kind: "acknowledged", ids: string[], at: number } | { kind: "failed", id: string, message: string } | { kind: "done", tried: number }} LoadReport */
@@ -53,6 +55,7 @@ async function worker() {
     } catch (error) {
       tell({ kind: "failed", id, message: error instanceof Error ? error.message : String(error) });
     }
+    if (options.pauseMs > 0) await delay(options.pauseMs);
   }
 }
 

@@ -19,17 +19,25 @@ export class Load {
 
   /**
    * @param {string[]} replicas
-   * @param {{ processes?: number, outstanding?: number, deadlineMs?: number, tally?: string }} [options] `outstanding` in
-   *   each process; `tally` as load-client.mjs has it
+   * @param {{ processes?: number, outstanding?: number, pauseMs?: number, deadlineMs?: number, tally?: string }} [options]
+   *   `outstanding` in each process; `pauseMs` and `tally` as load-client.mjs has them
    */
-  constructor(replicas, { processes = 3, outstanding = 24, deadlineMs = 30_000, tally } = {}) {
+  constructor(replicas, { processes = 3, outstanding = 24, pauseMs = 0, deadlineMs = 30_000, tally } = {}) {
     this.#children = Array.from({ length: processes }, (_, index) => {
       // Each begins with another replica.
       const rotated = [
         ...replicas.slice(index % replicas.length),
         ...replicas.slice(0, index % replicas.length),
       ];
-      const options = { name: `p${index + 1}`, replicas: rotated, outstanding, lists, deadlineMs, tally };
+      const options = {
+        name: `p${index + 1}`,
+        replicas: rotated,
+        outstanding,
+        pauseMs,
+        lists,
+        deadlineMs,
+        tally,
+      };
       return fork(path.join(import.meta.dirname, "load-client.mjs"), [JSON.stringify(options)], {
         execArgv: [],
       });
