@@ -14,11 +14,8 @@ const mutants = mutantsNamed([]);
  */
 const notShownYet: ReadonlySet<string> = new Set([
   "r10-other-slot-forgotten",
-  "r19-applies-while-installing",
   "r19-below-a-snapshot-unanswered",
   "r19-goes-back-to-snapshot",
-  "r19-jumped-over-proposal-settled-in-silence",
-  "r19-paused-driver-steps",
   "r19-unknown-outcome-untold",
   "r27-confirmed-by-whoever-asks",
   "r35-old-word-dispels",
