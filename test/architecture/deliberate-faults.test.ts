@@ -19,7 +19,6 @@ const notShownYet: ReadonlySet<string> = new Set([
   "r19-unknown-outcome-untold",
   "r27-confirmed-by-whoever-asks",
   "r35-old-word-dispels",
-  "r35-sure-after-a-snapshot",
 ]);
 
 test("every deliberate fault has one place in the sources where its patch applies", () => {
