@@ -18,7 +18,6 @@ const notShownYet: ReadonlySet<string> = new Set([
   "r19-goes-back-to-snapshot",
   "r19-unknown-outcome-untold",
   "r27-confirmed-by-whoever-asks",
-  "r35-old-word-dispels",
 ]);
 
 test("every deliberate fault has one place in the sources where its patch applies", () => {
