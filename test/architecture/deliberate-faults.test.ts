@@ -17,7 +17,6 @@ const notShownYet: ReadonlySet<string> = new Set([
   "r19-below-a-snapshot-unanswered",
   "r19-goes-back-to-snapshot",
   "r19-unknown-outcome-untold",
-  "r27-confirmed-by-whoever-asks",
 ]);
 
 test("every deliberate fault has one place in the sources where its patch applies", () => {
