@@ -13,7 +13,6 @@ const mutants = mutantsNamed([]);
  * seeds for one, or why there are none, writes that into its patch and takes it out.
  */
 const notShownYet: ReadonlySet<string> = new Set([
-  "r10-other-slot-forgotten",
   "r19-below-a-snapshot-unanswered",
   "r19-goes-back-to-snapshot",
   "r19-unknown-outcome-untold",
