@@ -153,13 +153,30 @@ describe("a doubtful clock", () => {
     const said = machine.clock.say();
     expect(said.doubt).toBe(1);
     expect(machine.clock.untoldSinceMs).toBeUndefined();
-    machine.passes(10_000);
+    machine.passes(logClockLimits.lateMs);
     machine.applies(said, { own: true, timed: false });
     machine.passes(logClockLimits.patienceMs - 20);
     expect(machine.clock.sure).toBe(false);
     machine.passes(20);
     expect(machine.clock.sure).toBe(true);
     expect(machine.clock.say().doubt).toBe(0);
+  });
+
+  it("says anew what came back late, and so what others said after it, twice at most", () => {
+    const machine = new Machine();
+    for (const number of [1, 2]) {
+      const word = machine.clock.say();
+      machine.passes(logClockLimits.lateMs + 20);
+      machine.applies(word, { own: true, timed: false });
+      machine.applies({ ...word, appliedSlot: machine.slot, doubt: 0 }, { timed: false });
+      expect(machine.clock.doubt).toMatchObject({ number: number + 1, reason: "late" });
+      expect(machine.clock.untoldSinceMs).toBe(machine.monotonicMs);
+    }
+    const word = machine.clock.say();
+    machine.passes(10_000);
+    machine.applies(word, { own: true, timed: false });
+    machine.applies({ ...word, appliedSlot: machine.slot, doubt: 0 }, { timed: false });
+    expect(machine.clock.sure).toBe(true);
   });
 
   it("becomes sure at the word of one who is sure and has heard of it, and of nobody else", () => {

@@ -188,11 +188,11 @@ export class LogChecker {
           `${client} was told that ${operation.method} has status ${code} in slot ${slot}, which has no such answer`,
         );
     }
-    if (outcome === "unknown" && this.#answers(operation, slot))
+    const key = uniqueKey(operation);
+    if (outcome === "unknown" && key !== undefined && this.#answers(operation, slot))
       throw new Violation(
         `${client} was told that nobody knows what became of ${operation.method} in slot ${slot}, which answers it`,
       );
-    const key = uniqueKey(operation);
     if (outcome !== "not executed" || key === undefined) return;
     this.#never.add(key);
     if (this.#executions.has(key))

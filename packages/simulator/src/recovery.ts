@@ -127,13 +127,15 @@ export class Recovery {
     return process !== undefined && process.status().slotOut <= this.#cluster.checker.replicas.trimPoint;
   }
 
-  /** It needs a snapshot, which a majority of the replicas besides it would have to confirm (rule 27), and too many are gone. */
+  /**
+   * It needs a snapshot, which a majority of the replicas besides it would have to confirm (rule 27), and too many are gone, or need
+   * one themselves.
+   */
   #cannotBeConfirmed(node: SimulatedNode): boolean {
     const { replicas } = this.#cluster;
-    const others = replicas.filter((other) => other !== node && !other.gone);
-    return (
-      (!node.takesPart || this.#mustBeGivenSnapshot(node)) && others.length < majorityOf(replicas.length)
-    );
+    const needs = (each: SimulatedNode) => !each.takesPart || this.#mustBeGivenSnapshot(each);
+    const others = replicas.filter((other) => other !== node && !other.gone && !needs(other));
+    return needs(node) && others.length < majorityOf(replicas.length);
   }
 
   #waits(node: SimulatedNode): string | undefined {

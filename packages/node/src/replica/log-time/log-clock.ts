@@ -14,6 +14,10 @@ export const logClockLimits = Object.freeze({
   aheadMs: 50,
   /** The time that those who know of more time have for saying so. */
   patienceMs: 300,
+  /** A word of this replica's own that took longer to come back was late, and what others said after it may be as old. */
+  lateMs: 200,
+  /** Words that may be late in one doubt: on slow links all are. */
+  mostLate: 2,
 });
 
 export interface LogClockOptions {
@@ -39,8 +43,11 @@ export interface AppliedSlot {
   readonly own: boolean;
 }
 
-/** "away": it could not take part for a while. "paused": its process did nothing for a while. */
-export type DoubtReason = "started" | "away" | "paused";
+/**
+ * "away": it could not take part for a while. "paused": its process did nothing for a while. "late": what it said in the doubt
+ * before came back late.
+ */
+export type DoubtReason = "started" | "away" | "paused" | "late";
 
 /** Others may know of more time than this clock does. */
 interface Doubt {
@@ -48,8 +55,10 @@ interface Doubt {
   /** Tells apart what was proposed in it from what was proposed in an earlier one. */
   readonly number: number;
   readonly sinceMs: number;
-  /** Something was proposed in it, so that others hear of it. */
-  said: boolean;
+  /** The number of late words before it. */
+  readonly late: number;
+  /** Since when something is proposed in it, so that others hear of it. */
+  saidAtMs: number | undefined;
   /** The slot in which they heard of it, and until when they may object. */
   heard: { readonly slot: number; readonly untilMs: number } | undefined;
 }
@@ -129,7 +138,7 @@ export class LogClock {
 
   /** Since when it is in a doubt of which the others have not heard. */
   get untoldSinceMs(): number | undefined {
-    return this.#doubt?.said === false ? this.#doubt.sinceMs : undefined;
+    return this.#doubt?.saidAtMs === undefined ? this.#doubt?.sinceMs : undefined;
   }
 
   /** Since when somebody waits for what this clock knows. */
@@ -152,7 +161,7 @@ export class LogClock {
   say(): BatchTime {
     const { resumeMs, catchUpMs } = this.#time;
     const doubt = this.#doubt?.number ?? 0;
-    if (this.#doubt) this.#doubt.said = true;
+    if (this.#doubt) this.#doubt.saidAtMs ??= this.#monotonicMs();
     if (this.#begins)
       return { logTimeMs: Math.max(1, Math.floor(this.#wallMs())), beginsLogTime: true, doubt };
     const now = this.time;
@@ -253,15 +262,10 @@ export class LogClock {
     return this.sure && this.#lostMs > aheadMs && nowMs - this.#stalledAtMs < afterStallMs;
   }
 
-  #beginDoubt(reason: DoubtReason): void {
+  #beginDoubt(reason: DoubtReason, late = 0): void {
     if (this.#options.alone()) return;
-    this.#doubt = {
-      reason,
-      number: ++this.#doubts,
-      sinceMs: this.#monotonicMs(),
-      said: false,
-      heard: undefined,
-    };
+    const [number, sinceMs] = [++this.#doubts, this.#monotonicMs()];
+    this.#doubt = { reason, number, sinceMs, late, saidAtMs: undefined, heard: undefined };
   }
 
   #endDoubt(): void {
@@ -269,14 +273,20 @@ export class LogClock {
     this.#lostMs = 0;
   }
 
-  /** Ends once somebody who is sure has spoken who had heard of it, or nobody has objected for long enough. */
+  /**
+   * Ends once somebody who is sure has spoken who had heard of it, or nobody has objected for long enough. Both count from when
+   * the others heard: where this replica learns of it late, catching up, it takes an old time for a new one, and says it again.
+   */
   #dispel(slot: number, said: SaidTime, own: boolean, nowMs: number): void {
     const doubt = this.#doubt;
     if (doubt === undefined) return;
     const { appliedSlot = 0 } = said;
-    if (own && said.doubt === doubt.number)
-      doubt.heard ??= { slot, untilMs: nowMs + logClockLimits.patienceMs };
-    else if (!own && !said.doubt && doubt.heard && appliedSlot >= doubt.heard.slot) this.#endDoubt();
+    const { patienceMs, lateMs, mostLate } = logClockLimits;
+    if (own && said.doubt === doubt.number) {
+      const late = nowMs - (doubt.saidAtMs ?? nowMs) > lateMs;
+      if (late && doubt.late < mostLate) this.#beginDoubt("late", doubt.late + 1);
+      else doubt.heard ??= { slot, untilMs: nowMs + patienceMs };
+    } else if (!own && !said.doubt && doubt.heard && appliedSlot >= doubt.heard.slot) this.#endDoubt();
   }
 
   #ask(slot: number, said: SaidTime, own: boolean, nowMs: number): void {

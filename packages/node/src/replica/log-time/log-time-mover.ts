@@ -87,7 +87,8 @@ export class LogTimeMover {
     const { doubt } = this.#options.clock;
     if (doubt === undefined || doubt.number === this.#doubtTold) return;
     this.#doubtTold = doubt.number;
-    if (doubt.reason !== "started") this.#options.inDoubt(doubt.reason === "away");
+    const { reason } = doubt;
+    if (reason === "away" || reason === "paused") this.#options.inDoubt(reason === "away");
   }
 
   #wanted(nowMs: number): boolean {
