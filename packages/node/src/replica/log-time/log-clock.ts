@@ -179,6 +179,8 @@ export class LogClock {
     const nowMs = this.#monotonicMs();
     this.#noticePause(nowMs);
     this.#skipStandstill(nowMs);
+    // Something is decided, and comes here.
+    this.#standstill = undefined;
     const jumped = slot > this.#appliedSlot + 1;
     if (this.#begins || jumped) {
       this.#resume = new LogLine(nowMs, time.resumeMs);
@@ -210,14 +212,12 @@ export class LogClock {
     const nowMs = this.#monotonicMs();
     this.#noticePause(nowMs);
     this.#lastTickMs = nowMs;
-    if (obstacle) {
-      this.#standstill ??= { sinceMs: nowMs, proven: false };
-      this.#skipStandstill(nowMs);
-      return;
-    }
+    if (obstacle) this.#standstill ??= { sinceMs: nowMs, proven: false };
     this.#skipStandstill(nowMs);
-    if (this.#standstill?.proven) this.#beginDoubt("away");
-    this.#standstill = undefined;
+    if (!obstacle) {
+      if (this.#standstill?.proven) this.#beginDoubt("away");
+      this.#standstill = undefined;
+    }
     const { heard } = this.#doubt ?? {};
     if (heard !== undefined && nowMs >= heard.untilMs) this.#endDoubt();
   }

@@ -69,16 +69,19 @@ export class LogTimeMover {
     if (own && batch?.commands.some(movesTime)) this.#proposedAtMs = undefined;
   }
 
-  /** To be called every `advanceCheckMs`. @param obstacle nothing can be decided now */
+  /**
+   * To be called every `advanceCheckMs`. @param obstacle nothing can be decided now, as far as is known: a leader that leads
+   * nothing may pass on what it is told, and so a doubt for which clients wait is told all the same
+   */
   tick(obstacle: boolean): void {
-    const { clock, commands, propose } = this.#options;
+    const { clock, commands, propose, held } = this.#options;
     clock.tick(obstacle);
     this.#tellDoubt();
-    if (obstacle) return;
     const { nowMs } = clock;
-    if (isDue(this.#options.engine.nextDue, clock.time)) this.#dueSinceMs ??= nowMs;
+    if (!obstacle && isDue(this.#options.engine.nextDue, clock.time)) this.#dueSinceMs ??= nowMs;
     if (this.#proposedAtMs !== undefined && nowMs - this.#proposedAtMs <= againMs) return;
-    if (!this.#wanted(nowMs)) return;
+    const wanted = obstacle ? held() && clock.untoldSinceMs !== undefined : this.#wanted(nowMs);
+    if (!wanted) return;
     this.#proposedAtMs = nowMs;
     propose(commands.make(advanceTimeMethod));
   }
