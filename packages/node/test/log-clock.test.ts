@@ -118,6 +118,16 @@ describe("a replica's log clock", () => {
     expect(machine.clock.doubt).toMatchObject({ number: 3, reason: "away" });
   });
 
+  it("takes for no standstill a time in which something is decided and comes to it", () => {
+    const machine = new Machine().becomesSure();
+    for (let round = 0; round < 5; round++) {
+      machine.passes(0.8 * logClockLimits.standstillMs, true);
+      machine.applies({ logTimeMs: machine.said, appliedSlot: machine.slot }, { timed: false });
+    }
+    expect(machine.clock.sure).toBe(true);
+    expect(machine.said).toBeGreaterThanOrEqual(begunMs + 4 * logClockLimits.standstillMs);
+  });
+
   it("is in doubt after a standstill whatever became of its doubt meanwhile", () => {
     const machine = new Machine().becomesSure();
     machine.passes(2 * logClockLimits.standstillMs, true);

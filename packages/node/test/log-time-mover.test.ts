@@ -46,6 +46,30 @@ test("what is due is proposed by the first replica at once, by the others later 
   expect([others.at(0), others.at(-1)]).toEqual([20, 160]);
 });
 
+test("a doubt for which clients wait is told though no leader is known to lead, once, and nothing else is (rule 35)", () => {
+  let nowMs = 0;
+  const logTime = { resumeMs: begunMs, catchUpMs: begunMs, timedSlot: 1 };
+  const clock = new LogClock({ time: logTime, appliedSlot: 1, alone: () => false, monotonicMs: () => nowMs });
+  const engine = { logTime, nextDue: { resumeMs: dueMs, catchUpMs: undefined } };
+  let [held, proposed] = [false, 0];
+  const mover = new LogTimeMover({
+    ...{ engine, clock, position: () => 0, held: () => held, inDoubt: () => {} },
+    commands: new SystemCommands(),
+    propose: () => {
+      clock.say();
+      proposed++;
+    },
+  });
+  const passes = (ms: number) => {
+    for (const untilMs = nowMs + ms; nowMs < untilMs; nowMs += advanceCheckMs) mover.tick(true);
+  };
+  passes(900);
+  expect(proposed).toBe(0);
+  held = true;
+  passes(80);
+  expect(proposed).toBe(1);
+});
+
 test("the others propose nothing once what was due is done (rule 35)", () => {
   const { movers, proposedAtMs, passes, engine } = group(3);
   passes(dueMs - begunMs);

@@ -111,6 +111,7 @@ class Replica {
       marker: this.marker,
       performer: this.performer,
       appliedSlot: () => this.engine.appliedSlot,
+      durableSlot: () => 0,
       highestKnown: () => this.#world.log.length,
       remedyOf: (slot) => this.engine.system.remedyOf(slot),
     });
@@ -227,7 +228,7 @@ function drawn(seed: number): { skipped: number; missed: number; stopped: number
       }
     });
     if (!held.every(Boolean)) {
-      if (replicas.some(({ marker }) => marker?.held?.slot === slot)) proposed.push({ slot, number });
+      if (replicas.some(({ marker }) => marker?.heldAt(slot))) proposed.push({ slot, number });
       return;
     }
     proposed.push(chance(0.2) ? { slot, number } : { slot, number, skip: chance(0.5) ? "batch" : 0 });

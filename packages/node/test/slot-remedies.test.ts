@@ -8,10 +8,11 @@ import type { UnaryCall } from "../src/transport/server.js";
 /** A replica that has applied slot 4, and knows of more that are decided. */
 function replica({ held, executed = 4 }: { held?: HeldSlot | undefined; executed?: number } = {}) {
   const marker = {
-    held,
+    held: held === undefined ? [] : [held],
     executed,
-    hold: (slot: HeldSlot) => {
-      marker.held = slot;
+    heldAt: (slot: number) => marker.held.find((each) => each.slot === slot),
+    hold: (given: HeldSlot) => {
+      marker.held = [given];
     },
   };
   const asked: string[] = [];
@@ -20,6 +21,7 @@ function replica({ held, executed = 4 }: { held?: HeldSlot | undefined; executed
     scheduler: eventLoop,
     marker,
     appliedSlot: () => 4,
+    durableSlot: () => 2,
     highestKnown: () => 9,
     remedyOf: () => 0,
     performer: { haltIfUnfit: () => asked.push("halt"), remediesOfNext: 0 },
@@ -50,16 +52,16 @@ test("a promise is kept before it is given, and is given for no slot that may ha
   expect(remedies.hold({ slot: 5, number: 1 })).toEqual({
     response: { held: true, appliedSlot: 4, appliedRemedy: 0 },
   });
-  expect([marker.held, asked]).toEqual([{ slot: 5, remedies: 1 }, ["halt"]]);
+  expect([marker.held, asked]).toEqual([[{ slot: 5, remedies: 1 }], ["halt"]]);
   expect(remedies.hold({ slot: 4, number: 1 }).response.held).toBe(false);
   const lost = replica({ executed: 5 });
   expect(() => lost.remedies.hold({ slot: 5, number: 1 })).toThrow(/executed slot 5/);
-  expect(lost.marker.held).toBeUndefined();
+  expect(lost.marker.held).toEqual([]);
 });
 
 test("a second slot is not promised while one is waited with (rule 33)", () => {
   const { marker, remedies } = replica({ held: { slot: 5, remedies: 1 } });
   expect(() => remedies.hold({ slot: 6, number: 1 })).toThrow(/holds slot 5 already/);
-  expect(marker.held).toEqual({ slot: 5, remedies: 1 });
+  expect(marker.held).toEqual([{ slot: 5, remedies: 1 }]);
   expect(() => remedies.hold({ slot: 20, number: 1 })).toThrow(/expected a slot up to 10/);
 });

@@ -28,7 +28,7 @@ export interface Surroundings {
   readonly now: number;
   /** While faults may happen. */
   readonly faulty: boolean;
-  readonly options: Pick<WorldOptions, "interruptions">;
+  readonly options: Pick<WorldOptions, "interruptions" | "backups">;
   later(ticks: number, action: () => void): void;
   /** A promise was broken where an error would be taken for a lost connection. */
   broken(violation: Violation): void;
@@ -101,7 +101,8 @@ export class Ways {
     cancellation.catch(() => {});
     const refused = ({ peer }: SimulatedNode, error: { code?: number; message: string }) => {
       trace.count("snapshot refused");
-      if (error.code === resourceExhausted)
+      // A backup takes a place for as long as a reader may go on with it, which members would need.
+      if (error.code === resourceExhausted && !this.#cluster.options.backups)
         this.#cluster.broken(
           new Violation(`${peer.id} has no room for a reader of its state: ${error.message}`),
         );

@@ -51,6 +51,7 @@ describe("the real core, codec and services in a world of its own kind", () => {
       maxDelay: 1,
       slow: 0,
       faults: only({}),
+      remedies: false, // where some commands end processes
     } as const;
     for (const seed of seeds.slice(0, 8))
       expect((await kept({ seed, overrides })).counts["slots with a repeated proposal"], `seed ${seed}`).toBe(

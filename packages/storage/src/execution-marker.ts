@@ -11,7 +11,8 @@ import { type MarkerFiles, openMarkerFiles, recordBytes } from "./marker-files.j
  * lose it, and an end of the machine says nothing about the slot.
  *
  * `held` is a promise to a person: not to execute a slot until it is decided what becomes of it. It is on disk before it is
- * given, and begins with a checksum: of another slot or number it would be another promise.
+ * given, and begins with a checksum: of another slot or number it would be another promise. It binds until the store has kept
+ * the slot, which a replica that loses what was not on disk comes to again; so there may be several.
  */
 
 /** The place of a command in the log. */
@@ -53,7 +54,7 @@ export interface HeldSlot {
   readonly remedies: number;
 }
 
-/** The slot that a replica is executing, and the one that it promised not to execute (rule 33). */
+/** The slot that a replica is executing, and those that it promised not to execute (rule 33). */
 export class ExecutionMarker {
   readonly #files: MarkerFiles;
   readonly #build: string;
@@ -62,7 +63,7 @@ export class ExecutionMarker {
   #suspects: readonly BegunSlot[] = [];
   #begun: BegunSlot | undefined;
   #executed = 0;
-  #held: HeldSlot | undefined;
+  #held: readonly HeldSlot[];
 
   /** Throws StoreError `damaged` where a promise cannot be read. */
   constructor(files: MarkerFiles, build: string) {
@@ -74,8 +75,13 @@ export class ExecutionMarker {
     this.#held = heldIn(files);
   }
 
-  get held(): HeldSlot | undefined {
+  /** The promises that may still bind, in the order in which they were given. */
+  get held(): readonly HeldSlot[] {
     return this.#held;
+  }
+
+  heldAt(slot: number): HeldSlot | undefined {
+    return this.#held.find((held) => held.slot === slot);
   }
 
   /** The last slot that was executed here, by this process or an earlier one, whether the store still has it or not. */
@@ -126,10 +132,15 @@ export class ExecutionMarker {
     return this.#suspects.find((suspect) => suspect.slot === slot && suspect.remedies === remedies);
   }
 
-  /** Resolves a promise: it is on disk when this returns. Throws StoreError `failed`. */
-  hold(held: HeldSlot): void {
-    this.#files.writeHeld(sealed(held));
-    this.#held = held;
+  /**
+   * Gives a promise, which takes the place of an earlier one of that slot: it is on disk when this returns. Those of slots that
+   * the store has kept bind no more. Throws StoreError `failed`.
+   */
+  hold(held: HeldSlot, durableSlot: number): void {
+    const others = this.#held.filter(({ slot }) => slot > durableSlot && slot !== held.slot);
+    const all = [...others, held];
+    this.#files.writeHeld(sealed(all));
+    this.#held = all;
   }
 
   close(): void {
@@ -167,7 +178,7 @@ function writtenIn(text: string | undefined): Written | undefined {
   }
 }
 
-function sealed(held: HeldSlot): string {
+function sealed(held: readonly HeldSlot[]): string {
   const text = JSON.stringify(held);
   return `${checksumOf(text)} ${text}`;
 }
@@ -176,11 +187,14 @@ function checksumOf(text: string): string {
   return crc32(text).toString(16).padStart(8, "0");
 }
 
-/** A promise was on disk before it was given, so that one which cannot be read was given all the same. */
-function heldIn({ directory, held }: MarkerFiles): HeldSlot | undefined {
-  if (held === undefined) return undefined;
+/**
+ * A promise was on disk before it was given, so that one which cannot be read was given all the same. Earlier releases wrote one
+ * alone.
+ */
+function heldIn({ directory, held }: MarkerFiles): readonly HeldSlot[] {
+  if (held === undefined) return [];
   const [, checksum, content = ""] = /^([0-9a-f]{8}) (.*)$/s.exec(held) ?? [];
-  if (checksum === checksumOf(content)) return JSON.parse(content) as HeldSlot;
+  if (checksum === checksumOf(content)) return [JSON.parse(content) as HeldSlot | HeldSlot[]].flat();
   throw damagedStore({ directory, kind: "replica" }, "the file held, a promise about a slot, is damaged");
 }
 

@@ -51,15 +51,32 @@ test("a promise is there after a restart, and the files beside the store are no 
   const directory = temporaryDirectory();
   const store = await openReplicaStore(directory, { id: "r1", clusterId: "c" });
   const marker = openExecutionMarker(directory, "one");
-  marker.hold({ slot: 7, remedies: 1 });
+  marker.hold({ slot: 7, remedies: 1 }, 6);
   marker.close();
   await store.close();
 
   const again = await openReplicaStore(directory, { id: "r1", clusterId: "c" });
   const markerAgain = openExecutionMarker(directory, "two");
-  expect(markerAgain.held).toEqual({ slot: 7, remedies: 1 });
+  expect(markerAgain.held).toEqual([{ slot: 7, remedies: 1 }]);
   markerAgain.close();
   await again.close();
+});
+
+test("a promise binds until the store has kept its slot, whatever else is promised meanwhile", () => {
+  const directory = temporaryDirectory();
+  const marker = openExecutionMarker(directory, "one");
+  marker.hold({ slot: 7, remedies: 1 }, 5);
+  marker.hold({ slot: 9, remedies: 1 }, 6);
+  marker.hold({ slot: 9, remedies: 2 }, 6);
+  marker.close();
+  const again = openExecutionMarker(directory, "one");
+  expect([again.heldAt(7), again.heldAt(9)]).toEqual([
+    { slot: 7, remedies: 1 },
+    { slot: 9, remedies: 2 },
+  ]);
+  again.hold({ slot: 12, remedies: 1 }, 8);
+  expect(again.held.map(({ slot }) => slot)).toEqual([9, 12]);
+  again.close();
 });
 
 test("the last slot that was executed is known whatever the store has kept and whichever build comes next", async () => {
@@ -84,7 +101,7 @@ test("the last slot that was executed is known whatever the store has kept and w
 test("a promise that changed on the disk is found, and neither forgotten nor taken for another", () => {
   const directory = temporaryDirectory();
   const marker = openExecutionMarker(directory, "one");
-  marker.hold({ slot: 7, remedies: 1 });
+  marker.hold({ slot: 7, remedies: 1 }, 0);
   marker.close();
   const file = path.join(directory, "held");
   const text = readFileSync(file, "utf8");

@@ -37,7 +37,7 @@ export interface PerformerOptions {
   readonly requests: Pick<Requests, "executed" | "jumpedOver">;
   readonly logger: Pick<HostLogger, "error" | "info">;
   /** Without one (a store in memory), what ended a process is not known to the next, and no slot can be held. */
-  readonly marker?: Pick<ExecutionMarker, "begin" | "end" | "endedBy" | "held" | "note"> | undefined;
+  readonly marker?: Pick<ExecutionMarker, "begin" | "end" | "endedBy" | "heldAt" | "note"> | undefined;
   readonly watch?: Pick<ExecutionWatch, "begin" | "end"> | undefined;
   /** A slot was executed, with these answers. */
   readonly onApplied?: ((slot: number, value: Value, answers: readonly Answer[]) => void) | undefined;
@@ -163,8 +163,8 @@ export class Performer {
     if (lacking !== undefined) return lackingHalt(lacking, slot);
     const ended = marker?.endedBy(slot, remedies.length, mayTry);
     if (ended !== undefined) return stuckHalt(ended);
-    const { held } = marker ?? {};
-    return held?.slot === slot && remedies.length < held.remedies ? heldHalt(slot) : undefined;
+    const held = marker?.heldAt(slot);
+    return held !== undefined && remedies.length < held.remedies ? heldHalt(slot) : undefined;
   }
 
   #execute(slot: number, decided: SlotContent, remedies: readonly Remedy[]): readonly Answer[] {

@@ -179,11 +179,12 @@ export class ReplicaParts {
 
   #newRemedies(): SlotRemedies {
     const { engine, commands, requests, performer } = this;
-    const { marker, scheduler } = this.#options;
+    const { marker, scheduler, store } = this.#options;
     return new SlotRemedies({
       ...{ commands, requests, scheduler, marker, performer },
       propose: (command) => this.proposer.propose(command),
       appliedSlot: () => engine.appliedSlot,
+      durableSlot: () => store.durableSlot,
       highestKnown: () => this.role.status().highestKnown,
       remedyOf: (slot) => engine.system.remedyOf(slot),
     });

@@ -1,7 +1,7 @@
 import * as grpc from "@grpc/grpc-js";
 import type { Command } from "@synod/core";
 import { advanceTimeMethod, type Remedy, remedyMethod } from "@synod/state-machine";
-import type { ExecutionMarker } from "@synod/storage";
+import type { ExecutionMarker, HeldSlot } from "@synod/storage";
 import type { DecidedIn, DecideRemedyRequest, HeldSlotAnswer, HoldSlotRequest, Scheduler } from "@synod/wire";
 import { waitMs } from "../transport/callers.js";
 import { CallError, type UnaryCall } from "../transport/server.js";
@@ -15,10 +15,12 @@ export interface SlotRemediesOptions {
   readonly requests: Requests;
   readonly scheduler: Pick<Scheduler, "after" | "nowMs">;
   propose(command: Command): void;
-  readonly marker: Pick<ExecutionMarker, "executed" | "held" | "hold"> | undefined;
+  readonly marker: Pick<ExecutionMarker, "executed" | "held" | "heldAt" | "hold"> | undefined;
   readonly performer: Pick<Performer, "haltIfUnfit" | "remediesOfNext">;
   /** The last slot applied here. */
   appliedSlot(): number;
+  /** The last slot that the store has kept. */
+  durableSlot(): number;
   /** The highest slot known to be decided. */
   highestKnown(): number;
   /** The last remedy that a slot was executed with; 0 when there was none. */
@@ -46,26 +48,37 @@ export class SlotRemedies {
     if (slot > Math.max(highestKnown(), appliedSlot) + 1)
       throw refused(`expected a slot up to ${highestKnown() + 1}, the next to be decided, found ${slot}`);
     if (marker === undefined) throw refused("this replica keeps its state in memory, and no promise");
-    const { held, executed } = marker;
-    if (slot <= executed)
+    if (slot <= marker.executed)
       throw refused(
         `this replica executed slot ${slot} and may have answered its commands, though its store had not kept it when its process ended: ` +
           "start it once more with the build that executed it, and stop it in good order",
       );
-    if (held !== undefined && held.slot > appliedSlot && held.slot !== slot)
+    const held = marker.heldAt(slot);
+    const other = marker.held.find((each) => each.slot > appliedSlot);
+    if (held === undefined && other !== undefined)
       throw refused(
-        `this replica holds slot ${held.slot} already: let that be decided first, or take it back: \`synod skip ${held.slot} --undo\``,
+        `this replica holds slot ${other.slot} already: let that be decided first, or take it back: \`synod skip ${other.slot} --undo\``,
       );
-    if (held?.slot !== slot || held.remedies < number) marker.hold({ slot, remedies: number });
+    if (held === undefined || held.remedies < number) this.#promise({ slot, remedies: number }, marker);
     performer.haltIfUnfit();
     return { response: { held: true, appliedSlot, appliedRemedy: 0 } };
+  }
+
+  #promise(held: HeldSlot, marker: Pick<ExecutionMarker, "held" | "hold">): void {
+    const durable = this.#options.durableSlot();
+    const binding = marker.held.filter(({ slot }) => slot > durable);
+    if (binding.length >= maxPromises)
+      throw refused(
+        `expected at most ${maxPromises} promises about slots that the store has not kept yet, found as many: ask again in a second`,
+      );
+    marker.hold(held, durable);
   }
 
   async decide(call: UnaryCall<DecideRemedyRequest>): Promise<{ response: DecidedIn }> {
     const { slot, number, skip, retire } = call.request;
     const { commands, marker, requests, appliedSlot } = this.#options;
-    const held = marker?.held;
-    if (held?.slot !== slot || held.remedies < number || appliedSlot() >= slot)
+    const held = marker?.heldAt(slot);
+    if (held === undefined || held.remedies < number || appliedSlot() >= slot)
       throw refused(
         `expected a slot that this replica promised not to execute before remedy ${number}, found ${slot}: ask every replica first`,
       );
@@ -97,6 +110,8 @@ export class SlotRemedies {
   }
 }
 
+/** Promises that are kept at once: for more, slots would have to be held faster than the store keeps any. */
+const maxPromises = 16;
 const checkMs = 10;
 /** The time until what was proposed counts as lost. */
 const againMs = 2_000;
