@@ -128,14 +128,17 @@ export class Recovery {
   }
 
   /**
-   * It needs a snapshot, which a majority of the replicas besides it would have to confirm (rule 27), and too many are gone, or need
-   * one themselves.
+   * It needs a snapshot, which a majority of the replicas besides it would have to confirm (rule 27), and too many are gone. Those
+   * that need one themselves confirm none, and without them whoever is gone is waited for.
    */
   #cannotBeConfirmed(node: SimulatedNode): boolean {
     const { replicas } = this.#cluster;
     const needs = (each: SimulatedNode) => !each.takesPart || this.#mustBeGivenSnapshot(each);
-    const others = replicas.filter((other) => other !== node && !other.gone && !needs(other));
-    return needs(node) && others.length < majorityOf(replicas.length);
+    const others = replicas.filter((other) => other !== node && !other.gone);
+    const confirming = others.filter((other) => !needs(other));
+    const majority = majorityOf(replicas.length);
+    const someGone = replicas.some(({ gone }) => gone);
+    return needs(node) && (others.length < majority || (someGone && confirming.length < majority));
   }
 
   #waits(node: SimulatedNode): string | undefined {
