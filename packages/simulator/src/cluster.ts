@@ -23,7 +23,6 @@ import { PeerStreams } from "./peer-streams.js";
 import { LethalCommands, type WatchedProcess } from "./remedies/lethal-commands.js";
 import type { Streams } from "./streams.js";
 import type { Trace } from "./trace.js";
-import type { Violation } from "./violation.js";
 import { Ways } from "./ways.js";
 
 /** Messages without which nobody hears of trimming. */
@@ -171,10 +170,6 @@ export class Cluster {
   /** True when the node's process has ended in this tick: it does nothing any more. */
   hasEnded(node: SimulatedNode): boolean {
     return this.#died.includes(node);
-  }
-
-  broken(violation: Violation): void {
-    this.#failure ??= violation;
   }
 
   lacks({ peer }: SimulatedNode): void {

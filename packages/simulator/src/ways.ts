@@ -7,13 +7,9 @@ import type { WorldOptions } from "./options.js";
 import { clusterId } from "./services.js";
 import type { Streams } from "./streams.js";
 import type { Trace } from "./trace.js";
-import { Violation } from "./violation.js";
 
 const longestTicks = 12;
 const lossOnTheWay = 0.05;
-
-/** Nobody asks for so many snapshots at a time that it is ever answered, unless some are not given back. */
-const resourceExhausted = 8;
 
 /** Somebody cannot be reached, or not any more. */
 class Unreachable extends Error {}
@@ -28,10 +24,8 @@ export interface Surroundings {
   readonly now: number;
   /** While faults may happen. */
   readonly faulty: boolean;
-  readonly options: Pick<WorldOptions, "interruptions" | "backups">;
+  readonly options: Pick<WorldOptions, "interruptions">;
   later(ticks: number, action: () => void): void;
-  /** A promise was broken where an error would be taken for a lost connection. */
-  broken(violation: Violation): void;
   /** A replica asks for another one's state. */
   lacks(replica: SimulatedNode): void;
 }
@@ -99,13 +93,8 @@ export class Ways {
       cancel = reject;
     });
     cancellation.catch(() => {});
-    const refused = ({ peer }: SimulatedNode, error: { code?: number; message: string }) => {
+    const refused = (error: Error) => {
       trace.count("snapshot refused");
-      // A backup takes a place for as long as a reader may go on with it, which members would need.
-      if (error.code === resourceExhausted && !this.#cluster.options.backups)
-        this.#cluster.broken(
-          new Violation(`${peer.id} has no room for a reader of its state: ${error.message}`),
-        );
       throw error;
     };
     const { requestSerialize, requestDeserialize, responseSerialize, responseDeserialize } =
@@ -119,7 +108,7 @@ export class Ways {
         const pages = sender.pages(requestDeserialize(request) as SnapshotRequest, gone);
         try {
           for (;;) {
-            const next = pages.next().catch((error) => refused(connection.to, error));
+            const next = pages.next().catch(refused);
             const { done, value: page } = await Promise.race([next, connection.broke, cancellation]);
             if (done) break;
             const bytes = responseSerialize(page);
