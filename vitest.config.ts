@@ -17,7 +17,7 @@ const together = {
 };
 
 /** Small files that take long; vitest, which has no durations in a fresh clone, begins with the largest files. */
-const long = /(simulate|worlds|crash-points|kills|clocks)\.test\.ts$/;
+const long = /(simulate|worlds|crash-points|kills|clocks|fuzz|realm|locks|errors)\.test\.ts$/;
 
 /** Begins with what takes long, so that at the end nobody waits for one file alone. */
 class LongFirst extends BaseSequencer {

@@ -81,8 +81,8 @@ describe("a directory that holds no store of ours is refused", () => {
   test("other files are left alone", async () => {
     const directory = temporaryDirectory();
     writeFileSync(path.join(directory, "photo.jpg"), "");
-    for (const opening of [openAcceptorStore(directory, acceptor), openReplicaStore(directory, replica)])
-      expect(await failureOf(opening)).toMatchObject({ reason: "foreign" });
+    expect(await failureOf(openAcceptorStore(directory, acceptor))).toMatchObject({ reason: "foreign" });
+    expect(await failureOf(openReplicaStore(directory, replica))).toMatchObject({ reason: "foreign" });
     expect(await failureOf(createAcceptorStore(directory, acceptor))).toMatchObject({ reason: "occupied" });
     expect(readdirSync(directory)).toEqual(["photo.jpg"]);
   });
