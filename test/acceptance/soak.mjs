@@ -70,8 +70,9 @@ export async function run({ parameters, progress }) {
 }
 
 /**
- * What acceptors' directories grow by when so much is written again after they have forgotten what there was. A disk's pace
- * decides how much they hold meanwhile, and nothing decides how much they hold then.
+ * The bytes by which acceptors' directories grow when so much is written again after they have forgotten what there was. How large
+ * they were by then depends on the pace of the disk, since replicas keep things as fast as it lets them; that they hardly grow does
+ * not.
  * @param {Processes} processes @param {Pace} pace @param {number} outstanding @param {number} commands
  */
 async function roomLeft(processes, pace, outstanding, commands) {

@@ -20,7 +20,8 @@ let load: Load;
 
 beforeAll(async () => {
   processes = await Processes.start();
-  // Whatever a command waits for is shorter than its deadline, so that none fails; all the time something is under way.
+  // Whatever a command waits for is shorter than its deadline, so that none fails. The pauses leave the processor to those who
+  // come back.
   load = new Load(processes.replicas, { processes: 2, outstanding: 8, pauseMs: 20, deadlineMs: 120_000 });
   await load.more(200);
 });

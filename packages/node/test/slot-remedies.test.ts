@@ -6,9 +6,9 @@ import { SystemCommands } from "../src/replica/system-commands.js";
 import type { UnaryCall } from "../src/transport/server.js";
 
 /** A replica that has applied slot 4, and knows of more that are decided. */
-function replica({ held, executed = 4 }: { held?: HeldSlot | undefined; executed?: number } = {}) {
+function replica({ held = [], executed = 4 }: { held?: readonly HeldSlot[]; executed?: number } = {}) {
   const marker = {
-    held: held === undefined ? [] : [held],
+    held,
     executed,
     heldAt: (slot: number) => marker.held.find((each) => each.slot === slot),
     hold: (given: HeldSlot) => {
@@ -37,9 +37,9 @@ function replica({ held, executed = 4 }: { held?: HeldSlot | undefined; executed
 
 test("no remedy is proposed for a slot that this replica did not promise not to execute before it (rule 33)", async () => {
   for (const [held, number] of [
-    [undefined, 1],
-    [{ slot: 6, remedies: 1 }, 1],
-    [{ slot: 5, remedies: 1 }, 2],
+    [[], 1],
+    [[{ slot: 6, remedies: 1 }], 1],
+    [[{ slot: 5, remedies: 1 }], 2],
   ] as const) {
     const { asked, decide } = replica({ held });
     await expect(decide(5, number)).rejects.toThrow(/ask every replica first/);
@@ -60,8 +60,17 @@ test("a promise is kept before it is given, and is given for no slot that may ha
 });
 
 test("a second slot is not promised while one is waited with (rule 33)", () => {
-  const { marker, remedies } = replica({ held: { slot: 5, remedies: 1 } });
+  const { marker, remedies } = replica({ held: [{ slot: 5, remedies: 1 }] });
   expect(() => remedies.hold({ slot: 6, number: 1 })).toThrow(/holds slot 5 already/);
   expect(marker.held).toEqual([{ slot: 5, remedies: 1 }]);
   expect(() => remedies.hold({ slot: 20, number: 1 })).toThrow(/expected a slot up to 10/);
+});
+
+test("promises that bind still, about slots that the store has not kept, have a bound (rule 33)", () => {
+  const kept = Array.from({ length: 16 }, () => ({ slot: 2, remedies: 1 }));
+  expect(replica({ held: kept }).remedies.hold({ slot: 5, number: 1 }).response.held).toBe(true);
+  const binding = Array.from({ length: 16 }, () => ({ slot: 3, remedies: 1 }));
+  expect(() => replica({ held: binding }).remedies.hold({ slot: 5, number: 1 })).toThrow(
+    /at most 16 promises/,
+  );
 });

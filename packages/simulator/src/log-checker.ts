@@ -188,23 +188,22 @@ export class LogChecker {
           `${client} was told that ${operation.method} has status ${code} in slot ${slot}, which has no such answer`,
         );
     }
-    const key = uniqueKey(operation);
-    if (outcome === "unknown" && key !== undefined && this.#answers(operation, slot))
+    if (outcome === "unknown" && this.#answers(operation, slot))
       throw new Violation(
         `${client} was told that nobody knows what became of ${operation.method} in slot ${slot}, which answers it`,
       );
+    const key = uniqueKey(operation);
     if (outcome !== "not executed" || key === undefined) return;
     this.#never.add(key);
     if (this.#executions.has(key))
       throw new Violation(`${client} was told that ${operation.method} was not executed, and it was`);
   }
 
-  /** The slot executed this call, and so has its answer. */
+  /** The slot executed this call, and so has its answer. Others may call the same there: then all of them have theirs. */
   #answers(operation: Operation, slot: number): boolean {
     const { commands = [], answers = [] } = this.#run.at(slot) ?? {};
-    return commands.some(
-      (command, index) => sameOperation(command, operation) && answers[index]?.outcome === "answered",
-    );
+    const found = answers.filter((_, index) => sameOperation(commands[index] as Operation, operation));
+    return found.length > 0 && found.every((answer) => answer?.outcome === "answered");
   }
 
   /** Every call is executed once at most, under whichever session, and never once its client was told that it is not. */

@@ -98,8 +98,7 @@ export class SequentialRun {
     const decided = decodeSlot(value);
     const commands = decided.kind === "batch" ? decided.commands : [];
     const { reports } = this.#engine.system;
-    const offers = [...reports.latest.values()].map((report) => report.offers);
-    this.#models.begin(commands, offers);
+    this.#models.begin(commands, reports.latest);
     this.#ground.begin(commands);
     const ground = this.#ground.inForce;
     const answers = this.#engine.apply(slot, decided, this.#remedies.of(slot));
@@ -135,7 +134,7 @@ export class SequentialRun {
       if (command.method === openSessionMethod) this.#judgeOpening(what, answer);
       const problem = this.#ground.decided(command, answer);
       if (problem !== undefined) throw new Violation(`${what}: ${problem}`);
-      this.#models.decided(what, command, answer, this.#engine);
+      this.#models.decided(what, command, answer);
       return;
     }
     const verdict = this.#sessions.judge(command);

@@ -5,6 +5,7 @@ import {
   defaultQuotaBytes,
   type Engine,
   type Offer,
+  type Report,
   Status,
   systemCommandOf,
 } from "@synod/state-machine";
@@ -22,7 +23,8 @@ export class ServiceModels {
   readonly #states = new Map<string, unknown>();
 
   readonly #stock = new StockModel();
-  #offers: readonly (readonly Offer[])[] = [];
+  /** The last report of each replica. */
+  #reported = new Map<string, Pick<Report, "number" | "offers">>();
   #quotaBytes = defaultQuotaBytes;
   #storedBytes = 0;
   /** The quota before the slot. */
@@ -33,21 +35,30 @@ export class ServiceModels {
     return this.#stock.version;
   }
 
-  /** @param offers what each replica that has reported offers */
-  begin(commands: readonly Command[], offers: readonly (readonly Offer[])[]): void {
-    this.#offers = offers;
-    this.#stock.begin(commands, offers);
+  /** @param reported the last report of each replica before the slot */
+  begin(commands: readonly Command[], reported: ReadonlyMap<string, Report>): void {
+    this.#reported = new Map(reported);
+    this.#stock.begin(commands, this.#offers);
+  }
+
+  get #offers(): readonly (readonly Offer[])[] {
+    return [...this.#reported.values()].map(({ offers }) => offers);
   }
 
   /** A system command was decided. */
-  decided(what: string, command: Command, { status }: Answer, engine: Engine): void {
+  decided(what: string, command: Command, { status }: Answer): void {
     const said = systemCommandOf(command);
-    if (said?.kind === "report")
-      this.#offers = [...engine.system.reports.latest.values()].map(({ offers }) => offers);
+    if (said?.kind === "report") this.#report(said.report);
     if (said?.kind === "quota" && status === Status.ok) this.#quotaBytes = said.bytes;
     if (said?.kind !== "switch" || said.service !== stockName) return;
     const problem = this.#stock.switched(said.version, status, this.#offers);
     if (problem !== undefined) throw new Violation(`the answer to ${what}: ${problem}`);
+  }
+
+  /** Counted here one by one: what a batch says after a switch is no reason for it. One that does not follow the last says nothing. */
+  #report({ replica, number, offers }: Report): void {
+    if (number === (this.#reported.get(replica)?.number ?? 0) + 1)
+      this.#reported.set(replica, { number, offers });
   }
 
   /** A batch was executed: what services store did not grow beyond the quota. */

@@ -178,8 +178,9 @@ function writtenIn(text: string | undefined): Written | undefined {
   }
 }
 
+/** One alone stands as earlier releases wrote it, which would read a list as no promise at all. */
 function sealed(held: readonly HeldSlot[]): string {
-  const text = JSON.stringify(held);
+  const text = JSON.stringify(held.length === 1 ? held[0] : held);
   return `${checksumOf(text)} ${text}`;
 }
 
@@ -188,8 +189,8 @@ function checksumOf(text: string): string {
 }
 
 /**
- * A promise was on disk before it was given, so that one which cannot be read was given all the same. Earlier releases wrote one
- * alone.
+ * A promise was on disk before it was given, so that one which cannot be read was given all the same. One may
+ * stand alone, several in a list.
  */
 function heldIn({ directory, held }: MarkerFiles): readonly HeldSlot[] {
   if (held === undefined) return [];

@@ -179,7 +179,7 @@ export class LogClock {
     const nowMs = this.#monotonicMs();
     this.#noticePause(nowMs);
     this.#skipStandstill(nowMs);
-    // Something is decided, and comes here.
+    // Something is decided, and this replica learns of it: no standstill, whatever it knows of leaders.
     this.#standstill = undefined;
     const jumped = slot > this.#appliedSlot + 1;
     if (this.#begins || jumped) {
