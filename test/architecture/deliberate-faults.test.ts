@@ -14,15 +14,11 @@ const mutants = mutantsNamed([]);
  */
 const notShownYet: ReadonlySet<string> = new Set([
   "r10-other-slot-forgotten",
-  "r11-slow-replica-forgotten",
-  "r16-declared-abort-costs-the-session",
   "r19-applies-while-installing",
   "r19-below-a-snapshot-unanswered",
   "r19-goes-back-to-snapshot",
   "r19-paused-driver-steps",
   "r19-unknown-outcome-untold",
-  "r27-confirmed-by-whoever-asks",
-  "r32-party-to-a-switch-waits",
 ]);
 
 test("every deliberate fault has one place in the sources where its patch applies", () => {

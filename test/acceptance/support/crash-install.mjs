@@ -138,8 +138,8 @@ async function mixture(processes, folder, { id, data }) {
       problems.push(`a mixture is on disk: ${JSON.stringify(found)}`);
     const key = Buffer.from("a");
     const contents = new StateContents();
-    contents.add([[key, store.state.get(key) ?? Buffer.alloc(0)]]);
     try {
+      contents.add([[key, store.state.get(key) ?? Buffer.alloc(0)]]);
       contents.applied(store.durableSlot);
     } catch (error) {
       problems.push(`the log ends with slot ${store.durableSlot}: ${/** @type {Error} */ (error).message}`);
