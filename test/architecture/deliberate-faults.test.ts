@@ -14,10 +14,7 @@ const mutants = mutantsNamed([]);
  */
 const notShownYet: ReadonlySet<string> = new Set([
   "r10-other-slot-forgotten",
-  "r19-applies-while-installing",
   "r19-below-a-snapshot-unanswered",
-  "r19-goes-back-to-snapshot",
-  "r19-paused-driver-steps",
   "r19-unknown-outcome-untold",
 ]);
 
