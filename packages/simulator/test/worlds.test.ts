@@ -1,6 +1,7 @@
 // Worlds with one kind of trouble, or none. They are many, so they do not wait for the other seeds.
 import { describe, expect, it } from "vitest";
 import { simulate } from "../src/index.js";
+import { simulatedLimits } from "../src/options.js";
 import { kept, only } from "./kept.js";
 
 const seeds = Array.from({ length: 16 }, (_, index) => index + 1);
@@ -40,6 +41,24 @@ describe("the real core, codec and services in a world of its own kind", () => {
       ...{ backups: false, streams: false, plainCalls: 0, quietEnd: false },
     };
     for (const seed of [1, 3, 27]) await kept({ seed, overrides });
+  });
+
+  it("rule 33: what a replica was given while it looked ahead comes again behind a state that it takes in", async () => {
+    const overrides = {
+      ...{ replicas: 5, leaders: 2, acceptors: 3, spareAcceptors: 0, reconfigure: 0, clients: 3, window: 8 },
+      ...{ remedies: true, upgrades: false, engines: false, backups: false, streams: false, plainCalls: 0 },
+      ...{ faults: only({}), loss: 0, duplication: 0, star: false, slow: 0, drift: 0, quietEnd: true },
+      ...{ faultyTicks: 500, request: 0.1, maxSessions: 100, sync: 1, flush: 0.1 },
+      // Leaders and replicas let go of what was decided before a late decision is missed.
+      delay: "long-tailed",
+      ...{ maxDelay: 30, keptLog: 1, reportHaste: 20, trimLoss: 0, deafAcceptor: false },
+      limits: {
+        ...simulatedLimits,
+        ...{ heartbeatTicks: 3, resendTicks: 40, reproposeTicks: 60, questionTicks: 30 },
+        ...{ maxKeptDecisions: 1, maxKeptBytes: 1_000_000, maxAnswerSlots: 100 },
+      },
+    } as const;
+    await kept({ seed: 64, overrides });
   });
 
   it("without faults a slot carries one proposal, and no proposal takes two", async () => {

@@ -173,9 +173,12 @@ export class ReplicaProcess {
   #replaced(): void {
     this.engine.reload();
     const { appliedSlot, configurations } = this.engine;
+    const slotOut = appliedSlot + 1;
     this.#parts.timeMover.applied(appliedSlot, undefined, false);
     this.requests.jumped();
-    this.#parts.driver.post({ kind: "installed", slotOut: appliedSlot + 1, configurations });
+    this.#parts.driver.post({ kind: "installed", slotOut, configurations });
+    // One that looked ahead (rule 33) was given slots behind this state, and executed none: they have to come again.
+    if (this.slotOut > slotOut) this.#parts.driver.post({ kind: "rewound", slotOut });
     const halted = this.performer.halted !== undefined;
     this.performer.installed();
     if (halted && this.performer.halted === undefined) this.requests.resume();
