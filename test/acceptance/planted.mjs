@@ -53,7 +53,8 @@ const plants = [
   },
   {
     script: "rejoin",
-    patches: ["r18-reports-the-first-slot-at-once"],
+    // Without the second it would wait for a state before it reports anything (rule 32).
+    patches: ["r18-reports-the-first-slot-at-once", "r32-empty-replica-begins-anew"],
     parameters: ["--keys", "20000", "--rounds", "1", "--rate", "200", "--steady", "1", "--no-latency"],
     red: (figures) => figures.premature?.length > 0,
   },
