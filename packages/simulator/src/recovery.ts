@@ -106,7 +106,7 @@ export class Recovery {
   get stuck(): string | undefined {
     if (this.#star) {
       const { leader, replica, client } = this.#star;
-      if (this.#mustBeGivenSnapshot(replica)) return undefined;
+      if (this.#mustBeGivenSnapshot(replica) || this.#waitsBehindSwitch(replica)) return undefined;
       const waits = `${client.id} still waits for ${client.waiting} answers of ${replica.peer.id}, and ${leader.peer.id} can serve it`;
       return client.waiting === 0 ? undefined : waits;
     }
@@ -125,6 +125,16 @@ export class Recovery {
    */
   #mustBeGivenSnapshot({ process }: SimulatedNode): boolean {
     return process !== undefined && process.status().slotOut <= this.#cluster.checker.replicas.trimPoint;
+  }
+
+  /**
+   * It started behind a switch that another one has applied, and takes part only with a state from beyond (rule 32). In a star those
+   * who would confirm one (rule 27) may be out of reach.
+   */
+  #waitsBehindSwitch({ process, takesPart }: SimulatedNode): boolean {
+    const { replicas } = this.#cluster;
+    const switches = replicas.map((other) => other.process?.engine.system.versions.lastSwitch ?? 0);
+    return !takesPart && process !== undefined && process.engine.appliedSlot < Math.max(...switches);
   }
 
   /**
