@@ -9,11 +9,9 @@ import { type ReadyLine, repository, type SynodProcess, Workplace } from "./syno
 
 const service = `
 import { replicatedService } from "@synod/state-machine";
-import type { LedgerHandlers } from "./gen/ledger/v1/Ledger.js";
 import { descriptors } from "./gen/descriptors.js";
-import type { ProtoGrpcType } from "./gen/ledger.js";
 
-const ledger = replicatedService<ProtoGrpcType, LedgerHandlers>({ descriptors, service: "ledger.v1.Ledger" });
+const ledger = replicatedService({ descriptors, service: "ledger.v1.Ledger" });
 const accounts = ledger.table("accounts", ["string"], "ledger.v1.Account");
 export default ledger.define({
   version: 1,
@@ -37,11 +35,9 @@ message Text { string text = 1; }
 /** Another service for the same cluster; its table has the name of the other's, and is its own. */
 const auditService = `
 import { replicatedService } from "@synod/state-machine";
-import type { AuditHandlers } from "./gen/audit/v1/Audit.js";
 import { descriptors } from "./gen/descriptors.js";
-import type { ProtoGrpcType } from "./gen/audit.js";
 
-const audit = replicatedService<ProtoGrpcType, AuditHandlers>({ descriptors, service: "audit.v1.Audit" });
+const audit = replicatedService({ descriptors, service: "audit.v1.Audit" });
 const notes = audit.table("accounts", ["int64"], "audit.v1.Text");
 export default audit.define({
   version: 1,

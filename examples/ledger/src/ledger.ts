@@ -1,9 +1,7 @@
 import { replicatedService } from "@synod/state-machine";
-import type { LedgerHandlers } from "./gen/bank/v1/Ledger.js";
 import { descriptors } from "./gen/descriptors.js";
-import type { ProtoGrpcType } from "./gen/ledger.js";
 
-const ledger = replicatedService<ProtoGrpcType, LedgerHandlers>({ descriptors, service: "bank.v1.Ledger" });
+const ledger = replicatedService({ descriptors, service: "bank.v1.Ledger" });
 const accounts = ledger.table("accounts", ["string"], "bank.v1.Account");
 
 export default ledger.define({

@@ -11,6 +11,7 @@ export type {
 } from "./definition/codec.js";
 export type { CommandContext, Context, ErrorSpec } from "./definition/context.js";
 export type { KeyKind, KeyPart } from "./definition/key.js";
+export type { AnyProtos, CallsOf, Descriptors, ServiceName } from "./definition/method-types.js";
 export {
   type Change,
   type Definition,

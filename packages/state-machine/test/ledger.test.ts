@@ -258,7 +258,7 @@ describe("a definition that does not fit its proto", () => {
   });
 
   it("is refused when it streams requests", () => {
-    expect(binding({ commands: {}, queries: {}, watches: {} }, "bank.v1.Importer")).toThrow(
+    expect(binding({ commands: {}, queries: {}, watches: {} }, "stream.v1.Importer")).toThrow(
       /method Import streams requests, which cannot be replicated/,
     );
   });

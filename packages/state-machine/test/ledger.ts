@@ -1,13 +1,12 @@
 // By its name, as users import it: a realm has the package under no other.
-import { replicatedService } from "@synod/state-machine";
+import { type Descriptors, replicatedService } from "@synod/state-machine";
 import { Status } from "../src/definition/status.js";
-import type { LedgerHandlers } from "./fixture/gen/bank/v1/Ledger.js";
 import { descriptorSetBase64 } from "./fixture/gen/descriptors.js";
-import type { ProtoGrpcType } from "./fixture/gen/ledger.js";
+import type { Protos } from "./fixture/gen/types.js";
 
-export const descriptors = Buffer.from(descriptorSetBase64, "base64");
+export const descriptors: Descriptors<Protos> = Buffer.from(descriptorSetBase64, "base64");
 
-const ledger = replicatedService<ProtoGrpcType, LedgerHandlers>({ descriptors, service: "bank.v1.Ledger" });
+const ledger = replicatedService({ descriptors, service: "bank.v1.Ledger" });
 const accounts = ledger.table("accounts", ["string"], "bank.v1.Account");
 const entries = ledger.table("entries", ["string", "int64"], "bank.v1.Entry");
 

@@ -11,13 +11,11 @@ import {
   replicatedService,
   type Transaction,
 } from "../src/index.js";
-import type { LedgerHandlers } from "./fixture/gen/bank/v1/Ledger.js";
-import type { ProtoGrpcType } from "./fixture/gen/ledger.js";
+import type { Write } from "./fixture/gen/types.js";
 import { descriptors } from "./ledger.js";
 import { bound, World } from "./support.js";
 
-const builder = () =>
-  replicatedService<ProtoGrpcType, LedgerHandlers>({ descriptors, service: "bank.v1.Ledger" });
+const builder = () => replicatedService({ descriptors, service: "bank.v1.Ledger" });
 type Builder = ReturnType<typeof builder>;
 
 /** A world with one command that does this, and the service's version. */
@@ -25,7 +23,7 @@ function serviceOf(
   ledger: Builder,
   execute: (
     tx: Transaction,
-    context: CommandContext<Record<never, never>, "Transfer", LedgerHandlers>,
+    context: CommandContext<Record<never, never>, { Transfer: Write<"bank.v1.TransferRequest"> }>,
   ) => unknown,
   { version = 1, query = (_tx: ReadTransaction): unknown => undefined } = {},
 ) {

@@ -92,8 +92,10 @@ export { configurationCodec, decodeValue, encodeValue, recordCodec } from "./cod
 export { descriptorSet } from "./descriptors.js";
 export { FileIndex } from "./file-index.js";
 export type { PlainCodec, PlainMessage } from "./plain/messages.js";
+export { withoutSourceInfo } from "./plain/source-info.js";
 export { reflectionServices } from "./reflection.js";
 export { describedBy } from "./reflection-client.js";
+export { type TypeScript, typeScriptOf } from "./typescript.js";
 export {
   type Idempotency,
   type LoadedServices,

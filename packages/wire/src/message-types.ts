@@ -19,6 +19,14 @@ export interface FileDescriptor {
   extension?: FieldDescriptor[];
   syntax?: string;
   options?: { features?: FeatureSet };
+  sourceCodeInfo?: { location?: SourceLocation[] };
+}
+
+export interface SourceLocation {
+  path?: number[];
+  /** Line and column, from 0, of the beginning; and then of the end. */
+  span?: number[];
+  leadingComments?: string;
 }
 
 /** Of an edition; numbers of its enums. */
@@ -35,7 +43,7 @@ export interface MessageDescriptor {
   enumType?: EnumDescriptor[];
   extension?: FieldDescriptor[];
   oneofDecl?: { name: string }[];
-  options?: { mapEntry?: boolean; features?: FeatureSet };
+  options?: { mapEntry?: boolean; messageSetWireFormat?: boolean; features?: FeatureSet };
 }
 
 export interface FieldDescriptor {
@@ -89,7 +97,7 @@ const notASet =
   "expected a google.protobuf.FileDescriptorSet as made by `buf build --as-file-descriptor-set` or `protoc --include_imports --descriptor_set_out`";
 
 /**
- * protobufjs types for every message of the files, named as the generated types name them.
+ * protobufjs types for every message of the files, named as the types that proto-loader generates name them.
  *
  * @param opaque full names of message fields to be carried as bytes. A message field and a bytes field with the same
  *   number are the same on the wire, so whoever only carries a message need not decode it.
@@ -184,7 +192,7 @@ function enumJson(declared: EnumDescriptor): protobuf.IEnum {
   return { values: Object.fromEntries((declared.value ?? []).map(({ name, number }) => [name, number])) };
 }
 
-/** As the generated types spell it. */
+/** As the types that proto-loader generates spell it. */
 export function fieldName(name: string): string {
   return protobuf.util.camelCase(name);
 }

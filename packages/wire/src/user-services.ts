@@ -1,6 +1,7 @@
 import { filesOf, joined, type MethodDescriptor } from "./message-types.js";
 import { type PlainCodec, type PlainMessage, PlainMessages } from "./plain/messages.js";
 import type { Evaluate } from "./plain/realm-values.js";
+import { refusalOfMethod } from "./plain/refusals.js";
 
 export type Idempotency = "unknown" | "no-side-effects" | "idempotent";
 
@@ -11,6 +12,8 @@ export interface ServiceMethod {
   readonly path: string;
   readonly requestStream: boolean;
   readonly responseStream: boolean;
+  /** The reason why a service with this method cannot be replicated; undefined when it can. */
+  readonly refused: string | undefined;
   /** The method's `idempotency_level`. */
   readonly idempotency: Idempotency;
   /** Full names of the messages. */
@@ -45,7 +48,7 @@ const idempotencyLevels: readonly Idempotency[] = ["unknown", "no-side-effects",
 
 /**
  * Every service in a google.protobuf.FileDescriptorSet, by full name. Throws an Error when the bytes are no such set,
- * or use something not supported (groups).
+ * and one that names every construct in it that is not supported.
  *
  * @param evaluate of the realm whose objects messages are decoded to; the process's own realm when absent. Then bytes are
  *   views of what was decoded, and in other realms copies.
@@ -78,6 +81,7 @@ function serviceMethod(
     path: `/${service}/${declared.name}`,
     requestStream: declared.clientStreaming === true,
     responseStream: declared.serverStreaming === true,
+    refused: refusalOfMethod(declared),
     idempotency: idempotencyLevels[declared.options?.idempotencyLevel ?? 0] ?? "unknown",
     requestType,
     responseType,

@@ -8,11 +8,9 @@ export const everything = "everything.v1.Everything";
 
 const service = `
 import { replicatedService } from "@synod/state-machine";
-import type { EverythingHandlers } from "./gen/everything/v1/Everything.js";
 import { descriptors } from "./gen/descriptors.js";
-import type { ProtoGrpcType } from "./gen/everything.js";
 
-const builder = replicatedService<ProtoGrpcType, EverythingHandlers>({ descriptors, service: "${everything}" });
+const builder = replicatedService({ descriptors, service: "${everything}" });
 const things = builder.table("things", ["string"], "everything.v1.Thing");
 
 export default builder.define({

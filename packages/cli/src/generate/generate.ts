@@ -1,10 +1,10 @@
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { loadServices } from "@synod/wire";
-import { exitCode, Failure, reasonOf } from "../failure.js";
+import { typeScriptOf, withoutSourceInfo } from "@synod/wire";
+import { exitCode, Failure } from "../failure.js";
 import { applyDifference, differenceOf, filesBelow, mark } from "./files.js";
-import { compile, writeTypes } from "./tools.js";
+import { compile } from "./tools.js";
 
 export interface GenerateArguments {
   proto: string;
@@ -16,8 +16,8 @@ export interface GenerateArguments {
 export async function generate({ proto, out, check }: GenerateArguments): Promise<void> {
   const folder = path.resolve(proto);
   const target = path.resolve(out);
-  const protos = protosBelow(folder, proto);
-  const wanted = await generated(folder, proto, protos);
+  requireProtos(folder, proto);
+  const { wanted, watches } = await generated(folder, proto);
   const difference = differenceOf(target, wanted);
   const inOut = (file: string) => path.join(out, file);
   if (difference.foreign.length > 0) {
@@ -28,6 +28,8 @@ export async function generate({ proto, out, check }: GenerateArguments): Promis
       exitCode.usage,
     );
   }
+  for (const watch of watches)
+    process.stderr.write(`${watch} streams responses: it is a watch, which is declared and not served yet\n`);
   const { write, remove } = difference;
   if (check) {
     if (write.length + remove.length > 0) {
@@ -52,52 +54,39 @@ export async function generate({ proto, out, check }: GenerateArguments): Promis
   );
 }
 
-function protosBelow(folder: string, shown: string): string[] {
+function requireProtos(folder: string, shown: string): void {
   const advice = "give the folder of your .proto files with --proto";
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
     throw new Failure(`--proto: no folder ${shown}; ${advice}`, exitCode.usage);
-  const protos = filesBelow(folder).filter((file) => file.endsWith(".proto"));
-  if (protos.length === 0)
+  if (!filesBelow(folder).some((file) => file.endsWith(".proto")))
     throw new Failure(`--proto: no .proto file below ${shown}; ${advice}`, exitCode.usage);
-  // It would be written over, or write over, what is made beside the types.
-  const taken = protos.find((file) => path.basename(file) === "descriptors.proto");
-  if (taken !== undefined)
-    throw new Failure(
-      `${path.join(shown, taken)}: expected another name, because descriptors.ts is generated too`,
-      exitCode.usage,
-    );
-  return protos;
 }
 
-/** Each generated file with its text. */
-async function generated(
-  folder: string,
-  shown: string,
-  protos: readonly string[],
-): Promise<Map<string, string>> {
+interface Generated {
+  /** Each file with its text. */
+  readonly wanted: ReadonlyMap<string, string>;
+  /** Full names of methods. */
+  readonly watches: readonly string[];
+}
+
+async function generated(folder: string, shown: string): Promise<Generated> {
   const temporary = mkdtempSync(path.join(tmpdir(), "synod-generate-"));
   try {
-    const set = path.join(temporary, "descriptors.binpb");
-    const types = path.join(temporary, "types");
-    await compile(folder, shown, set);
-    requireSupported(readFileSync(set));
-    await writeTypes(folder, protos, types);
-    const files = new Map<string, string>();
-    for (const file of filesBelow(types))
-      files.set(file, `${header}\n${readFileSync(path.join(types, file), "utf8").trimEnd()}\n`);
-    files.set("descriptors.ts", descriptorsText(readFileSync(set)));
-    return files;
+    const file = path.join(temporary, "descriptors.binpb");
+    await compile(folder, shown, file);
+    const set = readFileSync(file);
+    const { source, watches, refused } = typeScriptOf(set);
+    if (refused.length > 0) {
+      const lines = refused.map((sentence) => `  ${path.join(shown, sentence)}`);
+      throw new Failure(["the protos use what replicated services cannot:", ...lines].join("\n"));
+    }
+    const wanted = new Map([
+      ["descriptors.ts", descriptorsText(withoutSourceInfo(set))],
+      ["types.ts", `${header}\n${source}\n`],
+    ]);
+    return { wanted, watches };
   } finally {
     rmSync(temporary, { recursive: true, force: true });
-  }
-}
-
-/** Told here rather than by the replica that loads them. */
-function requireSupported(set: Uint8Array): void {
-  try {
-    loadServices(set);
-  } catch (error) {
-    throw new Failure(`the protos use what replicated services cannot: ${reasonOf(error)}`);
   }
 }
 
@@ -108,11 +97,13 @@ function descriptorsText(set: Uint8Array): string {
   const base64 = Buffer.from(set).toString("base64");
   const lines = base64.match(/.{1,100}/g) ?? [];
   return `${header}
+import type { Protos } from "./types.js";
+
 const base64 = [
 ${lines.map((line) => `  "${line}",`).join("\n")}
 ].join("");
 
-/** A google.protobuf.FileDescriptorSet of your protos and everything they import. */
-export const descriptors: Uint8Array = Buffer.from(base64, "base64");
+/** A google.protobuf.FileDescriptorSet of your protos and everything they import. Its type says what it describes. */
+export const descriptors: Uint8Array & { readonly protos?: Protos } = Buffer.from(base64, "base64");
 `;
 }

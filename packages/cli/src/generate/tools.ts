@@ -2,7 +2,6 @@ import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { Failure, reasonOf } from "../failure.js";
 
 const require = createRequire(import.meta.url);
@@ -41,17 +40,14 @@ const ownModule = '{"version":"v2"}';
  *
  * @param folder absolute; imports are meant from it
  * @param shown the folder as messages name it
- * @param target where the google.protobuf.FileDescriptorSet goes, imports included
+ * @param target where the google.protobuf.FileDescriptorSet goes, imports and source information included
  *
  * Throws a Failure with the compiler's messages, each with file and line.
  */
 export async function compile(folder: string, shown: string, target: string): Promise<void> {
   const { code, output } = await run(
     programOf("@bufbuild/buf", "buf"),
-    [
-      ...["build", folder, "--config", ownModule],
-      ...["--as-file-descriptor-set", "--exclude-source-info", "-o", `${target}#format=binpb`],
-    ],
+    ["build", folder, "--config", ownModule, "--as-file-descriptor-set", "-o", `${target}#format=binpb`],
     folder,
   );
   if (code === 0) return;
@@ -72,31 +68,4 @@ function readable(line: string, folder: string, shown: string): string {
     (readFileSync(full, "utf8").split("\n")[Number(row) - 1] ?? "").slice(Number(column) - 1),
   );
   return `${place}: ${imported?.[0] ?? "the import"} does not exist; imports are meant from ${shown}, or are Google's well-known types`;
-}
-
-/** The options with which Synod loads messages at run time, so that the generated types agree with what is loaded. */
-export function loaderOptions(): Record<string, unknown> {
-  const file = fileURLToPath(new URL(import.meta.resolve("@synod/wire/loader-options.json")));
-  return JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
-}
-
-/**
- * Writes a type for every message, and one for the handlers of every service.
- * @param protos relative to the folder
- */
-export async function writeTypes(folder: string, protos: readonly string[], target: string): Promise<void> {
-  const { code, output } = await run(
-    programOf("@grpc/proto-loader", "proto-loader-gen-types"),
-    [
-      ...Object.entries(loaderOptions()).map(([name, value]) => `--${name}=${value}`),
-      "--grpcLib=@grpc/grpc-js",
-      "--importFileExtension=.js",
-      "--includeComments",
-      "--includeDirs=.",
-      `--outDir=${target}`,
-      ...protos,
-    ],
-    folder,
-  );
-  if (code !== 0) throw new Failure(`proto-loader-gen-types failed (exit code ${code}):\n${output}`);
 }

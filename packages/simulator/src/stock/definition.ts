@@ -1,8 +1,13 @@
 import { createHash } from "node:crypto";
-import { type Context, type ReplicatedService, replicatedService, Status } from "@synod/state-machine";
+import {
+  type Context,
+  type Descriptors,
+  type ReplicatedService,
+  replicatedService,
+  Status,
+} from "@synod/state-machine";
 import { descriptorSetBase64 } from "../gen/descriptors.js";
-import type { StockHandlers } from "../gen/stock/v1/Stock.js";
-import type { ProtoGrpcType } from "../gen/stock.js";
+import type { Protos } from "../gen/types.js";
 
 export const stockName = "stock.v1.Stock";
 
@@ -50,8 +55,8 @@ export function sealOf(reference: string): string {
  * in a way that the service does not declare, after it has written.
  */
 export function stockDefinition([oldestVersion, version]: Build, means: Means): ReplicatedService {
-  const descriptors = Buffer.from(descriptorSetBase64, "base64");
-  const stock = replicatedService<ProtoGrpcType, StockHandlers>({ descriptors, service: stockName });
+  const descriptors: Descriptors<Protos> = Buffer.from(descriptorSetBase64, "base64");
+  const stock = replicatedService({ descriptors, service: stockName });
   const items = stock.table("items", ["string"], "stock.v1.Item", {
     upgrade: (item, from) => (from < 2 ? { ...item, unit: "piece" } : item),
   });

@@ -20,7 +20,8 @@ export interface MethodCodec {
 /** A method as its proto declares it. */
 export interface DescribedMethod extends Required<MethodCodec> {
   readonly name: string;
-  readonly requestStream: boolean;
+  /** The reason why a service with this method cannot be replicated; undefined when it can. */
+  readonly refused: string | undefined;
   readonly responseStream: boolean;
   readonly idempotency: "unknown" | "no-side-effects" | "idempotent";
 }

@@ -1,7 +1,6 @@
 import { types } from "node:util";
 import type { CallContext } from "../engine/service.js";
 import type { MessageCodec } from "./codec.js";
-import type { RequestOf } from "./method-types.js";
 import { encodeStatusDetails } from "./status-details.js";
 
 /** A declared error of a service. `M`: the full names of the protos' messages. */
@@ -45,13 +44,13 @@ export interface Context<E> {
   fail<N extends keyof E & string>(name: N, ...parameters: FailParameters<E[N]>): never;
 }
 
-/** `C`: the methods that are commands; `H`: the generated handlers. */
-export interface CommandContext<E, C extends string, H> extends Context<E> {
+/** `Requests`: of the service's commands, as they may be written. */
+export interface CommandContext<E, Requests> extends Context<E> {
   /**
    * Has a command of this service run, without a client, once log time has reached `at`. Under an id it takes the place of
    * what was scheduled under it before.
    */
-  schedule<M extends C & keyof H>(at: Date, method: M, request: Partial<RequestOf<H[M]>>, id?: string): void;
+  schedule<M extends keyof Requests>(at: Date, method: M, request: Requests[M], id?: string): void;
   /** Nothing happens when nothing is scheduled under this id. */
   unschedule(id: string): void;
 }

@@ -105,11 +105,8 @@ function standstillProblems({ afterStandstill = "resume", ...definition }: Loade
 }
 
 function methodProblems(definition: LoadedDefinition, method: DescribedMethod): string[] {
-  const { name, requestStream, responseStream, idempotency } = method;
-  if (requestStream)
-    return [
-      `method ${name} streams requests, which cannot be replicated: a command is one request; send several commands instead`,
-    ];
+  const { name, refused, responseStream, idempotency } = method;
+  if (refused !== undefined) return [`method ${name} ${refused}`];
   const found = groups.filter((group) => Object.hasOwn(definition[group], name));
   const [group, another] = found;
   const expected = expectedGroup(method);

@@ -5,24 +5,29 @@ import type { CommandContext, Context, ErrorSpec } from "./context.js";
 import type { KeyKind, KeyPart } from "./key.js";
 import { type LoadedDefinition, load } from "./load.js";
 import type {
+  AnyProtos,
   CallsOf,
-  ClientStreaming,
+  Descriptors,
   KeyOf,
   MessageIn,
   MessageName,
   MessageOut,
-  RequestOf,
+  MethodOf,
+  RequestIn,
+  RequestOut,
+  ResponseIn,
   ServiceName,
-  Streaming,
-  StreamResponse,
-  Synchronous,
   Unary,
-  UnaryResponse,
 } from "./method-types.js";
 import type { ReadTransaction, Table, TableDefinition, TableOptions, Transaction } from "./table.js";
 
-type ErrorDetails<P, E extends Record<string, ErrorSpec>> = {
+type ErrorDetails<P extends AnyProtos, E extends Record<string, ErrorSpec>> = {
   [N in keyof E]: E[N] extends { detail: infer D extends string } ? MessageIn<P, D> : undefined;
+};
+
+/** Requests of the commands that may be scheduled. */
+type Requests<P extends AnyProtos, N extends ServiceName<P>> = {
+  [M in MethodOf<P, N, "command">]: RequestIn<P, N, M>;
 };
 
 /** A change to a row that a watch sees; `value` is undefined when the row was deleted. */
@@ -42,20 +47,16 @@ export interface Watch<Request, Response> {
   readonly event: (change: Change<any>) => Response;
 }
 
-type Watches<H> = [Streaming<H>] extends [never]
+type Watches<P extends AnyProtos, N extends ServiceName<P>> = [MethodOf<P, N, "watch">] extends [never]
   ? { readonly watches?: Record<never, never> }
   : {
       readonly watches: {
-        readonly [M in Streaming<H>]: Watch<RequestOf<H[M]>, Synchronous<StreamResponse<H[M]>>>;
+        readonly [M in MethodOf<P, N, "watch">]: Watch<RequestOut<P, N, M>, ResponseIn<P, N, M>>;
       };
     };
 
-type NoClientStreaming<H> = [ClientStreaming<H>] extends [never]
-  ? unknown
-  : { readonly "methods that stream requests cannot be replicated": ClientStreaming<H> };
-
-/** `P`, `H`: the generated ProtoGrpcType and handlers; `E`: declared errors; `C`: which methods are commands. */
-export type Definition<P, H, E extends Record<string, ErrorSpec>, C extends Unary<H>> = {
+/** `P`: the generated Protos; `N`: the service's full name; `E`: declared errors. */
+export type Definition<P extends AnyProtos, N extends ServiceName<P>, E extends Record<string, ErrorSpec>> = {
   /**
    * Of the handlers' behaviour, from 1: the newest that these handlers can run. It is in force at once in a cluster that
    * never used the service; elsewhere from when a switch to it is decided.
@@ -64,7 +65,7 @@ export type Definition<P, H, E extends Record<string, ErrorSpec>, C extends Unar
   /** The oldest that they can run, by what `context.version` says; `version` when absent. */
   readonly oldestVersion?: number;
   /** Methods that came with a later version than 1: before it is in force there is no such method, on any replica. */
-  readonly since?: { readonly [M in Unary<H>]?: number };
+  readonly since?: { readonly [M in Unary<P, N>]?: number };
   /**
    * The treatment of time in which the whole cluster could decide nothing (no majority, no leader). "resume", the
    * default: it does not count, so that a lease does not run out while nobody could renew it. "catch up": it counts, as far
@@ -75,29 +76,28 @@ export type Definition<P, H, E extends Record<string, ErrorSpec>, C extends Unar
   readonly errors: E;
   /** Executed once each, in the order of the log. */
   readonly commands: {
-    readonly [M in C]: (
+    readonly [M in MethodOf<P, N, "command">]: (
       tx: Transaction,
-      request: RequestOf<H[M]>,
-      context: CommandContext<ErrorDetails<P, E>, C, H>,
-    ) => Synchronous<UnaryResponse<H[M]>>;
+      request: RequestOut<P, N, M>,
+      context: CommandContext<ErrorDetails<P, E>, Requests<P, N>>,
+    ) => ResponseIn<P, N, M>;
   };
   /** Linearizable reads: the methods that the proto declares `idempotency_level = NO_SIDE_EFFECTS`. */
   readonly queries: {
-    readonly [M in Exclude<Unary<H>, C>]: (
+    readonly [M in MethodOf<P, N, "query">]: (
       tx: ReadTransaction,
-      request: RequestOf<H[M]>,
+      request: RequestOut<P, N, M>,
       context: Context<ErrorDetails<P, E>>,
-    ) => Synchronous<UnaryResponse<H[M]>>;
+    ) => ResponseIn<P, N, M>;
   };
   /**
    * The fault of a request, in words; undefined if there is none: answered with INVALID_ARGUMENT. Sees the request
    * and the version in force only. Runs before a command costs a place in the log, and again where it is executed.
    */
   readonly validate?: {
-    readonly [M in Unary<H>]?: (request: RequestOf<H[M]>, version: number) => string | undefined;
+    readonly [M in Unary<P, N>]?: (request: RequestOut<P, N, M>, version: number) => string | undefined;
   };
-} & Watches<H> &
-  NoClientStreaming<H>;
+} & Watches<P, N>;
 
 declare const callsType: unique symbol;
 
@@ -150,7 +150,7 @@ export class ReplicatedService<Calls = unknown> {
 }
 
 /** Makes the tables of a service, and then the service. */
-export interface ServiceBuilder<P, H> {
+export interface ServiceBuilder<P extends AnyProtos, N extends ServiceName<P>> {
   /**
    * A table of this service.
    * @param name tells its rows apart from other tables': never give it to rows of another kind
@@ -163,21 +163,18 @@ export interface ServiceBuilder<P, H> {
     message: S,
     options?: TableOptions<MessageIn<P, S>, MessageOut<P, S>>,
   ): Table<KeyOf<K>, MessageIn<P, S>, MessageOut<P, S>>;
-  define<const E extends Record<string, ErrorSpec<MessageName<P>>>, C extends Unary<H>>(
-    definition: Definition<P, H, E, C>,
-  ): ReplicatedService<CallsOf<P, H>>;
+  define<const E extends Record<string, ErrorSpec<MessageName<P>>>>(
+    definition: Definition<P, N, E>,
+  ): ReplicatedService<CallsOf<P, N>>;
 }
 
-/**
- * Begins a replicated service.
- * `P`, `H`: the generated `ProtoGrpcType` and `…Handlers`.
- */
-export function replicatedService<P, H>(options: {
-  /** A google.protobuf.FileDescriptorSet with all imports, as `synod generate` writes it. */
-  readonly descriptors: Uint8Array;
+/** Begins a replicated service. */
+export function replicatedService<P extends AnyProtos, const N extends ServiceName<P>>(options: {
+  /** As `synod generate` writes them. */
+  readonly descriptors: Descriptors<P>;
   /** Full name. */
-  readonly service: ServiceName<P>;
-}): ServiceBuilder<P, H> {
+  readonly service: N;
+}): ServiceBuilder<P, N> {
   const { descriptors } = options;
   const name: string = options.service;
   const tables: TableDefinition[] = [];

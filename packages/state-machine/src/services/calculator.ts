@@ -1,11 +1,9 @@
 import { replicatedService } from "../definition/replicated-service.js";
 import { Status } from "../definition/status.js";
 import type { ReadTransaction, Transaction } from "../definition/table.js";
-import type { ProtoGrpcType } from "../gen/calculator.js";
-import type { CalculatorHandlers } from "../gen/synod/calculator/v1/Calculator.js";
 import { builtInDescriptors } from "./descriptors.js";
 
-const calculator = replicatedService<ProtoGrpcType, CalculatorHandlers>({
+const calculator = replicatedService({
   descriptors: builtInDescriptors,
   service: "synod.calculator.v1.Calculator",
 });

@@ -1,9 +1,4 @@
-import type { AppendRequest__Output as AppendRequest } from "../gen/synod/kv/v1/AppendRequest.js";
-import type { CompareAndSetRequest__Output as CompareAndSetRequest } from "../gen/synod/kv/v1/CompareAndSetRequest.js";
-import type { Condition__Output as Condition } from "../gen/synod/kv/v1/Condition.js";
-import type { PutRequest__Output as PutRequest } from "../gen/synod/kv/v1/PutRequest.js";
-import type { RangeRequest__Output as RangeRequest } from "../gen/synod/kv/v1/RangeRequest.js";
-import type { Write__Output as Write } from "../gen/synod/kv/v1/Write.js";
+import type { Read } from "../gen/types.js";
 
 /*
  * The rules for requests of proto/synod/kv/v1/kv.proto that hold whatever the state.
@@ -32,11 +27,18 @@ function valueProblem(value: Uint8Array, field = "value"): string | undefined {
   return `${field}: expected at most ${maxValueBytes} bytes, found ${value.length}`;
 }
 
-export function putProblem({ key, value }: PutRequest | AppendRequest): string | undefined {
+export function putProblem({
+  key,
+  value,
+}: Read<"synod.kv.v1.PutRequest"> | Read<"synod.kv.v1.AppendRequest">): string | undefined {
   return keyProblem(key) ?? valueProblem(value);
 }
 
-export function rangeProblem({ prefix, limit, continuation }: RangeRequest): string | undefined {
+export function rangeProblem({
+  prefix,
+  limit,
+  continuation,
+}: Read<"synod.kv.v1.RangeRequest">): string | undefined {
   const bytes = Buffer.byteLength(prefix);
   if (bytes > maxKeyBytes) return `prefix: expected at most ${maxKeyBytes} bytes of UTF-8, found ${bytes}`;
   if (limit > maxPageEntries)
@@ -47,7 +49,10 @@ export function rangeProblem({ prefix, limit, continuation }: RangeRequest): str
   return undefined;
 }
 
-export function compareAndSetProblem({ conditions, writes }: CompareAndSetRequest): string | undefined {
+export function compareAndSetProblem({
+  conditions,
+  writes,
+}: Read<"synod.kv.v1.CompareAndSetRequest">): string | undefined {
   if (conditions.length + writes.length === 0) return "expected at least one condition or write, found none";
   if (conditions.length > maxConditions) {
     return `conditions: expected at most ${maxConditions}, found ${conditions.length}`;
@@ -59,7 +64,7 @@ export function compareAndSetProblem({ conditions, writes }: CompareAndSetReques
   );
 }
 
-function conditionProblem(condition: Condition, field: string): string | undefined {
+function conditionProblem(condition: Read<"synod.kv.v1.Condition">, field: string): string | undefined {
   const { key, value, absent, revision } = condition;
   const given = [value, absent, revision].filter((member) => member !== undefined).length;
   if (given !== 1) return `${field}: expected exactly one of value, absent and revision, found ${given}`;
@@ -69,7 +74,7 @@ function conditionProblem(condition: Condition, field: string): string | undefin
   );
 }
 
-function writeProblem(write: Write, field: string): string | undefined {
+function writeProblem(write: Read<"synod.kv.v1.Write">, field: string): string | undefined {
   const given = [write.put, write.delete].filter((member) => member !== undefined).length;
   if (given !== 1) return `${field}: expected exactly one of put and delete, found ${given}`;
   if (write.delete === false)

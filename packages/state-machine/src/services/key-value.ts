@@ -1,11 +1,7 @@
 import { replicatedService } from "../definition/replicated-service.js";
 import { Status } from "../definition/status.js";
 import type { ReadTransaction, Transaction } from "../definition/table.js";
-import type { ProtoGrpcType } from "../gen/kv.js";
-import type { CompareAndSetRequest__Output as CompareAndSetRequest } from "../gen/synod/kv/v1/CompareAndSetRequest.js";
-import type { Condition__Output as Condition } from "../gen/synod/kv/v1/Condition.js";
-import type { KeyValueHandlers } from "../gen/synod/kv/v1/KeyValue.js";
-import type { RangeRequest__Output as RangeRequest } from "../gen/synod/kv/v1/RangeRequest.js";
+import type { Read } from "../gen/types.js";
 import { builtInDescriptors } from "./descriptors.js";
 import {
   compareAndSetProblem,
@@ -17,7 +13,7 @@ import {
   rangeProblem,
 } from "./key-value-request.js";
 
-const keyValue = replicatedService<ProtoGrpcType, KeyValueHandlers>({
+const keyValue = replicatedService({
   descriptors: builtInDescriptors,
   service: "synod.kv.v1.KeyValue",
 });
@@ -33,7 +29,10 @@ function revisionOf({ revision }: { readonly revision: bigint | string }): numbe
 /** The bytes that an entry adds to a page besides key and value. */
 const entryOverheadBytes = 40;
 
-function range(tx: ReadTransaction, { prefix, limit: wanted, continuation }: RangeRequest) {
+function range(
+  tx: ReadTransaction,
+  { prefix, limit: wanted, continuation }: Read<"synod.kv.v1.RangeRequest">,
+) {
   const { maxPageEntries, maxPageBytes } = keyValueLimits;
   const limit = wanted === 0 ? maxPageEntries : wanted;
   const last = continuation === "" ? undefined : keyOfContinuation(continuation, prefix);
@@ -55,7 +54,10 @@ function range(tx: ReadTransaction, { prefix, limit: wanted, continuation }: Ran
   return { entries: page, continuation: "" };
 }
 
-function holds(tx: ReadTransaction, { key, value, absent, revision }: Condition): boolean {
+function holds(
+  tx: ReadTransaction,
+  { key, value, absent, revision }: Read<"synod.kv.v1.Condition">,
+): boolean {
   const stored = tx.get(entries, key);
   if (value !== undefined) return stored !== undefined && Buffer.compare(stored.value, value) === 0;
   if (absent !== undefined) return absent === (stored === undefined);
@@ -64,7 +66,7 @@ function holds(tx: ReadTransaction, { key, value, absent, revision }: Condition)
 
 function compareAndSet(
   tx: Transaction,
-  { conditions, writes }: CompareAndSetRequest,
+  { conditions, writes }: Read<"synod.kv.v1.CompareAndSetRequest">,
   context: { readonly revision: bigint },
 ) {
   const failedKeys = new Set<string>();

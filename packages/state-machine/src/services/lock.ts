@@ -2,12 +2,10 @@ import { replicatedService } from "../definition/replicated-service.js";
 import { Status } from "../definition/status.js";
 import type { ReadTransaction, Transaction } from "../definition/table.js";
 import { timeLimits } from "../engine/limits.js";
-import type { ProtoGrpcType } from "../gen/lock.js";
-import type { Claim, Claim__Output } from "../gen/synod/lock/v1/Claim.js";
-import type { LockHandlers } from "../gen/synod/lock/v1/Lock.js";
+import type { Read, Write } from "../gen/types.js";
 import { builtInDescriptors } from "./descriptors.js";
 
-const lock = replicatedService<ProtoGrpcType, LockHandlers>({
+const lock = replicatedService({
   descriptors: builtInDescriptors,
   service: "synod.lock.v1.Lock",
 });
@@ -45,7 +43,7 @@ function grant(
   tx: Transaction,
   context: Clock,
   name: string,
-  claim: Claim & { fencingToken: string; ttlMs: string },
+  claim: Write<"synod.lock.v1.Claim"> & { fencingToken: string; ttlMs: string },
 ) {
   const expiresAtMs = expireAt(context, name, claim.fencingToken, claim.ttlMs);
   tx.put(holders, [name], { ...claim, expiresAtMs });
@@ -63,7 +61,7 @@ function passOn(tx: Transaction, context: Clock, name: string): void {
   context.unschedule(name);
 }
 
-function waiting(tx: ReadTransaction, name: string): readonly Claim__Output[] {
+function waiting(tx: ReadTransaction, name: string): readonly Read<"synod.lock.v1.Claim">[] {
   return [...tx.range(waiters, { prefix: [name], limit: lockLimits.maxWaiters })].map(([, claim]) => claim);
 }
 

@@ -1,26 +1,26 @@
 import type { FeatureSet, FieldDescriptor, FileDescriptor, MessageDescriptor } from "../message-types.js";
 
 const label = { required: 2, repeated: 3 };
-const groupType = 10;
 
 /** Numbers of google.protobuf.FeatureSet's enums. */
+const implicit = 2;
 const legacyRequired = 3;
 const expanded = 2;
 const delimited = 2;
 
 /** The rules for a file's fields that follow from its syntax or edition, and from the features that it sets. */
 export class FileRules {
-  readonly #packedByDefault: boolean;
+  readonly #syntax: Syntax;
   readonly #features: FeatureSet;
 
-  constructor(packedByDefault: boolean, features: FeatureSet) {
-    this.#packedByDefault = packedByDefault;
+  constructor(syntax: Syntax, features: FeatureSet) {
+    this.#syntax = syntax;
     this.#features = features;
   }
 
   /** Those within a message. */
   of(message: MessageDescriptor): FileRules {
-    return new FileRules(this.#packedByDefault, { ...this.#features, ...message.options?.features });
+    return new FileRules(this.#syntax, { ...this.#features, ...message.options?.features });
   }
 
   isRepeated(field: FieldDescriptor): boolean {
@@ -31,21 +31,23 @@ export class FileRules {
     return field.label === label.required || this.#of(field).fieldPresence === legacyRequired;
   }
 
+  /** Of a field that is neither a message nor required, and in no oneof. */
+  isExplicit(field: FieldDescriptor): boolean {
+    if (this.#syntax === "proto3") return field.proto3Optional === true;
+    return this.#syntax === "proto2" || this.#of(field).fieldPresence !== implicit;
+  }
+
   isPacked(field: FieldDescriptor): boolean {
     const packed = field.options?.packed;
     if (packed !== undefined && packed !== null && Object.hasOwn(field.options ?? {}, "packed"))
       return packed;
     const encoding = this.#of(field).repeatedFieldEncoding;
-    return encoding === undefined ? this.#packedByDefault : encoding !== expanded;
+    return encoding === undefined ? this.#syntax !== "proto2" : encoding !== expanded;
   }
 
-  /** Throws for a field of a kind that is not supported. */
-  check(field: FieldDescriptor, place: string): void {
-    if (field.type === groupType) throw new Error(`${place}: groups are not supported; use a message field`);
-    if (field.typeName && this.#of(field).messageEncoding === delimited)
-      throw new Error(
-        `${place}: messages encoded as groups (features.message_encoding = DELIMITED) are not supported; take the feature away`,
-      );
+  /** True for a message that is encoded as a group. */
+  isDelimited(field: FieldDescriptor): boolean {
+    return this.#of(field).messageEncoding === delimited;
   }
 
   #of(field: FieldDescriptor): FeatureSet {
@@ -53,7 +55,9 @@ export class FileRules {
   }
 }
 
-export function rulesOf(file: FileDescriptor): FileRules {
-  const packedByDefault = file.syntax === "proto3" || file.syntax === "editions";
-  return new FileRules(packedByDefault, { ...file.options?.features });
+type Syntax = "proto2" | "proto3" | "editions";
+
+export function rulesOf({ syntax, options }: FileDescriptor): FileRules {
+  const known = syntax === "proto3" || syntax === "editions" ? syntax : "proto2";
+  return new FileRules(known, { ...options?.features });
 }

@@ -5,6 +5,7 @@ import { assembler, readsAsDefault, takingApart } from "./objects.js";
 import { Output } from "./output.js";
 import { MessageReader } from "./reader.js";
 import { type Evaluate, type RealmValues, realmValues } from "./realm-values.js";
+import { refusedMessages } from "./refusals.js";
 import { Shapes } from "./shapes.js";
 import { Values } from "./values.js";
 import { MessageWriter } from "./writer.js";
@@ -40,8 +41,11 @@ export class PlainMessages {
   readonly #coders = new Map<string, OwnCoder>();
   readonly #codecs = new Map<string, PlainCodec>();
 
-  /** Throws an Error for what is not supported: groups. */
+  /** Throws an Error that names everything that is not supported. */
   constructor(files: readonly FileDescriptor[], evaluate: Evaluate | undefined) {
+    const refused = refusedMessages(files);
+    if (refused.length > 0)
+      throw new Error(`the protos use what replicated services cannot:\n  ${refused.join("\n  ")}`);
     this.#shapes = new Shapes(files);
     this.#realm = realmValues(evaluate);
     this.#values = new Values(this.#shapes, this.#realm, (name) => this.#coder(name));

@@ -1,4 +1,5 @@
 import type { RealmValues } from "./realm-values.js";
+import { setToDefaultKey } from "./set-to-default.js";
 import type { FieldShape, MessageShape } from "./shapes.js";
 import { unknownFieldsKey } from "./unknown-fields.js";
 
@@ -13,62 +14,69 @@ export function readsAsDefault({ cardinality, presence, type }: FieldShape): boo
   return cardinality === "singular" && presence !== "explicit" && type.kind !== "message";
 }
 
+/** True when an object has the field only when it is set. Messages outside of oneofs are null when they are not. */
+export function mayBeAbsent({ cardinality, presence, type, oneof }: FieldShape): boolean {
+  return (
+    cardinality === "singular" && presence === "explicit" && (type.kind !== "message" || oneof !== undefined)
+  );
+}
+
 /**
  * Makes an object from the values of a message's fields, in order of their numbers, undefined where they are not set; and
- * from the text of its unknown fields behind them.
+ * behind them from the texts of its unknown fields, and of those that are set to their default.
  *
  * @param absent makes the values of fields that read as their default
  */
 export function assembler(
-  { fields, oneofs }: MessageShape,
+  { fields }: MessageShape,
   absent: readonly ((() => unknown) | undefined)[],
   { evaluate }: RealmValues,
 ): (values: readonly unknown[]) => object {
-  const always = fields.map((field, index) => {
-    const value = absentValue(field, index);
-    return value === undefined
-      ? ""
-      : `${quoted(field.name)}: v[${index}] === undefined ? ${value} : v[${index}],`;
-  });
-  const whenSet = oneofs.flatMap(({ name, members }) =>
-    members.map((member) => {
-      const value = `v[${fields.indexOf(member)}]`;
-      return `if (${value} !== undefined) {
-        o[${quoted(member.name)}] = ${value};
-        o[${quoted(name)}] = ${quoted(member.name)};
-      }`;
-    }),
+  const always = fields.flatMap((field, index) =>
+    mayBeAbsent(field)
+      ? []
+      : `${quoted(field.name)}: v[${index}] === undefined ? ${absentValue(field, index)} : v[${index}],`,
   );
-  const make = evaluate(`((create, unknown) => (absent) => (v) => {
+  const whenSet = fields.flatMap((field, index) => {
+    if (!mayBeAbsent(field)) return [];
+    const choice = field.oneof && `o[${quoted(field.oneof.name)}] = ${quoted(field.name)};`;
+    return `if (v[${index}] !== undefined) {
+      o[${quoted(field.name)}] = v[${index}];
+      ${choice ?? ""}
+    }`;
+  });
+  const [unknown, setToDefault] = [fields.length, fields.length + 1];
+  const make = evaluate(`((create, unknown, setToDefault) => (absent) => (v) => {
     const o = { ${always.join("\n")} };
     ${whenSet.join("\n")}
-    if (v[${fields.length}] !== undefined) o[unknown] = v[${fields.length}];
+    if (v[${unknown}] !== undefined) o[unknown] = v[${unknown}];
+    if (v[${setToDefault}] !== undefined) o[setToDefault] = v[${setToDefault}];
     return o;
-  })(Object.create, Symbol.for(${quoted(unknownFieldsKey)}))`);
+  })(Object.create, ${symbols})`);
   return (make as (absent: unknown) => (values: readonly unknown[]) => object)(absent);
 }
 
-/** Source of what an object has for a field that is not set; undefined when it has nothing. */
-function absentValue(field: FieldShape, index: number): string | undefined {
+const symbols = [unknownFieldsKey, setToDefaultKey].map((key) => `Symbol.for(${quoted(key)})`).join(", ");
+
+/** Source of what an object has for a field that is not set. */
+function absentValue(field: FieldShape, index: number): string {
   if (field.cardinality === "repeated") return "[]";
   if (field.cardinality === "map") return "create(null)";
-  if (readsAsDefault(field)) return `absent[${index}]()`;
-  return field.oneof === undefined ? "null" : undefined;
+  return readsAsDefault(field) ? `absent[${index}]()` : "null";
 }
 
-/** The values of an object's fields, in order of their numbers, and then the text of its unknown fields. */
+/**
+ * The values of an object's fields, in order of their numbers, and then the texts of its unknown fields, and of those that are
+ * set to their default.
+ */
 export function takingApart(
   { fields }: MessageShape,
   { evaluate }: RealmValues,
 ): (message: object) => readonly unknown[] {
-  const values = fields.map(({ name, alias }) => {
-    const value = `m[${quoted(name)}]`;
-    if (alias !== undefined) return `m[${quoted(alias)}] ?? ${value}`;
-    // Every object has such a property, if only from its prototype.
-    return name in Object.prototype ? `(hasOwn(m, ${quoted(name)}) ? ${value} : undefined)` : value;
-  });
-  return evaluate(`((hasOwn, unknown) => (m) => [${values.map((value) => `${value},`).join("")} m[unknown]])(
-    Object.hasOwn, Symbol.for(${quoted(unknownFieldsKey)}))`) as (message: object) => readonly unknown[];
+  const values = fields.map(({ name }) => `m[${quoted(name)}],`);
+  return evaluate(
+    `((unknown, setToDefault) => (m) => [${values.join("")} m[unknown], m[setToDefault]])(${symbols})`,
+  ) as (message: object) => readonly unknown[];
 }
 
 function quoted(text: string): string {

@@ -3,6 +3,7 @@ import { WireError } from "../wire-error.js";
 import type { Input } from "./input.js";
 import { beneath, checkDepth } from "./nesting.js";
 import type { RealmValues } from "./realm-values.js";
+import { setToDefaultText } from "./set-to-default.js";
 import type { FieldShape, MessageShape } from "./shapes.js";
 import { UnknownFields } from "./unknown-fields.js";
 import type { PartReader, Unfinished, Value } from "./value.js";
@@ -17,6 +18,9 @@ export class MessageReader implements PartReader {
   readonly #assemble: (values: readonly unknown[]) => object;
   readonly #byNumber: ReadField[] = [];
   readonly #required: readonly (readonly [index: number, field: FieldShape])[];
+  /** Of fields with a declared default: tells whether a value is that. */
+  readonly #defaulted: (readonly [index: number, number: number, isDefault: (value: unknown) => boolean])[] =
+    [];
   /** Of fields with a message, whose parts may come one after the other. */
   readonly #parts: (readonly [index: number, reader: PartReader])[] = [];
 
@@ -35,6 +39,8 @@ export class MessageReader implements PartReader {
       const value = values.of(field);
       if (field.cardinality === "singular" && value.reader !== undefined)
         this.#parts.push([index, value.reader]);
+      if (field.presence === "defaulted")
+        this.#defaulted.push([index, field.number, (each) => value.isDefault(value.check(each))]);
       const read = this.#fieldReader(field, index, value, values);
       this.#byNumber[field.number] = field.oneof === undefined ? read : this.#onlyMember(field, index, read);
     }
@@ -47,7 +53,7 @@ export class MessageReader implements PartReader {
   }
 
   begin(): Unfinished {
-    return { values: new Array(this.#shape.fields.length + 1).fill(undefined), unknown: undefined };
+    return { values: new Array(this.#shape.fields.length + 2).fill(undefined), unknown: undefined };
   }
 
   read(input: Input, limit: number, into: Unfinished, depth: number): void {
@@ -78,8 +84,17 @@ export class MessageReader implements PartReader {
         throw beneath(error, `.${this.#shape.fields[index]?.protoName}`);
       }
     }
-    if (unknown !== undefined) values[values.length - 1] = unknown.text(this.#shape.name);
+    const { name, fields } = this.#shape;
+    if (unknown !== undefined) values[fields.length] = unknown.text(name);
+    if (this.#defaulted.length > 0) values[fields.length + 1] = this.#setToDefault(values);
     return this.#assemble(values);
+  }
+
+  #setToDefault(values: readonly unknown[]): string | undefined {
+    const numbers = this.#defaulted
+      .filter(([index, , isDefault]) => values[index] !== undefined && isDefault(values[index]))
+      .map(([, number]) => number);
+    return numbers.length === 0 ? undefined : setToDefaultText(this.#shape.name, numbers);
   }
 
   #fieldReader(field: FieldShape, index: number, value: Value, values: Values): ReadField {

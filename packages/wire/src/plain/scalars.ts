@@ -49,15 +49,7 @@ function exactInteger(value: unknown): Integer | undefined {
     if (!decimal.test(value)) return undefined;
     return value.length <= exactDigits ? Number(value) : BigInt(value);
   }
-  return longOf(value);
-}
-
-/** The value of a Long, which has two halves of 32 bits. */
-function longOf(value: unknown): bigint | undefined {
-  const { low, high, unsigned } = (value ?? {}) as { low?: unknown; high?: unknown; unsigned?: unknown };
-  if (typeof low !== "number" || typeof high !== "number") return undefined;
-  const bits = (BigInt(high | 0) << 32n) | BigInt(low >>> 0);
-  return unsigned === true ? BigInt.asUintN(64, bits) : bits;
+  return undefined;
 }
 
 /** Integers of a type. Bounds are inclusive. */

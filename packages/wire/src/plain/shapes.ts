@@ -2,11 +2,11 @@ import {
   type EnumDescriptor,
   type FieldDescriptor,
   type FileDescriptor,
-  fieldName,
   joined,
   type MessageDescriptor,
 } from "../message-types.js";
 import { type FileRules, rulesOf } from "./file-rules.js";
+import { objectName } from "./names.js";
 import { type ScalarName, scalarNames } from "./scalar-names.js";
 
 /*
@@ -20,19 +20,20 @@ export type ValueType =
   | { readonly kind: "message"; readonly name: string };
 
 /**
- * True when an object shows that a field is set. Only members of a oneof (a proto3 optional field is the only member of one)
- * and messages do, as the generated types have it. All other fields read as their default when they are not set, so they
- * are written only when they differ from it.
+ * The difference between a field that is set and one that is not:
+ * - "implicit": none. Not set, it reads as its default; so it is written only when it differs from that.
+ * - "explicit": an object has the field when it is set. Members of oneofs, messages, `optional`, all fields of proto2.
+ * - "defaulted": explicit, but not set, it reads as the default that the proto declares. Objects show that a field is set
+ *   to its default under a symbol.
+ * - "required": it is always set.
  */
-export type Presence = "explicit" | "implicit" | "required";
+export type Presence = "implicit" | "explicit" | "defaulted" | "required";
 
 export interface FieldShape {
-  /** As the generated types spell it. */
+  /** In objects. */
   readonly name: string;
   /** As the proto spells it. */
   readonly protoName: string;
-  /** Another name under which an object to be written may have it. */
-  readonly alias: string | undefined;
   readonly number: number;
   readonly cardinality: "singular" | "repeated" | "map";
   readonly type: ValueType;
@@ -42,10 +43,12 @@ export interface FieldShape {
   readonly presence: Presence;
   /** The declared default of a field that has one, as `FieldDescriptorProto.default_value` spells it. */
   readonly declaredDefault: string | undefined;
+  /** Undefined for a proto3 optional field, which a descriptor has as the only member of one. */
   readonly oneof: OneofShape | undefined;
 }
 
 export interface OneofShape {
+  /** In objects. */
   readonly name: string;
   readonly protoName: string;
   readonly members: readonly FieldShape[];
@@ -72,8 +75,10 @@ export interface EnumShape {
 export class Shapes {
   readonly #messages = new Map<string, () => MessageShape>();
   readonly #enums = new Map<string, EnumShape>();
+  /** Full names, in order of declaration, without the entries of maps. */
+  readonly messageNames: string[] = [];
 
-  /** Throws an Error that names the field for what is not supported: groups, and fields with one name in objects. */
+  /** @param files without anything that is refused */
   constructor(files: readonly FileDescriptor[]) {
     for (const file of files) {
       const rules = rulesOf(file);
@@ -90,6 +95,10 @@ export class Shapes {
     return made();
   }
 
+  get enums(): Iterable<EnumShape> {
+    return this.#enums.values();
+  }
+
   enum(fullName: string): EnumShape {
     const found = this.#enums.get(fullName);
     if (found === undefined) throw new Error(`expected the full name of an enum, found ${fullName}`);
@@ -104,8 +113,7 @@ export class Shapes {
       shape ??= messageShape(message, name, own);
       return shape;
     });
-    for (const field of message.field ?? []) own.check(field, joined(name, field.name));
-    requireOwnNames(message, name);
+    if (message.options?.mapEntry !== true) this.messageNames.push(name);
     for (const inner of message.nestedType ?? []) this.#add(inner, name, own);
     for (const inner of message.enumType ?? []) this.#addEnum(inner, name);
   }
@@ -124,20 +132,6 @@ export class Shapes {
   }
 }
 
-/** Of two fields with one name in objects, one would be lost without a word. */
-function requireOwnNames({ field = [], oneofDecl = [] }: MessageDescriptor, place: string): void {
-  const taken = new Map<string, string>();
-  for (const { name } of [...field, ...oneofDecl]) {
-    const spelt = fieldName(name);
-    const other = taken.get(spelt);
-    if (other !== undefined)
-      throw new Error(
-        `${place}: expected fields and oneofs with names of their own, found ${other} and ${name}, which are both ${spelt} in objects; rename one`,
-      );
-    taken.set(spelt, name);
-  }
-}
-
 function messageShape(message: MessageDescriptor, name: string, rules: FileRules): MessageShape {
   const entries = new Map(
     (message.nestedType ?? [])
@@ -145,12 +139,12 @@ function messageShape(message: MessageDescriptor, name: string, rules: FileRules
       .map((inner) => [`.${joined(name, inner.name)}`, inner]),
   );
   const oneofs = (message.oneofDecl ?? []).map((declared) => ({
-    name: fieldName(declared.name),
+    name: objectName(declared.name),
     protoName: declared.name,
     members: [] as FieldShape[],
   }));
   const fields = (message.field ?? []).map((field) => {
-    const oneof = Object.hasOwn(field, "oneofIndex") ? oneofs[field.oneofIndex as number] : undefined;
+    const oneof = isMember(field) ? oneofs[field.oneofIndex as number] : undefined;
     const shape = fieldShape(field, joined(name, field.name), {
       rules,
       oneof,
@@ -159,7 +153,15 @@ function messageShape(message: MessageDescriptor, name: string, rules: FileRules
     oneof?.members.push(shape);
     return shape;
   });
-  return { name, fields: fields.toSorted((a, b) => a.number - b.number), oneofs };
+  return {
+    name,
+    fields: fields.toSorted((a, b) => a.number - b.number),
+    oneofs: oneofs.filter(({ members }) => members.length > 0),
+  };
+}
+
+function isMember(field: FieldDescriptor): boolean {
+  return Object.hasOwn(field, "oneofIndex") && field.proto3Optional !== true;
 }
 
 interface Surroundings {
@@ -184,25 +186,31 @@ function fieldShape(
   const key = entry === undefined ? undefined : part(1);
   const repeated = rules.isRepeated(field);
   return {
-    name: fieldName(field.name),
+    name: objectName(field.name),
     protoName: field.name,
-    // The generated types have google.protobuf.Any with this name where it is written.
-    alias: place === "google.protobuf.Any.type_url" ? field.name : undefined,
     number: field.number,
     cardinality: entry !== undefined ? "map" : repeated ? "repeated" : "singular",
     type,
     keyType: key?.kind === "scalar" ? key.scalar : undefined,
     packed: entry === undefined && repeated && isPackable(type) && rules.isPacked(field),
-    presence: rules.isRequired(field)
-      ? "required"
-      : oneof !== undefined || type.kind === "message"
-        ? "explicit"
-        : "implicit",
-    declaredDefault:
-      field.defaultValue === undefined || field.defaultValue === "" ? undefined : field.defaultValue,
+    presence: presenceOf(field, rules),
+    declaredDefault: hasDefault(field) ? field.defaultValue : undefined,
     oneof,
   };
 }
+
+function presenceOf(field: FieldDescriptor, rules: FileRules): Presence {
+  if (rules.isRequired(field)) return "required";
+  if (isMember(field)) return "explicit";
+  if (hasDefault(field)) return "defaulted";
+  return field.type === messageType || rules.isExplicit(field) ? "explicit" : "implicit";
+}
+
+function hasDefault(field: FieldDescriptor): boolean {
+  return Object.hasOwn(field, "defaultValue");
+}
+
+const messageType = 11;
 
 function isPackable(type: ValueType): boolean {
   return (
@@ -214,7 +222,7 @@ function valueType(field: FieldDescriptor, place: string): ValueType {
   const scalar = scalarNames[field.type];
   if (scalar !== undefined) return { kind: "scalar", scalar };
   const name = (field.typeName ?? "").replace(/^\./, "");
-  if (field.type === 11) return { kind: "message", name };
+  if (field.type === messageType) return { kind: "message", name };
   if (field.type === 14) return { kind: "enum", name };
   throw new Error(`${place}: expected a field type of descriptor.proto, found ${field.type}`);
 }

@@ -20,7 +20,7 @@ export interface Value {
 
 /** A message as far as it was read: a value for each field that came, in order of numbers. */
 export interface Unfinished {
-  /** At the end, the unknown fields as a text once the message is whole. */
+  /** At the end, once the message is whole, the texts that objects have under symbols. */
   readonly values: unknown[];
   unknown: UnknownFields | undefined;
 }

@@ -3,12 +3,16 @@ import { wireType } from "../bytes.js";
 import { shown, WireError } from "../wire-error.js";
 import { beneath, checkDepth } from "./nesting.js";
 import type { Output } from "./output.js";
+import { numbersSetToDefault } from "./set-to-default.js";
 import type { FieldShape, MessageShape } from "./shapes.js";
 import { UnknownWriting } from "./unknown-fields.js";
 import type { PartWriter, Value } from "./value.js";
 import type { Values } from "./values.js";
 
-type WriteField = (output: Output, value: unknown, depth: number) => void;
+/** @param setToDefault numbers of fields that are set, though to their default */
+type WriteField = (output: Output, value: unknown, depth: number, setToDefault: ReadonlySet<number>) => void;
+
+const none: ReadonlySet<number> = new Set();
 
 /**
  * Encodes plain objects of one message type, in the one canonical form: fields in order of their numbers, none that reads
@@ -18,7 +22,7 @@ type WriteField = (output: Output, value: unknown, depth: number) => void;
  */
 export class MessageWriter implements PartWriter {
   readonly #shape: MessageShape;
-  /** The values of the object's fields in order of numbers, then of its unknown fields. */
+  /** The values of the object's fields in order of numbers, then what it has under symbols. */
   readonly #takeApart: (message: object) => readonly unknown[];
   readonly #known: ReadonlySet<string>;
   readonly #writers: WriteField[] = [];
@@ -28,8 +32,7 @@ export class MessageWriter implements PartWriter {
   constructor(shape: MessageShape, takeApart: (message: object) => readonly unknown[]) {
     this.#shape = shape;
     this.#takeApart = takeApart;
-    const aliases = shape.fields.flatMap(({ alias }) => alias ?? []);
-    this.#known = new Set([...[...shape.fields, ...shape.oneofs].map(({ name }) => name), ...aliases]);
+    this.#known = new Set([...shape.fields, ...shape.oneofs].map(({ name }) => name));
     this.#choices = shape.oneofs
       .filter(({ members }) => members.length > 1)
       .map(({ members }) => members.map((member) => shape.fields.indexOf(member)));
@@ -50,13 +53,15 @@ export class MessageWriter implements PartWriter {
     for (const choice of this.#choices) this.#refuseSeveral(choice, values);
     const unknown = values[fields.length];
     const others = unknown === undefined ? undefined : new UnknownWriting(this.#shape.name, unknown);
+    const setToDefault = values[fields.length + 1];
+    const set = setToDefault === undefined ? none : numbersSetToDefault(this.#shape.name, setToDefault);
     for (let index = 0; index < fields.length; index++) {
       const field = fields[index] as FieldShape;
       others?.before(field.number, output);
       const value = values[index];
       if (value !== undefined && value !== null) {
         try {
-          (this.#writers[index] as WriteField)(output, value, depth);
+          (this.#writers[index] as WriteField)(output, value, depth, set);
         } catch (error) {
           throw beneath(error, `.${field.name}`);
         }
@@ -112,10 +117,10 @@ function fieldWriter(field: FieldShape, values: Values): WriteField {
   if (field.cardinality === "map") return mapWriter(field, value, values);
   if (field.cardinality === "repeated")
     return field.packed ? packedWriter(field, value) : listWriter(tag, value);
-  if (field.presence === "implicit")
-    return (output, given, depth) => {
+  if (field.presence === "implicit" || field.presence === "defaulted")
+    return (output, given, depth, setToDefault) => {
       const checked = value.check(given);
-      if (value.isDefault(checked)) return;
+      if (value.isDefault(checked) && !setToDefault.has(field.number)) return;
       output.varint(tag);
       value.write(output, checked, depth);
     };
