@@ -30,7 +30,9 @@ export const ledgerService = ledger.define({
       const at = new Date(context.time.getTime() + Number(afterMs));
       if (transfer === null) context.unschedule(id);
       else context.schedule(at, "Transfer", transfer, id);
-      return { atMs: String(at.getTime()), reference: `${context.uuid()} ${context.random()}` };
+      const reference = `${context.uuid()} ${context.random()}`;
+      // biome-ignore lint/suspicious/noThenProperty: a text, which makes no promise
+      return { atMs: String(at.getTime()), reference, then: "Transfer" };
     },
   },
   queries: {

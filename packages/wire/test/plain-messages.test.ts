@@ -1,48 +1,21 @@
 import vm from "node:vm";
 import { describe, expect, it } from "vitest";
 import { loadServices, type PlainCodec, WireError } from "../src/index.js";
-import { type File, setOf } from "./schemas.js";
-
-const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
-
-/** The codec of message `t.M` with these fields, of which `type` and `label` are numbers of descriptor.proto. */
-function codecOf(
-  field: object[],
-  more: File & { nestedType?: object[] } = {},
-  evaluate?: (code: string) => unknown,
-) {
-  const { nestedType, ...file } = more;
-  const named = field.map((each, index) => ({ name: `f${index + 1}`, number: index + 1, label: 1, ...each }));
-  return loadServices(
-    setOf({ ...file, messageType: [{ name: "M", field: named, nestedType }] }),
-    evaluate,
-  ).message("t.M");
-}
-
-const double = { type: 1 };
-const float = { type: 2 };
-const int64 = { type: 3 };
-const int32 = { type: 5 };
-const group = { type: 10 };
-const text = { type: 9 };
-const bytes = { type: 12 };
-const enumeration = { type: 14 };
-const repeated = { label: 3 };
-const map = (key: object, value: object) => ({
-  field: { type: 11, typeName: ".t.M.Entry", label: 3 },
-  nestedType: [
-    {
-      name: "Entry",
-      options: { mapEntry: true },
-      field: [
-        { name: "key", number: 1, label: 1, ...key },
-        { name: "value", number: 2, label: 1, ...value },
-      ],
-    },
-  ],
-});
-const rewritten = (codec: PlainCodec, encoded: string) =>
-  hex(codec.encode(codec.decode(Buffer.from(encoded, "hex"))));
+import {
+  bytes,
+  codecOf,
+  double,
+  enumeration,
+  float,
+  hex,
+  int32,
+  int64,
+  map,
+  repeated,
+  rewritten,
+  text,
+} from "./codec-of.js";
+import { setOf } from "./schemas.js";
 
 describe("values that JavaScript does not define, or that have two forms, have one", () => {
   it("NaN, whatever its bits, in fields, lists and maps", () => {
@@ -172,49 +145,6 @@ it("objects that would lose what they hold are refused", () => {
   expect(() => within.encode(deep)).toThrow("expected messages at most 100 deep");
 });
 
-it("the defaults that proto2 declares are exact", () => {
-  const declared = (type: object, defaultValue: string) => ({ ...type, defaultValue });
-  const codec = codecOf(
-    [
-      declared(double, "-inf"),
-      declared(int64, "9007199254740993"),
-      declared(bytes, "\\001\\377\\x41\\n"),
-      declared(text, "hello"),
-      declared({ type: 8 }, "true"),
-    ],
-    { syntax: "proto2" },
-  );
-  const absent = codec.decode(Buffer.alloc(0));
-  expect(absent).toEqual({
-    f1: Number.NEGATIVE_INFINITY,
-    f2: "9007199254740993",
-    f3: Buffer.from([1, 255, 65, 10]),
-    f4: "hello",
-    f5: true,
-  });
-  expect(hex(codec.encode(absent))).toBe("");
-  expect(hex(codec.encode({ f2: 0, f4: "", f5: false }))).toBe("100022002800");
-  const required = codecOf([{ ...int64, label: 2 }], { syntax: "proto2" });
-  expect(hex(required.encode({ f1: 0 }))).toBe("0800");
-  expect(() => required.decode(Buffer.alloc(0))).toThrow(
-    "t.M.f1: expected a value, because the field is required",
-  );
-});
-
-it("fields and oneofs that objects could not tell apart are refused when they are loaded", () => {
-  const named = (...names: string[]) => names.map((name) => ({ ...int64, name }));
-  expect(() => codecOf(named("a_b", "aB"))).toThrow(
-    "t.M: expected fields and oneofs with names of their own, found a_b and aB, which are both aB in objects",
-  );
-  const member = { ...int64, oneofIndex: 0 };
-  const set = setOf({
-    messageType: [
-      { name: "M", field: [{ name: "aB", number: 1, label: 1, ...member }], oneofDecl: [{ name: "a_b" }] },
-    ],
-  });
-  expect(() => loadServices(set)).toThrow("found aB and a_b, which are both aB in objects");
-});
-
 it("nothing but the bytes of a value is written, whatever it says of itself", () => {
   const codec = codecOf([bytes]);
   for (const length of [40, 1, -1, "long"]) {
@@ -231,12 +161,6 @@ it("field numbers that protobuf does not have are refused wherever they stand", 
     expect(() => codec.decode(Buffer.from(`0a0${entry.length / 2}${entry}`, "hex"))).toThrow("found tag");
   const forged = { [Symbol.for("synod.unknownFields")]: "t.M\0\0\0" };
   expect(() => codec.encode(forged as never)).toThrow("found tag 0");
-});
-
-it("what is not supported is refused when it is loaded", () => {
-  expect(() => codecOf([{ ...group, typeName: ".t.M" }])).toThrow("t.M.f1: groups are not supported");
-  const delimited = { type: 11, typeName: ".t.M", options: { features: { messageEncoding: 2 } } };
-  expect(() => codecOf([delimited], { syntax: "editions" })).toThrow("t.M.f1: messages encoded as groups");
 });
 
 it("everything that is decoded for a realm is of it", () => {

@@ -11,6 +11,8 @@ export interface File {
   package?: string;
   messageType?: object[];
   enumType?: object[];
+  service?: object[];
+  extension?: object[];
   options?: object;
 }
 
@@ -39,8 +41,24 @@ const types: Readonly<Record<string, number>> = {
   sint32: 17,
   sint64: 18,
 };
-const keyTypes = ["int64", "uint64", "int32", "fixed32", "bool", "string", "sint64", "sfixed32"];
-type Kind = "implicit" | "optional" | "member" | "repeated" | "expanded" | "map";
+const keyTypes = [
+  ...["int64", "uint64", "int32", "fixed32", "bool", "string"],
+  ...["sint64", "sfixed32", "uint32", "sint32", "fixed64", "sfixed64"],
+];
+const kinds = [
+  "implicit",
+  "optional",
+  "member",
+  "repeated",
+  "expanded",
+  "map",
+  "explicit",
+  "defaulted",
+  "required",
+] as const;
+export type Kind = (typeof kinds)[number];
+/** Without a counterpart in proto3; a schema with one of them is a file of an edition. */
+const ofEditions: readonly Kind[] = ["explicit", "defaulted", "required"];
 
 export interface Field {
   readonly number: number;
@@ -57,17 +75,37 @@ export interface Field {
 export type Schema = readonly (readonly Field[])[];
 
 const field = (messages: number): fc.Arbitrary<Field> =>
-  fc.record({
-    number: fc.oneof(
-      { weight: 9, arbitrary: fc.integer({ min: 1, max: 40 }) },
-      fc.constantFrom(2047, 2048, 536_870_911),
+  fc
+    .record({
+      number: fc.oneof(
+        { weight: 9, arbitrary: fc.integer({ min: 1, max: 40 }) },
+        fc.constantFrom(2047, 2048, 536_870_911),
+      ),
+      type: fc.constantFrom(...Object.keys(types), "message", "message"),
+      kind: fc.constantFrom<Kind>("implicit", ...kinds),
+      keyType: fc.constantFrom(...keyTypes),
+      target: fc.nat({ max: messages - 1 }),
+      old: fc.boolean(),
+    })
+    .map((drawn) => possible(drawn));
+
+/** Messages have no defaults; and a message that requires itself has no value. */
+function possible(drawn: Field): Field {
+  const isSpecial = drawn.kind === "defaulted" || drawn.kind === "required";
+  return drawn.type === "message" && isSpecial ? { ...drawn, kind: "explicit" } : drawn;
+}
+
+/** One message with a field of each type and kind, and a map for each type of key. */
+export const wholeSchema: Schema = [
+  [
+    ...Object.keys(types).flatMap((type) =>
+      kinds.map((kind) => possible({ number: 0, type, kind, keyType: "string", target: 0, old: true })),
     ),
-    type: fc.constantFrom(...Object.keys(types), "message", "message"),
-    kind: fc.constantFrom<Kind>("implicit", "implicit", "optional", "member", "repeated", "expanded", "map"),
-    keyType: fc.constantFrom(...keyTypes),
-    target: fc.nat({ max: messages - 1 }),
-    old: fc.boolean(),
-  });
+    ...keyTypes.map(
+      (keyType): Field => ({ number: 0, type: "string", kind: "map", keyType, target: 0, old: true }),
+    ),
+  ].map((each, index) => ({ ...each, number: index + 1 })),
+];
 
 export const schema: fc.Arbitrary<Schema> = fc
   .integer({ min: 1, max: 3 })
@@ -80,35 +118,54 @@ export const schema: fc.Arbitrary<Schema> = fc
 
 /** What the build of the schema knows, or an older one that lacks fields at any depth, and the last value of the enum. */
 export function setOfSchema(drawn: Schema, age: "new" | "old"): Uint8Array {
+  const syntax = drawn.flat().some(({ kind }) => ofEditions.includes(kind)) ? "editions" : "proto3";
   const messageType = drawn.map((fields, index) =>
-    message(`M${index}`, age === "new" ? fields : fields.filter(({ old }) => old)),
+    message(`M${index}`, age === "new" ? fields : fields.filter(({ old }) => old), syntax),
   );
   const value = enumNames.map((name, number) => ({ name, number })).slice(0, age === "new" ? undefined : -1);
-  return setOf({ messageType, enumType: [{ name: "E", value }] });
+  return setOf({ syntax, messageType, enumType: [{ name: "E", value }] });
+}
+
+/** Numbers of FeatureSet.FieldPresence. */
+const presences: Readonly<Partial<Record<Kind, number>>> = { implicit: 2, required: 3 };
+
+function defaultOf(type: string): string {
+  if (type === "string" || type === "bytes") return "\\001";
+  if (type === "enum") return "ONE";
+  if (type === "bool") return "true";
+  return type === "double" ? "-inf" : type === "float" ? "nan" : "7";
 }
 
 const enumNames = ["ZERO", "ONE", "TWO"];
 
+/** In objects. */
 export function nameOf({ number }: Pick<Field, "number">): string {
   return `f${number}`;
 }
 
-function message(name: string, fields: readonly Field[]): object {
+function message(name: string, fields: readonly Field[], syntax: string): object {
   const members = fields.filter(({ kind }) => kind === "member");
-  const optional = fields.filter(({ kind }) => kind === "optional");
+  const optional = fields.filter(({ kind }) => kind === "optional" && syntax === "proto3");
   const oneofs = [...(members.length > 0 ? ["choice"] : []), ...optional.map((each) => `_${nameOf(each)}`)];
   const declared = fields.map((each) => {
     const { number, type, kind } = each;
     const oneof = kind === "member" ? "choice" : `_${nameOf(each)}`;
-    const described = { name: nameOf(each), number, ...typed(type, each.target) };
+    const fieldPresence = syntax === "editions" && type !== "message" ? presences[kind] : undefined;
+    const described = {
+      ...{ name: `f_${number}`, number, ...typed(type, each.target) },
+      ...(fieldPresence === undefined ? {} : { options: { features: { fieldPresence } } }),
+      ...(kind === "defaulted" ? { defaultValue: defaultOf(type) } : {}),
+    };
     if (kind === "map")
       return { ...described, label: 3, type: 11, typeName: `.t.${name}.${entryName(each)}` };
     return {
       ...described,
       label: kind === "repeated" || kind === "expanded" ? 3 : 1,
       ...(kind === "expanded" ? { options: { packed: false } } : {}),
-      ...(kind === "member" || kind === "optional" ? { oneofIndex: oneofs.indexOf(oneof) } : {}),
-      ...(kind === "optional" ? { proto3Optional: true } : {}),
+      ...(oneofs.includes(oneof) && (kind === "member" || kind === "optional")
+        ? { oneofIndex: oneofs.indexOf(oneof) }
+        : {}),
+      ...(optional.includes(each) ? { proto3Optional: true } : {}),
     };
   });
   const nestedType = fields
@@ -174,9 +231,7 @@ export function messageValue(drawn: Schema, index = 0, depth = 3): fc.Arbitrary<
   const members = fields.filter(({ kind }) => kind === "member");
   const all = fc.record(
     Object.fromEntries(fields.map((each) => [nameOf(each), fieldValue(drawn, each, depth)])),
-    {
-      requiredKeys: [],
-    },
+    { requiredKeys: fields.filter(({ kind }) => kind === "required").map(nameOf) },
   );
   return fc.tuple(all, fc.nat()).map(([value, choice]) => {
     const chosen = members[choice % Math.max(1, members.length)];
