@@ -48,6 +48,8 @@ export interface DriverOptions<Input> {
   withdrawn?(commands: readonly Command[], proposed: boolean): void;
   /** Asked once at the start of every turn: one input made of everything that gathered since the last. */
   gather?(): Input | undefined;
+  /** Asked before each step: false while the role's effects cannot be taken. Nothing is stepped until it may. */
+  mayStep?(): boolean;
   /** The process must end with this exit code; the driver has stopped and sends nothing more. */
   onFatal(code: number, error: unknown): void;
   /** Most inputs and milliseconds of one turn. */
@@ -68,6 +70,9 @@ interface Held {
 
 /** A tick that comes later than this many ticks after the last one is worth a word in the log. */
 const stallTicks = 5;
+
+/** Until it is asked again whether the role may be stepped, in milliseconds. */
+const waitToStepMs = 20;
 
 /**
  * Hosts one role: inputs queue up, one `step` each, and what a role asks for is carried out in order (the duties stand
@@ -177,6 +182,11 @@ export class Driver<Input> {
   #turn(): void {
     this.#scheduled = false;
     if (this.#stopped || this.#paused) return;
+    if (!this.#mayStep) {
+      this.#scheduled = true;
+      this.#scheduler.after(waitToStepMs, () => this.#turn());
+      return;
+    }
     try {
       this.#stepAll();
     } catch (error) {
@@ -199,8 +209,12 @@ export class Driver<Input> {
       this.#step(input);
       if (this.#stopped) return;
       // After each: a decided slot of a thousand commands takes a replica more than a turn's time.
-      if (this.#scheduler.nowMs() - startedAt > this.#maxTurnMs) break;
+      if (this.#scheduler.nowMs() - startedAt > this.#maxTurnMs || !this.#mayStep) break;
     }
+  }
+
+  get #mayStep(): boolean {
+    return this.#options.mayStep?.() ?? true;
   }
 
   #step(input: Input | Tick): void {

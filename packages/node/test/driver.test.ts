@@ -211,6 +211,17 @@ describe("stepping", () => {
     expect(sent).toEqual([1, 2]);
   });
 
+  test("while what it did is not taken, it steps nothing more, and goes on by itself", async () => {
+    const taken = [true, false, false, true];
+    const { driver, sent } = start({ mayStep: () => taken.shift() ?? true });
+    for (const number of [1, 2]) driver.post({ kind: "script", outputs: [send(number)] });
+    await turn();
+    await turn();
+    expect(sent).toEqual([1]);
+    await vi.waitFor(() => expect(sent).toEqual([1, 2]));
+    expect(taken).toEqual([]);
+  });
+
   test("what gathers in one event-loop turn is one input", async () => {
     const gathered: Output[][] = [];
     let waiting: Output[] = [];

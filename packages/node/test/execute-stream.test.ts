@@ -42,9 +42,13 @@ const add = (sequence: number): Command => ({
 
 function make(limits: Partial<ExecuteStreamLimits> = {}, unread = { bytes: 0 }) {
   const requests = new Requests({
-    engine: { answerTo: () => undefined, lacksRoom: () => undefined, validate: () => undefined },
+    engine: {
+      ...{ answerTo: () => undefined, lacksRoom: () => undefined, validate: () => undefined },
+      isQuery: () => false,
+    },
     commands: new SystemCommands(),
     propose: () => {},
+    proposeAgain: () => {},
     obstacle: () => "",
     doubt: () => undefined,
   });

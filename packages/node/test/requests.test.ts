@@ -40,6 +40,7 @@ const gone = (command: Command) =>
   answerTo(command, { status: grpc.status.ABORTED, message: "not open", outcome: "not-executed" });
 const engine = (more: Partial<RequestsOptions["engine"]> = {}) => ({
   answerTo: () => undefined,
+  isQuery: () => false,
   lacksRoom: () => undefined,
   validate: () => undefined,
   ...more,
@@ -49,10 +50,12 @@ const commands = new SystemCommands();
 
 function make(more: Partial<RequestsOptions> = {}) {
   const proposed: Command[] = [];
+  const again: Command[] = [];
   const requests = new Requests({
     engine: engine(),
     commands,
     propose: (command) => proposed.push(command),
+    proposeAgain: (command) => again.push(command),
     obstacle: () => "",
     doubt: () => undefined,
     ...more,
@@ -68,7 +71,7 @@ function make(more: Partial<RequestsOptions> = {}) {
       answerTo(command, { response: Buffer.concat([Buffer.from([0x0a, name.length]), Buffer.from(name)]) }),
     );
   };
-  return { requests, proposed, answers, submit, open };
+  return { requests, proposed, again, answers, submit, open };
 }
 
 test("a command is proposed once, and answered when it is executed", () => {
@@ -105,6 +108,44 @@ test("the same sequence with other bytes has an answer of its own", () => {
   expect(answers.map(({ status }) => status)).toEqual([3]);
   requests.executed(sum(1), answerTo(sum(1)));
   expect(answers.map(({ status }) => status)).toEqual([3, 0]);
+});
+
+test("a command that its slot had no room for is proposed again, once for all who wait, until nobody does", () => {
+  const { requests, proposed, again, answers, submit } = make();
+  const deferred = answerTo(sum(1), { status: 8, outcome: "unknown", deferred: true });
+  submit(sum(1));
+  submit(sum(1));
+  requests.executed(sum(1), deferred);
+  expect([proposed.length, again.length, answers.length]).toEqual([1, 1, 0]);
+  requests.executed(sum(1), answerTo(sum(1), { slot: 10 }));
+  expect(answers.map(({ slot }) => slot)).toEqual([10, 10]);
+  requests.executed(sum(1), deferred);
+  expect(again).toHaveLength(1);
+});
+
+test("a query in a slot that a snapshot jumped over is asked again, for its answer is in no session (rule 19)", () => {
+  const { requests, again, answers, submit } = make({ engine: engine({ isQuery: () => true }) });
+  submit(sum(1));
+  requests.jumped();
+  requests.jumpedOver(sum(1));
+  expect([again, answers]).toEqual([[sum(1)], []]);
+  requests.executed(sum(1), gone(sum(1)));
+  expect(answers).toMatchObject([{ status: grpc.status.ABORTED, outcome: "not-executed" }]);
+});
+
+test("a query without a session goes on under the next one, whatever was jumped over", () => {
+  const { requests, proposed, answers, submit, open } = make({ engine: engine({ isQuery: () => true }) });
+  requests.start();
+  open("7.1");
+  submit(anonymous(1));
+  const first = proposed.pop() as Command;
+  requests.jumped();
+  requests.executed(first, gone(first));
+  open("8.0");
+  expect(answers).toEqual([]);
+  expect(proposed).toMatchObject([{ clientId: "8.0", request: Buffer.from([1]) }]);
+  requests.close("this replica is shutting down");
+  expect(answers).toMatchObject([{ status: grpc.status.UNAVAILABLE, outcome: "unknown" }]);
 });
 
 test("a command executed earlier is answered at once", () => {

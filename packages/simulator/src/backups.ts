@@ -14,7 +14,7 @@ import { StoreError } from "@synod/storage";
 import { configurationCodec, replicaService, type SnapshotPage, type SnapshotRequest } from "@synod/wire";
 import { type Cluster, pick } from "./cluster.js";
 import type { SimulatedNode } from "./node.js";
-import { clusterId, servicesBeside, sessionBounds } from "./services.js";
+import { boundsOf, clusterId, servicesBeside } from "./services.js";
 import { Violation } from "./violation.js";
 
 /** Probability per tick that somebody begins to save the state of a replica. */
@@ -123,7 +123,7 @@ export class Backups {
     return new Engine({
       ...{ state, genesis: checker.genesis, configurationCodec, clusterId: id },
       services: servicesBeside(options),
-      sessionLimits: { ...sessionBounds, maxSessions: options.maxSessions },
+      ...boundsOf(options),
       onHandlerError: () => {},
     });
   }

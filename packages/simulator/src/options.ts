@@ -36,6 +36,8 @@ export interface WorldOptions {
   readonly keptLog: number;
   /** Sessions that the replicated state holds. */
   readonly maxSessions: number;
+  /** Bytes that the commands of a slot may write, read and answer until the others are put off; 0 for as many as in a real cluster. */
+  readonly slotBytes: number;
   /** Probability that a message which tells of trimming is lost, besides `loss`. */
   readonly trimLoss: number;
   /** One acceptor hears of no trimming while there are faults. */
@@ -110,8 +112,13 @@ export const simulatedLimits: Limits = {
 type ServiceOptions = Pick<WorldOptions, "realm" | "backups" | "engines">;
 type CallerOptions = Pick<WorldOptions, "plainCalls">;
 type RemedyOptions = Pick<WorldOptions, "remedies">;
+type SlotOptions = Pick<WorldOptions, "slotBytes">;
 /** Those that are drawn apart from the others. */
-type ApartOptions = ServiceOptions & CallerOptions & RemedyOptions & Pick<WorldOptions, "quietEnd">;
+type ApartOptions = ServiceOptions &
+  CallerOptions &
+  RemedyOptions &
+  SlotOptions &
+  Pick<WorldOptions, "quietEnd">;
 
 export function drawServiceOptions(random: Random): ServiceOptions {
   return { realm: random() < 0.5, backups: random() < 0.1, engines: random() < 0.1 };
@@ -141,6 +148,11 @@ export function drawRareOptions(
 
 export function drawRemedyOptions(random: Random): RemedyOptions {
   return { remedies: random() < 0.07 };
+}
+
+/** In some worlds every slot has room for one or two commands. */
+export function drawSlotOptions(random: Random): SlotOptions {
+  return { slotBytes: random() < 0.05 ? 400 + randomBelow(random, 2_000) : 0 };
 }
 
 export function drawOptions(random: Random): Omit<WorldOptions, keyof ApartOptions> {

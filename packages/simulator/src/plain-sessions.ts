@@ -60,12 +60,16 @@ export class PlainSessions {
     return before ? { kind: "repeat", given: before.given } : { kind: "execute" };
   }
 
-  /** A command that was not refused is done with. */
-  used(command: Command, given: Given): void {
+  /**
+   * A command that was not refused is done with.
+   * @param given its answer; undefined when none is kept, as of a query
+   */
+  used(command: Command, given: Given | undefined): void {
     const session = this.#open.get(command.clientId) as PlainSession;
     this.#open.delete(command.clientId);
     this.#open.set(command.clientId, session);
-    if (!session.executed.has(command.sequence)) session.executed.set(command.sequence, { command, given });
+    if (given && !session.executed.has(command.sequence))
+      session.executed.set(command.sequence, { command, given });
     session.acknowledged = Math.max(session.acknowledged, command.acknowledged);
     for (const sequence of session.executed.keys())
       if (sequence <= session.acknowledged) session.executed.delete(sequence);

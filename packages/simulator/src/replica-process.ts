@@ -3,7 +3,7 @@ import { ExitCode, helloOf, LeaderLinks, ReplicaProcess } from "@synod/node/part
 import { ExecutionMarker, type MemoryReplicaDisk, type ReplicaStore, type StoreError } from "@synod/storage";
 import type { Machine } from "./machine.js";
 import type { Running } from "./role-process.js";
-import { clusterId, servicesOf, sessionBounds } from "./services.js";
+import { boundsOf, clusterId, servicesOf } from "./services.js";
 import { expectDeclared } from "./stock/undeclared.js";
 import { Violation } from "./violation.js";
 
@@ -44,7 +44,7 @@ export function replicaProcess(
     scheduler: machine.timers,
     clocks: { monotonicMs: () => clock.monotonicMs, wallMs: () => clock.wallMs },
     drawName: () => machine.drawName(),
-    sessionLimits: { ...sessionBounds, maxSessions: options.maxSessions },
+    ...boundsOf(options),
     keptLog: { slots: options.keptLog, bytes: 1 << 20 },
     reportHaste: options.reportHaste,
     send: (leader, message) => {

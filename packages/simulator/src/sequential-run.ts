@@ -16,7 +16,7 @@ import type { WorldOptions } from "./options.js";
 import { PlainSessions } from "./plain-sessions.js";
 import type { RemedyModel } from "./remedies/remedy-model.js";
 import { ServiceModels } from "./service-models.js";
-import { clusterId, servicesBeside, sessionBounds } from "./services.js";
+import { boundsOf, clusterId, isQuery, servicesBeside, sessionBounds } from "./services.js";
 import { expectDeclared } from "./stock/undeclared.js";
 import { Violation } from "./violation.js";
 
@@ -43,10 +43,13 @@ export class SequentialRun {
   readonly #ground: GroundModel;
   readonly #remedies: RemedyModel;
   readonly #slots: SequentialSlot[] = [];
+  /** Slots have so little room that commands are put off. */
+  readonly #narrow: boolean;
   #executed = 0;
 
   constructor(genesis: Genesis, options: WorldOptions, remedies: RemedyModel) {
-    const { maxSessions } = options;
+    const { maxSessions, slotBytes } = options;
+    this.#narrow = slotBytes > 0;
     this.#remedies = remedies;
     this.#engine = new Engine({
       state: new MemoryMap(),
@@ -55,7 +58,7 @@ export class SequentialRun {
       clusterId,
       services: servicesBeside(options),
       onHandlerError: (failure) => expectDeclared(failure, "the decided log"),
-      sessionLimits: { ...sessionBounds, maxSessions },
+      ...boundsOf(options),
     });
     this.#ground = new GroundModel(genesis.configuration.replicas.map(({ id }) => id));
     this.#sessions = new PlainSessions(clusterId, maxSessions, sessionBounds.maxWindow);
@@ -102,13 +105,15 @@ export class SequentialRun {
     this.#ground.begin(commands);
     const ground = this.#ground.inForce;
     const answers = this.#engine.apply(slot, decided, this.#remedies.of(slot));
+    let executedBefore = false;
     commands.forEach((command, index) => {
       const skipped = this.#remedies.skips(slot, index, commands.length);
       const what = `command ${index} of slot ${slot}`;
       const decidedAs = this.#remedies.statusAt(slot, index);
       if (decidedAs !== undefined)
         expectEqual(`the status of ${what}, a remedy,`, decidedAs, answers[index]?.status ?? 0);
-      this.#judge(what, command, answers[index] as Answer, skipped);
+      this.#judge(what, command, answers[index] as Answer, skipped, executedBefore);
+      executedBefore ||= command.service !== systemService && answers[index]?.outcome === "answered";
     });
     this.#ground.end();
     if (decided.kind === "batch") this.#models.end(this.#engine);
@@ -129,7 +134,15 @@ export class SequentialRun {
       throw new Violation(`${what} opened session ${session}: expected a name of this cluster that is new`);
   }
 
-  #judge(what: string, command: Command, answer: Answer, skipped: boolean): void {
+  /** A slot puts off what finds no room in it behind others; none that is executed alone is put off. */
+  #judgeDeferred(what: string, { status, outcome }: Answer, executedBefore: boolean): void {
+    if (!this.#narrow) throw new Violation(`${what} is put off in a slot with room`);
+    if (!executedBefore) throw new Violation(`${what} is put off, though nothing is executed before it`);
+    expectEqual(`the status of ${what}, put off,`, Status.resourceExhausted, status);
+    expectEqual(`the outcome of ${what}, put off,`, "unknown", outcome);
+  }
+
+  #judge(what: string, command: Command, answer: Answer, skipped: boolean, executedBefore: boolean): void {
     if (command.service === systemService) {
       if (command.method === openSessionMethod) this.#judgeOpening(what, answer);
       const problem = this.#ground.decided(command, answer);
@@ -140,6 +153,10 @@ export class SequentialRun {
     const verdict = this.#sessions.judge(command);
     if (verdict.kind === "refuse") {
       expectEqual(`the status of ${what}, to be refused,`, verdict.status, answer.status);
+      return;
+    }
+    if (answer.deferred) {
+      this.#judgeDeferred(what, answer, executedBefore);
       return;
     }
     expectEqual(`whether ${what} is a repeat`, verdict.kind === "repeat", answer.repeated);
@@ -156,7 +173,8 @@ export class SequentialRun {
       const difference = this.#models.differenceIn(command, answer, this.#engine.logTimeMs);
       if (difference !== undefined) throw new Violation(`the answer to ${what}: ${difference}`);
     }
-    this.#sessions.used(command, answer);
+    const kept = !isQuery(command) || answer.status !== Status.ok;
+    this.#sessions.used(command, kept ? answer : undefined);
   }
 }
 

@@ -1,4 +1,10 @@
-import { type BoundService, calculatorService, keyValueService, lockService } from "@synod/state-machine";
+import {
+  type BoundService,
+  calculatorService,
+  keyValueService,
+  lockService,
+  slotLimits,
+} from "@synod/state-machine";
 import { descriptorSet, loadServices } from "@synod/wire";
 import type { WorldOptions } from "./options.js";
 import { type Build, builds } from "./stock/definition.js";
@@ -33,6 +39,22 @@ export const clusterId = "5150d0000000000000000000000c1u57";
 
 /** Bounds of sessions: room for all that a short run does. */
 export const sessionBounds = { maxWindow: 16, maxSessionBytes: 1 << 16, maxTableBytes: 1 << 20 } as const;
+
+/** The bounds of an engine in a world; all that execute commands there have the same. */
+export function boundsOf({ maxSessions, slotBytes, upgrades }: WorldOptions) {
+  const bounds = { sessionLimits: { ...sessionBounds, maxSessions } };
+  if (slotBytes === 0) return bounds;
+  // The model of the user's service has all run that is due.
+  const maxDueBytes = upgrades ? slotLimits.maxDueBytes : slotBytes;
+  return { ...bounds, slotLimits: { ...slotLimits, maxBytes: slotBytes, maxDueBytes } };
+}
+
+const queries = new Set(["Get", "Range", "Value", "Count"]);
+
+/** True for a method that changes nothing; by its name, as nobody tells in the log what is a query. */
+export function isQuery({ method }: { readonly method: string }): boolean {
+  return queries.has(method);
+}
 
 export const serviceNames = {
   kv: "synod.kv.v1.KeyValue",

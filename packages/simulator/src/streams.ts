@@ -17,6 +17,7 @@ const streams = [
   "engines",
   "rare",
   "remedies",
+  "slots",
 ] as const;
 
 export type Streams = Readonly<Record<(typeof streams)[number], Random>>;

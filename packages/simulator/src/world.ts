@@ -13,6 +13,7 @@ import {
   drawRareOptions,
   drawRemedyOptions,
   drawServiceOptions,
+  drawSlotOptions,
   type WorldOptions,
 } from "./options.js";
 import { PlainCallers } from "./plain-callers.js";
@@ -77,6 +78,7 @@ class World {
       ...drawServiceOptions(streams.services),
       ...drawCallerOptions(streams.callers),
       ...drawRemedyOptions(streams.remedies),
+      ...drawSlotOptions(streams.slots),
       ...overrides,
     };
     const { upgrades, engines, reconfigure } = options;

@@ -34,6 +34,8 @@ export {
   commandLimits,
   defaultQuotaBytes,
   judgementPatienceMs,
+  type SlotLimits,
+  slotLimits,
   timeLimits,
 } from "./engine/limits.js";
 export {

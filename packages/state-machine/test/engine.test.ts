@@ -369,7 +369,7 @@ describe("the engine, whatever is decided", () => {
     );
   });
 
-  it("executes each sequence of a session at most once, and changes tables by executed successes only", () => {
+  it("executes each sequence of a session at most once, but for queries, and changes tables by executed successes only", () => {
     fc.assert(
       fc.property(log, (slots) => {
         const map = new TestMap();
@@ -386,8 +386,9 @@ describe("the engine, whatever is decided", () => {
             const name = answers
               .map(({ clientId: client, sequence: number }) => `${client}/${number}`)
               .join();
+            const query = commands.length > 0 && one.kind === "batch" && one.commands.some(isQuery);
             if (ran) expect(executed.has(name), `${name} in ${index + 1}`).toBe(false);
-            if (ran) executed.add(name);
+            if (ran && !query) executed.add(name);
             if (!ran || answers[0]?.status !== 0) expect(tables(map)).toEqual(before);
           }
         }
@@ -395,6 +396,10 @@ describe("the engine, whatever is decided", () => {
       { numRuns: 100 },
     );
   });
+
+  function isQuery({ service, method }: Command): boolean {
+    return builtIn.find(({ name }) => name === service)?.kindOf(method) === "query";
+  }
 
   function alone(one: Command): SlotContent {
     return { kind: "batch", commands: [one] };

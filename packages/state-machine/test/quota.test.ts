@@ -12,12 +12,29 @@ function setQuota(world: World, bytes: number): void {
   expect(answer?.status).toBe(Status.ok);
 }
 
-/** What the tables really hold. */
+/** The bytes that the tables really hold, and what waits for log time. */
 function stored(world: World): number {
   let bytes = 0;
-  for (const [key, value] of world.map.range({ from: Buffer.from("t"), until: Buffer.from("u") }))
-    bytes += key.length + value.length;
+  const counted = [
+    { from: Buffer.from("d"), until: Buffer.from("g") },
+    { from: Buffer.from("t"), until: Buffer.from("u") },
+  ];
+  for (const range of counted)
+    for (const [key, value] of world.map.range(range)) bytes += key.length + value.length;
   return bytes;
+}
+
+/** Locks wait for log time, which passes in the step "pass". */
+function perform(world: World, method: string, name: string, length: number): { status?: number } {
+  if (method === "pass") {
+    world.advance(length);
+    return {};
+  }
+  if (method === "Acquire") {
+    const request = { name, owner: "o".repeat(length % 200), ttlMs: String(2_000 + length), wait: false };
+    return world.call("synod.lock.v1.Lock", method, request);
+  }
+  return world.call(kv, method, method === "Delete" ? { key: name } : { key: name, value: value(length) });
 }
 
 const value = (length: number) => Buffer.alloc(length, 1);
@@ -64,11 +81,22 @@ describe("the quota of the state", () => {
     expect(world.kv("Put", { key: "a", value: value(700) }).status).toBeUndefined();
   });
 
+  it("counts scheduled commands, until they have run", () => {
+    const world = new World();
+    setQuota(world, 300);
+    const acquire = (name: string) => perform(world, "Acquire", name, 100);
+    expect(acquire("a").status).toBeUndefined();
+    expect(acquire("b")).toMatchObject({ status: Status.resourceExhausted });
+    world.advance(10_000);
+    expect(acquire("b").status).toBeUndefined();
+  });
+
   it("counts exactly what the tables hold, whatever is done", () => {
     const key = fc.constantFrom("a", "b", "c");
     const step = fc.oneof(
       fc.record({ method: fc.constantFrom("Put", "Append"), key, length: fc.nat(300) }),
       fc.record({ method: fc.constant("Delete"), key, length: fc.constant(0) }),
+      fc.record({ method: fc.constantFrom("Acquire", "pass"), key, length: fc.nat(5_000) }),
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
@@ -76,8 +104,7 @@ describe("the quota of the state", () => {
         setQuota(world, 900);
         for (const { method, key: name, length } of steps) {
           const before = stored(world);
-          const request = method === "Delete" ? { key: name } : { key: name, value: value(length) };
-          const { status } = world.call(kv, method, request);
+          const { status } = perform(world, method, name, length);
           expect(world.engine.stateBytes).toBe(stored(world));
           if (status === Status.resourceExhausted) expect(stored(world)).toBe(before);
           else if (stored(world) > before) expect(stored(world)).toBeLessThanOrEqual(900);

@@ -11,6 +11,8 @@ export interface DiskRange {
   readonly until: Uint8Array | undefined;
   readonly reverse: boolean;
   readonly limit: number;
+  /** No more is read once this is reached; one row is always read. */
+  readonly maxBytes: number;
 }
 
 /** The durable state beneath the layers. */
@@ -23,6 +25,7 @@ export interface StateDisk {
 
 const firstChunk = 16;
 const largestChunk = 256;
+const largestChunkBytes = 1 << 20;
 
 /**
  * A replica's state as commands see it: the writes since the last flush, over those that a flush is taking to disk,
@@ -118,7 +121,13 @@ export class LayeredMap implements OrderedMap {
     const end = until && nameOf(until);
     const inRange = (entry: LayerEntry | undefined) =>
       entry && (reverse ? entry.name >= first : end === undefined || entry.name < end) ? entry : undefined;
-    const disk = new DiskCursor(this.#disk, { from, until, reverse, limit: limit ?? largestChunk });
+    const disk = new DiskCursor(this.#disk, {
+      from,
+      until,
+      reverse,
+      limit: limit ?? largestChunk,
+      maxBytes: largestChunkBytes,
+    });
     const epoch = this.#epoch;
     let at: string | undefined;
     for (let left = limit ?? Number.POSITIVE_INFINITY; left > 0; ) {
@@ -179,19 +188,24 @@ class DiskCursor {
   }
 
   #read(at: string | undefined): void {
-    const { from, until, reverse } = this.#range;
+    const { from, until, reverse, maxBytes } = this.#range;
     const beyond = at === undefined ? undefined : Buffer.from(reverse ? at : `${at}\0`, "latin1");
     const entries = this.#disk.entries({
       from: reverse ? from : (beyond ?? from),
       until: reverse ? (beyond ?? until) : until,
       reverse,
       limit: this.#size,
+      maxBytes,
     });
     this.#chunk = entries.map(([key, value]) => ({ name: nameOf(key), key, value }));
     this.#index = 0;
-    this.#last = entries.length < this.#size;
+    this.#last = entries.length < this.#size && bytesOf(entries) < maxBytes;
     this.#size = Math.min(this.#size * 2, largestChunk);
   }
+}
+
+function bytesOf(entries: ReturnType<StateDisk["entries"]>): number {
+  return entries.reduce((sum, [key, value]) => sum + key.length + value.length, 0);
 }
 
 function validLength(keyBytes: number): boolean {

@@ -201,15 +201,17 @@ export class MemoryReplicaDisk {
     this.#lastSlot = slot;
   }
 
-  #entries({ from, until, reverse, limit }: DiskRange): (readonly [Uint8Array, Uint8Array])[] {
+  #entries({ from, until, reverse, limit, maxBytes }: DiskRange): (readonly [Uint8Array, Uint8Array])[] {
     const first = nameOf(from);
     const end = until && nameOf(until);
     const entries: (readonly [Uint8Array, Uint8Array])[] = [];
     let entry = reverse ? this.#state.before(end) : this.#state.after(first, true);
-    while (entry?.value && entries.length < limit) {
+    let bytes = 0;
+    while (entry?.value && entries.length < limit && bytes < maxBytes) {
       if (reverse ? entry.name < first : end !== undefined && entry.name >= end) break;
       this.#read([entry.name]);
       entries.push([entry.key, entry.value]);
+      bytes += entry.key.length + entry.value.length;
       entry = reverse ? this.#state.before(entry.name) : this.#state.after(entry.name, false);
     }
     return entries;

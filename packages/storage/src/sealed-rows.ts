@@ -36,14 +36,20 @@ export class SealedRows {
   }
 
   /** Throws StoreError `damaged`. */
-  entries(rows: ByteDatabase, { from, until, reverse, limit }: DiskRange): StateEntry[] {
+  entries(rows: ByteDatabase, { from, until, reverse, limit, maxBytes }: DiskRange): StateEntry[] {
     const low = from.length > 0 ? from : leastKey;
     if (until && Buffer.compare(low, until) >= 0) return [];
     const range = reverse
       ? { ...(until && { start: until, exclusiveStart: true }), end: low, inclusiveEnd: true, reverse, limit }
       : { start: low, ...(until && { end: until }), limit };
     return this.#damage.guard(() => {
-      const found = [...this.#sound(rows.getRange(range), reverse)];
+      const found: StateEntry[] = [];
+      let bytes = 0;
+      for (const entry of this.#sound(rows.getRange(range), reverse)) {
+        found.push(entry);
+        bytes += entry[0].length + entry[1].length;
+        if (bytes >= maxBytes) break;
+      }
       if (this.#mayLook()) this.#checkEnds(rows, found, reverse, low);
       return found;
     });

@@ -1,7 +1,11 @@
 import path from "node:path";
+import v8 from "node:v8";
+import vm from "node:vm";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { MemoryReplicaDisk, openReplicaStore, type ReplicaStore } from "../src/index.js";
+import { Layer, nameOf } from "../src/layer.js";
+import { type DiskRange, LayeredMap } from "../src/layered-map.js";
 import { temporaryDirectory } from "./temporary.js";
 
 /*
@@ -113,3 +117,50 @@ describe("a replica's state is an ordered map", () => {
     );
   });
 });
+
+test("a range of large values reads few of them at a time, and none is left out", () => {
+  const rows = [...Array(300).keys()].map(
+    (row) => [Buffer.from(String(row).padStart(4, "0")), Buffer.alloc(100_000)] as const,
+  );
+  let most = 0;
+  const entries = ({ from, until, reverse, limit, maxBytes }: DiskRange) => {
+    const within = rows.filter(
+      ([key]) => Buffer.compare(key, from) >= 0 && !(until && Buffer.compare(key, until) >= 0),
+    );
+    if (reverse) within.reverse();
+    const fitting = within.slice(0, Math.min(limit, Math.ceil(maxBytes / 100_004)));
+    most = Math.max(most, fitting.length);
+    return fitting;
+  };
+  const map = new LayeredMap({ damage: undefined, get: () => undefined, entries }, () => {});
+  for (const reverse of [false, true])
+    expect([...map.range({ from: Buffer.alloc(0), reverse })].map(([key]) => String(key))).toEqual(
+      (reverse ? [...rows].reverse() : rows).map(([key]) => String(key)),
+    );
+  expect(most).toBeLessThan(12);
+});
+
+test.each([
+  [20, 10],
+  [1500, 1],
+])(
+  "writes of keys of %i and values of %i bytes take no more memory than is counted for them",
+  (keyBytes, valueBytes) => {
+    v8.setFlagsFromString("--expose-gc");
+    const gc = vm.runInNewContext("gc") as () => void;
+    const used = () => {
+      gc();
+      const { heapUsed, arrayBuffers } = process.memoryUsage();
+      return heapUsed + arrayBuffers;
+    };
+    const before = used();
+    const layer = new Layer();
+    for (let row = 0; row < 30_000; row++) {
+      const key = Buffer.alloc(keyBytes, "k");
+      key.writeUInt32BE(row);
+      layer.set(nameOf(key), key, new Uint8Array(valueBytes));
+    }
+    layer.after("", true);
+    expect(used() - before).toBeLessThan(layer.bytes * 1.2);
+  },
+);

@@ -74,6 +74,7 @@ export class ReplicaParts {
       commands: this.commands,
       scheduler,
       propose: (command) => this.proposer.propose(command),
+      proposeAgain: (command) => this.proposer.proposeAgain(command),
       obstacle: () => this.condition.obstacle,
       doubt: () => this.condition.doubt,
     });
@@ -117,9 +118,11 @@ export class ReplicaParts {
   }
 
   #newEngine(): Engine {
-    const { store, genesis, clusterId, services, ground, sessionLimits, onHandlerError } = this.#options;
+    const { store, genesis, clusterId, services, ground, onHandlerError } = this.#options;
+    const { sessionLimits, slotLimits } = this.#options;
     return new Engine({
-      ...{ state: store.state, genesis, configurationCodec, clusterId, services, ground, sessionLimits },
+      ...{ state: store.state, genesis, configurationCodec, clusterId, services, ground },
+      ...{ sessionLimits, slotLimits },
       onExecuting: (slot, index, service, method) => this.performer.executing(slot, index, service, method),
       onHandlerError: (failure) => onHandlerError(failure),
     });
@@ -168,6 +171,7 @@ export class ReplicaParts {
       ...{ role: this.role, tickMs: limits.tickMs, logger, scheduler },
       bytesOf: inputBytes,
       gather: () => this.proposer.gather(),
+      mayStep: () => this.pace.keepsUp,
       send: (to, message) => send(to.id, message as ToLeader),
       apply: (slot, value) => this.performer.apply(slot, value),
       jumpedOver: (value) => this.performer.jumpedOver(value),

@@ -1,5 +1,12 @@
 import type { Genesis, Limits, Member, ToLeader, Value } from "@synod/core";
-import type { Answer, BoundService, GivenGround, HandlerError, SessionLimits } from "@synod/state-machine";
+import type {
+  Answer,
+  BoundService,
+  GivenGround,
+  HandlerError,
+  SessionLimits,
+  SlotLimits,
+} from "@synod/state-machine";
 import type { ExecutionMarker, ReplicaStore } from "@synod/storage";
 import type { PeerStatus, Scheduler } from "@synod/wire";
 import type { ExecutionWatch } from "../process/execution-watch.js";
@@ -42,6 +49,7 @@ export interface ReplicaProcessOptions {
   /** The engine and runtime with which it executes commands, in simulated worlds; those of this process by default. */
   readonly ground?: GivenGround | undefined;
   readonly sessionLimits?: SessionLimits | undefined;
+  readonly slotLimits?: SlotLimits | undefined;
   readonly keptLog?: KeptLog | undefined;
   /** The factor by which the reporter's waits are shorter than usual. Default 1. */
   readonly reportHaste?: number | undefined;

@@ -19,6 +19,8 @@ export interface Answer {
   readonly outcome: AnswerOutcome;
   /** The encoded google.rpc.Status of a declared failure; absent when there is none. */
   readonly details?: Uint8Array | undefined;
+  /** Its slot had no room left: this copy was not executed, and another may be proposed at once. */
+  readonly deferred?: true;
 }
 
 /** The meanings are those of synod.v1.Outcome. */

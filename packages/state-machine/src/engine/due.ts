@@ -24,6 +24,11 @@ export function isDueKey(key: Uint8Array): boolean {
   return dueKinds.has(key[0] as number);
 }
 
+/** True when a key is of a command that waits, or of an id that names one. */
+export function isScheduleKey(key: Uint8Array): boolean {
+  return isDueKey(key) || key[0] === idPrefix.charCodeAt(0);
+}
+
 /** A command that waits. `atMs` is log time. */
 export interface ScheduledCommand {
   readonly service: string;
@@ -87,14 +92,29 @@ export function isDue(next: NextDue, { resumeMs, catchUpMs }: LogTimes): boolean
   );
 }
 
-/** The keys of what is due at these times, at most `limit`, in the order in which it runs. */
+/**
+ * The keys of what is due at these times, at most `limit`, in the order in which it runs: by time within each kind of services,
+ * and in turns between the two, so that neither keeps the other waiting.
+ */
 export function dueKeys(state: OrderedMap, { resumeMs, catchUpMs }: LogTimes, limit: number): Uint8Array[] {
-  const keys = (queue: AfterStandstill, ms: number, most: number) =>
-    [...state.range({ ...rangeOf(queue), limit: most })]
-      .map(([key]) => key)
-      .filter((key) => atMsOf(key) <= ms);
-  const resumed = keys("resume", resumeMs, limit);
-  return [...resumed, ...keys("catch up", catchUpMs, limit - resumed.length)];
+  const queued = [dueIn(state, "resume", resumeMs, limit), dueIn(state, "catch up", catchUpMs, limit)];
+  const keys: Uint8Array[] = [];
+  for (let index = 0; index < limit; index++) {
+    const next = queued.flatMap((queue) => queue[index] ?? []);
+    if (next.length === 0) break;
+    keys.push(...next);
+  }
+  return keys.slice(0, limit);
+}
+
+function dueIn(state: OrderedMap, queue: AfterStandstill, ms: number, limit: number): Uint8Array[] {
+  const keys: Uint8Array[] = [];
+  // Requests may be large: of each row only the key is kept.
+  for (const [key] of state.range({ ...rangeOf(queue), limit })) {
+    if (atMsOf(key) > ms) break;
+    keys.push(key);
+  }
+  return keys;
 }
 
 /** Everything that waits in a state, in the order in which it runs. */

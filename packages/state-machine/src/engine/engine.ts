@@ -19,6 +19,7 @@ import { CommandRunner } from "./command-runner.js";
 import type { NextDue } from "./due.js";
 import { failed, type HandlerError, type Outcome } from "./execution.js";
 import { InstalledServices } from "./installed-services.js";
+import { type SlotLimits, slotLimits } from "./limits.js";
 import { advanced, type LogTimeState } from "./log-time.js";
 import { ReplicatedState } from "./replicated-state.js";
 import type { BoundService, Rejection } from "./service.js";
@@ -42,6 +43,8 @@ export interface EngineOptions {
   readonly onExecuting?: (slot: number, index: number, service: string, method: string) => void;
   /** Replicated behaviour, for tests: every replica of a cluster must use the same. */
   readonly sessionLimits?: SessionLimits | undefined;
+  /** Replicated behaviour, for tests. */
+  readonly slotLimits?: SlotLimits | undefined;
   /** The engine and runtime with which commands are executed, for tests and simulated worlds; those of this process by default. */
   readonly ground?: GivenGround | undefined;
 }
@@ -57,6 +60,7 @@ export class Engine {
   readonly #services: InstalledServices;
   readonly #runner: CommandRunner;
   readonly #run: RunCommand;
+  readonly #slotLimits: SlotLimits;
   readonly #read: () => ReplicatedState;
   #state: ReplicatedState;
 
@@ -68,7 +72,8 @@ export class Engine {
       this.#runner.run(this.#state, command, at, {
         running: () => onExecuting?.(at.slot, at.index, command.service, command.method),
       });
-    const ground = ownGround(options.sessionLimits ?? sessionLimits, options.ground);
+    this.#slotLimits = options.slotLimits ?? slotLimits;
+    const ground = ownGround(options.sessionLimits ?? sessionLimits, this.#slotLimits, options.ground);
     this.#read = () =>
       new ReplicatedState({
         map: options.state,
@@ -137,7 +142,7 @@ export class Engine {
     return this.system.reports.unjudged(this.logTimeMs);
   }
 
-  /** Keys and values that services have stored. */
+  /** Keys and values that services have stored and scheduled. */
   get stateBytes(): number {
     return this.#state.stored.total;
   }
@@ -166,6 +171,11 @@ export class Engine {
   lacksRoom(command: Command): Rejection | undefined {
     const verdict = this.#state.sessions.judge(command);
     return verdict.kind === "refuse" && !verdict.lasting ? verdict : undefined;
+  }
+
+  /** For the edge: this changes nothing, as far as this build knows. */
+  isQuery({ service, method }: Pick<Command, "service" | "method">): boolean {
+    return this.#services.get(service)?.service.kindOf(method) === "query";
   }
 
   /** For the edge: the answer to a command that has been executed already; undefined if that is not known here. */
@@ -237,7 +247,8 @@ export class Engine {
     progress.countBytes(bytes);
     system.begin(commands);
     const batchLength = commands.length;
-    const execution = new SlotExecution(this.#state, { slot, remedies, batchLength, run: this.#run });
+    const limits = this.#slotLimits;
+    const execution = new SlotExecution(this.#state, { slot, remedies, batchLength, limits, run: this.#run });
     const answers = commands.map((command, index) => execution.perform(command, index));
     const ran = execution.runDue();
     if (ran || commands.some(({ service }) => service !== systemService))

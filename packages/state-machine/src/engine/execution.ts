@@ -22,6 +22,10 @@ export interface Outcome {
   readonly writes: readonly PendingWrite[];
   /** The number of commands scheduled after it, less those before. */
   readonly scheduled: number;
+  /** Counted for what the handler read. */
+  readonly readBytes: number;
+  /** A query's: nothing of it is kept, since a repeat may be executed again. */
+  readonly query: boolean;
 }
 
 /** A handler threw something undeclared, or returned what it must not. For the replica's log. */
@@ -58,7 +62,8 @@ const noBytes = new Uint8Array(0);
 const noWrites: readonly PendingWrite[] = [];
 
 export function failed(status: number, message: string, details?: Uint8Array): Outcome {
-  const outcome = { status, message, response: noBytes, writes: noWrites, scheduled: 0 };
+  const nothing = { response: noBytes, writes: noWrites, scheduled: 0, readBytes: 0, query: false };
+  const outcome = { status, message, ...nothing };
   return details === undefined ? outcome : { ...outcome, details };
 }
 
@@ -156,59 +161,57 @@ export function run(state: OrderedMap, call: Call, onHandlerError: (error: Handl
 
 function attempt(state: OrderedMap, call: Call, onHandlerError: (error: HandlerError) => void): Outcome {
   let tx: EngineTransaction | undefined;
+  let query = false;
   try {
     const prepared = call.service.prepare(call.method, call.request, call.version);
     if (isRejection(prepared)) return failed(prepared.status, cut(prepared.message));
     const { definition, codec, request } = prepared;
-    const opened = new EngineTransaction(state, call.space, definition.kind === "command", call.scheduled);
+    query = definition.kind === "query";
+    const opened = new EngineTransaction(state, call.space, !query, call.scheduled);
     tx = opened;
     const context = new EngineCallContext(call, opened);
     const result = during(context, () => definition.execute(opened, request, context));
     tx.close();
     if (tx.stateError !== undefined) throw tx.stateError.error;
-    if (isPromise(result)) {
-      result.then(undefined, () => {});
-      const text = "returned a promise; expected a handler that is synchronous";
-      return undeclared(
-        call,
-        new TypeError(`${call.service.name}/${call.method} ${text}`),
-        text,
-        onHandlerError,
-      );
-    }
+    if (isPromise(result)) throw refusedPromise(call, result);
     if (tx.exceeded !== undefined) throw tx.exceeded;
     const response = codec.encodeResponse(result);
-    if (response.length <= commandLimits.maxResponseBytes) {
-      return { status: Status.ok, message: "", response, writes: tx.pending, scheduled: tx.scheduled };
-    }
-    return failed(
-      Status.resourceExhausted,
-      `response of ${response.length} bytes: expected at most ${commandLimits.maxResponseBytes}; ask for less at a time`,
-    );
+    if (response.length > commandLimits.maxResponseBytes)
+      throw new CommandLimitExceeded(
+        `response of ${response.length} bytes: expected at most ${commandLimits.maxResponseBytes}; ask for less at a time`,
+      );
+    const { pending: writes, scheduled, readBytes } = tx;
+    return { status: Status.ok, message: "", response, writes, scheduled, readBytes, query };
   } catch (thrown) {
     tx?.close();
     const error = original(thrown);
     if (isExhaustion(error)) throw error;
     if (tx?.stateError !== undefined) throw tx.stateError.error;
-    if (error instanceof DeclaredFailure) return failed(error.code, cut(error.message), error.details);
-    if (error instanceof CommandLimitExceeded) return failed(Status.resourceExhausted, error.message);
-    return undeclared(
-      call,
-      error,
-      "failed in a way it does not declare; the replicas' logs say more",
-      onHandlerError,
-    );
+    return { ...failure(call, error, onHandlerError), readBytes: tx?.readBytes ?? 0, query };
   }
 }
 
-function undeclared(
-  { service, method, slot }: Call,
-  error: unknown,
-  text: string,
-  onHandlerError: (error: HandlerError) => void,
-): Outcome {
+function failure(call: Call, error: unknown, onHandlerError: (error: HandlerError) => void): Outcome {
+  if (error instanceof DeclaredFailure) return failed(error.code, cut(error.message), error.details);
+  if (error instanceof CommandLimitExceeded) return failed(Status.resourceExhausted, error.message);
+  const { service, method, slot } = call;
   onHandlerError({ service: service.name, method, slot, error: told(error) });
+  const text = error instanceof ReturnedPromise ? error.text : undeclared;
   return failed(Status.internal, `${service.name}/${method} ${text}`);
+}
+
+const undeclared = "failed in a way it does not declare; the replicas' logs say more";
+
+/** A handler returned a promise. */
+class ReturnedPromise extends TypeError {
+  readonly text = "returned a promise; expected a handler that is synchronous";
+}
+
+function refusedPromise({ service, method }: Call, promise: PromiseLike<unknown>): ReturnedPromise {
+  promise.then(undefined, () => {});
+  const error = new ReturnedPromise();
+  error.message = `${service.name}/${method} ${error.text}`;
+  return error;
 }
 
 function isPromise(result: unknown): result is PromiseLike<unknown> {

@@ -12,10 +12,36 @@ export const commandLimits = Object.freeze({
   maxRangeRows: 100_000,
   /** Rows of a range that names no limit. */
   maxUnlimitedRows: 10_000,
+  /** Keys and values read by one command or query; each read counts `readRowBytes` besides. */
+  maxReadBytes: 64 << 20,
+  readRowBytes: 64,
   /** UTF-16 units of a declared failure's text; the rest is cut. It travels in a header, which has to stay small. */
   maxMessageLength: 512,
   /** The encoded detail message of a declared failure; travels in a header too. */
   maxDetailBytes: 4096,
+});
+
+/** The bounds of what the commands of one slot take together: of memory until it is on disk, and of time. */
+export interface SlotLimits {
+  /**
+   * Bytes of writes, reads and answers after which the commands that follow in the batch are not executed, but proposed
+   * again. One command may go beyond, so that each fits into some slot.
+   */
+  readonly maxBytes: number;
+  /** The same for what is due in the slot; the rest runs at the end of the next ones. */
+  readonly maxDueBytes: number;
+  /** Counted for each row written besides its value and twice its key: the memory that it takes until it is on disk. */
+  readonly writtenRowBytes: number;
+  /** Counted for each answer besides its bytes. */
+  readonly answerBytes: number;
+}
+
+/** Replicated behaviour: every replica of a cluster must use the same. */
+export const slotLimits: SlotLimits = Object.freeze({
+  maxBytes: 8 << 20,
+  maxDueBytes: 8 << 20,
+  writtenRowBytes: 512,
+  answerBytes: 256,
 });
 
 /** The bounds of log time and of what waits for it (rule 16). Replicated behaviour. */
@@ -32,7 +58,7 @@ export const timeLimits = Object.freeze({
   maxIdLength: 512,
 });
 
-/** The bytes of keys and values that services may store in all until another quota is decided. Replicated behaviour. */
+/** The bytes of keys and values that services may store, scheduled commands included, until another quota is decided. Replicated behaviour. */
 export const defaultQuotaBytes = 8 * 2 ** 30;
 
 /** The time that others may take to judge replicas that differ, in milliseconds of log time (rule 34). Replicated behaviour. */

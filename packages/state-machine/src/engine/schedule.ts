@@ -15,7 +15,8 @@ export class Schedule {
   constructor(state: OrderedMap) {
     this.#state = state;
     this.#next = nextDue(state);
-    this.length = [...scheduledIn(state)].length;
+    this.length = 0;
+    for (const _ of scheduledIn(state)) this.length++;
   }
 
   /** The times at which the next ones are due. */

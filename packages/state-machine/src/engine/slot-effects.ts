@@ -8,7 +8,7 @@ import type { LogTimes } from "./log-time.js";
 import type { SlotContent } from "./slot-content.js";
 
 const tags = Object.freeze({
-  ...{ noOp: 0, batch: 1, configuration: 2, put: 3, delete: 4, answer: 5, due: 6, remedies: 7 },
+  ...{ noOp: 0, batch: 1, configuration: 2, put: 3, delete: 4, answer: 5, due: 6, remedies: 7, query: 8 },
 });
 const noBytes = new Uint8Array(0);
 
@@ -43,6 +43,11 @@ export class SlotEffects {
   /** A command that was scheduled runs next. */
   due(): void {
     this.#hash.tag(tags.due);
+  }
+
+  /** The next answer is a query's, of which nothing is kept. */
+  query(): void {
+    this.#hash.tag(tags.query);
   }
 
   write({ key, value }: PendingWrite): void {

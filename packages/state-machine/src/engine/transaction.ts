@@ -57,6 +57,7 @@ export class EngineTransaction implements ByteTransaction {
   readonly #pending = new WriteSet();
   #writtenBytes = 0;
   #rangeRows = 0;
+  #readBytes = 0;
   #scheduledBefore = 0;
   #scheduled = 0;
   #schedulings = 0;
@@ -75,6 +76,11 @@ export class EngineTransaction implements ByteTransaction {
   /** The number of commands that wait after this one, less those that waited before it. */
   get scheduled(): number {
     return this.#scheduled;
+  }
+
+  /** Counted for what was read. */
+  get readBytes(): number {
+    return this.#readBytes;
   }
 
   /** Set when the map itself failed: that is no answer to a command, even if the handler caught it. */
@@ -185,6 +191,7 @@ export class EngineTransaction implements ByteTransaction {
       this.#assertOpen();
       if (value === undefined) continue;
       this.#countRow(unlimited && left === 1);
+      this.#countRead(key, value);
       yield [key.subarray(this.#space.prefix.length), value];
       if (--left <= 0) return;
     }
@@ -200,10 +207,19 @@ export class EngineTransaction implements ByteTransaction {
       this.#exceed(`ranges gave more than ${maxRangeRows} rows; read less at a time`);
   }
 
+  #countRead(key: Uint8Array, value: Uint8Array | undefined): void {
+    const { maxReadBytes, readRowBytes } = commandLimits;
+    this.#readBytes += readRowBytes + key.length + (value?.length ?? 0);
+    if (this.#readBytes > maxReadBytes)
+      this.#exceed(`the command read more than ${maxReadBytes} bytes; read less at a time`);
+  }
+
   #read(stateKey: Uint8Array): Uint8Array | undefined {
     const own = this.#pending.find(stateKey);
     if (own !== undefined) return own.value;
-    return this.#asked(() => this.#state.get(stateKey));
+    const value = this.#asked(() => this.#state.get(stateKey));
+    this.#countRead(stateKey, value);
+    return value;
   }
 
   *#stored(range: Parameters<OrderedMap["range"]>[0]): Generator<PendingWrite> {

@@ -5,6 +5,7 @@ import {
   commandLimits,
   defaultQuotaBytes,
   judgementPatienceMs,
+  type SlotLimits,
   timeLimits,
 } from "../engine/limits.js";
 import { realmFingerprint } from "../realm/fingerprint.js";
@@ -18,7 +19,7 @@ export const engineName = "synod.engine";
  * The version of what the engine does besides calling handlers: what it counts, where it notes its hash, how long sessions
  * last. It goes up with every change of that, and a build that is to run beside its predecessor has to be able to do both.
  */
-export const engineVersion = 1;
+export const engineVersion = 2;
 
 /** A version of the engine, and a digest of the constants that its behaviour rests on, in hexadecimal. */
 export interface EngineVersion {
@@ -54,18 +55,22 @@ export interface Foreign {
 }
 
 /** That of this process. @param given in place of what it has */
-export function ownGround(sessionLimits: SessionLimits, given: GivenGround = {}): Ground {
+export function ownGround(
+  sessionLimits: SessionLimits,
+  slotLimits: SlotLimits,
+  given: GivenGround = {},
+): Ground {
   const {
     runtime = realmFingerprint(),
-    engines = [{ version: engineVersion, digest: digest(sessionLimits) }],
+    engines = [{ version: engineVersion, digest: digest(sessionLimits, slotLimits) }],
   } = given;
   return { runtime, node: process.version, engines };
 }
 
 /** Over every constant that the replicated state depends on, so that none can change without a new version. */
-function digest(sessionLimits: SessionLimits): string {
+function digest(sessionLimits: SessionLimits, slotLimits: SlotLimits): string {
   const constants = [
-    ...[commandLimits, timeLimits, checkpointLimits, sessionLimits].map((limits) =>
+    ...[commandLimits, slotLimits, timeLimits, checkpointLimits, sessionLimits].map((limits) =>
       Object.entries(limits).sort(([a], [b]) => (a < b ? -1 : 1)),
     ),
     { defaultQuotaBytes, judgementPatienceMs, stateFormat },

@@ -8,9 +8,11 @@ import { mayBeDecidedAgain } from "../system-commands.js";
  */
 export class GatheredCommands {
   #commands: Command[] = [];
+  /** Proposed before, so they come first. */
+  #again: Command[] = [];
 
   get waiting(): boolean {
-    return this.#commands.length > 0;
+    return this.#commands.length + this.#again.length > 0;
   }
 
   add(command: Command): void {
@@ -19,10 +21,16 @@ export class GatheredCommands {
 
   /** @param sure clients' may be proposed */
   take(sure: boolean): readonly Command[] {
-    const all = this.#commands;
+    const all = [...this.#again, ...this.#commands];
+    this.#again = [];
     const taken = sure ? all : all.filter(isOfSynod);
     this.#commands = taken.length === all.length ? [] : all.filter((command) => !isOfSynod(command));
     return taken;
+  }
+
+  /** The slot of a command had no room left for it: it comes before those that were not proposed yet, behind others put off. */
+  putOff(command: Command): void {
+    this.#again.push(command);
   }
 
   /**
@@ -30,7 +38,7 @@ export class GatheredCommands {
    * what became of it: its caller is told so at its deadline.
    */
   giveBack(commands: readonly Command[]): void {
-    this.#commands = [...commands.filter(mayBeDecidedAgain), ...this.#commands];
+    this.#again = [...commands.filter(mayBeDecidedAgain), ...this.#again];
   }
 }
 

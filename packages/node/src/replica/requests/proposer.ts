@@ -30,6 +30,12 @@ export class Proposer {
     this.#options.wake();
   }
 
+  /** Proposes what was decided in a slot that had no room left for it. */
+  proposeAgain(command: Command): void {
+    this.#gathered.putOff(command);
+    this.#options.wake();
+  }
+
   /** The role gives commands back, to be proposed anew. */
   takeBack(commands: readonly Command[]): void {
     this.#gathered.giveBack(commands);

@@ -9,12 +9,14 @@ import type { Group, Waiter } from "./waiter.js";
 
 /** The parts of a replica that its front needs. */
 export interface RequestsOptions {
-  readonly engine: Pick<Engine, "answerTo" | "lacksRoom" | "validate">;
+  readonly engine: Pick<Engine, "answerTo" | "isQuery" | "lacksRoom" | "validate">;
   readonly commands: SystemCommands;
   /** Default: the event loop of this process. */
   readonly scheduler?: Scheduler | undefined;
   /** Hands a command to the role. */
   propose(command: Command): void;
+  /** The same for one that its slot had no room for: it goes before those that have not been proposed. */
+  proposeAgain(command: Command): void;
   /** The reason why nothing can be decided now; empty when nothing stands in the way. */
   obstacle(): string;
   /** The reason why nothing may be answered though it is executed (rule 34); undefined while it may. */
@@ -95,7 +97,7 @@ export class Requests {
     commands.forEach((asked, index) => {
       const ofSynod = this.#options.commands.made(asked);
       const waiter: Waiter = {
-        ...{ asked, ofSynod, group, index },
+        ...{ asked, ofSynod, query: this.#options.engine.isQuery(asked), group, index },
         ...{ proposed: undefined, jumped: false, settled: false },
       };
       this.#count++;
@@ -111,6 +113,10 @@ export class Requests {
   executed(command: Command, answer: Answer): void {
     const waiters = this.#waitersFor(command);
     if (waiters.length === 0) return;
+    if (answer.deferred) {
+      this.#options.proposeAgain(command);
+      return;
+    }
     const doubt = this.#options.doubt?.();
     for (const waiter of waiters) {
       if (doubt !== undefined) this.#settle(waiter, unknownHere(waiter, doubt));
@@ -124,14 +130,15 @@ export class Requests {
    * there is, unless slots were jumped over: there an earlier one may have been executed, before the session was let go.
    */
   #refusedByLog(waiter: Waiter, refusal: Answer): void {
-    const { asked, proposed } = waiter;
+    const { asked, proposed, query } = waiter;
+    const unknown = waiter.jumped && !query;
     if (proposed === undefined || proposed === asked) {
-      this.#settle(waiter, waiter.jumped ? { ...refusal, outcome: "unknown" } : refusal);
+      this.#settle(waiter, unknown ? { ...refusal, outcome: "unknown" } : refusal);
       return;
     }
     // Only the replica's own session is gone, of which its asker knows nothing.
     this.#own.lost(proposed.clientId);
-    if (waiter.jumped) this.#settle(waiter, unknownHere(waiter, jumpedOver));
+    if (unknown) this.#settle(waiter, unknownHere(waiter, jumpedOver));
     else this.#proposeAnew(waiter, proposed);
   }
 
@@ -149,9 +156,17 @@ export class Requests {
     }
   }
 
-  /** A command was decided in a slot that a snapshot jumped over: answered from its session if that still tells (rule 19). */
+  /**
+   * A command was decided in a slot that a snapshot jumped over: answered from its session if that still tells (rule 19). No
+   * session keeps the answer to a query, which is asked again.
+   */
   jumpedOver(command: Command): void {
-    for (const waiter of this.#waitersFor(command)) {
+    const waiters = this.#waitersFor(command);
+    if (waiters.some(({ query }) => query)) {
+      this.#options.proposeAgain(command);
+      return;
+    }
+    for (const waiter of waiters) {
       const proposed = waiter.proposed as Command;
       const answer = this.#answerFromSession(proposed);
       this.#settle(waiter, answer ?? unknownHere(waiter, jumpedOver));

@@ -8,6 +8,8 @@ export interface Asked {
   readonly asked: Command;
   /** It is one of Synod's own, made by this process. */
   readonly ofSynod: boolean;
+  /** It changes nothing, so it may be executed again. */
+  readonly query: boolean;
   readonly proposed: Command | undefined;
 }
 
@@ -57,11 +59,11 @@ export function outOfTime(waiter: Asked, limitMs: number, obstacle: string): Res
 }
 
 /**
- * True when sending the same again cannot execute it twice: it names a session, or only opens one. UNAVAILABLE is for these
+ * True when sending the same again cannot change anything twice: it names a session, or only opens one, or is a query. UNAVAILABLE is for these
  * alone once something was proposed, because proxies and client libraries send again by themselves what ends so.
  */
-function safeToRepeat({ asked, ofSynod }: Asked): boolean {
-  return ofSynod ? asked.method === openSessionMethod : asked.clientId !== "";
+function safeToRepeat({ asked, ofSynod, query }: Asked): boolean {
+  return ofSynod ? asked.method === openSessionMethod : query || asked.clientId !== "";
 }
 
 /** The answer of a replica that does not take part any more to a query of its own state. */

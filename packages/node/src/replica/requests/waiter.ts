@@ -6,6 +6,8 @@ export interface Waiter {
   readonly asked: Command;
   /** It is one of Synod's own, made by this process. */
   readonly ofSynod: boolean;
+  /** It changes nothing, so it may be executed again. */
+  readonly query: boolean;
   readonly group: Group;
   readonly index: number;
   /** The command as it was proposed; undefined while it waits for a place in the replica's own session. */
