@@ -192,6 +192,10 @@ export class LogChecker {
       throw new Violation(
         `${client} was told that nobody knows what became of ${operation.method} in slot ${slot}, which answers it`,
       );
+    if (outcome === "unknown" && this.#putOff(operation, slot))
+      throw new Violation(
+        `${client} was told that slot ${slot} has no room for ${operation.method}, instead of its answer from a later one`,
+      );
     const key = uniqueKey(operation);
     if (outcome !== "not executed" || key === undefined) return;
     this.#never.add(key);
@@ -204,6 +208,13 @@ export class LogChecker {
     const { commands = [], answers = [] } = this.#run.at(slot) ?? {};
     const found = answers.filter((_, index) => sameOperation(commands[index] as Operation, operation));
     return found.length > 0 && found.every((answer) => answer?.outcome === "answered");
+  }
+
+  #putOff(operation: Operation, slot: number): boolean {
+    const { commands = [], answers = [] } = this.#run.at(slot) ?? {};
+    return answers.some(
+      (answer, index) => answer.deferred === true && sameOperation(commands[index] as Operation, operation),
+    );
   }
 
   /** Every call is executed once at most, under whichever session, and never once its client was told that it is not. */

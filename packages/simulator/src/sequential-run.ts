@@ -20,6 +20,9 @@ import { boundsOf, clusterId, isQuery, servicesBeside, sessionBounds } from "./s
 import { expectDeclared } from "./stock/undeclared.js";
 import { Violation } from "./violation.js";
 
+/** Slots from one count of what is stored to the next: a count goes through all of it. */
+const slotsPerCount = 16;
+
 /** A slot as it was decided, and what came of it. */
 export interface SequentialSlot {
   readonly commands: readonly Command[];
@@ -37,6 +40,7 @@ export interface SequentialSlot {
  * which say what each command should come to (rule 16). What replicas have is compared with this.
  */
 export class SequentialRun {
+  readonly #state = new MemoryMap();
   readonly #engine: Engine;
   readonly #sessions: PlainSessions;
   readonly #models = new ServiceModels();
@@ -52,7 +56,7 @@ export class SequentialRun {
     this.#narrow = slotBytes > 0;
     this.#remedies = remedies;
     this.#engine = new Engine({
-      state: new MemoryMap(),
+      state: this.#state,
       genesis,
       configurationCodec,
       clusterId,
@@ -117,6 +121,8 @@ export class SequentialRun {
     });
     this.#ground.end();
     if (decided.kind === "batch") this.#models.end(this.#engine);
+    if (slot % slotsPerCount === 0)
+      expectEqual("bytes that services are said to store", storedIn(this.#state), this.#engine.stateBytes);
     const { hash, logTimeMs, logTime } = this.#engine;
     const done = { commands, answers, hash, logTimeMs, timed: logTime.timedSlot === slot, ground };
     this.#slots.push(done);
@@ -176,6 +182,15 @@ export class SequentialRun {
     const kept = !isQuery(command) || answer.status !== Status.ok;
     this.#sessions.used(command, kept ? answer : undefined);
   }
+}
+
+/** Bytes of the rows of services, and of the commands that wait for log time. */
+function storedIn(state: MemoryMap): number {
+  let bytes = 0;
+  for (const [from, until] of ["dg", "tu"].map((ends) => [...ends].map((end) => Buffer.from(end))))
+    for (const [key, value] of state.range({ from: from as Buffer, until }))
+      bytes += key.length + value.length;
+  return bytes;
 }
 
 function expectEqual<T extends string | number | boolean>(what: string, expected: T, found: T): void {
