@@ -19,6 +19,7 @@ export {
   settingsHelp,
 } from "./configuration/settings.js";
 export { LeaderHost, type LeaderHostOptions } from "./leader/leader-host.js";
+export { printAnswer } from "./process/answer.js";
 export { buildName } from "./process/build-name.js";
 export { ExecutionWatch, type ExecutionWatchOptions } from "./process/execution-watch.js";
 export { ExitCode } from "./process/exit-code.js";

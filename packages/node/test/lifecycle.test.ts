@@ -1,5 +1,9 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import { stopWithParentVariable } from "../src/process/parent.js";
@@ -10,6 +14,13 @@ const cleanups: (() => void)[] = [];
 afterAll(() => {
   for (const cleanup of cleanups) cleanup();
 });
+
+function unreadPipe(): string {
+  const folder = mkdtempSync(path.join(tmpdir(), "synod-pipe-"));
+  cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
+  execFileSync("mkfifo", [path.join(folder, "pipe")]);
+  return path.join(folder, "pipe");
+}
 
 interface Started {
   readonly child: ChildProcess;
@@ -138,5 +149,42 @@ describe.concurrent("a service's process", () => {
   test("a command that only answers exits with 0, its answer alone on standard output", async () => {
     const { code, stdout, stderr } = await start(["done"]).ended;
     expect([code, stdout, stderr]).toEqual([0, "answer\n", ""]);
+  });
+
+  test.each([
+    ["full", () => openSync("/dev/full", "w")],
+    // What Node calls a pipe is a socket, as a supervisor may have one too; it and a pipe are full after some KiB.
+    ["a socket that nobody reads", () => "pipe" as const],
+    ["a pipe that nobody reads", () => openSync(unreadPipe(), "r+")],
+  ])(
+    "goes on, and stops in good order, when both outputs are %s",
+    async (_, open) => {
+      const output = open();
+      const child = spawn(process.execPath, [fixture, "chatter"], {
+        stdio: ["pipe", output, output, "ipc"],
+        env: { ...process.env, [stopWithParentVariable]: "1" },
+      });
+      cleanups.push(() => child.kill("SIGKILL"));
+      if (typeof output === "number") closeSync(output);
+      // It says so only after more lines than any pipe takes.
+      expect(await once(child, "message")).toEqual(["ready", undefined]);
+      child.stdin?.end();
+      expect(await once(child, "exit")).toEqual([0, null]);
+    },
+    30_000,
+  );
+
+  test("an answer that standard output does not take is told in a sentence, with exit code 1", async () => {
+    const full = openSync("/dev/full", "w");
+    const child = spawn(process.execPath, [fixture, "done"], { stdio: ["ignore", full, "pipe"] });
+    closeSync(full);
+    let stderr = "";
+    child.stderr?.setEncoding("utf8").on("data", (text) => {
+      stderr += text;
+    });
+    expect((await once(child, "close"))[0]).toBe(1);
+    expect(stderr).toBe(
+      "fixture: cannot write to standard output: no space left on device (ENOSPC); it is done\n",
+    );
   });
 });

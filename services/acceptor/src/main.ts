@@ -1,4 +1,4 @@
-import { AcceptorHost, exitCodeOf, runService, startHost } from "@synod/node";
+import { AcceptorHost, exitCodeOf, printAnswer, runService, startHost } from "@synod/node";
 import { createAcceptorStore, openAcceptorStore } from "@synod/storage";
 import { recordCodec } from "@synod/wire";
 import { acceptorConfiguration, initOptions, name, version } from "./config.js";
@@ -10,12 +10,12 @@ runService(name, async (context) => {
       ? initOptions(parameters.slice(1), process.env)
       : acceptorConfiguration(parameters, process.env);
   if (answer.kind === "text") {
-    process.stdout.write(`${answer.text}\n`);
+    printAnswer(answer.text);
     return undefined;
   }
   if (answer.kind === "init") {
     const { store } = await createAcceptorStore(answer.data, { ...answer, codec: recordCodec });
-    process.stdout.write(`${store}\n`);
+    printAnswer(store, `the store is made, and its id is ${store}`);
     return undefined;
   }
   const { configuration } = answer;

@@ -1,10 +1,10 @@
-import { LeaderHost, runService, startHost } from "@synod/node";
+import { LeaderHost, printAnswer, runService, startHost } from "@synod/node";
 import { leaderConfiguration, name, version } from "./config.js";
 
 runService(name, async (context) => {
   const answer = leaderConfiguration(process.argv.slice(2), process.env);
   if (answer.kind === "text") {
-    process.stdout.write(`${answer.text}\n`);
+    printAnswer(answer.text);
     return undefined;
   }
   return startHost(context, answer.configuration, {

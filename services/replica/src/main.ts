@@ -3,6 +3,7 @@ import {
   ExecutionWatch,
   exitCodeOf,
   loadServiceModules,
+  printAnswer,
   ReplicaHost,
   runService,
   startHost,
@@ -15,7 +16,7 @@ import { builtInServices } from "./services.js";
 runService(name, async (context) => {
   const answer = replicaConfiguration(process.argv.slice(2), process.env);
   if (answer.kind === "text") {
-    process.stdout.write(`${answer.text}\n`);
+    printAnswer(answer.text);
     return undefined;
   }
   const { configuration } = answer;

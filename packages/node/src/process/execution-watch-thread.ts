@@ -3,6 +3,7 @@ import { Session } from "node:inspector";
 import { parentPort, workerData } from "node:worker_threads";
 import { type WatchData, type WatchedMethod, watched } from "./execution-watch.js";
 import { ExitCode } from "./exit-code.js";
+import { LossyOutput, withoutWaiting } from "./lossy-output.js";
 
 /*
  * The thread of `ExecutionWatch`. It counts its own looks rather than time: a process that was stopped as a whole, or a
@@ -37,20 +38,29 @@ function end(): void {
   const where = slot > 0 ? `command ${index} of slot ${slot}` : "a read of this replica's own state";
   const words = `ended: ${where}, ${service}/${method}, ${cause}: its handler does not return, or asks for too much at a time`;
   const line = { level: "fatal", time: new Date().toISOString(), slot, index, service, method, msg: words };
-  writeSync(1, `${JSON.stringify({ ...line, pid: process.pid, exitCode: ExitCode.slotNotExecuted })}\n`);
-  writeSync(2, `${name}: ${words}\n`);
+  say(1, JSON.stringify({ ...line, pid: process.pid, exitCode: ExitCode.slotNotExecuted }));
+  say(2, `${name}: ${words}`);
   exit();
 }
 
-/** Adds to what the other thread wrote before it began with the slot. */
+/** The process ends whether its last words are taken or not. */
+function say(descriptor: 1 | 2, line: string): void {
+  new LossyOutput({ take: withoutWaiting(descriptor), notice: () => "" }).write(`${line}\n`);
+}
+
+/** Adds to what the other thread wrote before it began with the slot; a disk that fails now costs the next start these words only. */
 function mark(descriptor: number, known: object): void {
   const record = Buffer.alloc(1024, " ");
-  readSync(descriptor, record, 0, record.length, 0);
-  const written = JSON.parse(record.toString()) as { begun?: object };
-  const text = JSON.stringify({ ...written, begun: { ...written.begun, ...known } });
-  if (Buffer.byteLength(text) > record.length) return;
-  record.fill(" ").write(text);
-  writeSync(descriptor, record, 0, record.length, 0);
+  try {
+    readSync(descriptor, record, 0, record.length, 0);
+    const written = JSON.parse(record.toString()) as { begun?: object };
+    const text = JSON.stringify({ ...written, begun: { ...written.begun, ...known } });
+    if (Buffer.byteLength(text) > record.length) return;
+    record.fill(" ").write(text);
+    writeSync(descriptor, record, 0, record.length, 0);
+  } catch {
+    // The next start finds the slot that was begun, which stands there already.
+  }
 }
 
 /** Only the other thread can end the process with an exit code, and it does nothing but loop. */

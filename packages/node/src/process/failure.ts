@@ -3,6 +3,7 @@ import { OtherStateFormat } from "@synod/state-machine";
 import { StoreError, type StoreErrorReason } from "@synod/storage";
 import { ConfigurationError } from "../configuration/problem.js";
 import { ExitCode } from "./exit-code.js";
+import { systemSentence } from "./system-error.js";
 
 /** An end of the process with a known cause: its message is for a person, and needs no stack. */
 export class ServiceFailure extends Error {
@@ -33,6 +34,7 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof OtherStateFormat) return ExitCode.foreignStore;
   if (error instanceof StoreError) return storeExitCodes[error.reason];
   const text = `${(error as { code?: unknown } | undefined)?.code} ${messageOf(error)}`;
+  if (/\buv_cwd\b/.test(text)) return ExitCode.badConfiguration;
   if (/\bEADDRINUSE\b/.test(text)) return ExitCode.addressInUse;
   // Not an address of this machine, not a name, or a port that needs more rights: what was configured cannot be.
   if (/\b(EADDRNOTAVAIL|EACCES)\b|^cannot listen|Name resolution failed/.test(text))
@@ -43,7 +45,7 @@ export function exitCodeOf(error: unknown): ExitCode {
 
 /** The last words, for a person, of a process that ends with this code. */
 export function lastWords(exitCode: number, error: unknown): string {
-  const message = messageOf(error);
+  const message = (exitCode === ExitCode.unexpected ? undefined : systemSentence(error)) ?? messageOf(error);
   if (exitCode === ExitCode.unexpected && !(error instanceof ServiceFailure)) {
     return `ended by an unexpected error: ${message} (this is a defect; its stack stands in the log)`;
   }

@@ -1,7 +1,8 @@
 import { told } from "@synod/state-machine";
 import { ExitCode } from "./exit-code.js";
 import { exitCodeOf, lastWords, ServiceFailure } from "./failure.js";
-import { createLogger, type Logger, logGrpc } from "./log.js";
+import { createLogger, type Logger, lastWordsWithinMs, logGrpc } from "./log.js";
+import { LossyOutput, withoutWaiting } from "./lossy-output.js";
 import { stopWithParent } from "./parent.js";
 
 /** A service under way. */
@@ -44,11 +45,7 @@ export function runService(
   name: string,
   main: (context: ServiceContext) => Promise<RunningService | undefined>,
 ): void {
-  // A reader that went away is no reason to stop.
-  process.stderr.on("error", () => {});
-  const say = (line: string) => {
-    process.stderr.write(`${name}: ${line}\n`);
-  };
+  const say = sayOnStandardError(name);
   const fatal = (exitCode: number, error: unknown) => {
     context.logger.fatal({ err: error, exitCode }, lastWords(exitCode, error));
     say(lastWords(exitCode, error));
@@ -80,6 +77,18 @@ export function runService(
     process.exit(ExitCode.graceful);
   };
   run().catch(fail);
+}
+
+/** Lines for a person. Whatever becomes of the outputs is no reason to stop, neither for these nor for what others write. */
+function sayOnStandardError(name: string): (line: string) => void {
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+  const output = new LossyOutput({
+    take: withoutWaiting(2),
+    notice: (lost, reason) =>
+      `${name}: ${lost} lines were lost here: standard error could not be written (${reason})`,
+  });
+  process.once("exit", () => output.flush(lastWordsWithinMs));
+  return (line) => output.write(`${name}: ${line}\n`);
 }
 
 /** Resolves when the process is first asked to stop, and sees to it that it does not outlive that for long. */

@@ -1,6 +1,7 @@
 import * as grpc from "@grpc/grpc-js";
-import { type DestinationStream, destination, type Logger, pino } from "pino";
+import { type DestinationStream, type Logger, pino } from "pino";
 import type { LogLevel } from "../configuration/config-file.js";
+import { LossyOutput, withoutWaiting } from "./lossy-output.js";
 
 export type { Logger } from "pino";
 
@@ -12,23 +13,37 @@ export interface LogOptions {
   readonly destination?: DestinationStream;
 }
 
+/** The last words may wait so long for a slow reader. */
+export const lastWordsWithinMs = 200;
+
 /**
  * The structured log: one JSON object a line on standard output, and nothing else there. What is meant for a person
  * (the ready line, warnings at start, last words) goes to standard error, where Node and native code write as well.
- * Requests and values are never logged: they are the users'.
+ * Requests and values are never logged: they are the users'. Lines that standard output does not take are lost, and counted.
  */
 export function createLogger({ level, fields = {}, destination: given }: LogOptions): Logger {
-  // Synchronous, so that the last words are out before the process is.
-  const stream = given ?? destination({ dest: 1, sync: true });
+  const base = { ...fields, pid: process.pid };
+  // Each line is written at once where it is taken, so that the last words are out before the process is.
+  const stream = given ?? standardOutput(base);
   return pino(
     {
       level,
-      base: { ...fields, pid: process.pid },
+      base,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
     stream,
   );
+}
+
+function standardOutput(base: object): DestinationStream {
+  const notice = (lost: number, reason: string) => {
+    const line = { level: "warn", time: new Date().toISOString(), ...base, lost, reason };
+    return JSON.stringify({ ...line, msg: `${lost} lines of this log were lost: it could not be written` });
+  };
+  const output = new LossyOutput({ take: withoutWaiting(1), notice });
+  process.once("exit", () => output.flush(lastWordsWithinMs));
+  return output;
 }
 
 /** gRPC's own words go into the log instead of on standard error; what matters of them is said by the transport. */

@@ -13,8 +13,6 @@ export const channelOptions: grpc.ChannelOptions = {
   "grpc.keepalive_permit_without_calls": 1,
   "grpc.max_receive_message_length": maxMessageBytes,
   "grpc.max_send_message_length": maxMessageBytes,
-  // Members talk to members: a proxy for the outside world is none of theirs.
-  "grpc.enable_http_proxy": 0,
   "grpc-node.flow_control_window": 1 << 20,
 };
 

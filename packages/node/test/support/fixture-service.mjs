@@ -1,6 +1,6 @@
 // A service that does what its first parameter says. Runs compiled, as services do.
 import { createServer } from "node:net";
-import { createLogger, ExitCode, runService, ServiceFailure } from "@synod/node";
+import { createLogger, ExitCode, printAnswer, runService, ServiceFailure } from "@synod/node";
 
 const [behaviour, parameter] = process.argv.slice(2);
 
@@ -14,7 +14,7 @@ const listening = (port) =>
 
 runService("fixture", async (context) => {
   if (behaviour === "done") {
-    process.stdout.write("answer\n");
+    printAnswer("answer", "it is done");
     return undefined;
   }
   context.logger = createLogger({ level: "info" });
@@ -31,6 +31,17 @@ runService("fixture", async (context) => {
   if (behaviour === "slow-start") {
     context.say("starting");
     await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+  if (behaviour === "chatter") {
+    const words = "x".repeat(1_000);
+    for (let count = 0; count < 200; count++) {
+      context.logger.info(words);
+      context.say(words);
+      console.log(words);
+      console.error(words);
+    }
+    process.send?.("ready");
+    process.disconnect();
   }
   await listening(Number(parameter ?? 0));
   context.say("ready");

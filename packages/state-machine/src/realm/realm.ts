@@ -197,6 +197,8 @@ export class Realm {
       },
       read: (name) => this.#read(name),
       log: (_, parameters) => {
+        // Nobody reads them: they are lost rather than kept without a bound.
+        if (process.stderr.writableLength > maxUnreadBytes) return;
         process.stderr.write(`${formatWithOptions({ customInspect: false }, ...parameters)}\n`);
       },
     };
@@ -226,6 +228,9 @@ export class Realm {
 }
 
 /** Not to be parameters of a function in strict mode, or literals to the compiler. */
+/** Bytes of what handlers say on the console that may wait for a reader of standard error. */
+const maxUnreadBytes = 256 << 10;
+
 const reservedNames = new Set(["eval", "arguments", "undefined", "NaN", "Infinity"]);
 
 const caughtText = `(isExhaustion) => (error) => { if (isExhaustion(error)) throw error; }`;

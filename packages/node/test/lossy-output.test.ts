@@ -1,0 +1,98 @@
+import fc from "fast-check";
+import { describe, expect, it, vi } from "vitest";
+import { LossyOutput, maxWaitingBytes } from "../src/process/lossy-output.js";
+
+/** An output whose room is set by a test; what is beyond it is refused, as a pipe or a disk refuses it. */
+class Room {
+  bytes = 0;
+  code = "EAGAIN";
+  text = "";
+
+  readonly take = (bytes: Uint8Array): number => {
+    if (this.bytes === 0) throw Object.assign(new Error(this.code), { code: this.code });
+    const taken = bytes.subarray(0, this.bytes);
+    this.bytes -= taken.length;
+    this.text += Buffer.from(taken).toString();
+    return taken.length;
+  };
+}
+
+const notice = (lost: number, reason: string) => `${lost} lost, ${reason}`;
+
+describe("lines about a process", () => {
+  it("are kept in order, cut nowhere, and every one that is missing is counted where it is missing", () => {
+    const steps = fc.array(
+      fc.record({
+        room: fc.integer({ min: 0, max: 2 * maxWaitingBytes }),
+        lines: fc.array(fc.integer({ min: 1, max: maxWaitingBytes }), { maxLength: 4 }),
+      }),
+      { maxLength: 20 },
+    );
+    fc.assert(
+      fc.property(steps, (drawn) => {
+        const room = new Room();
+        const output = new LossyOutput({ take: room.take, notice });
+        let written = 0;
+        for (const { room: bytes, lines } of drawn) {
+          room.bytes = bytes;
+          for (const length of lines) output.write(`${String(written++).padEnd(length, ".")}\n`);
+        }
+        room.bytes = Number.MAX_SAFE_INTEGER;
+        output.flush(0);
+        let next = 0;
+        for (const line of room.text.split("\n").slice(0, -1)) {
+          const [, lost] = /^(\d+) lost, EAGAIN$/.exec(line) ?? [];
+          if (lost === undefined) expect(Number(/^\d+/.exec(line)?.[0])).toBe(next++);
+          else next += Number(lost);
+        }
+        expect(next).toBe(written);
+        expect(output.lost).toBe(0);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it("wait up to a bound in bytes while nothing is taken, whatever the reason, and nothing is thrown", () => {
+    const room = new Room();
+    room.code = "ENOSPC";
+    const output = new LossyOutput({ take: room.take, notice });
+    const line = `${"x".repeat(1023)}\n`;
+    for (let count = 0; count < 1_000; count++) output.write(line);
+    expect(output.lost).toBe(1_000 - maxWaitingBytes / line.length);
+    room.bytes = Number.MAX_SAFE_INTEGER;
+    output.write("the last\n");
+    expect(room.text).toHaveLength(maxWaitingBytes + "745 lost, ENOSPC\n".length);
+    expect(room.text.endsWith("745 lost, ENOSPC\n")).toBe(true);
+  });
+
+  it("are tried again by themselves", () => {
+    vi.useFakeTimers();
+    try {
+      const room = new Room();
+      const output = new LossyOutput({ take: room.take, notice });
+      output.write("late\n");
+      room.bytes = 100;
+      vi.advanceTimersByTime(1_000);
+      expect(room.text).toBe("late\n");
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it("are waited for at the end where the output is only slow, and not where it is full", () => {
+    for (const [code, most] of [
+      ["EAGAIN", 40],
+      ["ENOSPC", 1],
+    ] as const) {
+      const room = new Room();
+      room.code = code;
+      const asked = vi.fn(room.take);
+      const output = new LossyOutput({ take: asked, notice });
+      output.write("words\n");
+      asked.mockClear();
+      output.flush(30);
+      expect(asked.mock.calls.length, code).toBeLessThanOrEqual(most);
+      expect(asked.mock.calls.length > 1).toBe(code === "EAGAIN");
+    }
+  });
+});
