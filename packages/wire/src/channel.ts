@@ -10,12 +10,16 @@ export interface Channel {
 /** The time that a connection may take to close by itself, in milliseconds. */
 const closeMs = 1_000;
 
-/** Of every channel: nothing is repeated behind its user's back, and nobody else says how it is to behave. */
+/**
+ * Of every channel: nothing is repeated behind its user's back, and nobody else says how it is to behave. A proxy that the environment
+ * names (`https_proxy`, …) is the way to the outside world and not to a cluster, so it is never taken.
+ */
 const commonOptions: grpc.ChannelOptions = {
   "grpc.use_local_subchannel_pool": 1,
   "grpc.service_config_disable_resolution": 1,
   "grpc.enable_retries": 0,
   "grpc.enable_channelz": 0,
+  "grpc.enable_http_proxy": 0,
 };
 
 /** A dead connection is noticed within these two together, also when nothing is sent. */

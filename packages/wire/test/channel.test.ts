@@ -45,3 +45,24 @@ describe("a channel whose connection is not there yet", () => {
     next.destroy();
   });
 });
+
+test("a channel goes past every proxy that the environment names", async () => {
+  const server = new grpc.Server();
+  const variables = ["http_proxy", "https_proxy", "grpc_proxy", "all_proxy"];
+  for (const name of variables.flatMap((each) => [each, each.toUpperCase()]))
+    vi.stubEnv(name, "http://127.0.0.1:9");
+  const port = await new Promise<number>((resolve, reject) => {
+    const bound = (error: Error | null, found: number) => (error ? reject(error) : resolve(found));
+    server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), bound);
+  });
+  const channel = openChannel(`127.0.0.1:${port}`, grpc.credentials.createInsecure());
+  try {
+    const asked = callUnary(channel.client, clusterService.Status, {}, { deadline: Date.now() + 5_000 });
+    // The server, which has no such service, has answered.
+    await expect(asked).rejects.toMatchObject({ code: grpc.status.UNIMPLEMENTED });
+  } finally {
+    vi.unstubAllEnvs();
+    channel.close(true);
+    server.forceShutdown();
+  }
+});

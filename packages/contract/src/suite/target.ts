@@ -1,4 +1,5 @@
 import * as grpc from "@grpc/grpc-js";
+import { type Channel, openChannel } from "@synod/wire";
 import { fail, holds, Violation } from "./expect.js";
 import { type Message, rpcOf } from "./message.js";
 
@@ -56,14 +57,14 @@ export function saysOutcome({ trailer }: Answer, outcome: "answered" | "not-exec
 export class Target {
   readonly address: string;
   readonly patienceMs: number;
-  #client: grpc.Client;
+  #channel: Channel;
   readonly #streams = new Set<Stream>();
 
   /** @param patienceMs how long an answer may take that has to come */
   constructor(address: string, patienceMs: number) {
     this.address = address;
     this.patienceMs = patienceMs;
-    this.#client = connection(address);
+    this.#channel = connection(address);
   }
 
   /** One unary call; never rejects. */
@@ -74,7 +75,7 @@ export class Target {
     const deadline = Date.now() + (options.deadlineMs ?? this.patienceMs);
     return new Promise((resolve) => {
       let message: Message | undefined;
-      const call = this.#client.makeUnaryRequest(
+      const call = this.#channel.client.makeUnaryRequest(
         rpc.path,
         rpc.encode,
         rpc.decode,
@@ -103,7 +104,7 @@ export class Target {
     const rpc = rpcOf(name);
     const metadata = new grpc.Metadata();
     for (const [key, value] of Object.entries(more)) metadata.set(key, value);
-    const call = this.#client.makeBidiStreamRequest(rpc.path, rpc.encode, rpc.decode, metadata);
+    const call = this.#channel.client.makeBidiStreamRequest(rpc.path, rpc.encode, rpc.decode, metadata);
     const stream = new Stream(name, call, this.patienceMs);
     this.#streams.add(stream);
     void stream.ended.then(() => this.#streams.delete(stream));
@@ -117,7 +118,7 @@ export class Target {
   /** After the service was restarted: forgets the old connection, and waits until the new process answers. */
   async reconnect(): Promise<void> {
     this.close();
-    this.#client = connection(this.address);
+    this.#channel = connection(this.address);
     const until = Date.now() + 15_000;
     for (;;) {
       const { code, details } = await this.ask("synod.v1.Cluster/Status", {}, { deadlineMs: 1_000 });
@@ -134,18 +135,16 @@ export class Target {
 
   close(): void {
     this.release();
-    this.#client.close();
+    this.#channel.close(false);
   }
 }
 
-function connection(address: string): grpc.Client {
-  return new grpc.Client(address, grpc.credentials.createInsecure(), {
-    "grpc.use_local_subchannel_pool": 1,
+function connection(address: string): Channel {
+  return openChannel(address, grpc.credentials.createInsecure(), {
     "grpc.initial_reconnect_backoff_ms": 50,
     "grpc.max_reconnect_backoff_ms": 500,
     "grpc.max_send_message_length": -1,
     "grpc.max_receive_message_length": -1,
-    "grpc.enable_http_proxy": 0,
   });
 }
 
