@@ -1,4 +1,6 @@
+import { systemSentence } from "@synod/node/surroundings";
 import yargs, { type CommandModule } from "yargs";
+import { asTyped, looksLikeFlag, requireReadable, takeMarksAway, withoutSeparator } from "./arguments.js";
 import { demoCommand } from "./commands/demo.js";
 import { generateCommand } from "./commands/generate.js";
 import { kvCommand } from "./commands/kv.js";
@@ -11,6 +13,7 @@ import { snapshotCommand } from "./commands/snapshot.js";
 import { statusCommand } from "./commands/status.js";
 import { upCommand } from "./commands/up.js";
 import { exitCode, Failure } from "./failure.js";
+import { outputFailure, tell, watchOutputs } from "./output.js";
 import { version } from "./version.js";
 
 // Each has flags of its own, so what they have in common is that they are commands.
@@ -29,41 +32,49 @@ const modules = [
 ] as readonly CommandModule[];
 
 /** Runs the command line; the exit code is left in `process.exitCode`. */
-export async function runCommandLine(args: readonly string[]): Promise<void> {
-  // A reader that went away ("synod log | head") is no reason to fail, nor for a cluster to stop.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-  });
+export async function runCommandLine(words: readonly string[]): Promise<void> {
+  watchOutputs();
   try {
-    await yargs([...args])
-      .scriptName("synod")
-      .usage("$0 <command>\n\nReplicated gRPC services: multi-Paxos, each role a service of its own.")
-      .command([...modules])
-      .demandCommand(1, "expected a command")
-      .strictCommands()
-      .strict()
-      .recommendCommands()
-      .help()
-      .alias("h", "help")
-      .wrap(null)
-      .version(version())
-      .fail((message, error) => {
-        // An error of its own class is what yargs throws for a flag without its value.
-        if (error !== undefined && error.name !== "YError") throw error;
-        const help = `"${["synod", ...commandOf(args), "--help"].join(" ")}" tells more`;
-        throw new Failure(`${inPlainWords(error?.message ?? message, args)}\n${help}`, exitCode.usage);
-      })
-      .parseAsync();
+    requireReadable(words);
+    await parse(withoutSeparator(words));
+    const failure = await outputFailure();
+    if (failure !== undefined) throw failure;
   } catch (error) {
-    const known = error instanceof Failure;
-    const text = known
-      ? error.message
-      : error instanceof Error
-        ? (error.stack ?? error.message)
-        : String(error);
-    process.stderr.write(`synod: ${text}\n`);
-    process.exitCode = known ? error.code : exitCode.failed;
+    tell(`synod: ${lastWords(error)}`);
+    process.exitCode = error instanceof Failure ? error.code : exitCode.failed;
   }
+}
+
+async function parse(args: readonly string[]): Promise<void> {
+  await yargs([...args])
+    .scriptName("synod")
+    .usage("$0 <command>\n\nReplicated gRPC services: multi-Paxos, each role a service of its own.")
+    .command([...modules])
+    .demandCommand(1, "expected a command")
+    .strictCommands()
+    .strict()
+    .recommendCommands()
+    .middleware(takeMarksAway, true)
+    .help()
+    .alias("h", "help")
+    .wrap(null)
+    .version(version())
+    .fail((message, error) => {
+      // An error of its own class is what yargs throws for a flag without its value.
+      if (error !== undefined && error.name !== "YError") throw error;
+      const help = `"${["synod", ...commandOf(args), "--help"].join(" ")}" tells more`;
+      throw new Failure(`${inPlainWords(error?.message ?? message, args)}\n${help}`, exitCode.usage);
+    })
+    .parseAsync();
+}
+
+/** A sentence for whatever ended a command; the stack only for what nobody foresaw. */
+function lastWords(error: unknown): string {
+  if (error instanceof Failure) return error.message;
+  const sentence = systemSentence(error);
+  if (sentence !== undefined) return sentence;
+  const [message, stack] = error instanceof Error ? [error.message, error.stack ?? ""] : [String(error), ""];
+  return `ended by an unexpected error: ${message}. This is a defect; please report it with these lines:\n${stack}`;
 }
 
 const commands = modules.map(({ command }) => String(command).split(" ")[0] ?? "");
@@ -82,7 +93,10 @@ function commandOf([command = "", second = ""]: readonly string[]): string[] {
 /** A complaint of yargs about a command line, reworded as what was expected and what was found. */
 function inPlainWords(message: string, args: readonly string[]): string {
   const typed = args.filter((each) => !each.startsWith("-")).join(" ");
-  return message
+  const plain = message
+    .split(/(?=\0)/)
+    .map(asTyped)
+    .join("")
     .replace(
       /^Not enough non-option arguments: got (\d+), need at least (\d+)$/,
       "too few words behind the command: expected $2, found $1",
@@ -91,4 +105,6 @@ function inPlainWords(message: string, args: readonly string[]): string {
     .replace(/^Did you mean (.*)\?$/, `no command "${typed}"; did you mean $1?`)
     .replace(/^Unknown arguments?: (.*)$/, "unknown flag, or a word too many: $1")
     .replace(/^Not enough arguments following: (.*)$/, "--$1: expected a value behind it, found none");
+  const dashed = args.some(looksLikeFlag) && /^(too few words|unknown flag)/.test(plain);
+  return dashed ? `${plain}; words that begin with a dash and are no flags go behind "--"` : plain;
 }

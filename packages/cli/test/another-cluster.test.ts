@@ -80,7 +80,7 @@ const failure = (work: Promise<unknown>) =>
 describe("where another cluster answers (rule 28)", () => {
   it("a remembered one is not taken for it, and both are named", async () => {
     const port = await replicaOf("theirs");
-    remember(directory, planCluster(directory, one, port), "ours");
+    remember(planCluster(directory, one, port), "ours", directory);
     const { addresses, cluster } = await replicaTargets([], directory);
     const refused = await failure(askStatus(addresses[0] as string, 5_000, cluster));
     expect(refused.message).toContain("belongs to cluster theirs, and cluster ours was meant");

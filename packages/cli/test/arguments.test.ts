@@ -1,22 +1,36 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { asTyped, looksLikeFlag, requireReadable, withoutSeparator } from "../src/arguments.js";
 import { runCommandLine } from "../src/program.js";
+import { type Printed, takePrinted } from "./support/printed.js";
+
+const sent = vi.hoisted((): { value?: Uint8Array; [field: string]: unknown }[] => []);
+vi.mock("@synod/client", async (original) => {
+  const call = async (request: object) => {
+    sent.push({ ...request });
+    return {
+      found: true,
+      value: new Uint8Array(),
+      revision: "1",
+      deleted: true,
+      entries: [],
+      continuation: "",
+    };
+  };
+  const service = () => ({ Get: call, Put: call, Delete: call, Range: call });
+  return { ...(await original<object>()), connect: () => ({ service, close: () => {} }) };
+});
 
 let directory: string;
-let printed: { stdout: string; stderr: string };
+let printed: Printed;
 
 beforeEach(() => {
   directory = mkdtempSync(path.join(tmpdir(), "synod-cli-"));
-  printed = { stdout: "", stderr: "" };
   vi.spyOn(process, "cwd").mockReturnValue(directory);
-  for (const stream of ["stdout", "stderr"] as const) {
-    vi.spyOn(process[stream], "write").mockImplementation((text) => {
-      printed[stream] += String(text);
-      return true;
-    });
-  }
+  printed = takePrinted();
 });
 
 afterEach(() => {
@@ -44,6 +58,11 @@ describe("the synod command", () => {
     [[], "expected a command"],
     [["kv"], "expected one of: get, put, delete, range"],
     [["kv", "get"], "too few words behind the command: expected 1, found 0"],
+    [["kv", "put", "a"], "expected a value behind the key, or --stdin, found neither"],
+    [["kv", "put", "a", "b", "--stdin"], "expected a value behind the key, or --stdin, found both"],
+    [["kv", "put", "a", "-x"], 'no flags go behind "--"'],
+    [["kv", "get", "--", "a", "--b"], "a word too many: --b\n"],
+    [["skip", "--", "first"], "--slot: expected a whole number"],
     [["kv", "get", "a", "b"], 'a word too many: b\n"synod kv get --help" tells'],
     [["kv", "get", "--replica", "127.0.0.1:4100"], "too few words behind the command"],
     [["up", "--service"], "--service: expected a value behind it, found none"],
@@ -66,4 +85,46 @@ describe("the synod command", () => {
       expect(printed.stderr).toContain("start one with `npx synod up`, or give --replica");
     },
   );
+});
+
+describe("words behind --", () => {
+  it("take their places as they were typed, and none is dropped", () => {
+    const words = fc.array(fc.oneof(fc.string(), fc.constantFrom("-x", "--", "-", "-5", "--replica", "-5x")));
+    fc.assert(
+      fc.property(words, words, (before, behind) => {
+        const flags = before.filter((word) => word !== "--");
+        const taken = withoutSeparator([...flags, "--", ...behind]);
+        expect(taken.map(asTyped)).toEqual([...flags, ...behind]);
+        expect(taken.slice(flags.length).some(looksLikeFlag)).toBe(false);
+      }),
+    );
+  });
+
+  it.each([
+    [["get", "--", "-x"], { key: "-x" }],
+    [["put", "--", "--replica", "-5"], { key: "--replica", value: "-5" }],
+    [["put", "k", "--", "-x"], { key: "k", value: "-x" }],
+    [["put", "-5", "-"], { key: "-5", value: "-" }],
+    [["range", "--", "-"], { prefix: "-" }],
+  ])("reach the store: kv %j", async (words, request) => {
+    await run(["kv", words[0] as string, "--replica", "127.0.0.1:1", ...words.slice(1)]);
+    expect(printed.stderr).toBe("");
+    const [{ value = new Uint8Array(), ...asked } = {}] = sent.splice(0);
+    expect({ ...asked, value: Buffer.from(value).toString() }).toMatchObject(request);
+  });
+});
+
+describe("words that are not UTF-8", () => {
+  const raw = (...words: (string | number[])[]) =>
+    Buffer.concat(words.map((word) => Buffer.concat([Buffer.from(word as string), Buffer.alloc(1)])));
+
+  it("are refused, and the character that stands for them is not", () => {
+    expect(() => requireReadable(["caf\ufffd"], () => raw("node", [0x63, 0x61, 0x66, 0xe9]))).toThrow(
+      'expected words in UTF-8, found other bytes in "caf\ufffd"',
+    );
+    requireReadable(["caf\ufffd"], () => raw("node", "caf\ufffd"));
+    requireReadable(["caf\u00e9"], () => {
+      throw new Error("not asked for");
+    });
+  });
 });

@@ -133,7 +133,7 @@ describe("a child that died", () => {
 
 describe("the replicas to talk to", () => {
   it("are those of the cluster that up last started in the working directory", async () => {
-    remember(directory, planCluster(directory, { acceptors: 1, leaders: 1, replicas: 2 }, 4100), "c0ffee");
+    remember(planCluster(directory, { acceptors: 1, leaders: 1, replicas: 2 }, 4100), "c0ffee", directory);
     expect(await replicaTargets([], directory)).toEqual({
       addresses: ["127.0.0.1:4100", "127.0.0.1:4101"],
       cluster: "c0ffee",
@@ -149,7 +149,7 @@ describe("the replicas to talk to", () => {
     if (!project || !renamed || !copy) throw new Error("no paths");
     const data = path.join(project, ".synod");
     mkdirSync(data, { recursive: true });
-    remember(project, planCluster(data, { acceptors: 1, leaders: 1, replicas: 1 }, 4100), "c0ffee");
+    remember(planCluster(data, { acceptors: 1, leaders: 1, replicas: 1 }, 4100), "c0ffee", project);
     renameSync(project, renamed);
     expect(await replicaTargets([], renamed)).toMatchObject({ cluster: "c0ffee" });
     cpSync(renamed, copy, { recursive: true });

@@ -1,11 +1,21 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { FileIndex, loadServices } from "@synod/wire";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { exitCode, Failure } from "../src/failure.js";
-import { filesBelow } from "../src/generate/files.js";
+import { differenceOf, filesBelow, mark } from "../src/generate/files.js";
 import { generate } from "../src/generate/generate.js";
+import { takePrinted } from "./support/printed.js";
 
 const ledger = `syntax = "proto3";
 package bank.v1;
@@ -43,7 +53,7 @@ beforeEach(() => {
   out = path.join(directory, "src", "gen");
   write("bank/v1/ledger.proto", ledger);
   write("bank/v1/money.proto", money);
-  vi.spyOn(process.stdout, "write").mockReturnValue(true);
+  takePrinted();
 });
 
 afterEach(() => {
@@ -168,5 +178,56 @@ describe("synod generate", () => {
     writeFileSync(path.join(proto, "buf.yaml"), "version: v2\ndeps: [buf.build/nobody/nothing]\n");
     await run();
     expect(filesBelow(out)).toContain("descriptors.ts");
+  });
+
+  it("takes every name of a folder or file, and leaves alone what lies in node_modules", async () => {
+    const odd = path.join(directory, "C# %41?\u00fc 'q\" \n-x");
+    mkdirSync(odd);
+    renameSync(proto, path.join(odd, "proto"));
+    [proto, out] = [path.join(odd, "proto"), path.join(odd, "gen #1")];
+    for (const [index, name] of ["-a b.proto", "c#d.proto", "e%41.proto"].entries())
+      write(
+        name,
+        `syntax = "proto3";\r\n// Of two\r\n// lines.\r\nmessage Odd${index} { string name = 1; }\r\n`,
+      );
+    write("node_modules/other/bad.proto", "no proto");
+    write("bank/node_modules/other/bad.proto", "no proto either");
+    await run();
+    const types = readFileSync(path.join(out, "types.ts"), "utf8");
+    for (const name of ["Odd0", "Odd1", "Odd2", "Ledger"]) expect(types).toContain(name);
+    expect(types).toContain("Of two");
+    expect(types).not.toContain("\r");
+  });
+});
+
+describe("what is there already", () => {
+  const wanted = new Map([["bank/ledger.ts", `${mark}\nexport {};\n`]]);
+  const nothing = { write: [], remove: [], foreign: [], unchanged: 0 };
+
+  function put(text: string): void {
+    mkdirSync(path.join(out, "bank"), { recursive: true });
+    writeFileSync(path.join(out, "bank/ledger.ts"), text);
+  }
+
+  it("is the same with other ends of lines", () => {
+    put(`${mark}\r\nexport {};\r\n`);
+    expect(differenceOf(out, wanted)).toEqual({ ...nothing, unchanged: 1 });
+  });
+
+  it.each([
+    ["a symbolic link", (place: string) => symlinkSync(path.join(directory, "mine"), place)],
+    ["a link to nothing", (place: string) => symlinkSync(path.join(directory, "nothing"), place)],
+    ["a directory", (place: string) => mkdirSync(place)],
+  ])("is not written through or over when it is %s", (_, make) => {
+    writeFileSync(path.join(directory, "mine"), mark);
+    mkdirSync(path.join(out, "bank"), { recursive: true });
+    make(path.join(out, "bank/ledger.ts"));
+    expect(differenceOf(out, wanted)).toEqual({ ...nothing, foreign: ["bank/ledger.ts"] });
+  });
+
+  it("is in the way when a folder has to be where a file is", () => {
+    mkdirSync(out, { recursive: true });
+    writeFileSync(path.join(out, "bank"), "");
+    expect(differenceOf(out, wanted)).toEqual({ ...nothing, foreign: ["bank/ledger.ts"] });
   });
 });

@@ -1,4 +1,14 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import * as grpc from "@grpc/grpc-js";
@@ -16,6 +26,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { exitCode } from "../src/failure.js";
 import { runCommandLine } from "../src/program.js";
 import { SnapshotFile } from "../src/snapshot/reader.js";
+import { type Printed, takePrinted } from "./support/printed.js";
 
 type Call = grpc.ServerWritableStream<SnapshotRequest, Incoming<SnapshotPage>>;
 
@@ -104,19 +115,13 @@ function broken(call: Call, code: grpc.status, details: string): void {
 let directory: string;
 let file: string;
 let replicas: Replica[];
-let printed: { stdout: string; stderr: string };
+let printed: Printed;
 
 beforeEach(async () => {
   directory = mkdtempSync(path.join(tmpdir(), "synod-save-"));
   file = path.join(directory, "backup");
   replicas = await Promise.all([new Replica().start(), new Replica().start()]);
-  printed = { stdout: "", stderr: "" };
-  for (const stream of ["stdout", "stderr"] as const) {
-    vi.spyOn(process[stream], "write").mockImplementation((text) => {
-      printed[stream] += String(text);
-      return true;
-    });
-  }
+  printed = takePrinted();
 });
 
 afterEach(() => {
@@ -258,7 +263,30 @@ describe("synod snapshot save", () => {
   it("says so at once where the disk does not take it", async () => {
     file = path.join(directory, "nowhere", "backup");
     expect(await save()).toBe(exitCode.failed);
-    expect(printed.stderr).toMatch(/cannot write .*backup\.partial: ENOENT/);
+    expect(printed.stderr).toMatch(/cannot write .*backup\.partial: no such file or directory \(ENOENT\)/);
     expect(existsSync(path.dirname(file))).toBe(false);
+  });
+
+  it.each([
+    ["a named pipe", () => execFileSync("mkfifo", [file])],
+    ["a directory", () => mkdirSync(file)],
+    ["a symbolic link to nothing", () => symlinkSync("nothing", file)],
+  ])("replaces no more than files, also with --force: not %s", async (what, make) => {
+    make();
+    expect(await save("--force")).toBe(1);
+    expect(printed.stderr).toContain(`expected a file, or nothing yet, at ${file}, found ${what}`);
+    expect(readdirSync(directory)).toEqual(["backup"]);
+  });
+
+  it("writes the file that a symbolic link means, and only with --force when it is there", async () => {
+    mkdirSync(path.join(directory, "elsewhere"));
+    writeFileSync(path.join(directory, "elsewhere", "mine"), "old");
+    symlinkSync(path.join("elsewhere", "mine"), file);
+    expect(await save()).toBe(1);
+    expect(printed.stderr).toContain("exists already");
+    expect(await save("--force")).toBe(0);
+    expect(lstatSync(file).isSymbolicLink()).toBe(true);
+    expect(await saved()).toEqual(rows);
+    expect(readdirSync(path.join(directory, "elsewhere"))).toEqual(["mine"]);
   });
 });

@@ -21,6 +21,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { exitCode } from "../src/failure.js";
 import { runCommandLine } from "../src/program.js";
 import { SnapshotFile } from "../src/snapshot/reader.js";
+import { type Printed, takePrinted } from "./support/printed.js";
 
 const stuck: HaltStatus = { kind: "stuck", slot: 7, remedies: 0, command: 2 };
 const problem = "stopped before slot 7: executing it ended the process, 2 times";
@@ -113,7 +114,7 @@ class FakeReplica {
 
 let directory: string;
 let replicas: [FakeReplica, FakeReplica, FakeReplica];
-let printed: string;
+let printed: Printed;
 
 beforeEach(async () => {
   directory = mkdtempSync(path.join(tmpdir(), "synod-stopped-"));
@@ -121,12 +122,7 @@ beforeEach(async () => {
   all.push(...["r1", "r2", "r3"].map((id) => new FakeReplica(id, all)));
   await Promise.all(all.map((replica) => replica.start()));
   replicas = all as typeof replicas;
-  printed = "";
-  for (const stream of ["stdout", "stderr"] as const)
-    vi.spyOn(process[stream], "write").mockImplementation((text) => {
-      printed += String(text);
-      return true;
-    });
+  printed = takePrinted();
 });
 
 afterEach(() => {
@@ -153,26 +149,26 @@ describe("synod skip", () => {
     expect(await synod("skip", "7", "--command", "2")).toBe(0);
     for (const { held } of replicas) expect(held).toEqual([{ slot: 7, number: 1 }]);
     expect(decisions()).toEqual([{ slot: 7, number: 1, skip: 2, retire: [] }]);
-    expect(printed).toMatch(/command 2 of slot 7 is skipped: decided in slot 9\n {2}r1 goes on/);
+    expect(printed.stdout).toMatch(/command 2 of slot 7 is skipped: decided in slot 9\n {2}r1 goes on/);
     expect(await synod("skip", "7", "--command", "2")).toBe(0);
-    expect([decisions().length, printed.includes("already")]).toEqual([1, true]);
+    expect([decisions().length, printed.stdout.includes("already")]).toEqual([1, true]);
   });
 
   it("skips nothing that a replica executed, and nothing where none is stopped", async () => {
     replicas[2].appliedSlot = 8;
     replicas[2].halt = undefined;
     expect(await synod("skip", "7")).toBe(exitCode.failed);
-    expect(printed).toMatch(/r3 executed slot 7, and may have answered/);
+    expect(printed.stderr).toMatch(/r3 executed slot 7, and may have answered/);
     for (const replica of replicas) Object.assign(replica, { appliedSlot: 5, halt: undefined });
     expect(await synod("skip", "7")).toBe(exitCode.failed);
-    expect(printed).toMatch(/expected a replica that is stopped before slot 7, found none/);
+    expect(printed.stderr).toMatch(/expected a replica that is stopped before slot 7, found none/);
     expect([decisions(), replicas.flatMap(({ held }) => held)]).toEqual([[], []]);
   });
 
   it("asks every replica, or is told by name which one is gone for good", async () => {
     replicas[1].server.forceShutdown();
     expect(await synod("skip", "7")).toBe(exitCode.failed);
-    expect(printed).toMatch(/expected an answer of every replica.*\n {2}r2 /);
+    expect(printed.stderr).toMatch(/expected an answer of every replica.*\n {2}r2 /);
     expect(await synod("skip", "7", "--without", "r9")).toBe(exitCode.usage);
     expect(decisions()).toEqual([]);
     expect(await synod("skip", "7", "--without", "r2")).toBe(0);
@@ -192,7 +188,9 @@ describe("synod service retire, when every replica has stopped", () => {
     replicas[2].appliedSlot = 4;
     expect(await synod("service", "retire", "bank.v1.Ledger")).toBe(0);
     expect(decisions()).toEqual([{ slot: 7, number: 1, retire: ["bank.v1.Ledger"] }]);
-    expect(printed).toMatch(/r3 has executed slot 4 only, and cannot execute what follows: start it anew/);
+    expect(printed.stdout).toMatch(
+      /r3 has executed slot 4 only, and cannot execute what follows: start it anew/,
+    );
   });
 });
 
@@ -201,7 +199,7 @@ describe("synod snapshot save --stopped", () => {
     replicas[1].appliedSlot = 8;
     const file = path.join(directory, "backup");
     expect(await synod("snapshot", "save", file, "--stopped")).toBe(exitCode.failed);
-    expect(printed).toMatch(/take the state of r2 \(/);
+    expect(printed.stderr).toMatch(/take the state of r2 \(/);
     for (const replica of replicas) replica.appliedSlot = 8;
     expect(await synod("snapshot", "save", file, "--stopped")).toBe(0);
     expect(replicas.map(({ snapshots }) => snapshots.map(({ stopped }) => stopped))).toEqual([
@@ -214,7 +212,7 @@ describe("synod snapshot save --stopped", () => {
     await source.close();
     const data = path.join(directory, "data");
     expect(await runRestore(file, data)).toBe(exitCode.usage);
-    expect(printed).toMatch(/that had stopped after slot 8 .* give --from-stopped/);
+    expect(printed.stderr).toMatch(/that had stopped after slot 8 .* give --from-stopped/);
     expect(await runRestore(file, data, "--from-stopped")).toBe(0);
   });
 });

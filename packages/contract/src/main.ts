@@ -56,19 +56,39 @@ export function argumentsOf(parameters: readonly string[]): Arguments {
   return { options: { addresses, destructive, patienceMs, ...(only ? { only } : {}) }, json, help };
 }
 
+/** Resolves when it is out; rejects, with a sentence, when standard output does not take it. */
+function printed(text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(`${text}\n`, (error) =>
+      error ? reject(new Error(`cannot write to standard output: ${error.message}`)) : resolve(),
+    );
+  });
+}
+
 /** Runs the suite and prints what it found. Resolves to the exit code. */
 export async function report(
   options: ContractOptions,
   json: boolean,
-  print: (text: string) => void = (text) => process.stdout.write(`${text}\n`),
+  print: (text: string) => unknown = printed,
 ): Promise<number> {
   const result = await runContract(options);
-  print(json ? JSON.stringify(result, undefined, 2) : reportText(result));
+  await print(json ? JSON.stringify(result, undefined, 2) : reportText(result));
   return result.failed === 0 ? 0 : 1;
 }
 
 /** The command line. Resolves to the exit code. */
 export async function main(parameters: readonly string[]): Promise<number> {
+  // Outputs that fail are told by the exit code, and do not end the process half-way.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+  try {
+    return await answer(parameters);
+  } catch (error) {
+    process.stderr.write(`synod-contract: ${error instanceof Error ? error.message : error}\n`);
+    return 1;
+  }
+}
+
+async function answer(parameters: readonly string[]): Promise<number> {
   let given: Arguments;
   try {
     given = argumentsOf(parameters);
@@ -79,6 +99,6 @@ export async function main(parameters: readonly string[]): Promise<number> {
     return 2;
   }
   if (!given.help) return report(given.options, given.json);
-  process.stdout.write(usage);
+  await printed(usage.trimEnd());
   return 0;
 }

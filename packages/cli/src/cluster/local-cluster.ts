@@ -5,6 +5,8 @@ import type { Plan } from "./plan.js";
 const graceMs = 4_500;
 
 export interface ClusterEvents {
+  /** A service runs without a log, for a reason that is given in words. */
+  unlogged(child: Child, trouble: string): void;
   /** A service ended although nobody stopped the cluster. */
   died(child: Child, ending: Ending): void;
 }
@@ -19,6 +21,7 @@ export class LocalCluster {
     this.plan = plan;
     this.children = plan.members.map((member) => new Child(member));
     for (const child of this.children) {
+      if (child.logTrouble !== undefined) events.unlogged(child, child.logTrouble);
       void child.ended.then((ending) => {
         if (this.#stopping === undefined) events.died(child, ending);
       });

@@ -1,5 +1,6 @@
-import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { replaceable, systemReason, systemSentence } from "@synod/node/surroundings";
 import { exitCode, Failure, reasonOf } from "../failure.js";
 import type { Plan, RoleName } from "./plan.js";
 
@@ -25,17 +26,42 @@ export function rememberedPath(workingDirectory: string): string {
   return path.join(workingDirectory, ".synod", "current.json");
 }
 
-/** Notes the cluster that `up` starts here; it stays noted when the cluster stops, so that `status` can say so. */
-export function remember(workingDirectory: string, { directory, members }: Plan, cluster: string): void {
+/**
+ * Notes the cluster that `up` starts in the working directory; it stays noted when the cluster stops, so that `status` can say so.
+ * A cluster does without the note. Returns what to do instead when it cannot be written; undefined when it was.
+ */
+export function remember(
+  { directory, members }: Plan,
+  cluster: string,
+  workingDirectory = process.cwd(),
+): string | undefined {
   const file = rememberedPath(workingDirectory);
-  mkdirSync(path.dirname(file), { recursive: true });
   const noted: Remembered = {
     cluster,
     data: path.relative(workingDirectory, directory),
     place: placeOf(directory) ?? "",
     members: members.map(({ role, id, address }) => ({ role, id, address })),
   };
-  writeFileSync(file, `${JSON.stringify(noted, undefined, 2)}\n`);
+  const trouble = replaceText(file, `${JSON.stringify(noted, undefined, 2)}\n`);
+  if (trouble === undefined) return undefined;
+  const replica = members.find(({ role }) => role === "replica")?.address;
+  return `${trouble}. Commands in this directory do not find the cluster by themselves: give them --replica ${replica}`;
+}
+
+/** Gives a file a text in one rename; the reason in words when it cannot. */
+function replaceText(file: string, text: string): string | undefined {
+  const partial = `${file}.${process.pid}`;
+  try {
+    mkdirSync(path.dirname(file), { recursive: true });
+    const place = replaceable(file);
+    if ("found" in place) return `expected a file or nothing at ${file}, found ${place.found}`;
+    writeFileSync(partial, text, { flag: "wx" });
+    renameSync(partial, place.file);
+    return undefined;
+  } catch (error) {
+    rmSync(partial, { force: true });
+    return systemSentence(error) ?? reasonOf(error);
+  }
 }
 
 /** The note found here. Throws a Failure when it cannot be read, or is a copy of one made elsewhere. */
@@ -43,10 +69,16 @@ export function recall(workingDirectory: string): Remembered | undefined {
   const file = rememberedPath(workingDirectory);
   let text: string;
   try {
+    const place = replaceable(file);
+    if ("found" in place)
+      throw new Failure(
+        `expected a file or nothing at ${file}, found ${place.found}: give --replica ADDRESS`,
+      );
     text = readFileSync(file, "utf8");
   } catch (error) {
+    if (error instanceof Failure) throw error;
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new Failure(`cannot read ${file}: ${reasonOf(error)}`);
+    throw new Failure(`cannot read ${file}: ${systemReason(error)}; give --replica ADDRESS`);
   }
   const found = parsed(text);
   if (found === undefined) {

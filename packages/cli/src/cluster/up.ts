@@ -1,4 +1,5 @@
 import path from "node:path";
+import { whenAskedToEnd } from "../asked-to-end.js";
 import { exitCode, Failure } from "../failure.js";
 import { deathReport } from "./advice.js";
 import { clusterIdAt } from "./cluster-file.js";
@@ -11,6 +12,7 @@ import { waitUntilReady } from "./ready.js";
 import { remember } from "./remembered.js";
 import { prepareCluster, storedShape } from "./stores.js";
 import { type Example, exampleOf, requireServices, storedServices } from "./user-services.js";
+import { type Words, wordsOn } from "./words.js";
 
 export interface UpArguments {
   acceptors: number | undefined;
@@ -24,7 +26,9 @@ export interface UpArguments {
 
 /** Starts or resumes the cluster in a directory, and runs it until it is asked to end. */
 export async function up(options: UpArguments): Promise<void> {
-  const ended = endSignals();
+  // A second request does not hurry: the stop is bounded anyway.
+  const ended = new Promise<void>((resolve) => whenAskedToEnd(resolve));
+  const [output, errors] = [wordsOn(1), wordsOn(2)];
   const plan = planOf(options);
   const examples = (await requireServices(plan.services)).flatMap((module) => exampleOf(module) ?? []);
   const ownership = await ownDataDirectory(plan.directory);
@@ -32,10 +36,11 @@ export async function up(options: UpArguments): Promise<void> {
     await requireFreePorts(plan.members);
     const fresh = await prepareCluster(plan);
     const cluster = clusterIdAt(plan.clusterFile);
-    remember(process.cwd(), plan, cluster);
-    const progress = (line: string) => (options.json ? process.stderr : process.stdout).write(`${line}\n`);
+    const unnoted = remember(plan, cluster);
+    if (unnoted !== undefined) errors.say(`warning: ${unnoted}`);
+    const progress = (line: string) => (options.json ? errors : output).say(line);
     progress(`${fresh ? "starting a new cluster" : "resuming the cluster"} in ${plan.directory}`);
-    await run(plan, { json: options.json, progress, ended, examples });
+    await run(plan, { json: options.json, output, errors, progress, ended, examples });
   } finally {
     await ownership.release();
   }
@@ -59,6 +64,8 @@ function planOf(options: UpArguments): Plan {
 
 interface Running {
   readonly json: boolean;
+  readonly output: Words;
+  readonly errors: Words;
   readonly progress: (line: string) => void;
   /** Resolves at the first request to end. */
   readonly ended: Promise<void>;
@@ -66,14 +73,15 @@ interface Running {
   readonly examples: readonly Example[];
 }
 
-async function run(plan: Plan, { json, progress, ended, examples }: Running): Promise<void> {
+async function run(plan: Plan, { json, output, errors, progress, ended, examples }: Running): Promise<void> {
   let allDead: () => void = () => undefined;
   const nobodyLeft = new Promise<"nobody left">((resolve) => {
     allDead = () => resolve("nobody left");
   });
   const cluster = new LocalCluster(plan, {
+    unlogged: ({ member }, trouble) => errors.say(`warning: ${member.id} runs without a log: ${trouble}`),
     died: (child, ending) => {
-      process.stderr.write(`${deathReport(child.member, ending)}\n`);
+      errors.say(deathReport(child.member, ending));
       if (cluster.children.every((other) => !other.running)) allDead();
     },
   });
@@ -85,7 +93,7 @@ async function run(plan: Plan, { json, progress, ended, examples }: Running): Pr
     });
     const ready = waitUntilReady(cluster, { progress, signal: waiting.signal }).then(() => "ready" as const);
     if ((await Promise.race([ready, asked])) === "ready") {
-      process.stdout.write(json ? `${readyLine(cluster)}\n` : `${readyText(cluster, examples)}\n`);
+      output.say(json ? readyLine(cluster) : readyText(cluster, examples));
       if ((await Promise.race([asked, nobodyLeft])) === "nobody left") {
         throw new Failure("every process of the cluster has ended", exitCode.failed);
       }
@@ -95,13 +103,6 @@ async function run(plan: Plan, { json, progress, ended, examples }: Running): Pr
     await cluster.stop();
   }
   progress("stopped; the data is kept, and the same command resumes the cluster");
-}
-
-/** Ctrl-C, a polite kill, or a closed terminal. A second one does not hurry: the stop is bounded anyway. */
-function endSignals(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => resolve());
-  });
 }
 
 function readyLine(cluster: LocalCluster): string {

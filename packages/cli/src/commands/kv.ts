@@ -1,6 +1,9 @@
 import { type Client, connect, SynodError } from "@synod/client";
+import { maxRequestBytes } from "@synod/wire";
 import type { Argv, CommandModule } from "yargs";
-import { Failure } from "../failure.js";
+import { exitCode, Failure } from "../failure.js";
+import { standardInput } from "../input.js";
+import { print } from "../output.js";
 import { replicaTargets } from "../targets.js";
 import { requireWhole, withReplicas } from "./options.js";
 
@@ -61,6 +64,8 @@ function explain(error: SynodError): string {
   return `${error.message}\nIt may have been executed all the same: look before you repeat it.`;
 }
 
+const newline = Buffer.from("\n");
+
 const getCommand: CommandModule<object, KvArguments & { key: string }> = {
   command: "get <key>",
   describe: "print the value of a key, and nothing else (exit 1 when there is no such key)",
@@ -69,25 +74,36 @@ const getCommand: CommandModule<object, KvArguments & { key: string }> = {
     onStore(options, async (store) => {
       const { found, value } = await store.Get({ key: options.key });
       if (!found) throw new Failure(`no key ${JSON.stringify(options.key)}`);
-      process.stdout.write(value);
-      process.stdout.write("\n");
+      await print(Buffer.concat([value, newline]));
     }),
 };
 
-const putCommand: CommandModule<object, KvArguments & { key: string; value: string }> = {
-  command: "put <key> <value>",
+const putCommand: CommandModule<object, KvArguments & { key: string; value?: string; stdin: boolean }> = {
+  command: "put <key> [value]",
   describe: "write a key",
   builder: (yargs) =>
     withStore(
       yargs
         .positional("key", { type: "string", demandOption: true })
-        .positional("value", { type: "string", demandOption: true }),
+        .positional("value", { type: "string" })
+        .option("stdin", {
+          type: "boolean",
+          default: false,
+          describe: "take the value from standard input: bytes of any kind, and more than a word may have",
+        }),
     ),
-  handler: (options) =>
-    onStore(options, async (store) => {
-      const { revision } = await store.Put({ key: options.key, value: Buffer.from(options.value) });
-      process.stdout.write(`revision ${revision}\n`);
-    }),
+  handler: async ({ key, value, stdin, ...options }) => {
+    if ((value === undefined) !== stdin)
+      throw new Failure(
+        `expected a value behind the key, or --stdin, found ${stdin ? "both" : "neither"}`,
+        exitCode.usage,
+      );
+    const bytes = value === undefined ? await standardInput(maxRequestBytes) : Buffer.from(value);
+    await onStore(options, async (store) => {
+      const { revision } = await store.Put({ key, value: bytes });
+      await print(`revision ${revision}`);
+    });
+  },
 };
 
 const deleteCommand: CommandModule<object, KvArguments & { key: string }> = {
@@ -98,7 +114,7 @@ const deleteCommand: CommandModule<object, KvArguments & { key: string }> = {
     onStore(options, async (store) => {
       const { deleted } = await store.Delete({ key: options.key });
       if (!deleted) throw new Failure(`no key ${JSON.stringify(options.key)}`);
-      process.stdout.write("deleted\n");
+      await print("deleted");
     }),
 };
 
@@ -112,7 +128,7 @@ const rangeCommand: CommandModule<object, KvArguments & { prefix: string }> = {
       do {
         const page = await store.Range({ prefix: options.prefix, continuation });
         for (const { key, value } of page.entries) {
-          process.stdout.write(`${key}\t${Buffer.from(value).toString()}\n`);
+          await print(`${key}\t${Buffer.from(value).toString()}`);
         }
         continuation = page.continuation;
       } while (continuation !== "");

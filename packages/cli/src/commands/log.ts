@@ -3,6 +3,7 @@ import { readLog } from "../calls.js";
 import { Failure, reasonOf } from "../failure.js";
 import { presentSlot, slotJson } from "../log/present.js";
 import { holdsCommands } from "../log/system-text.js";
+import { outputFailure, print } from "../output.js";
 import { replicaTargets } from "../targets.js";
 import { requireWhole, withReplicas } from "./options.js";
 
@@ -38,12 +39,13 @@ export const logCommand: CommandModule<object, LogArguments> = {
       try {
         for await (const decided of readLog(address, first, wanted, cluster)) {
           if (commands && !holdsCommands(decided)) continue;
-          process.stdout.write(`${json ? slotJson(decided) : presentSlot(decided)}\n`);
+          await print(json ? slotJson(decided) : presentSlot(decided));
           printed += 1;
           if (printed === most) break;
         }
         return;
       } catch (error) {
+        if (await outputFailure()) throw error;
         troubles.push(`  ${address}: ${reasonOf(error)}`);
         // Lines that are printed came from that replica: the rest cannot come from another one.
         if (printed > 0) break;

@@ -1,6 +1,7 @@
 import type { CommandModule } from "yargs";
 import { askStatus, setQuota } from "../calls.js";
 import { exitCode, Failure, reasonOf } from "../failure.js";
+import { print } from "../output.js";
 import { replicaTargets, type Targets } from "../targets.js";
 import { decidedBy, decideWithinMs } from "./decide.js";
 import { withReplicas } from "./options.js";
@@ -56,7 +57,7 @@ export const quotaCommand: CommandModule<object, { replica: string[]; bytes: str
       const slot = await decidedBy(addresses, (address) =>
         setQuota(address, wanted, decideWithinMs, cluster),
       );
-      process.stdout.write(`the services may store ${wanted} bytes from slot ${slot} on\n`);
-    } else process.stdout.write(`${await show(targets)}\n`);
+      await print(`the services may store ${wanted} bytes from slot ${slot} on`);
+    } else await print(await show(targets));
   },
 };

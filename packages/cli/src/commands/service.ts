@@ -1,6 +1,7 @@
 import type { Argv, CommandModule } from "yargs";
 import { askStatus, switchVersion } from "../calls.js";
 import { Failure, reasonOf } from "../failure.js";
+import { print } from "../output.js";
 import { agreeOn, goOn } from "../remedy/agree.js";
 import { everyReplica, type FoundReplica } from "../remedy/replicas.js";
 import { presentServices, type ReplicaServices } from "../status/services.js";
@@ -46,7 +47,7 @@ const listCommand: CommandModule<object, Target> = {
   builder: (yargs) => withReplicas(yargs),
   handler: async ({ replica }) => {
     const found = await gatherServices(await replicaTargets(replica));
-    process.stdout.write(`${presentServices(found)}\n`);
+    await print(presentServices(found));
   },
 };
 
@@ -57,7 +58,7 @@ const switchCommand: CommandModule<object, Switch> = {
   handler: async ({ replica, service, version }) => {
     const wanted = requireWhole("version", version, 1);
     const slot = await switchTo(replica, service, wanted);
-    process.stdout.write(`version ${wanted} of ${service} is in force after slot ${slot}\n`);
+    await print(`version ${wanted} of ${service} is in force after slot ${slot}`);
   },
 };
 
@@ -70,7 +71,7 @@ const retireCommand: CommandModule<object, Target & { service: string; without: 
     const lines = (await allStopped(targets))
       ? await retireStopped(await everyReplica(targets, without), service)
       : [`${service} is out of use after slot ${await switchTo(replica, service, 0)}`];
-    process.stdout.write(`${lines.join("\n")}\n`);
+    await print(lines.join("\n"));
   },
 };
 

@@ -1,8 +1,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
+import { replaceable, systemSentence } from "@synod/node/surroundings";
 import type { CampaignSummary, RunResult, Schedule } from "@synod/simulator";
 import type { CommandModule } from "yargs";
 import { exitCode, Failure, reasonOf } from "../failure.js";
+import { print, tell } from "../output.js";
 
 interface SimulateArguments {
   seeds: string;
@@ -43,7 +45,7 @@ export const simulateCommand: CommandModule<object, SimulateArguments> = {
       if (replay === undefined && first !== last)
         throw new Failure("--trace: expected one seed, as in --seeds 11", exitCode.usage);
       const schedule = replay === undefined ? { seed: first } : scheduleIn(replay);
-      show(await simulate(schedule, { wholeTrace: trace }), trace, json);
+      await show(await simulate(schedule, { wholeTrace: trace }), trace, json);
       return;
     }
     await runSeeds(first, last, save, json);
@@ -68,16 +70,16 @@ function scheduleIn(file: string): Schedule {
   throw new Failure(`--replay: ${file} holds no schedule with a seed`, exitCode.usage);
 }
 
-function show(result: RunResult, trace: boolean, json: boolean): void {
+async function show(result: RunResult, trace: boolean, json: boolean): Promise<void> {
   const { seed, failure, sha256, options, counts, ticks } = result;
   if (json) {
     const lines = trace ? { trace: result.trace } : {};
-    print(JSON.stringify({ seed, failure: failure ?? null, sha256, ticks, options, counts, ...lines }));
+    await print(JSON.stringify({ seed, failure: failure ?? null, sha256, ticks, options, counts, ...lines }));
   } else {
-    print(`seed ${seed} draws ${JSON.stringify(options)}`);
-    for (const line of trace ? result.trace : result.trace.slice(-40)) print(line);
-    print(failure ?? `every promise held, for ${ticks} ticks of ${options.limits.tickMs} ms`);
-    print(`sha256 of the trace: ${sha256}`);
+    await print(`seed ${seed} draws ${JSON.stringify(options)}`);
+    for (const line of trace ? result.trace : result.trace.slice(-40)) await print(line);
+    await print(failure ?? `every promise held, for ${ticks} ticks of ${options.limits.tickMs} ms`);
+    await print(`sha256 of the trace: ${sha256}`);
   }
   if (failure !== undefined) process.exitCode = exitCode.failed;
 }
@@ -98,11 +100,11 @@ async function runSeeds(first: number, last: number, save: boolean, json: boolea
     campaign.add(result);
     if (result.failure !== undefined) {
       failed.push(result);
-      progress(`seed ${seed}: ${result.failure}`);
+      tell(`seed ${seed}: ${result.failure}`);
     }
     if (performance.now() - toldAt > progressEveryMs) {
       toldAt = performance.now();
-      progress(`${seed - first + 1} of ${last - first + 1} seeds, ${failed.length} failed`);
+      tell(`${seed - first + 1} of ${last - first + 1} seeds, ${failed.length} failed`);
     }
     // Between two runs, so that Ctrl-C is heard.
     await new Promise((resolve) => setImmediate(resolve));
@@ -112,8 +114,8 @@ async function runSeeds(first: number, last: number, save: boolean, json: boolea
   const files = save && !stopped ? await saveFailures(failed.slice(0, savedFailures)) : [];
   process.off("SIGINT", stop);
   const seedsPerSecond = Math.round((100 * summary.seeds) / seconds) / 100;
-  if (json) print(JSON.stringify({ ...summary, seedsPerSecond, stopped, saved: files }));
-  else printSummary(summary, seedsPerSecond, stopped, files);
+  if (json) await print(JSON.stringify({ ...summary, seedsPerSecond, stopped, saved: files }));
+  else await print(summaryText(summary, seedsPerSecond, stopped, files).join("\n"));
   if (failed.length > 0) process.exitCode = exitCode.failed;
 }
 
@@ -123,49 +125,48 @@ async function saveFailures(failed: readonly RunResult[]): Promise<string[]> {
   const files: string[] = [];
   for (const result of failed) {
     const { seed } = result;
-    progress(`seed ${seed}: looking for a smaller schedule that fails in the same way`);
+    tell(`seed ${seed}: looking for a smaller schedule that fails in the same way`);
     const { overrides, events, failure, trace } = await shrink({ seed }, result);
     const file = `synod-seed-${seed}.json`;
-    writeFileSync(
-      file,
-      `${JSON.stringify({ failure, schedule: { seed, overrides, events } }, undefined, 2)}\n`,
-    );
-    progress([...trace.slice(-40), `saved as ${file}`].join("\n"));
-    files.push(file);
+    const schedule = JSON.stringify({ failure, schedule: { seed, overrides, events } }, undefined, 2);
+    const unsaved = saveText(file, `${schedule}\n`);
+    tell([...trace.slice(-40), unsaved ?? `saved as ${file}`].join("\n"));
+    if (unsaved === undefined) files.push(file);
   }
   return files;
 }
 
-function printSummary(
+/** Returns the reason in words when it cannot be kept: hours of seeds are not thrown away for that. */
+function saveText(file: string, text: string): string | undefined {
+  try {
+    const place = replaceable(file);
+    if ("found" in place) return `not saved: expected a file or nothing at ${file}, found ${place.found}`;
+    writeFileSync(place.file, text);
+    return undefined;
+  } catch (error) {
+    return `not saved: ${systemSentence(error) ?? reasonOf(error)}`;
+  }
+}
+
+function summaryText(
   summary: CampaignSummary,
   seedsPerSecond: number,
   stopped: boolean,
   files: readonly string[],
-): void {
+): string[] {
   const { seeds, failures, simulatedHours, decidedSlots, acknowledgedCommands } = summary;
-  print(
+  return [
     `${seeds} seeds${stopped ? ", then stopped" : ""}: ${failures.length} failed, ${seedsPerSecond} seeds/s`,
-  );
-  print(
     `${simulatedHours} simulated hours, ${decidedSlots} decided slots, ${acknowledgedCommands} acknowledged commands`,
-  );
-  print(
     `the median seed acknowledges ${summary.medianAcknowledged} commands and changes leader ${summary.medianLeaderChanges} times`,
-  );
-  print("part of the seeds in which each kind of event occurred:");
-  for (const [kind, part] of Object.entries(summary.occurrence))
-    print(`  ${kind.padEnd(30)}${(100 * part).toFixed(1).padStart(5)} %`);
-  for (const { seed, failure } of failures) {
-    print(`seed ${seed}: ${failure}`);
-    print(`  again: npx synod simulate --seeds ${seed} --trace`);
-  }
-  for (const file of files) print(`made smaller: npx synod simulate --replay ${file} --trace`);
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
-}
-
-function progress(line: string): void {
-  process.stderr.write(`${line}\n`);
+    "part of the seeds in which each kind of event occurred:",
+    ...Object.entries(summary.occurrence).map(
+      ([kind, part]) => `  ${kind.padEnd(30)}${(100 * part).toFixed(1).padStart(5)} %`,
+    ),
+    ...failures.flatMap(({ seed, failure }) => [
+      `seed ${seed}: ${failure}`,
+      `  again: npx synod simulate --seeds ${seed} --trace`,
+    ]),
+    ...files.map((file) => `made smaller: npx synod simulate --replay ${file} --trace`),
+  ];
 }

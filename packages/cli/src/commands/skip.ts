@@ -1,6 +1,7 @@
 import type { CommandModule } from "yargs";
 import { holdSlot } from "../calls.js";
 import { Failure } from "../failure.js";
+import { print } from "../output.js";
 import { agreeOn, goOn, takeBack } from "../remedy/agree.js";
 import { askWithinMs, everyReplica, type FoundReplica } from "../remedy/replicas.js";
 import { replicaTargets } from "../targets.js";
@@ -19,11 +20,11 @@ async function skip({ slot, command, undo, replica, without }: SkipArguments): P
   const replicas = await everyReplica(await replicaTargets(replica), without);
   if (undo) {
     const decidedIn = await takeBack(replicas, wanted);
-    print(`slot ${wanted} is executed as it is: decided in slot ${decidedIn}`);
+    await print(`slot ${wanted} is executed as it is: decided in slot ${decidedIn}`);
     return;
   }
   if (await isRemedied(replicas, wanted)) {
-    print(`something was decided about slot ${wanted} already, and it is executed accordingly`);
+    await print(`something was decided about slot ${wanted} already, and it is executed accordingly`);
     return;
   }
   requireStopped(replicas, wanted);
@@ -31,8 +32,8 @@ async function skip({ slot, command, undo, replica, without }: SkipArguments): P
   const decidedIn = await agreeOn(replicas, { slot: wanted, skip: what, retire: [] });
   const skipped =
     what === "batch" ? `the commands of slot ${wanted} are` : `command ${what} of slot ${wanted} is`;
-  print(`${skipped} skipped: decided in slot ${decidedIn}`);
-  for (const line of await goOn(replicas, wanted)) print(`  ${line}`);
+  await print(`${skipped} skipped: decided in slot ${decidedIn}`);
+  for (const line of await goOn(replicas, wanted)) await print(`  ${line}`);
 }
 
 /** True when the replicas that have executed the slot did so with a remedy. */
@@ -60,10 +61,6 @@ function requireStopped(replicas: readonly FoundReplica[], slot: number): void {
   throw new Failure(
     `expected a replica that is stopped before slot ${slot}, found none: ${where.join("; ")}`,
   );
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
 }
 
 export const skipCommand: CommandModule<object, SkipArguments> = {

@@ -1,6 +1,7 @@
 import type { CommandModule } from "yargs";
 import { askStatus } from "../calls.js";
 import { exitCode } from "../failure.js";
+import { print } from "../output.js";
 import { gather, startingPoints } from "../status/gather.js";
 import { presentStatus, sortReports } from "../status/present.js";
 import { frontier, verdict } from "../status/verdict.js";
@@ -25,7 +26,7 @@ export const statusCommand: CommandModule<object, { replica: string[]; json: boo
     const text = json
       ? JSON.stringify({ ...found, frontier: frontier(reports), members: sortReports(reports) })
       : presentStatus(reports);
-    process.stdout.write(`${text}\n`);
+    await print(text);
     process.exitCode = found.moves ? exitCode.done : exitCode.failed;
   },
 };

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { whenAskedToEnd } from "../asked-to-end.js";
 import { deathReport } from "../cluster/advice.js";
 import { LocalCluster } from "../cluster/local-cluster.js";
 import { planCluster } from "../cluster/plan.js";
@@ -9,6 +10,7 @@ import { waitUntilReady } from "../cluster/ready.js";
 import { prepareCluster } from "../cluster/stores.js";
 import { requireWhole } from "../commands/options.js";
 import { exitCode, Failure } from "../failure.js";
+import { printSoon, tell } from "../output.js";
 import { formatTable } from "../table.js";
 import { runSequentially } from "./calculation.js";
 import { type ClientResult, compareDemo, type ReplicaFinal, withPlantedDifference } from "./compare.js";
@@ -29,7 +31,7 @@ export async function demo(options: DemoArguments): Promise<void> {
   const clients = requireWhole("clients", options.clients, 1);
   const commands = requireWhole("commands", options.commands, 1);
   const seed = requireWhole("seed", options.seed ?? Math.floor(Math.random() * 1_000_000), 0);
-  const print = (line: string) => (options.json ? process.stderr : process.stdout).write(`${line}\n`);
+  const print = options.json ? tell : printSoon;
   const { results, replicas } = await withTemporaryCluster(print, async (addresses) => {
     print(
       `${clients} clients, ${commands} commands each, to all ${addresses.length} replicas (--seed ${seed})`,
@@ -48,9 +50,7 @@ export async function demo(options: DemoArguments): Promise<void> {
   if (options.json) {
     const figures = { clients, commands, seed, results: results.length, ...comparison };
     const finals = compared.map(({ log, ...final }) => ({ ...final, value: runSequentially(log).value }));
-    process.stdout.write(
-      `${JSON.stringify({ holds: differences.length === 0, ...figures, replicas: finals })}\n`,
-    );
+    printSoon(JSON.stringify({ holds: differences.length === 0, ...figures, replicas: finals }));
   }
   process.exitCode = differences.length === 0 ? exitCode.done : exitCode.failed;
 }
@@ -83,6 +83,7 @@ async function withTemporaryCluster<T>(
     const plan = planCluster(directory, counts, await freePorts(9));
     await prepareCluster(plan);
     const cluster = new LocalCluster(plan, {
+      unlogged: ({ member }, trouble) => tell(`warning: ${member.id} runs without a log: ${trouble}`),
       died: (child, ending) => print(deathReport(child.member, ending)),
     });
     try {
@@ -107,7 +108,7 @@ function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T>
       interruption.abort();
       reject(new Failure("interrupted"));
     };
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, interrupt);
+    whenAskedToEnd(interrupt);
     work(interruption.signal).then(resolve, reject);
   });
 }

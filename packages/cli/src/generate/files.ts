@@ -1,14 +1,51 @@
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  type Dirent,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import path from "node:path";
+
+/** Folders of others, also where the folder of the protos is that of the project. */
+const foreignFolders = ["node_modules", ".git"];
 
 /** Every file below a folder, as sorted relative paths with forward slashes; none when there is no folder. */
 export function filesBelow(folder: string): string[] {
+  return below(folder)
+    .filter(({ entry }) => entry.isFile())
+    .map(({ inside }) => inside)
+    .sort();
+}
+
+/** The outermost folders of others below a folder: none of their files is one of `filesBelow`. */
+export function foreignBelow(folder: string): string[] {
+  return below(folder)
+    .filter(({ entry }) => isForeign(entry))
+    .map(({ inside }) => inside)
+    .sort();
+}
+
+function isForeign(entry: Dirent): boolean {
+  return entry.isDirectory() && foreignFolders.includes(entry.name);
+}
+
+/** What lies below a folder, with its relative path; folders of others are not looked into. */
+function below(folder: string, within = ""): { readonly entry: Dirent; readonly inside: string }[] {
+  return entriesOf(path.join(folder, within)).flatMap((entry) => {
+    const inside = within === "" ? entry.name : `${within}/${entry.name}`;
+    const further = entry.isDirectory() && !isForeign(entry) ? below(folder, inside) : [];
+    return [{ entry, inside }, ...further];
+  });
+}
+
+function entriesOf(folder: string): Dirent[] {
   try {
-    return readdirSync(folder, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile())
-      .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)))
-      .map((file) => file.split(path.sep).join("/"))
-      .sort();
+    return readdirSync(folder, { withFileTypes: true });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw error;
@@ -32,13 +69,34 @@ export function differenceOf(target: string, wanted: ReadonlyMap<string, string>
     filesBelow(target).map((file) => [file, readFileSync(path.join(target, file), "utf8")]),
   );
   const ours = (file: string) => found.get(file)?.startsWith(mark) === true;
-  const changed = [...wanted].filter(([file, text]) => found.get(file) !== text).map(([file]) => file);
+  const changed = [...wanted]
+    .filter(([file, text]) => withoutReturns(found.get(file)) !== text)
+    .map(([file]) => file);
+  const foreign = changed.filter((file) => (found.has(file) ? !ours(file) : isTaken(target, file)));
   return {
-    write: changed.filter((file) => !found.has(file) || ours(file)),
+    write: changed.filter((file) => !foreign.includes(file)),
     remove: [...found.keys()].filter((file) => !wanted.has(file) && ours(file)),
-    foreign: changed.filter((file) => found.has(file) && !ours(file)),
+    foreign,
     unchanged: wanted.size - changed.length,
   };
+}
+
+/** Git may have checked a file out with other ends of lines: it is the same file. */
+function withoutReturns(text: string | undefined): string | undefined {
+  return text?.replaceAll("\r\n", "\n");
+}
+
+/** True when something that is no regular file (a link, a pipe, a directory) has the name, or stands where a directory has to be. */
+function isTaken(target: string, file: string): boolean {
+  for (let folder = path.dirname(file); folder !== "."; folder = path.dirname(folder)) {
+    const found = statSync(path.join(target, folder), { throwIfNoEntry: false });
+    if (found !== undefined) return !found.isDirectory() || isThere(path.join(target, file));
+  }
+  return isThere(path.join(target, file));
+}
+
+function isThere(place: string): boolean {
+  return lstatSync(place, { throwIfNoEntry: false }) !== undefined;
 }
 
 export function applyDifference(

@@ -1,9 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { statSync } from "node:fs";
 import path from "node:path";
 import { typeScriptOf, withoutSourceInfo } from "@synod/wire";
 import { exitCode, Failure } from "../failure.js";
-import { applyDifference, differenceOf, filesBelow, mark } from "./files.js";
+import { print, tell } from "../output.js";
+import { applyDifference, differenceOf, filesBelow, foreignBelow, mark } from "./files.js";
 import { compile } from "./tools.js";
 
 export interface GenerateArguments {
@@ -29,7 +29,7 @@ export async function generate({ proto, out, check }: GenerateArguments): Promis
     );
   }
   for (const watch of watches)
-    process.stderr.write(`${watch} streams responses: it is a watch, which is declared and not served yet\n`);
+    tell(`${watch} streams responses: it is a watch, which is declared and not served yet`);
   const { write, remove } = difference;
   if (check) {
     if (write.length + remove.length > 0) {
@@ -45,12 +45,12 @@ export async function generate({ proto, out, check }: GenerateArguments): Promis
         ].join("\n"),
       );
     }
-    process.stdout.write(`${wanted.size} generated files in ${out} are up to date\n`);
+    await print(`${wanted.size} generated files in ${out} are up to date`);
     return;
   }
   applyDifference(target, wanted, difference);
-  process.stdout.write(
-    `${out}: ${write.length} files written, ${remove.length} removed, ${difference.unchanged} unchanged\n`,
+  await print(
+    `${out}: ${write.length} files written, ${remove.length} removed, ${difference.unchanged} unchanged`,
   );
 }
 
@@ -70,24 +70,17 @@ interface Generated {
 }
 
 async function generated(folder: string, shown: string): Promise<Generated> {
-  const temporary = mkdtempSync(path.join(tmpdir(), "synod-generate-"));
-  try {
-    const file = path.join(temporary, "descriptors.binpb");
-    await compile(folder, shown, file);
-    const set = readFileSync(file);
-    const { source, watches, refused } = typeScriptOf(set);
-    if (refused.length > 0) {
-      const lines = refused.map((sentence) => `  ${path.join(shown, sentence)}`);
-      throw new Failure(["the protos use what replicated services cannot:", ...lines].join("\n"));
-    }
-    const wanted = new Map([
-      ["descriptors.ts", descriptorsText(withoutSourceInfo(set))],
-      ["types.ts", `${header}\n${source}\n`],
-    ]);
-    return { wanted, watches };
-  } finally {
-    rmSync(temporary, { recursive: true, force: true });
+  const set = await compile(folder, shown, foreignBelow(folder));
+  const { source, watches, refused } = typeScriptOf(set);
+  if (refused.length > 0) {
+    const lines = refused.map((sentence) => `  ${path.join(shown, sentence)}`);
+    throw new Failure(["the protos use what replicated services cannot:", ...lines].join("\n"));
   }
+  const wanted = new Map([
+    ["descriptors.ts", descriptorsText(withoutSourceInfo(set))],
+    ["types.ts", `${header}\n${source}\n`],
+  ]);
+  return { wanted, watches };
 }
 
 /** Names no path: what is generated is the same wherever it is generated. */

@@ -19,40 +19,49 @@ function programOf(packageName: string, program: string): string {
 
 interface Ran {
   readonly code: number;
-  readonly output: string;
+  readonly stdout: Buffer;
+  /** What is meant for people. */
+  readonly words: string;
 }
 
 function run(script: string, parameters: readonly string[], directory: string): Promise<Ran> {
   return new Promise((resolve) => {
-    const settings = { cwd: directory, maxBuffer: 16 << 20 };
+    const settings = { cwd: directory, maxBuffer: 64 << 20, encoding: "buffer" } as const;
     execFile(process.execPath, [script, ...parameters], settings, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === "number" ? error.code : 1;
-      resolve({ code, output: `${stdout}${stderr}`.trim() });
+      resolve({ code, stdout, words: stderr.toString().trim() });
     });
   });
 }
 
-/** A module of its own, whatever buf.yaml stands around it: nothing is looked up in a module registry. */
-const ownModule = '{"version":"v2"}';
-
 /**
- * Compiles the protos below a folder with buf.
+ * Compiles the protos below a folder with buf. Neither the folder nor a file for the result is named to it, because buf takes
+ * characters of paths, such as #, for options.
  *
  * @param folder absolute; imports are meant from it
  * @param shown the folder as messages name it
- * @param target where the google.protobuf.FileDescriptorSet goes, imports and source information included
+ * @param without folders below it, relative, that are none of its own
  *
- * Throws a Failure with the compiler's messages, each with file and line.
+ * Resolves to the google.protobuf.FileDescriptorSet, imports and source information included. Throws a Failure with the compiler's messages, each with file
+ * and line.
  */
-export async function compile(folder: string, shown: string, target: string): Promise<void> {
-  const { code, output } = await run(
+export async function compile(folder: string, shown: string, without: readonly string[]): Promise<Buffer> {
+  const { code, stdout, words } = await run(
     programOf("@bufbuild/buf", "buf"),
-    ["build", folder, "--config", ownModule, "--as-file-descriptor-set", "-o", `${target}#format=binpb`],
+    [
+      ...["build", ".", "--config", ownModule(without)],
+      ...["--as-file-descriptor-set", "-o", "-#format=binpb"],
+    ],
     folder,
   );
-  if (code === 0) return;
-  const lines = output.split("\n").map((line) => readable(line, folder, shown));
+  if (code === 0) return stdout;
+  const lines = words.split("\n").map((line) => readable(line, folder, shown));
   throw new Failure(["the protos do not compile:", ...lines.map((line) => `  ${line}`)].join("\n"));
+}
+
+/** A module of its own, whatever buf.yaml stands around it: nothing is looked up in a module registry. */
+function ownModule(without: readonly string[]): string {
+  return JSON.stringify({ version: "v2", modules: [{ path: ".", excludes: without }] });
 }
 
 /** `file:line:column: message`, the file as it was given. */

@@ -1,5 +1,7 @@
 import { setMaxListeners } from "node:events";
+import { whenAskedToEnd } from "../asked-to-end.js";
 import { Failure } from "../failure.js";
+import { tell } from "../output.js";
 import type { SnapshotTotals } from "./format.js";
 
 const everyMs = 1_000;
@@ -21,7 +23,7 @@ export class Progress {
   }
 
   say(line: string): void {
-    process.stderr.write(`${line}\n`);
+    tell(line);
   }
 }
 
@@ -41,14 +43,13 @@ export async function interruptible<T>(left: string, work: (signal: AbortSignal)
   const interrupting = new AbortController();
   setMaxListeners(0, interrupting.signal);
   const interrupt = () => interrupting.abort(new Failure(`interrupted: ${left}`));
-  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-  for (const signal of signals) process.on(signal, interrupt);
+  const stopListening = whenAskedToEnd(interrupt);
   try {
     return await work(interrupting.signal);
   } catch (error) {
     interrupting.signal.throwIfAborted();
     throw error;
   } finally {
-    for (const signal of signals) process.off(signal, interrupt);
+    stopListening();
   }
 }

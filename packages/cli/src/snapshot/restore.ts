@@ -16,6 +16,7 @@ import { ownDataDirectory } from "../cluster/owner.js";
 import { type Plan, type PlannedMember, planCluster } from "../cluster/plan.js";
 import { clusterFile, restoringPath, writeClusterFiles } from "../cluster/stores.js";
 import { exitCode, Failure } from "../failure.js";
+import { print } from "../output.js";
 import { amountText, interruptible, Progress } from "./progress.js";
 import { SnapshotFile } from "./reader.js";
 import { syncDirectory } from "./writer.js";
@@ -44,10 +45,13 @@ export async function restore(options: RestoreArguments): Promise<void> {
         makeCluster(plan, making, source, signal),
       );
       const { header, totals } = source;
-      process.stdout.write(
+      await print(
         json
-          ? `${JSON.stringify({ cluster: clusterId, slot: header.slot, from: header.cluster, ...totals, data: plan.directory })}\n`
-          : `${restoredText(plan, source, clusterId, services)}\n`,
+          ? JSON.stringify({
+              ...{ cluster: clusterId, slot: header.slot, from: header.cluster },
+              ...{ ...totals, data: plan.directory },
+            })
+          : restoredText(plan, source, clusterId, services),
       );
     } finally {
       await source.close();

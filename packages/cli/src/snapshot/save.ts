@@ -1,6 +1,7 @@
 import { StateContents, stateFormat } from "@synod/state-machine";
 import { currentSlot, explain } from "../calls.js";
 import { Failure } from "../failure.js";
+import { print } from "../output.js";
 import { everyReplica, type FoundReplica } from "../remedy/replicas.js";
 import { replicaTargets, type Targets } from "../targets.js";
 import { version } from "../version.js";
@@ -45,7 +46,7 @@ export async function save({ file, replica, force, json, stopped, without }: Sav
       const { keys, bytes } = writer.totals;
       const text = `${writer.file}: the state after slot ${slot} of cluster ${cluster}, from ${address}: ${amountText({ keys, bytes })}, in ${seconds.toFixed(1)} s`;
       const figures = { file: writer.file, cluster, slot, address, keys, bytes, seconds };
-      process.stdout.write(`${json ? JSON.stringify(figures) : text}\n`);
+      await print(json ? JSON.stringify(figures) : text);
     } catch (error) {
       await writer.abandon();
       throw error;

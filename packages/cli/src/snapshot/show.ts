@@ -1,5 +1,6 @@
 import { StateContents, UnfitBackup } from "@synod/state-machine";
 import { exitCode, Failure } from "../failure.js";
+import { print } from "../output.js";
 import { formatTable } from "../table.js";
 import { formatVersion } from "./format.js";
 import { bytesText, interruptible, Progress } from "./progress.js";
@@ -11,9 +12,7 @@ export async function show({ file, json }: { file: string; json: boolean }): Pro
     const source = await SnapshotFile.open(file);
     try {
       const contents = await read(source, file, signal);
-      process.stdout.write(
-        `${json ? JSON.stringify(figures(source, contents)) : text(source, contents, file)}\n`,
-      );
+      await print(json ? JSON.stringify(figures(source, contents)) : text(source, contents, file));
     } finally {
       await source.close();
     }

@@ -1,9 +1,10 @@
-import { constants, existsSync } from "node:fs";
+import { constants, lstatSync } from "node:fs";
 import { type FileHandle, open, rename, stat, unlink } from "node:fs/promises";
 import path from "node:path";
 import { noDigest } from "@synod/node";
+import { replaceable, systemReason } from "@synod/node/surroundings";
 import type { StateEntry } from "@synod/storage";
-import { Failure, reasonOf } from "../failure.js";
+import { Failure } from "../failure.js";
 import {
   digestBytes,
   encodeFrame,
@@ -43,15 +44,17 @@ export class SnapshotWriter {
     this.#inode = inode;
   }
 
-  /** Refuses a file that exists unless it is to be replaced. What an interrupted save left is thrown away. */
+  /**
+   * Refuses a file that exists unless it is to be replaced, and whatever is no regular file in any case. Behind a symbolic link it
+   * is the file meant that is written. What an interrupted save left is thrown away.
+   */
   static async create(file: string, replace: boolean): Promise<SnapshotWriter> {
-    const absolute = path.resolve(file);
-    if (!replace) refuseExisting(absolute);
-    const partial = partialOf(absolute);
+    const place = placeFor(path.resolve(file), replace);
+    const partial = partialOf(place);
     try {
-      await unlink(partial).catch(ignoreAbsence);
+      if (lstatSync(partial, { throwIfNoEntry: false })?.isFile()) await unlink(partial);
       const handle = await open(partial, "wx", 0o600);
-      return new SnapshotWriter(absolute, handle, (await handle.stat()).ino);
+      return new SnapshotWriter(place, handle, (await handle.stat()).ino);
     } catch (error) {
       throw cannotWrite(partial, error);
     }
@@ -90,7 +93,7 @@ export class SnapshotWriter {
     try {
       await this.#handle.sync();
       await this.#handle.close();
-      if (!replace) refuseExisting(this.file);
+      placeFor(this.file, replace);
       if ((await stat(this.partial)).ino !== this.#inode)
         throw new Failure(
           `another "synod snapshot save" writes ${this.partial}: give each a file of its own`,
@@ -137,15 +140,21 @@ function partialOf(file: string): string {
   return `${file}.partial`;
 }
 
-function refuseExisting(file: string): void {
-  if (existsSync(file))
+/** The file that a backup of this name is written to. Throws Failure for one that is not to be replaced. */
+function placeFor(file: string, replace: boolean): string {
+  let place: ReturnType<typeof replaceable>;
+  try {
+    place = replaceable(file);
+  } catch (error) {
+    throw cannotWrite(file, error);
+  }
+  if ("found" in place)
+    throw new Failure(`expected a file, or nothing yet, at ${file}, found ${place.found}: give another name`);
+  if (place.exists && !replace)
     throw new Failure(`${file} exists already: give another name, or --force to replace it`);
+  return place.file;
 }
 
 function cannotWrite(file: string, error: unknown): Failure {
-  return error instanceof Failure ? error : new CannotWrite(`cannot write ${file}: ${reasonOf(error)}`);
-}
-
-function ignoreAbsence(error: NodeJS.ErrnoException): void {
-  if (error.code !== "ENOENT") throw error;
+  return error instanceof Failure ? error : new CannotWrite(`cannot write ${file}: ${systemReason(error)}`);
 }
