@@ -1,3 +1,4 @@
+import { fstatSync } from "node:fs";
 import { systemReason } from "@synod/node/surroundings";
 import { Failure } from "./failure.js";
 
@@ -6,6 +7,8 @@ import { Failure } from "./failure.js";
  * when it cannot be read.
  */
 export async function standardInput(mostBytes: number): Promise<Buffer> {
+  // Node gives an empty stream for what it cannot read as one.
+  if (fstatSync(0).isDirectory()) throw new Failure("expected a value on standard input, found a directory");
   const parts: Buffer[] = [];
   let length = 0;
   try {

@@ -48,6 +48,8 @@ export async function runCommandLine(words: readonly string[]): Promise<void> {
 async function parse(args: readonly string[]): Promise<void> {
   await yargs([...args])
     .scriptName("synod")
+    // It would end the process before the help is out.
+    .exitProcess(false)
     .usage("$0 <command>\n\nReplicated gRPC services: multi-Paxos, each role a service of its own.")
     .command([...modules])
     .demandCommand(1, "expected a command")
