@@ -194,6 +194,27 @@ describe("a link", () => {
     expect(link.status.problem).toMatch(/store store-x is not the one configuration 1 names \(store-y\)/);
   });
 
+  test("does not read its peer while there is no room for what that sends", async () => {
+    const taken: string[] = [];
+    const waiting: (() => void)[] = [];
+    const { attachments, port } = await serve();
+    const { link } = dial(port, {
+      onMessage: ({ kind }) => {
+        taken.push(kind);
+        return false;
+      },
+      whenRoom: (callback) => waiting.push(callback),
+    });
+    await vi.waitFor(() => expect(link.connected).toBe(true));
+    for (const slot of [1, 2, 3])
+      attachments.send({ role: "replica", id: "r1" }, { kind: "decision", slot, value: { kind: "no-op" } });
+    await vi.waitFor(() => expect(taken).toHaveLength(1));
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect([taken.length, waiting.length]).toEqual([1, 1]);
+    waiting.shift()?.();
+    await vi.waitFor(() => expect(taken).toHaveLength(2));
+  });
+
   test("a refused connection is told once, and dialing goes on until the server is there", async () => {
     const port = await freePort();
     const { link, events } = dial(port);
@@ -337,6 +358,28 @@ describe("the serving side", () => {
     expect(events).toEqual(["connected r1", "connected r1"]);
     second.call.end();
     await vi.waitFor(() => expect(events.at(-1)).toBe("disconnected r1"));
+  });
+
+  test("a peer is not read while there is no room for what it sends", async () => {
+    const taken: string[] = [];
+    const waiting: (() => void)[] = [];
+    const { port } = await serve({
+      onMessage: (_, message) => {
+        taken.push(message.kind);
+        return false;
+      },
+      whenRoom: (callback) => waiting.push(callback),
+    });
+    const { call, received } = open(port);
+    call.write(hello({ id: "r1", role: "replica" }));
+    await vi.waitFor(() => expect(received).toHaveLength(1));
+    for (const number of [1, 2, 3]) call.write({ kind: "ping", number });
+    await vi.waitFor(() => expect(taken).toHaveLength(1));
+    // Whatever has arrived by then is not read.
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect([taken.length, waiting.length]).toEqual([1, 1]);
+    waiting.shift()?.();
+    await vi.waitFor(() => expect(taken).toHaveLength(2));
   });
 
   test("with two lanes, answers leave on the stream they belong to", async () => {

@@ -72,6 +72,20 @@ describe("the engine", () => {
     expect(engine.sessions).toBe(3);
   });
 
+  it("has another hash where the text or the details of a failure are others", () => {
+    const failing = (text: string, details: Uint8Array | undefined) => {
+      const world = new World([
+        serviceOf({ kind: "command", execute: (_tx, _request, context) => context.fail(5, text, details) }),
+      ]);
+      world.call("test.v1.Test", "Do", {});
+      return world.engine.hash;
+    };
+    const hashes = [failing("a", undefined), failing("b", undefined)];
+    hashes.push(failing("a", Buffer.from("a")), failing("a", Buffer.from("b")));
+    expect(new Set(hashes).size).toBe(4);
+    expect(failing("a", Buffer.from("b"))).toBe(hashes[3]);
+  });
+
   it("counts a repeat as use of its session, so that another one is let go first", () => {
     const engine = engineOver(new TestMap(), { ...sessionLimits, maxSessions: 2 });
     const add = (client: string) => commandOf(client, 1, calculator, "Add", { operand: "1" });
