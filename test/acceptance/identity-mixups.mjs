@@ -18,6 +18,7 @@ import { connect } from "@synod/client";
 import { descriptorSet, loadServices } from "@synod/wire";
 import { root } from "./support/copy.mjs";
 import { go, library, python } from "./support/living-clients.mjs";
+import { need } from "./support/needs.mjs";
 import { Processes, until } from "./support/processes.mjs";
 import { callRaw } from "./support/raw.mjs";
 
@@ -33,6 +34,11 @@ const one = { acceptors: 1, leaders: 1, replicas: 1 };
 
 /** @param {{ parameters: string[], progress: (line: string) => void }} options `--short` leaves out Go, and what is slow */
 export async function run({ parameters, progress }) {
+  need(
+    "python",
+    "python generators",
+    ...(parameters.includes("--short") ? [] : [/** @type {const} */ ("go")]),
+  );
   const scratch = mkdtempSync(path.join(tmpdir(), "synod-identity-"));
   /** @type {string[]} */
   const problems = [];

@@ -3,6 +3,7 @@
 // Shows one promise. Progress goes to stderr; stdout gets one line {"name","holds","figures"}, after a
 // readable form of it unless --json is given. Exit 0 when it holds, 1 when it does not, 2 on wrong use.
 import { readdirSync } from "node:fs";
+import { Lacking, lackedProgram } from "./support/needs.mjs";
 
 /**
  * @typedef {{ parameters: string[], progress: (line: string) => void }} Options
@@ -45,6 +46,11 @@ async function show(name, parameters, json) {
   try {
     outcome = await script.run({ parameters, progress });
   } catch (error) {
+    const lack = error instanceof Lacking ? error.message : lackedProgram(error);
+    if (lack !== undefined) {
+      notShown(name, lack);
+      return;
+    }
     progress(`${name}: ${error instanceof Error ? error.stack : error}`);
     outcome = { holds: false, figures: { error: error instanceof Error ? error.message : String(error) } };
   }
@@ -57,6 +63,13 @@ async function show(name, parameters, json) {
   }
   console.log(JSON.stringify({ name, holds, figures }));
   process.exitCode = holds === true ? 0 : 1;
+}
+
+/** A promise that nothing is known about: whoever reads that it does not hold would look for a fault. @param {string} name @param {string} lack */
+function notShown(name, lack) {
+  console.error(`${name}: NOT SHOWN HERE: ${lack}`);
+  console.log(JSON.stringify({ name, holds: false, figures: { lacks: lack } }));
+  process.exitCode = 1;
 }
 
 const all = process.argv.slice(2);

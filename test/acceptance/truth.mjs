@@ -2,6 +2,7 @@
 import * as grpc from "@grpc/grpc-js";
 import { callUnary, replicaService } from "@synod/wire";
 import { flagNumber, flagValue, pick, random, seedOf } from "./support/flags.mjs";
+import { need } from "./support/needs.mjs";
 import { until } from "./support/processes.mjs";
 import { ServiceCluster } from "./support/service-cluster.mjs";
 import { byName, execute, go, library, python } from "./support/truth-clients.mjs";
@@ -39,6 +40,8 @@ export async function run({ parameters, progress }) {
   const calls = flagNumber(parameters, "--calls", 10_000);
   const seconds = flagNumber(parameters, "--seconds", 100);
   const languages = (flagValue(parameters, "--languages") ?? "typescript,python,go").split(",");
+  if (languages.includes("python")) need("python", "python generators");
+  if (languages.includes("go")) need("go");
   const seed = seedOf(parameters);
   progress(`seed ${seed}: ${calls} calls, faults for ${seconds} s, in ${languages.join(", ")}`);
   const truth = { name: "truth.v1.Truth", folder: "truth", module: "service.mjs" };

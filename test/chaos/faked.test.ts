@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, it } from "vitest";
-import { forgetFakedDead } from "../foreign.mjs";
+import { forgetFakedDead } from "../acceptance/support/faketime.mjs";
 
 it("what libfaketime shared for a process is removed once that process is gone, and nothing else is", () => {
   const shared = mkdtempSync(path.join(tmpdir(), "synod-shared-"));

@@ -25,24 +25,34 @@ export function wrappersOf(pid: number, show: (pid: number) => Shown | undefined
   return isWrapped && grandparent.session === own.session ? [own.parent, parent.parent] : [];
 }
 
+export interface Looking {
+  readonly pid: number;
+  readonly show: (pid: number) => Shown | undefined;
+  /** False where no package manager can be found: most processes need not look for one. */
+  readonly isWrapped: boolean;
+}
+
 /**
  * Calls back, once, when a process between the package manager and this one is gone: npm passes SIGTERM on to its `sh -c` alone,
  * which dies of it and leaves its child behind, and nobody passes kill -9 on. Returns how to stop looking.
  */
-export function whenWrapperGone(gone: () => void): () => void {
-  // Most processes have no such parent, and none has to look for it.
-  const wrappers = process.env.npm_execpath === undefined ? [] : wrappersOf(process.pid, shown);
-  const [parent, grandparent] = wrappers;
-  if (parent === undefined) return () => {};
+export function whenWrapperGone(gone: () => void, looking: Looking = ownLooking()): () => void {
+  const { pid, show, isWrapped } = looking;
+  const wrappers = isWrapped ? wrappersOf(pid, show) : [];
+  if (wrappers.length === 0) return () => {};
   const timer = setInterval(() => {
-    const intact =
-      process.ppid === parent && (grandparent === undefined || shown(parent)?.parent === grandparent);
-    if (intact) return;
+    // A process whose parent is gone has another one from then on.
+    const isIntact = wrappers.every((wrapper, index) => show(wrappers[index - 1] ?? pid)?.parent === wrapper);
+    if (isIntact) return;
     clearInterval(timer);
     gone();
   }, lookEveryMs);
   timer.unref();
   return () => clearInterval(timer);
+}
+
+function ownLooking(): Looking {
+  return { pid: process.pid, show: shown, isWrapped: process.env.npm_execpath !== undefined };
 }
 
 function shown(pid: number): Shown | undefined {

@@ -2,27 +2,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { asTyped, looksLikeFlag, requireReadable, withoutSeparator } from "../src/arguments.js";
 import { runCommandLine } from "../src/program.js";
+import { startFakeStore } from "./support/fake-store.js";
 import { type Printed, takePrinted } from "./support/printed.js";
-
-const sent = vi.hoisted((): { value?: Uint8Array; [field: string]: unknown }[] => []);
-vi.mock("@synod/client", async (original) => {
-  const call = async (request: object) => {
-    sent.push({ ...request });
-    return {
-      found: true,
-      value: new Uint8Array(),
-      revision: "1",
-      deleted: true,
-      entries: [],
-      continuation: "",
-    };
-  };
-  const service = () => ({ Get: call, Put: call, Delete: call, Range: call });
-  return { ...(await original<object>()), connect: () => ({ service, close: () => {} }) };
-});
 
 let directory: string;
 let printed: Printed;
@@ -107,10 +91,11 @@ describe("words behind --", () => {
     [["put", "-5", "-"], { key: "-5", value: "-" }],
     [["range", "--", "-"], { prefix: "-" }],
   ])("reach the store: kv %j", async (words, request) => {
-    await run(["kv", words[0] as string, "--replica", "127.0.0.1:1", ...words.slice(1)]);
-    expect(printed.stderr).toBe("");
-    const [{ value = new Uint8Array(), ...asked } = {}] = sent.splice(0);
-    expect({ ...asked, value: Buffer.from(value).toString() }).toMatchObject(request);
+    const store = await startFakeStore();
+    onTestFinished(() => store.stop());
+    await run(["kv", words[0] as string, "--replica", store.address, ...words.slice(1)]);
+    const [{ value = new Uint8Array(), ...asked } = {}] = store.requests;
+    expect({ ...asked, value: Buffer.from(value as Uint8Array).toString() }).toMatchObject(request);
   });
 });
 

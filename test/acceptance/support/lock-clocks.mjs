@@ -1,11 +1,12 @@
 // Locks while wall clocks jump an hour either way and processes stand still for longer than a lock lives: a holder that
 // renews keeps its lock throughout, and one that does not loses it, but never early.
-import { faketimeLibrary, forgetFakedDead } from "../../foreign.mjs";
 import { readDecidedLog } from "./decided-log.mjs";
 import { FakedClocks } from "./faked-clocks.mjs";
+import { faketimeLibrary, forgetFakedDead } from "./faketime.mjs";
 import { equalReplicas } from "./load.mjs";
 import { LockCaller, nowMs } from "./lock-caller.mjs";
 import { judge } from "./lock-verdict.mjs";
+import { missing } from "./needs.mjs";
 import { Processes, until } from "./processes.mjs";
 
 const ttlMs = 2_000;
@@ -21,9 +22,9 @@ const endsWithinMs = 30_000;
 /** @param {{ rounds: number, random: () => number, progress: (line: string) => void }} options */
 export async function clocks({ rounds, random, progress }) {
   const library = faketimeLibrary();
-  const leftOut = library === undefined ? "jumps of the wall clock: there is no faketime" : undefined;
+  const lack = missing("faketime");
+  const leftOut = lack === undefined ? undefined : `jumps of the wall clock: ${lack}`;
   if (leftOut !== undefined) progress(`left out: ${leftOut}`);
-  if (leftOut !== undefined && process.env.CI) throw new Error("where CI is set, faketime must be installed");
   const startedAtMs = nowMs();
   const processes = await Processes.prepare();
   const faked = library === undefined ? undefined : new FakedClocks(processes, library);
