@@ -86,6 +86,12 @@ export class Call {
     this.reject = reject;
   }
 
+  /** The bytes that do not change with its number. */
+  get askedBytes(): number {
+    const { service, method, request } = this.operation;
+    return request.length + service.length + method.length;
+  }
+
   get bytes(): number {
     return this.numbered ? commandBytes(this.numbered.command) : this.operation.request.length;
   }

@@ -4,12 +4,14 @@ import { Call, type Carrier, type Reply } from "./call.js";
 import { OutcomeUnknown, SynodError } from "./error.js";
 import { Lane } from "./lane.js";
 import { Lanes } from "./lanes.js";
+import { Outstanding } from "./outstanding.js";
 import type { ReplicaPort } from "./port.js";
 import { Session } from "./session.js";
 import { openSession } from "./session-opening.js";
 import { type ClientSettings, problemWith } from "./settings.js";
 import { goesAgain, statusName } from "./status.js";
 import { Troubles } from "./troubles.js";
+import { WaitingCalls } from "./waiting-calls.js";
 
 const sweepMs = 50;
 const firstPauseMs = 50;
@@ -25,8 +27,8 @@ export class CommandClient {
   /** Sessions with calls that still wait, the present one included. */
   readonly #sessions = new Map<string, Session>();
   #opening = false;
-  readonly #waiting = new Set<Call>();
-  readonly #outstanding = new Set<Call>();
+  readonly #waiting = new WaitingCalls();
+  readonly #outstanding: Outstanding;
   #stopSweep: (() => void) | undefined;
   #closed = false;
 
@@ -34,6 +36,7 @@ export class CommandClient {
     if (ports.length === 0) throw new TypeError("expected the address of at least one replica, found none");
     this.#settings = settings;
     this.#scheduler = scheduler;
+    this.#outstanding = new Outstanding(settings.maxOutstandingBytes);
     const owner = {
       answered: (lane: Lane, answers: readonly Response[]) => this.#answered(lane, answers),
       failed: (lane: Lane, calls: readonly Call[]) => this.#failed(lane, calls),
@@ -52,7 +55,7 @@ export class CommandClient {
     return new Promise((resolve, reject) => {
       const problem = this.#closed
         ? new SynodError(Code.CANCELLED, "the client is closed", "not executed")
-        : problemWith({ service, method, request }, limitMs, this.#waiting.size, this.#settings);
+        : problemWith({ service, method, request }, limitMs, this.#waiting, this.#settings);
       if (problem) {
         reject(problem);
         return;
@@ -68,7 +71,7 @@ export class CommandClient {
 
   close(): void {
     this.#closed = true;
-    for (const call of [...this.#waiting, ...this.#outstanding]) {
+    for (const call of [...this.#waiting.all, ...this.#outstanding]) {
       this.#settle(call);
       call.reject(new SynodError(Code.CANCELLED, "the client was closed", call.outcome));
     }
@@ -82,9 +85,9 @@ export class CommandClient {
       if (!this.#opening) void this.#open();
       return;
     }
-    for (const call of this.#waiting) {
-      if (!this.#session.adopt(call)) return;
-      this.#waiting.delete(call);
+    for (let call = this.#waiting.first; call; call = this.#waiting.first) {
+      if (!this.#outstanding.hasRoomFor(call) || !this.#session.adopt(call)) return;
+      this.#waiting.take();
       this.#outstanding.add(call);
       this.#send(call);
     }
@@ -99,10 +102,10 @@ export class CommandClient {
       scheduler: this.#scheduler,
       wanted: () => this.#waiting.size > 0 && !this.#closed,
       failed: (news) => {
-        for (const call of this.#waiting) call.news = news;
+        for (const call of this.#waiting.all) call.news = news;
       },
       misdirected: () => {
-        for (const call of [...this.#waiting]) this.#goAstray(call);
+        for (const call of this.#waiting.all) this.#goAstray(call);
       },
     });
     this.#opening = false;
@@ -186,7 +189,7 @@ export class CommandClient {
   #goOn(call: Call): void {
     this.#outstanding.delete(call);
     this.#leaveSession(call);
-    this.#waiting.add(call);
+    this.#waiting.add(call, true);
   }
 
   #giveUp(call: Call, { status, message, slot }: Response): void {
@@ -239,10 +242,7 @@ export class CommandClient {
       else if (call.lanes.size > 0 && this.#silent(call, now)) this.#hedge(call);
       this.#wonder(call, now);
     }
-    for (const call of this.#waiting) {
-      this.#wonder(call, now);
-      break;
-    }
+    if (this.#waiting.first) this.#wonder(this.#waiting.first, now);
   }
 
   /** Each further attempt waits longer, so that a cluster without a majority is not buried in repeats. */

@@ -1,3 +1,4 @@
+import { status as Code } from "@grpc/grpc-js";
 import type { Command } from "@synod/core";
 import type { Response, Scheduler } from "@synod/wire";
 import type { Call } from "./call.js";
@@ -15,6 +16,7 @@ const firstBackoffMs = 50;
 const maxBackoffMs = 1_000;
 const maxMessageCommands = 256;
 const maxMessageBytes = 1 << 20;
+const noBytes = new Uint8Array();
 
 /**
  * The way to one replica: one stream, opened when there is something to send, and opened again with growing pauses
@@ -34,6 +36,8 @@ export class Lane {
   readonly #unsent = new Set<Call>();
   /** With the number of attempts on the present stream that have no answer. */
   readonly #sent = new Map<Call, number>();
+  /** Streams of their own, for calls of which one cannot be read. */
+  readonly #single = new Map<Call, CommandStream>();
   /** When the replica last answered anything on this lane. */
   heardAt = 0;
   /** The reason why the last stream ended; empty after an answer. */
@@ -68,6 +72,7 @@ export class Lane {
   }
 
   forget(call: Call): void {
+    this.#endSingle(call);
     this.#unsent.delete(call);
     this.#sent.delete(call);
     call.lanes.delete(this);
@@ -82,13 +87,21 @@ export class Lane {
   close(): void {
     this.#closed = true;
     this.#cancelReopening?.();
+    for (const stream of this.#single.values()) stream.close();
     this.#stream?.close();
     this.#stream = undefined;
     this.port.close();
   }
 
   #leaveAlone(call: Call): void {
-    if (!this.#sent.has(call) && !this.#unsent.has(call)) call.lanes.delete(this);
+    if (this.#sent.has(call) || this.#unsent.has(call)) return;
+    this.#endSingle(call);
+    call.lanes.delete(this);
+  }
+
+  #endSingle(call: Call): void {
+    this.#single.get(call)?.close();
+    this.#single.delete(call);
   }
 
   #flushSoon(): void {
@@ -115,26 +128,21 @@ export class Lane {
       this.#writable = this.#stream.writable;
     }
     while (this.#writable && this.#stream !== undefined && this.#unsent.size > 0) {
-      this.#writable = this.#stream.send(this.#nextMessage());
+      this.#writable = this.#write(this.#stream, this.#nextMessage());
     }
   }
 
-  #nextMessage(): Command[] {
-    const commands: Command[] = [];
-    const now = this.#scheduler.nowMs();
+  /** Takes out what goes in one message. */
+  #nextMessage(): readonly Call[] {
+    const calls: Call[] = [];
     let bytes = 0;
     for (const call of this.#unsent) {
-      if (call.numbered === undefined) continue;
       bytes += call.bytes;
-      if (commands.length > 0 && (bytes > maxMessageBytes || commands.length >= maxMessageCommands)) break;
-      commands.push(call.numbered.command);
-      call.sends += 1;
-      call.lastSentAt = now;
-      call.sentTo.add(this.port.address);
+      if (calls.length > 0 && (bytes > maxMessageBytes || calls.length >= maxMessageCommands)) break;
+      calls.push(call);
       this.#unsent.delete(call);
-      this.#sent.set(call, (this.#sent.get(call) ?? 0) + 1);
     }
-    return commands;
+    return calls;
   }
 
   #open(): CommandStream {
@@ -162,11 +170,58 @@ export class Lane {
     this.trouble = `${this.port.address}: ${statusName(code)}: ${reason}`;
     this.#backoffMs = Math.min(maxBackoffMs, this.#backoffMs === 0 ? firstBackoffMs : this.#backoffMs * 2);
     this.#reopenAt = this.#scheduler.nowMs() + this.#backoffMs;
+    // One of those that were sent cannot be read there, and nobody knows which.
+    const suspects = code === Code.INVALID_ARGUMENT ? [...this.#sent.keys()] : [];
     const calls = [...new Set([...this.#sent.keys(), ...this.#unsent])];
     for (const call of calls) {
       this.forget(call);
       call.news = this.trouble;
     }
-    this.#owner.failed(this, calls);
+    for (const call of suspects) this.#sendAlone(call);
+    this.#owner.failed(
+      this,
+      calls.filter((call) => !suspects.includes(call)),
+    );
+  }
+
+  /** Sends a call on a stream of its own, whose end is no other's. */
+  #sendAlone(call: Call): void {
+    call.lanes.add(this);
+    call.carriedAt = this.#scheduler.nowMs();
+    const stream: CommandStream = this.port.openStream({
+      answers: (answers) => {
+        this.#endSingle(call);
+        this.#owner.answered(this, answers);
+      },
+      drained: () => this.#write(stream, [call]),
+      ended: (code, reason) => {
+        this.#single.delete(call);
+        if (!call.lanes.has(this) || call.numbered === undefined) return;
+        const { clientId, sequence } = call.numbered.command;
+        const refusal = { clientId, sequence, status: code, message: reason, response: noBytes, slot: 0 };
+        if (code === Code.INVALID_ARGUMENT)
+          this.#owner.answered(this, [{ ...refusal, outcome: "not-executed" }]);
+        else {
+          this.forget(call);
+          this.#owner.failed(this, [call]);
+        }
+      },
+    });
+    this.#single.set(call, stream);
+    if (stream.writable) this.#write(stream, [call]);
+  }
+
+  #write(stream: CommandStream, calls: readonly Call[]): boolean {
+    const now = this.#scheduler.nowMs();
+    const commands: Command[] = [];
+    for (const call of calls) {
+      if (call.numbered === undefined) continue;
+      commands.push(call.numbered.command);
+      call.sends += 1;
+      call.lastSentAt = now;
+      call.sentTo.add(this.port.address);
+      this.#sent.set(call, (this.#sent.get(call) ?? 0) + 1);
+    }
+    return commands.length === 0 || stream.send(commands);
   }
 }

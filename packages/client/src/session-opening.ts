@@ -16,7 +16,8 @@ export interface SessionOpening {
   misdirected(news: string): void;
 }
 
-const pauseMs = 100;
+const firstPauseMs = 100;
+const longestPauseMs = 1_000;
 const maxAttemptMs = 5_000;
 
 /**
@@ -44,7 +45,7 @@ export async function openSession(
       }
     }
     if (index === (opening.first + opening.ports.length - 1) % opening.ports.length) {
-      await passed(opening.scheduler, pauseMs);
+      await passed(opening.scheduler, Math.min(longestPauseMs, firstPauseMs * 2 ** round));
     }
   }
   return undefined;

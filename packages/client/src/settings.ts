@@ -11,8 +11,11 @@ export interface ClientSettings {
   readonly sendToAll: boolean;
   /** Commands outstanding under the session; the replicated session keeps 1,024 sequences above the mark. */
   readonly maxOutstanding: number;
-  /** Calls that wait for room, beyond which a call fails at once. */
+  /** Bytes of the requests outstanding. */
+  readonly maxOutstandingBytes: number;
+  /** Calls that wait for room, and bytes of their requests, beyond which a call fails at once. */
   readonly maxWaiting: number;
+  readonly maxWaitingBytes: number;
 }
 
 export const defaultSettings: ClientSettings = Object.freeze({
@@ -20,7 +23,9 @@ export const defaultSettings: ClientSettings = Object.freeze({
   silenceMs: 1_000,
   sendToAll: false,
   maxOutstanding: 768,
+  maxOutstandingBytes: 8 << 20,
   maxWaiting: 65_536,
+  maxWaitingBytes: 256 << 20,
 });
 
 /** A caller's request: a method of a service, and the encoded message. */
@@ -33,13 +38,13 @@ export interface Asked {
 /**
  * The error of a call that must not be sent; undefined when it may go. A replica ends a stream with anything malformed in
  * it, and with it every other call of the client: so what a replica would refuse to read never leaves.
- * @param waiting calls that wait for room already
+ * @param waiting calls that wait for room already, and their bytes
  */
 export function problemWith(
   { service, method, request }: Asked,
   deadlineMs: number,
-  waiting: number,
-  { maxWaiting }: ClientSettings,
+  waiting: { readonly size: number; readonly bytes: number },
+  { maxWaiting, maxWaitingBytes }: ClientSettings,
 ): SynodError | undefined {
   const refused = (code: Code, reason: string) => new SynodError(code, reason, "not executed");
   const misnamed = problemWithNames(service, method);
@@ -59,8 +64,11 @@ export function problemWith(
       Code.INVALID_ARGUMENT,
       `expected a request of at most ${maxRequestBytes} bytes, found ${request.length}`,
     );
-  if (waiting >= maxWaiting)
-    return refused(Code.RESOURCE_EXHAUSTED, `${waiting} calls wait already: let some finish first`);
+  if (waiting.size >= maxWaiting || waiting.bytes + request.length > maxWaitingBytes)
+    return refused(
+      Code.RESOURCE_EXHAUSTED,
+      `${waiting.size} calls of ${waiting.bytes} bytes wait already: let some finish first`,
+    );
   return undefined;
 }
 

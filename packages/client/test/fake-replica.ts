@@ -45,6 +45,8 @@ export class FakeReplica implements ReplicaPort {
   readonly received: Command[] = [];
   behaviour: Behaviour;
   troubles = "";
+  /** Messages with such a command end their stream with INVALID_ARGUMENT. */
+  unreadable: (command: Command) => boolean = () => false;
   /** Rejects connections while set. */
   down = false;
   /** It is of another cluster while set. */
@@ -75,7 +77,8 @@ export class FakeReplica implements ReplicaPort {
     return {
       writable: true,
       send: (commands) => {
-        for (const command of commands) this.#receive(command);
+        if (commands.some(this.unreadable)) setImmediate(() => this.#refuseMessage(events));
+        else for (const command of commands) this.#receive(command, events);
         return true;
       },
       close: () => {
@@ -109,9 +112,14 @@ export class FakeReplica implements ReplicaPort {
     this.#events?.answers([answer]);
   }
 
-  #receive(command: Command): void {
+  #refuseMessage(events: StreamEvents): void {
+    if (this.#events === events) this.#events = undefined;
+    events.ended(Code.INVALID_ARGUMENT, "Requests.requests[0].service: expected a name");
+  }
+
+  #receive(command: Command, events: StreamEvents): void {
     this.received.push(command);
     const answer = this.down || this.misdirected ? undefined : this.behaviour(command);
-    if (answer) setImmediate(() => this.answer(answer));
+    if (answer) setImmediate(() => events.answers([answer]));
   }
 }

@@ -8,6 +8,7 @@ export type { OtherReplica, SnapshotStream } from "./replica/catch-up/other-repl
 export { LeaderLinks } from "./replica/leader-links.js";
 export { ReplicaProcess } from "./replica/replica-process.js";
 export { ExecuteStream, type ExecuteStreamCall } from "./replica/requests/execute-stream.js";
+export { unreadPlaces } from "./replica/requests/unread-answers.js";
 export { decodeSlot } from "./replica/slot-content.js";
 export type { ServerStream } from "./transport/attachments.js";
 export { keepaliveMs } from "./transport/channel.js";

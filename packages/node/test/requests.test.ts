@@ -62,7 +62,7 @@ function make(more: Partial<RequestsOptions> = {}) {
   });
   const answers: Response[] = [];
   const submit = (command: Command, limitMs = 1000) =>
-    requests.submit([command], limitMs, (_, response) => answers.push(response));
+    requests.submit([command], "client", limitMs, (_, response) => answers.push(response));
   /** Opens the replica's own session under this name. */
   const open = (name: string) => {
     const command = proposed.pop() as Command;
@@ -304,8 +304,8 @@ test("whoever is gone gets no answer, and another one for the same command does"
   expect(requests.waiting).toBe(0);
 });
 
-test("more than the bound is refused at once", () => {
-  const { requests, proposed, answers, submit } = make({ maxWaiting: 2 });
+test("more than the bound is refused at once, and has a place again when others are answered", () => {
+  const { requests, proposed, answers, submit } = make({ maxWaiting: 4 });
   for (const sequence of [1, 2, 3]) submit(sum(sequence));
   expect(proposed).toHaveLength(2);
   const refusal = { status: grpc.status.RESOURCE_EXHAUSTED, outcome: "not-executed" };
@@ -313,6 +313,57 @@ test("more than the bound is refused at once", () => {
   requests.executed(sum(1), answerTo(sum(1)));
   submit(sum(4));
   expect(proposed).toHaveLength(3);
+});
+
+test("rule 12: what waits for the replica's own session is bounded in bytes", () => {
+  const { requests, answers, submit } = make({ maxWaitingBytes: 1_000 });
+  requests.start();
+  for (let count = 0; count < 6; count++) submit(sum(0, { clientId: "", request: Buffer.alloc(100) }));
+  const refusal = { status: grpc.status.RESOURCE_EXHAUSTED, outcome: "not-executed" };
+  expect(answers).toMatchObject([refusal, refusal]);
+  expect(requests.waiting).toBe(5);
+});
+
+test("rule 12: a command that waits keeps nothing of the message it came in", () => {
+  const { proposed, submit } = make();
+  const message = new Uint8Array(4 << 20).fill(7);
+  submit(sum(1, { request: message.subarray(100, 110) }));
+  expect(proposed).toMatchObject([{ sequence: 1, request: Buffer.alloc(10, 7) }]);
+  expect(proposed[0]?.request.buffer.byteLength).toBeLessThan(64 << 10);
+});
+
+test("what has an answer already needs no place", () => {
+  const { answers, submit } = make({
+    maxWaiting: 1,
+    engine: engine({ answerTo: (command) => (command.sequence === 1 ? answerTo(command) : undefined) }),
+  });
+  submit(sum(2));
+  submit(sum(1));
+  expect(answers).toMatchObject([{ sequence: 1, outcome: "answered" }]);
+});
+
+test("what waits here at its deadline, or when the replica closes, is taken back, and so not executed", () => {
+  const taken: Command[] = [];
+  const { answers, submit, requests } = make({
+    obstacle: () => "no leader",
+    forget: (command) => taken.push(command) > 0,
+  });
+  submit(sum(1), 500);
+  submit(sum(2), 900);
+  submit(sum(2), 500);
+  vi.advanceTimersByTime(500);
+  // Another one waits for the same command: it is proposed all the same.
+  expect(answers).toMatchObject([
+    { sequence: 1, status: grpc.status.UNAVAILABLE, outcome: "not-executed" },
+    { sequence: 2, status: grpc.status.UNAVAILABLE, outcome: "unknown" },
+  ]);
+  submit(sum(3));
+  requests.close("gone");
+  expect(answers.slice(2)).toMatchObject([
+    { sequence: 2, outcome: "not-executed" },
+    { sequence: 3, message: "gone; ask another one", outcome: "not-executed" },
+  ]);
+  expect(taken.map(({ sequence }) => sequence)).toEqual([1, 2, 3]);
 });
 
 test("what the role refuses is answered with RESOURCE_EXHAUSTED, and so is whoever had joined it", () => {

@@ -51,7 +51,7 @@ export class Backups {
     const { process } = node;
     if (!process) return;
     const command = process.commands.make(advanceTimeMethod);
-    process.requests.submit([command], patienceMs, (_, { status, slot }) => {
+    process.requests.submit([command], "operator", patienceMs, (_, { status, slot }) => {
       if (status !== 0) return;
       this.#cluster.trace.count("backup begun");
       void this.#take(node, slot - 1).catch((error: unknown) => this.#cluster.fail(error));

@@ -1,9 +1,9 @@
 import { EventEmitter } from "node:events";
 import type { CommandStream, ReplicaPort, StreamEvents } from "@synod/client";
 import { type Command, randomBelow } from "@synod/core";
-import { ExecuteStream, type ExecuteStreamCall } from "@synod/node/parts";
-import { openedSession, openSessionMethod } from "@synod/state-machine";
-import { type Response, requests, responses } from "@synod/wire";
+import { ExecuteStream, type ExecuteStreamCall, unreadPlaces } from "@synod/node/parts";
+import { openedSession } from "@synod/state-machine";
+import { type Requested, type Response, requests, responses } from "@synod/wire";
 import type { Cluster } from "./cluster.js";
 import type { SimulatedNode } from "./node.js";
 import { Violation } from "./violation.js";
@@ -39,8 +39,7 @@ export class ClientWay implements ReplicaPort {
       this.#travel(() => {
         const { process } = this.#node;
         if (!process) return refuse(new Failure(unavailable, "no connection established"));
-        const command = process.commands.make(openSessionMethod);
-        process.requests.submit([command], deadlineMs, (_, answer) =>
+        process.openings.open(this.#client, deadlineMs, (answer) =>
           this.#travel(() => {
             this.#note("answers", `${answer.clientId} with ${answer.status}`);
             if (answer.status === 0) give(openedSession(answer.response));
@@ -97,19 +96,29 @@ export class ClientWay implements ReplicaPort {
 
 /** A stream as its server sees it. */
 class ServerSide extends EventEmitter {
+  readonly #client: string;
   readonly #answer: (answers: readonly Response[]) => void;
   readonly #end: (code: number, details: string) => void;
   #paused = false;
-  readonly #unread: (readonly Command[])[] = [];
+  readonly #unread: (readonly Requested[])[] = [];
 
-  constructor(answer: (answers: readonly Response[]) => void, end: (code: number, details: string) => void) {
+  constructor(
+    client: string,
+    answer: (answers: readonly Response[]) => void,
+    end: (code: number, details: string) => void,
+  ) {
     super();
+    this.#client = client;
     this.#answer = answer;
     this.#end = end;
     this.on("error", ({ code, details }: { code: number; details: string }) => this.#end(code, details));
   }
 
-  take(commands: readonly Command[]): void {
+  getPeer(): string {
+    return this.#client;
+  }
+
+  take(commands: readonly Requested[]): void {
     this.#unread.push(commands);
     this.#read();
   }
@@ -136,9 +145,6 @@ class ServerSide extends EventEmitter {
     while (!this.#paused && this.#unread.length > 0) this.emit("data", this.#unread.shift());
   }
 }
-
-/** Answers that the clients of all replicas have not taken: none, since a way takes them at once. */
-const unread = { bytes: 0 };
 
 interface Arrival {
   readonly at: number;
@@ -190,6 +196,7 @@ class Stream implements CommandStream {
     const { process } = this.#node;
     if (this.#server || !process) return this.#server;
     const server = new ServerSide(
+      this.#client,
       (answers) => this.#answer(answers),
       (code, details) => this.#travel("back", () => this.#end(code || unavailable, details)),
     );
@@ -199,7 +206,8 @@ class Stream implements CommandStream {
       readable: () => process.pace.keepsUp,
       whenReadable: (callback) => process.pace.whenKeepingUp(callback),
       onEnded: () => {},
-      unread,
+      // Of this stream alone, which takes all at once.
+      unread: unreadPlaces(),
     });
     return server;
   }

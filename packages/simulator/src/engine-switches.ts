@@ -72,7 +72,7 @@ export class EngineSwitches {
     const { process, paused } = pick(streams.engines, replicas);
     if (!process || paused) return;
     const command = process.commands.make(switchVersionMethod, { service: engineName, version });
-    process.requests.submit([command], patienceMs, (_, { status }) => {
+    process.requests.submit([command], "operator", patienceMs, (_, { status }) => {
       trace.count(`engine switch ${status === 0 ? "decided" : "refused"}`);
     });
   }

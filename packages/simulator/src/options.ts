@@ -86,7 +86,12 @@ export interface WorldOptions {
   readonly quietEnd: boolean;
   /** Commands end the processes that execute them, and somebody has them skipped (rule 33); in no world of upgrades or engines. */
   readonly remedies: boolean;
+  /** Probability per tick that a client does its worst: it fills queues, opens sessions without end, sends what is no command. */
+  readonly hostile: number;
 }
+
+/** The sessions that one connection of a simulated client may open. */
+export const openingLimits = { atOnce: 20, perSecond: 10 };
 
 /** Small bounds, so that a short run meets all of them. */
 export const simulatedLimits: Limits = {
@@ -113,11 +118,13 @@ type ServiceOptions = Pick<WorldOptions, "realm" | "backups" | "engines">;
 type CallerOptions = Pick<WorldOptions, "plainCalls">;
 type RemedyOptions = Pick<WorldOptions, "remedies">;
 type SlotOptions = Pick<WorldOptions, "slotBytes">;
+type HostileOptions = Pick<WorldOptions, "hostile">;
 /** Those that are drawn apart from the others. */
 type ApartOptions = ServiceOptions &
   CallerOptions &
   RemedyOptions &
   SlotOptions &
+  HostileOptions &
   Pick<WorldOptions, "quietEnd">;
 
 export function drawServiceOptions(random: Random): ServiceOptions {
@@ -153,6 +160,10 @@ export function drawRemedyOptions(random: Random): RemedyOptions {
 /** In some worlds every slot has room for one or two commands. */
 export function drawSlotOptions(random: Random): SlotOptions {
   return { slotBytes: random() < 0.05 ? 400 + randomBelow(random, 2_000) : 0 };
+}
+
+export function drawHostileOptions(random: Random): HostileOptions {
+  return { hostile: random() < 0.06 ? 0.02 + random() * 0.1 : 0 };
 }
 
 export function drawOptions(random: Random): Omit<WorldOptions, keyof ApartOptions> {

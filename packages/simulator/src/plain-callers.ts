@@ -2,6 +2,7 @@ import { SynodError } from "@synod/client";
 import { type Command, randomBelow } from "@synod/core";
 import type { Response } from "@synod/wire";
 import { type Cluster, pick } from "./cluster.js";
+import type { HostileClients } from "./hostile-clients.js";
 import type { SimulatedNode } from "./node.js";
 import { drawOperation, type Operation } from "./operation.js";
 import { Violation } from "./violation.js";
@@ -12,6 +13,7 @@ const spreadMs = 8_000;
 const longestMs = 2 ** 31 - 1;
 /** By this code proxies and client libraries take it that they may send the same again by themselves. */
 const unavailable = 14;
+const resourceExhausted = 8;
 /** The part of the calls, while faults may happen, whose caller goes away. */
 const givenUp = 0.1;
 
@@ -28,13 +30,15 @@ interface Call {
  */
 export class PlainCallers {
   readonly #cluster: Cluster;
+  readonly #hostile: HostileClients;
   readonly #open = new Set<Call>();
   /** Replicas that must still answer a call made after the last fault. */
   readonly #owing = new Set<SimulatedNode>();
   #calls = 0;
 
-  constructor(cluster: Cluster) {
+  constructor(cluster: Cluster, hostile: HostileClients) {
     this.#cluster = cluster;
+    this.#hostile = hostile;
   }
 
   /** Somebody calls, perhaps. */
@@ -89,13 +93,15 @@ export class PlainCallers {
     this.#later(() => {
       const { process } = node;
       if (!process || node.paused) return this.#again(node);
+      const before = this.#hostile.answeredBy(node);
       const call: Call = { node, life: node.life, operation };
       this.#open.add(call);
       this.#bound(node);
       trace.count("call without a session");
       const command: Command = { clientId: "", sequence: 0, acknowledged: 0, ...operation };
-      const group = process.requests.submit([command], limitMs, (_, answer) => {
+      const group = process.requests.submit([command], name, limitMs, (_, answer) => {
         this.#open.delete(call);
+        this.#served(call, answer, this.#hostile.answeredBy(node) - before);
         this.#later(() => this.#answered(call, answer));
       });
       if (gone === undefined) return;
@@ -103,6 +109,25 @@ export class PlainCallers {
         if (this.#lives(call) && this.#open.delete(call)) group.cancel();
       });
     });
+  }
+
+  /** Rule 12: nobody pays for the commands that another one has waiting. */
+  #served({ node }: Call, { status, outcome }: Response, others: number): void {
+    const { hostile, limits, loss, faults, clients, outstanding } = this.#cluster.options;
+    if (hostile === 0) return;
+    const { maxQueuedCommands, maxBatchCommands, maxOutstandingProposals } = limits;
+    const callers = this.#live().filter((call) => call.node === node).length;
+    const few = callers + clients * outstanding < maxQueuedCommands / 8;
+    if (status === resourceExhausted && few)
+      this.#cluster.fail(new Violation(`${node.peer.id} has no place for a caller beside a greedy client`));
+    const most = 3 * maxBatchCommands * (maxOutstandingProposals + 1);
+    const quiet = loss === 0 && Object.values(faults).every((rate) => rate === 0);
+    if (quiet && outcome === "answered" && others > most)
+      this.#cluster.fail(
+        new Violation(
+          `${node.peer.id} answers ${others} commands of a greedy client before one that waits; expected at most ${most}`,
+        ),
+      );
   }
 
   #later(arrive: () => void): void {

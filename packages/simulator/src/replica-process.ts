@@ -2,6 +2,7 @@ import type { Peer, ReplicaInput } from "@synod/core";
 import { ExitCode, helloOf, LeaderLinks, ReplicaProcess } from "@synod/node/parts";
 import { ExecutionMarker, type MemoryReplicaDisk, type ReplicaStore, type StoreError } from "@synod/storage";
 import type { Machine } from "./machine.js";
+import { openingLimits } from "./options.js";
 import type { Running } from "./role-process.js";
 import { boundsOf, clusterId, servicesOf } from "./services.js";
 import { expectDeclared } from "./stock/undeclared.js";
@@ -45,6 +46,7 @@ export function replicaProcess(
     clocks: { monotonicMs: () => clock.monotonicMs, wallMs: () => clock.wallMs },
     drawName: () => machine.drawName(),
     ...boundsOf(options),
+    openingLimits,
     keptLog: { slots: options.keptLog, bytes: 1 << 20 },
     reportHaste: options.reportHaste,
     send: (leader, message) => {

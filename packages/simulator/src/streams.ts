@@ -18,6 +18,7 @@ const streams = [
   "rare",
   "remedies",
   "slots",
+  "hostile",
 ] as const;
 
 export type Streams = Readonly<Record<(typeof streams)[number], Random>>;

@@ -4,11 +4,13 @@ import { Cluster } from "./cluster.js";
 import { EngineSwitches } from "./engine-switches.js";
 import { drawFaults, type FaultEvent } from "./fault-event.js";
 import { Faults } from "./faults.js";
+import { HostileClients } from "./hostile-clients.js";
 import { IdleStretch } from "./idle-stretch.js";
 import type { SimulatedNode } from "./node.js";
 import { Operator } from "./operator.js";
 import {
   drawCallerOptions,
+  drawHostileOptions,
   drawOptions,
   drawRareOptions,
   drawRemedyOptions,
@@ -60,6 +62,7 @@ class World {
   readonly #faults: Faults;
   readonly #clients: Clients;
   readonly #callers: PlainCallers;
+  readonly #hostile: HostileClients;
   readonly #operator: Operator;
   readonly #recovery: Recovery;
   readonly #upgrades: Upgrades | undefined;
@@ -79,11 +82,14 @@ class World {
       ...drawCallerOptions(streams.callers),
       ...drawRemedyOptions(streams.remedies),
       ...drawSlotOptions(streams.slots),
+      ...drawHostileOptions(streams.hostile),
       ...overrides,
     };
     const { upgrades, engines, reconfigure } = options;
     this.#options = {
       ...options,
+      // Each replica keeps a session of its own.
+      maxSessions: Math.max(options.maxSessions, options.replicas),
       streams: options.streams && reconfigure === 0,
       remedies: options.remedies && !upgrades && !engines,
     };
@@ -92,7 +98,8 @@ class World {
     this.#cluster = new Cluster(streams, this.#options, new Trace(wholeTrace));
     this.#faults = new Faults(this.#cluster, this.#events);
     this.#clients = new Clients(this.#cluster);
-    this.#callers = new PlainCallers(this.#cluster);
+    this.#hostile = new HostileClients(this.#cluster);
+    this.#callers = new PlainCallers(this.#cluster, this.#hostile);
     this.#operator = new Operator(this.#cluster, streams.operator);
     this.#recovery = new Recovery(
       this.#cluster,
@@ -166,6 +173,7 @@ class World {
       this.#faults.tick();
       this.#clients.ask();
       this.#callers.ask();
+      this.#hostile.ask();
       this.#upgrades?.tick();
       this.#backups?.tick();
       this.#engines?.tick();

@@ -1,7 +1,6 @@
 // Promises that are known to be broken, and how. A test turns red once its promise is kept: then its world belongs among the others.
 import { expect, it } from "vitest";
 import { simulate } from "../src/index.js";
-import { simulatedLimits } from "../src/options.js";
 import { kept, only } from "./kept.js";
 
 /** A replica loses its directory, and all but the newest slots are trimmed; a snapshot takes many pages. */
@@ -16,14 +15,6 @@ it("over links of 50 kB/s not everything waiting finishes: retries of what has n
   const overrides = { streams: true, spareAcceptors: 0, reconfigure: 0, bandwidth: 1_000, calmTicks: 3_000 };
   const { failure } = await simulate({ seed: 88, overrides });
   expect(failure).toMatch(/ticks after the last fault .* still waits for /);
-});
-
-it("calls without a session that wait until the replica has one of its own have no bound in bytes", async () => {
-  const limits = { ...simulatedLimits, maxQueuedBytes: 200, maxBatchBytes: 100 };
-  const world = { plainCalls: 1, streams: false, star: false, leaders: 1, limits };
-  const faults = only({ "crash leader": 20 });
-  const { failure } = await simulate({ seed: 3, overrides: { ...world, faults } });
-  expect(failure).toMatch(/keeps \d+ bytes of calls without a session; expected at most 400/);
 });
 
 it("a transfer that is cut again and again never ends: each giver's begins anew once another has given", async () => {

@@ -78,6 +78,31 @@ describe("the real core, codec and services in a world of its own kind", () => {
       );
   });
 
+  it("rule 12: calls that wait until their replica has a session of its own are bounded in bytes", async () => {
+    const limits = { ...simulatedLimits, maxQueuedBytes: 1_000, maxBatchBytes: 200 };
+    const world = { plainCalls: 1, streams: false, star: false, leaders: 1, faultyTicks: 300, limits };
+    await kept({ seed: 3, overrides: { ...world, faults: only({ "crash leader": 20 }) } });
+  });
+
+  it("rules 12 and 16: nobody pays for who fills queues, opens sessions without end, or sends what is no command", async () => {
+    const overrides = {
+      ...{ hostile: 0.3, plainCalls: 0.2, clients: 1, outstanding: 2, faultyTicks: 300, maxSessions: 100 },
+      ...{ leaders: 1, replicas: 3, acceptors: 3, spareAcceptors: 0, reconfigure: 0, quietEnd: false },
+      ...{ upgrades: false, remedies: false, backups: false, engines: false, streams: false, star: false },
+      ...{ faults: only({}), loss: 0, duplication: 0, slow: 0, delay: "even" as const, maxDelay: 2 },
+      limits: { ...simulatedLimits, maxQueuedCommands: 60 },
+    } as const;
+    for (const seed of [1, 2]) {
+      const { counts } = await kept({ seed, overrides });
+      for (const kind of [
+        "greedy client",
+        "session opened by a hostile client",
+        "malformed command answered",
+      ])
+        expect(counts[kind], kind).toBeGreaterThan(10);
+    }
+  });
+
   it("rule 5: what a rolled-back store forgot is found when it votes on", async () => {
     const faults = only({ "rolled-back copy": 6, "crash leader": 8, crash: 8, partition: 10 });
     const overrides = { acceptors: 3, faults, rollBackUncured: true };

@@ -15,7 +15,7 @@ import type { Codec } from "./codec.js";
 import { WireError } from "./wire-error.js";
 
 /** Field numbers of synod.v1.Command. */
-const commandField = {
+export const commandField = {
   clientId: 1,
   sequence: 2,
   acknowledged: 3,
@@ -23,7 +23,7 @@ const commandField = {
   method: 5,
   request: 6,
 } as const;
-/** Batch.commands, Requests.requests and Request.command alike. */
+/** Batch.commands. */
 const only = 1;
 /** Of synod.v1.Batch, what stands beside its commands: all of them numbers, 0 when absent. */
 const timeFields = [
@@ -41,7 +41,7 @@ const clientIds = new KnownTexts(check.id);
 const serviceNames = new KnownTexts(check.service);
 const methodNames = new KnownTexts(check.method);
 
-function sizeOf(command: Command): number {
+export function sizeOf(command: Command): number {
   return (
     bytesSize(texts.of(command.clientId).length) +
     integerSize(check.checked(command.sequence, "Command.sequence")) +
@@ -52,7 +52,7 @@ function sizeOf(command: Command): number {
   );
 }
 
-function write(to: Writing, command: Command): void {
+export function write(to: Writing, command: Command): void {
   to.bytes(commandField.clientId, texts.of(command.clientId));
   to.integer(commandField.sequence, command.sequence);
   to.integer(commandField.acknowledged, command.acknowledged);
@@ -62,7 +62,7 @@ function write(to: Writing, command: Command): void {
 }
 
 /** Reads the commands of one message. */
-class CommandReader {
+export class CommandReader {
   readonly #from: Reading;
   readonly #field: string;
   readonly #clientIdField: string;
@@ -176,54 +176,39 @@ export interface Batch extends BatchTime {
   readonly commands: readonly Command[];
 }
 
-/** The differences between the messages that list commands. */
-interface ListShape {
-  /** Name of the message, and of the field that lists, for errors. */
-  readonly what: string;
-  readonly field: string;
-  /** The list's elements are messages whose only field is a command. */
-  readonly wrapped: boolean;
-}
-
 /** The field's value on the wire; 0 is not written. */
 function numberOf(time: BatchTime, [, name, field]: (typeof timeFields)[number]): number {
   return check.checked(Number(time[name] ?? 0), field);
 }
 
-function encodeList(shape: ListShape, { commands, ...time }: Batch): Buffer {
-  const wrapping = (size: number) => (shape.wrapped ? 1 + varintSize(size) + size : size);
+function encodeBatch({ commands, ...time }: Batch): Buffer {
   const sizes = commands.map(sizeOf);
   const numbers = timeFields.map((field) => numberOf(time, field));
   let total = 0;
   for (const number of numbers) total += integerSize(number);
-  for (const size of sizes) total += 1 + varintSize(wrapping(size)) + wrapping(size);
+  for (const size of sizes) total += 1 + varintSize(size) + size;
   const to = new Writing(total);
   for (let index = 0; index < commands.length; index++) {
-    const size = sizes[index] as number;
-    to.message(only, wrapping(size));
-    if (shape.wrapped) to.message(only, size);
+    to.message(only, sizes[index] as number);
     write(to, commands[index] as Command);
   }
   for (const [index, [number]] of timeFields.entries()) to.integer(number, numbers[index] as number);
   return to.buffer;
 }
 
-function decodeList({ what, field, wrapped }: ListShape, bytes: Uint8Array): Batch {
-  const from = new Reading(bytes, what);
-  const reader = new CommandReader(from, field);
+function decodeBatch(bytes: Uint8Array): Batch {
+  const from = new Reading(bytes, "Batch");
+  const reader = new CommandReader(from, "Batch.commands");
   const commands: Command[] = [];
   const time: Record<string, number | boolean> = {};
   while (from.position < bytes.length) {
     const tag = from.tag();
     if (tag === onlyTag) {
       if (commands.length === check.maxBatchCommands)
-        throw new WireError(what, `at most ${check.maxBatchCommands} commands`, "more");
-      const end = from.end(bytes.length);
-      commands.push(
-        wrapped ? readWrapped(from, reader, end, commands.length) : reader.read(end, commands.length),
-      );
+        throw new WireError("Batch", `at most ${check.maxBatchCommands} commands`, "more");
+      commands.push(reader.read(from.end(bytes.length), commands.length));
     } else {
-      const field = wrapped ? undefined : timeFieldOf(tag);
+      const field = timeFieldOf(tag);
       if (field === undefined) from.skip(tag, bytes.length);
       else readTime(from, field, time);
     }
@@ -247,50 +232,8 @@ function readTime(
   else if (value !== 0) time[name] = true;
 }
 
-/** A synod.v1.Request that ends at `limit`. */
-function readWrapped(
-  from: Reading,
-  reader: CommandReader,
-  limit: number,
-  index: number | undefined,
-): Command {
-  let command: Command | undefined;
-  while (from.position < limit) {
-    const tag = from.tag();
-    if (tag === onlyTag) command = reader.read(from.end(limit), index);
-    else from.skip(tag, limit);
-  }
-  from.finish(limit);
-  const place = index === undefined ? "Request.command" : `Requests.requests[${index}].command`;
-  return check.present(command, place);
-}
-
-const batchShape: ListShape = { what: "Batch", field: "Batch.commands", wrapped: false };
-const requestsShape: ListShape = { what: "Requests", field: "Requests.requests", wrapped: true };
-
 /** One value; what replicas propose and execute. */
 export const batch: Codec<Batch> = {
-  encode: (value) => encodeList(batchShape, value),
-  decode: (bytes) => decodeList(batchShape, bytes),
-};
-
-/** Client → replica, on a stream. */
-export const requests: Codec<readonly Command[]> = {
-  encode: (commands) => encodeList(requestsShape, { commands, logTimeMs: 0 }),
-  decode: (bytes) => decodeList(requestsShape, bytes).commands,
-};
-
-/** Client → replica, alone. */
-export const request: Codec<Command> = {
-  encode: (command) => {
-    const size = sizeOf(command);
-    const to = new Writing(1 + varintSize(size) + size);
-    to.message(only, size);
-    write(to, command);
-    return to.buffer;
-  },
-  decode: (bytes) => {
-    const from = new Reading(bytes, "Request");
-    return readWrapped(from, new CommandReader(from, "Request.command"), bytes.length, undefined);
-  },
+  encode: encodeBatch,
+  decode: decodeBatch,
 };

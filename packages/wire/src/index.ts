@@ -7,6 +7,7 @@ export {
   isLoopback,
   parseAddress,
 } from "./address.js";
+export { FairQueue } from "./fair-queue.js";
 export { SequenceWindow } from "./sequence-window.js";
 
 // Services and calls over gRPC.
@@ -41,13 +42,7 @@ export {
 } from "./check.js";
 export type { Codec } from "./codec.js";
 export { fromAcceptor, toAcceptor } from "./codec-acceptor.js";
-export {
-  type Batch,
-  type BatchTime,
-  batch,
-  request,
-  requests,
-} from "./codec-command.js";
+export { type Batch, type BatchTime, batch } from "./codec-command.js";
 export type { HealthCheckRequest, HealthCheckResponse } from "./codec-health.js";
 export { fromLeader, toLeader } from "./codec-leader.js";
 export type {
@@ -62,6 +57,7 @@ export type {
   SwitchedVersion,
   SwitchVersionRequest,
 } from "./codec-replica.js";
+export { type Requested, request, requests, Unreadable } from "./codec-request.js";
 export {
   maxResponseBytes,
   outcomes,

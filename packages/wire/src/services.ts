@@ -8,7 +8,6 @@ import {
   prepareResponse,
   toAcceptor,
 } from "./codec-acceptor.js";
-import { request, requests } from "./codec-command.js";
 import { healthCheckRequest, healthCheckResponse } from "./codec-health.js";
 import { fromLeader, submitRequest, submitResponse, toLeader } from "./codec-leader.js";
 import {
@@ -25,6 +24,7 @@ import {
   switchVersionRequest,
   switchVersionResponse,
 } from "./codec-replica.js";
+import { request, requests } from "./codec-request.js";
 import { response, responses } from "./codec-response.js";
 import { snapshotPage, snapshotRequest } from "./codec-snapshot.js";
 import { statusRequest, statusResponse } from "./codec-status.js";

@@ -10,6 +10,7 @@ import {
   response,
   toAcceptor,
   toLeader,
+  Unreadable,
   WireError,
 } from "../src/index.js";
 import { decodeBatch, encodeBatch } from "./batches.js";
@@ -327,9 +328,27 @@ describe("commands that are not valid are refused", () => {
     const commands = [command, { ...command, ...change }];
     expect(refusal(decoding, wire("Batch", { commands }))).toContain(`Batch.commands[1].${expected}`);
     const wrapped = { requests: commands.map((each) => ({ command: each })) };
-    expect(refusal(requests as Codec<unknown>, wire("Requests", wrapped))).toContain(
-      `Requests.requests[1].${expected}`,
-    );
+    // Of many requests each stands for itself.
+    const [first, second] = requests.decode(wire("Requests", wrapped));
+    expect(first).toMatchObject({ sequence: command.sequence, method: command.method });
+    expect(second).toBeInstanceOf(Unreadable);
+    expect((second as Unreadable).error.message).toContain(`Requests.requests[1].${expected}`);
+  });
+
+  it("a request keeps its name, for its answer, where that can be read", () => {
+    const of = (change: object) => {
+      const one = { command: { ...command, ...change } };
+      return requests.decode(wire("Requests", { requests: [one, { command }] }));
+    };
+    const { clientId, sequence } = command;
+    expect(of({ service: "a b" })[0]).toMatchObject({ clientId, sequence });
+    expect(of({ clientId: "a b" })[0]).toMatchObject({ clientId: "", sequence: 0 });
+    const cut = Buffer.concat([
+      wire("Requests", { requests: [{ command }] }).subarray(0, -1),
+      Buffer.of(0x7f),
+    ]);
+    expect(requests.decode(cut)[0]).toMatchObject({ clientId, sequence });
+    expect(of({ service: "a b" })[1]).toMatchObject({ clientId, sequence, method: command.method });
   });
 
   it("more than 16384 in a batch", () => {
@@ -338,7 +357,8 @@ describe("commands that are not valid are refused", () => {
   });
 
   it("a request without a command", () => {
-    expect(refusal(requests as Codec<unknown>, wire("Requests", { requests: [{}] }))).toContain(
+    const [found] = requests.decode(wire("Requests", { requests: [{}] }));
+    expect((found as Unreadable).error.message).toContain(
       "Requests.requests[0].command: expected a message, found nothing",
     );
   });
@@ -350,6 +370,12 @@ describe("commands that are not valid are refused", () => {
       if (length === first) expect(decodeBatch(bytes.subarray(0, length))).toHaveLength(1);
       else expect(refusal(decoding, bytes.subarray(0, length))).toContain("expected");
     }
+  });
+
+  it("a list of requests cut short within one is none, since nobody knows how many were in it", () => {
+    const bytes = wire("Requests", { requests: [{ command }] });
+    for (let length = 1; length < bytes.length; length++)
+      expect(refusal(requests as Codec<unknown>, bytes.subarray(0, length))).toContain("expected");
   });
 
   it("an integer that never ends, and an unknown wire type", () => {

@@ -4,7 +4,7 @@ import type { Context } from "../suite/context.js";
 import { equal, holds } from "../suite/expect.js";
 import { type Check, check, type Row, writing } from "../suite/matrix.js";
 import { type Message, malformed, oversized } from "../suite/message.js";
-import { endsWith } from "../suite/target.js";
+import { endsWith, type Target } from "../suite/target.js";
 import {
   aKey,
   bytes,
@@ -140,6 +140,22 @@ function sessionsOfAnotherCluster(way: Way): Check[] {
   ];
 }
 
+/** On a stream a request that is no valid command has an answer of its own, and the stream goes on. */
+async function refusedAlone(target: Target, request: Message, what: string): Promise<void> {
+  const stream = target.open("synod.v1.Replica/ExecuteStream");
+  const beside = { ...commandOf("contract", 7, "Get", { key: "contract" }), service: "no.such.Service" };
+  stream.send({ requests: [request, { command: beside }] });
+  const answers: Message[] = [];
+  while (answers.length < 2) {
+    const { responses } = await stream.next("responses", () => true);
+    answers.push(...responses);
+  }
+  stream.close();
+  const [other, own] = answers.sort((a, b) => Number(b.sequence === 7) - Number(a.sequence === 7));
+  equal([codes[own?.status], own?.outcome], ["INVALID_ARGUMENT", "OUTCOME_NOT_EXECUTED"], what);
+  equal(codes[other?.status], "UNIMPLEMENTED", "the status of the request beside it");
+}
+
 function malformedCommands(way: Way): Check[] {
   const bad: Readonly<Record<string, (command: Message) => Message | null>> = {
     "no command": () => null,
@@ -158,9 +174,7 @@ function malformedCommands(way: Way): Check[] {
           endsWith(await target.ask("synod.v1.Replica/Execute", request), ["INVALID_ARGUMENT"], [], what);
           return;
         }
-        const stream = target.open("synod.v1.Replica/ExecuteStream");
-        stream.send({ requests: [request] });
-        endsWith(await stream.ending(), ["INVALID_ARGUMENT"], [], what);
+        await refusedAlone(target, request, what);
       }),
     ),
     writing(

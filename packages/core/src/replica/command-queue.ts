@@ -17,6 +17,10 @@ export class CommandQueue {
     return this.#commands.length;
   }
 
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** @returns why there is no room for the command; undefined when it waits now */
   add(command: Command): Refusal | undefined {
     const bytes = commandBytes(command);

@@ -10,6 +10,8 @@ export interface ReplicaState {
   readonly trimmedBelow: number;
   /** Commands not proposed yet. */
   readonly queued: number;
+  /** Bytes of them. */
+  readonly queuedBytes: number;
   /** Proposals not decided yet. */
   readonly outstanding: number;
   /** The active leader it knows of. */

@@ -100,6 +100,7 @@ export class Replica {
       highestKnown: this.#highestKnown,
       trimmedBelow: this.#trimmedBelow,
       queued: this.#queue.size,
+      queuedBytes: this.#queue.bytes,
       outstanding: this.#proposals.size,
       leader: active?.id,
       ballot: active?.status.ballot ?? noBallot,

@@ -105,11 +105,10 @@ export class ReplicaHost implements Host {
 
   #newFront(): ReplicaServices {
     const { clusterId } = this.#options;
-    const { commands, requests, remedies, sender } = this.#process;
+    const { commands, requests, openings, remedies, sender } = this.#process;
     return new ReplicaServices({
       clusterId,
-      requests,
-      commands,
+      ...{ requests, openings, commands },
       log: (request) => this.#process.log(request),
       snapshots: sender,
       remedies,

@@ -18,6 +18,7 @@ import type { ReplicaProcessOptions } from "./replica-process-options.js";
 import { Reporter } from "./reporter.js";
 import { Proposer } from "./requests/proposer.js";
 import { Requests } from "./requests/requests.js";
+import { openingLimits, SessionOpenings } from "./requests/session-openings.js";
 import { SlotRemedies } from "./slot-remedies.js";
 import { SystemCommands } from "./system-commands.js";
 
@@ -42,6 +43,7 @@ export class ReplicaParts {
   readonly remedies: SlotRemedies;
   readonly proposer: Proposer;
   readonly requests: Requests;
+  readonly openings: SessionOpenings;
   readonly timeMover: LogTimeMover;
   readonly performer: Performer;
   readonly reporter: Reporter;
@@ -67,17 +69,24 @@ export class ReplicaParts {
       alone: () => options.genesis.configuration.replicas.length === 1,
       ...options.clocks,
     });
-    this.proposer = new Proposer({ engine, clock: this.#clock, wake: () => this.driver.wake() });
+    this.proposer = this.#newProposer();
     this.role = this.#newRole();
     this.requests = new Requests({
       engine,
       commands: this.commands,
       scheduler,
-      propose: (command) => this.proposer.propose(command),
+      propose: (command, caller) => this.proposer.propose(command, caller),
       proposeAgain: (command) => this.proposer.proposeAgain(command),
+      forget: (command) => this.proposer.forget(command),
+      sessionWindow: options.sessionLimits?.maxWindow,
+      maxWaiting: options.limits.maxQueuedCommands,
+      maxWaitingBytes: options.limits.maxQueuedBytes,
       obstacle: () => this.condition.obstacle,
       doubt: () => this.condition.doubt,
     });
+    const limits = options.openingLimits ?? openingLimits;
+    const { commands, requests } = this;
+    this.openings = new SessionOpenings({ commands, requests, scheduler, limits });
     this.timeMover = this.#newTimeMover();
     this.performer = this.#newPerformer();
     this.driver = this.#newDriver();
@@ -120,6 +129,11 @@ export class ReplicaParts {
   #newEngine(): Engine {
     const { store, genesis, clusterId, services, ground, onHandlerError } = this.#options;
     const { sessionLimits, slotLimits } = this.#options;
+    const replicas = genesis.configuration.replicas.length;
+    if (sessionLimits && sessionLimits.maxSessions < replicas)
+      throw new Error(
+        `maxSessions: expected at least ${replicas}, since each of the replicas keeps one of its own, found ${sessionLimits.maxSessions}`,
+      );
     return new Engine({
       ...{ state: store.state, genesis, configurationCodec, clusterId, services, ground },
       ...{ sessionLimits, slotLimits },
@@ -138,6 +152,18 @@ export class ReplicaParts {
     });
   }
 
+  #newProposer(): Proposer {
+    const { limits } = this.#options;
+    return new Proposer({
+      ...{ engine: this.engine, clock: this.#clock, limits },
+      queued: () => {
+        const { queued: commands, queuedBytes: bytes } = this.role.status();
+        return { commands, bytes };
+      },
+      wake: () => this.driver.wake(),
+    });
+  }
+
   #newTimeMover(): LogTimeMover {
     return new LogTimeMover({
       engine: this.engine,
@@ -145,7 +171,7 @@ export class ReplicaParts {
       commands: this.commands,
       position: () => this.#position,
       propose: (command) => this.proposer.propose(command),
-      held: () => this.proposer.waiting,
+      held: () => this.proposer.held,
       inDoubt: (away) => this.driver.post({ kind: "withdraw", outstanding: away }),
     });
   }
@@ -173,8 +199,14 @@ export class ReplicaParts {
       gather: () => this.proposer.gather(),
       mayStep: () => this.pace.keepsUp,
       send: (to, message) => send(to.id, message as ToLeader),
-      apply: (slot, value) => this.performer.apply(slot, value),
-      jumpedOver: (value) => this.performer.jumpedOver(value),
+      apply: (slot, value) => {
+        this.performer.apply(slot, value);
+        this.proposer.roomLeft();
+      },
+      jumpedOver: (value) => {
+        this.performer.jumpedOver(value);
+        this.proposer.roomLeft();
+      },
       refuse: (command, reason) => this.requests.refused(command, reason),
       withdrawn: (withdrawn, proposed) => this.#events.withdrawn(withdrawn, proposed),
       onFatal: (code, error) => onFatal(code, error),

@@ -14,6 +14,7 @@ import type { HostLogger } from "../process/host.js";
 import type { KeptLog } from "./catch-up/log-keeper.js";
 import type { OtherReplica } from "./catch-up/other-replica.js";
 import type { Halt } from "./halt.js";
+import type { OpeningLimits } from "./requests/session-openings.js";
 
 /** Told of what a replica's process does. */
 export interface ReplicaObserver {
@@ -48,8 +49,11 @@ export interface ReplicaProcessOptions {
   readonly watch?: Pick<ExecutionWatch, "begin" | "end"> | undefined;
   /** The engine and runtime with which it executes commands, in simulated worlds; those of this process by default. */
   readonly ground?: GivenGround | undefined;
+  /** Default: those of every cluster. At least one for each replica, which keeps one of its own. */
   readonly sessionLimits?: SessionLimits | undefined;
   readonly slotLimits?: SlotLimits | undefined;
+  /** The sessions that a connection may open. Default: `openingLimits`. */
+  readonly openingLimits?: OpeningLimits | undefined;
   readonly keptLog?: KeptLog | undefined;
   /** The factor by which the reporter's waits are shorter than usual. Default 1. */
   readonly reportHaste?: number | undefined;

@@ -46,6 +46,10 @@ export class ReplicaProcess {
     return this.#parts.requests;
   }
 
+  get openings(): ReplicaParts["openings"] {
+    return this.#parts.openings;
+  }
+
   get performer(): ReplicaParts["performer"] {
     return this.#parts.performer;
   }

@@ -1,6 +1,6 @@
 import * as grpc from "@grpc/grpc-js";
 import type { Command } from "@synod/core";
-import { openedSession, openSessionMethod, setQuotaMethod, switchVersionMethod } from "@synod/state-machine";
+import { openedSession, setQuotaMethod, switchVersionMethod } from "@synod/state-machine";
 import {
   type DecideRemedyRequest,
   type HoldSlotRequest,
@@ -15,19 +15,22 @@ import {
 import { waitMs } from "../transport/callers.js";
 import { type UnaryAnswer, type UnaryCall, unary } from "../transport/server.js";
 import type { SnapshotCall, SnapshotSender } from "./catch-up/snapshot-sender.js";
-import { answerTrailer, executeOne, refusedHere } from "./replicated-services.js";
+import { answered, answerTrailer, executeOne, refusedHere } from "./replicated-services.js";
 import {
   ExecuteStream,
   type ExecuteStreamCall,
   type ExecuteStreamOptions,
 } from "./requests/execute-stream.js";
 import type { Requests } from "./requests/requests.js";
+import type { SessionOpenings } from "./requests/session-openings.js";
+import { unreadPlaces } from "./requests/unread-answers.js";
 import type { SlotRemedies } from "./slot-remedies.js";
 import type { SystemCommands } from "./system-commands.js";
 
 export interface ReplicaServicesOptions {
   readonly clusterId: string;
   readonly requests: Requests;
+  readonly openings: SessionOpenings;
   readonly commands: SystemCommands;
   /** A part of the decided log. Throws CallError. */
   log(request: LogRequest): LogPage;
@@ -42,7 +45,7 @@ export class ReplicaServices {
   readonly #options: ReplicaServicesOptions;
   readonly #streams = new Set<ExecuteStream>();
   /** Answers that the streams' clients have not taken. */
-  readonly #unread = { bytes: 0 };
+  readonly #unread = unreadPlaces();
 
   constructor(options: ReplicaServicesOptions) {
     this.#options = options;
@@ -77,9 +80,9 @@ export class ReplicaServices {
   }
 
   async #openSession(call: UnaryCall<unknown>): Promise<UnaryAnswer<OpenedSession>> {
-    const { requests, commands } = this.#options;
-    const answer = await executeOne(requests, call, commands.make(openSessionMethod));
-    const response = { clientId: openedSession(answer.response), clusterId: this.#options.clusterId };
+    const { openings, clusterId } = this.#options;
+    const answer = await answered(call, (limitMs, done) => openings.open(call.peer, limitMs, done));
+    const response = { clientId: openedSession(answer.response), clusterId };
     return { response, trailer: answerTrailer(answer) };
   }
 
@@ -97,7 +100,7 @@ export class ReplicaServices {
   /** The command's own status stands in the response; the call itself fails only when there is none. */
   async #execute(call: UnaryCall<Command>): Promise<{ response: Response }> {
     const response = await new Promise<Response>((resolve) => {
-      const group = this.#options.requests.submit([call.request], waitMs(call), (_, answer) =>
+      const group = this.#options.requests.submit([call.request], call.peer, waitMs(call), (_, answer) =>
         resolve(answer),
       );
       call.onCancelled(() => group.cancel());

@@ -5,15 +5,26 @@ import { isName, metadataKeys, type Response, type ResponseOutcome } from "@syno
 import { waitMs } from "../transport/callers.js";
 import { CallError, type UnaryCall, unary } from "../transport/server.js";
 import type { Requests } from "./requests/requests.js";
+import type { Group } from "./requests/waiter.js";
 
 /** Resolves with the answer to one command; throws CallError when its status is not 0. */
-export async function executeOne(
+export function executeOne(
   requests: Requests,
   call: UnaryCall<unknown>,
   command: Command,
 ): Promise<Response> {
+  return answered(call, (limitMs, done) =>
+    requests.submit([command], call.peer, limitMs, (_, response) => done(response)),
+  );
+}
+
+/** As `executeOne`, of a command that `ask` hands over. */
+export async function answered(
+  call: UnaryCall<unknown>,
+  ask: (limitMs: number, done: (response: Response) => void) => Group,
+): Promise<Response> {
   const response = await new Promise<Response>((resolve) => {
-    const group = requests.submit([command], waitMs(call), (_, answer) => resolve(answer));
+    const group = ask(waitMs(call), resolve);
     call.onCancelled(() => group.cancel());
   });
   return succeeded(response);

@@ -26,6 +26,8 @@ export interface UnaryAnswer<Response> {
 export interface UnaryCall<Request> {
   readonly request: Request;
   readonly metadata: grpc.Metadata;
+  /** The other end of the connection, as host:port. */
+  readonly peer: string;
   /** Called once if the caller gives up. */
   onCancelled(callback: () => void): void;
   /** Milliseconds until the caller gives up, `maxMs` at most. */
@@ -53,7 +55,10 @@ export function unary<Request, Response>(
     const timeLeft = (maxMs: number) => timeLeftMs(call.getDeadline(), maxMs);
     void (async () => {
       try {
-        const { response, trailer } = await answer({ request, metadata, onCancelled, timeLeftMs: timeLeft });
+        const { response, trailer } = await answer({
+          ...{ request, metadata, peer: call.getPeer() },
+          ...{ onCancelled, timeLeftMs: timeLeft },
+        });
         callback(null, response, trailer);
       } catch (error) {
         callback(withTrailer(statusOf(error), error instanceof CallError ? refused : undefined));

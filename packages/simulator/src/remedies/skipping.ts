@@ -105,9 +105,14 @@ export class Skipping {
     const { process, paused } = pick(this.#random, this.#cluster.replicas);
     if (!process || paused) return;
     const slot = process.status().highestKnown + 1 + randomBelow(this.#random, 3);
-    process.requests.submit([process.commands.make(remedyMethod, { slot, number: 1 })], patienceMs, () => {
-      this.#cluster.trace.count("remedy before its slot");
-    });
+    process.requests.submit(
+      [process.commands.make(remedyMethod, { slot, number: 1 })],
+      "operator",
+      patienceMs,
+      () => {
+        this.#cluster.trace.count("remedy before its slot");
+      },
+    );
   }
 
   /** Each replica promises to wait, one after the other; then one has the remedy decided. */

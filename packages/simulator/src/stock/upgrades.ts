@@ -81,8 +81,13 @@ export class Upgrades {
     const node = pick(streams.upgrades, replicas);
     const { process } = node;
     if (!process || node.paused) return;
-    process.requests.submit([process.commands.make(method, said)], patienceMs, (_, { status }) => {
-      trace.count(`${what} ${status === 0 ? "decided" : "refused"}`);
-    });
+    process.requests.submit(
+      [process.commands.make(method, said)],
+      "operator",
+      patienceMs,
+      (_, { status }) => {
+        trace.count(`${what} ${status === 0 ? "decided" : "refused"}`);
+      },
+    );
   }
 }

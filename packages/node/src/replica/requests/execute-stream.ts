@@ -1,28 +1,39 @@
 import * as grpc from "@grpc/grpc-js";
 import type { Command } from "@synod/core";
-import { type Incoming, Invalid, type Response } from "@synod/wire";
+import {
+  type Incoming,
+  Invalid,
+  type Requested,
+  type Response,
+  type Scheduler,
+  serviceLoop,
+  Unreadable,
+} from "@synod/wire";
 import { longestWaitMs } from "../../transport/callers.js";
+import type { Caller, Places } from "./places.js";
 import type { Requests } from "./requests.js";
+import { refusedHere } from "./unanswered.js";
+import { UnreadAnswers } from "./unread-answers.js";
 import type { Group } from "./waiter.js";
 
 export type ExecuteStreamCall = grpc.ServerDuplexStream<
-  Incoming<readonly Command[]>,
+  Incoming<readonly Requested[]>,
   Incoming<readonly Response[]>
 >;
 
 export interface ExecuteStreamLimits {
   /** Commands of one stream that are not answered; beyond it the stream is not read. */
   readonly maxOutstanding: number;
-  /** Answers that the client does not take, in bytes; beyond it the stream is ended. */
+  /** Answers that the client does not take, in bytes; beyond it the client is told to ask again. */
   readonly maxUnreadBytes: number;
-  /** Bytes of such answers of all streams together: the stream that goes beyond it is ended. */
-  readonly maxUnreadBytesOfAll: number;
+  /** A client that takes no answer for so long, while some wait, is done with. */
+  readonly maxUnreadMs: number;
 }
 
 export const executeStreamLimits: ExecuteStreamLimits = {
   maxOutstanding: 16_384,
   maxUnreadBytes: 64 << 20,
-  maxUnreadBytesOfAll: 256 << 20,
+  maxUnreadMs: 10_000,
 };
 
 export interface ExecuteStreamOptions {
@@ -31,27 +42,27 @@ export interface ExecuteStreamOptions {
   readable(): boolean;
   whenReadable(callback: () => void): void;
   onEnded(stream: ExecuteStream): void;
-  /** Bytes of answers that wait in all streams of the replica: an object they share. */
-  readonly unread: { bytes: number };
+  /** Shared by all streams of the replica. */
+  readonly unread: Places;
   readonly limits?: ExecuteStreamLimits;
+  readonly scheduler?: Scheduler | undefined;
 }
 
-/** One message of answers stays well below gRPC's limit; a single answer may have 1 MiB. */
-const maxMessageBytes = 1 << 20;
-const responseOverheadBytes = 64;
+/** Looks at whether a client takes its answers, while it is waited for. A standstill of this process counts as one. */
+const unreadLooks = 10;
 
-function bytesOf({ response, message, details }: Response): number {
-  return response.length + message.length + (details?.length ?? 0) + responseOverheadBytes;
-}
-
-/** One client's stream: many commands outstanding, and the answers of one turn of the event loop in one message. */
+/**
+ * One client's stream: many commands outstanding, and the answers of one turn of the event loop in one message. What is wrong with
+ * one command is that command's answer; the stream goes on for the others.
+ */
 export class ExecuteStream {
   readonly #call: ExecuteStreamCall;
+  readonly #caller: Caller;
   readonly #options: ExecuteStreamOptions;
   readonly #limits: ExecuteStreamLimits;
   readonly #groups = new Set<Group>();
-  #answers: Response[] = [];
-  #answerBytes = 0;
+  readonly #answers: UnreadAnswers;
+  #cancelLooks: (() => void) | undefined;
   #outstanding = 0;
   #flushing = false;
   #blocked = false;
@@ -61,20 +72,25 @@ export class ExecuteStream {
 
   constructor(call: ExecuteStreamCall, options: ExecuteStreamOptions) {
     this.#call = call;
+    this.#caller = call.getPeer();
     this.#options = options;
     this.#limits = options.limits ?? executeStreamLimits;
+    const { maxUnreadBytes: maxBytes } = this.#limits;
+    this.#answers = new UnreadAnswers({ caller: this.#caller, maxBytes, places: options.unread });
     call.on("error", () => {});
     call.on("drain", () => {
-      this.#blocked = false;
+      this.#unblock();
       this.#flush();
     });
-    call.on("data", (commands: Incoming<readonly Command[]>) => {
+    call.on("data", (requests: Incoming<readonly Requested[]>) => {
       if (this.#ended) return;
-      if (commands instanceof Invalid) {
-        this.end(commands.error.code, commands.error.message);
+      if (requests instanceof Invalid) {
+        // Nobody can tell whose the commands in it are, or how many.
+        this.end(requests.error.code, requests.error.message);
         return;
       }
-      this.#take(commands);
+      this.#refuseUnreadable(requests);
+      this.#take(requests.filter((each) => !(each instanceof Unreadable)) as Command[]);
       if (this.#full) call.pause();
       else if (!options.readable()) this.#read();
     });
@@ -84,7 +100,8 @@ export class ExecuteStream {
     });
     call.on("close", () => {
       this.#ended = true;
-      this.#dropAnswers();
+      this.#cancelLooks?.();
+      this.#answers.drop();
       for (const group of this.#groups) group.cancel();
       this.#groups.clear();
       options.onEnded(this);
@@ -94,10 +111,19 @@ export class ExecuteStream {
   /** Ends the stream with a status, after the answers that are there. */
   end(code: grpc.status, details: string): void {
     if (this.#ended) return;
-    this.#blocked = false;
+    this.#unblock();
     this.#flush();
+    this.#cancelLooks?.();
     this.#ended = true;
     this.#call.emit("error", { code, details });
+  }
+
+  #refuseUnreadable(requests: readonly Requested[]): void {
+    for (const request of requests) {
+      if (!(request instanceof Unreadable)) continue;
+      this.#outstanding++;
+      this.#answer(refusedHere(request, request.error.code, request.error.message));
+    }
   }
 
   #take(commands: readonly Command[]): void {
@@ -105,7 +131,7 @@ export class ExecuteStream {
     this.#outstanding += commands.length;
     let left = commands.length;
     let group: Group | undefined;
-    group = this.#options.requests.submit(commands, longestWaitMs, (_, response) => {
+    group = this.#options.requests.submit(commands, this.#caller, longestWaitMs, (_, response) => {
       this.#answer(response);
       if (--left === 0 && group) this.#groups.delete(group);
     });
@@ -133,14 +159,7 @@ export class ExecuteStream {
 
   #answer(response: Response): void {
     if (this.#ended) return;
-    this.#answers.push(response);
-    this.#countUnread(bytesOf(response));
-    const excess = this.#excess;
-    if (excess !== undefined) {
-      this.#dropAnswers();
-      this.end(grpc.status.RESOURCE_EXHAUSTED, excess);
-      return;
-    }
+    this.#answers.add(response);
     if (this.#flushing) return;
     this.#flushing = true;
     // After the whole turn of the driver: everything one slot or more has answered goes together.
@@ -150,42 +169,32 @@ export class ExecuteStream {
     });
   }
 
-  /** The reason why no more answers can be kept for a client that does not read them. */
-  get #excess(): string | undefined {
-    const { maxUnreadBytes, maxUnreadBytesOfAll } = this.#limits;
-    if (this.#answerBytes > maxUnreadBytes)
-      return `more than ${maxUnreadBytes} bytes of answers wait to be read; read them, or ask for less at a time`;
-    // Whoever reads has little waiting, and is not the one to pay.
-    if (this.#options.unread.bytes > maxUnreadBytesOfAll && this.#answerBytes > maxMessageBytes)
-      return `more than ${maxUnreadBytesOfAll} bytes of answers wait to be read by the clients of this replica, ${this.#answerBytes} of them by this one; read them, or ask for less at a time`;
-    return undefined;
+  /** The client takes nothing for now; one that goes on so is done with. */
+  #block(): void {
+    this.#blocked = true;
+    const { scheduler = serviceLoop } = this.#options;
+    let looks = 0;
+    this.#cancelLooks = scheduler.every(this.#limits.maxUnreadMs / unreadLooks, () => {
+      if (++looks < unreadLooks) return;
+      this.#answers.drop();
+      const text = `no answer was read for ${this.#limits.maxUnreadMs} ms, though some wait`;
+      this.end(grpc.status.RESOURCE_EXHAUSTED, text);
+    });
   }
 
-  #countUnread(bytes: number): void {
-    this.#answerBytes += bytes;
-    this.#options.unread.bytes += bytes;
-  }
-
-  #dropAnswers(): void {
-    this.#answers = [];
-    this.#countUnread(-this.#answerBytes);
+  #unblock(): void {
+    this.#blocked = false;
+    this.#cancelLooks?.();
+    this.#cancelLooks = undefined;
   }
 
   #flush(): void {
     if (this.#ended) return;
-    let from = 0;
-    while (from < this.#answers.length && !this.#blocked) {
-      let bytes = 0;
-      let until = from;
-      while (until < this.#answers.length && (until === from || bytes < maxMessageBytes)) {
-        bytes += bytesOf(this.#answers[until++] as Response);
-      }
-      this.#outstanding -= until - from;
-      this.#countUnread(-bytes);
-      this.#blocked = !this.#call.write(this.#answers.slice(from, until));
-      from = until;
+    while (this.#answers.waiting && !this.#blocked) {
+      const answers = this.#answers.next();
+      this.#outstanding -= answers.length;
+      if (!this.#call.write(answers)) this.#block();
     }
-    this.#answers = from === this.#answers.length ? [] : this.#answers.slice(from);
     this.#read();
     this.#endIfDone();
   }

@@ -1,36 +1,85 @@
-import type { Command } from "@synod/core";
+import type { Command, Limits } from "@synod/core";
 import { systemService } from "@synod/state-machine";
+import { FairQueue } from "@synod/wire";
 import { mayBeDecidedAgain } from "../system-commands.js";
+import { BatchRoom } from "./batch-room.js";
+import { type Caller, thisProcess } from "./places.js";
 
 /**
- * The commands to be proposed in the next turn: all of one turn are one input of the role, so that they share a batch
- * (rule 13). While the clock is in doubt, clients' wait here, as many as may wait at all (rule 35).
+ * The commands to be proposed: all of one turn are one input of the role, so that they share a batch (rule 13). Those of this
+ * process go first. Connections take turns, and each has at most a batch's worth under way, so that what is under way before
+ * anybody's command is little, however many commands others have waiting (rule 12).
  */
 export class GatheredCommands {
-  #commands: Command[] = [];
-  /** Proposed before, so they come first. */
-  #again: Command[] = [];
+  readonly #limits: Pick<Limits, "maxBatchCommands" | "maxBatchBytes">;
+  /** This process's own. */
+  #own: Command[] = [];
+  /** What the role gave back. */
+  #returned: Command[] = [];
+  /** Synod's own that clients asked for, which wait for no clock (rule 35). */
+  readonly #system = new FairQueue<Command>();
+  readonly #clients = new FairQueue<Command>();
+  /** Whose those are that somebody waits for, given to the role or not. */
+  readonly #whose = new Map<Command, Caller>();
+  readonly #rooms = new Map<Caller, BatchRoom>();
+  /** They were proposed before, so that a copy may yet be executed. */
+  readonly #putOff = new WeakSet<Command>();
+
+  constructor(limits: Pick<Limits, "maxBatchCommands" | "maxBatchBytes">) {
+    this.#limits = limits;
+  }
 
   get waiting(): boolean {
-    return this.#commands.length + this.#again.length > 0;
+    const lists = this.#own.length + this.#returned.length;
+    return lists + this.#system.size + this.#clients.size > 0;
   }
 
-  add(command: Command): void {
-    this.#commands.push(command);
+  add(command: Command, caller: Caller): void {
+    if (caller === thisProcess) {
+      this.#own.push(command);
+      return;
+    }
+    this.#whose.set(command, caller);
+    this.#queueOf(command).add(caller, command);
   }
 
-  /** @param sure clients' may be proposed */
-  take(sure: boolean): readonly Command[] {
-    const all = [...this.#again, ...this.#commands];
-    this.#again = [];
-    const taken = sure ? all : all.filter(isOfSynod);
-    this.#commands = taken.length === all.length ? [] : all.filter((command) => !isOfSynod(command));
+  /** Nobody waits for it any more. @returns true when it was never taken, and never will be */
+  forget(command: Command): boolean {
+    const caller = this.#whose.get(command);
+    if (caller === undefined) return false;
+    this.#whose.delete(command);
+    if (this.#queueOf(command).remove(caller, command)) return !this.#putOff.has(command);
+    this.#leave(caller, command);
+    return false;
+  }
+
+  /**
+   * @param queued what is in the next batch already
+   * @param sure those that wait for the clock may be proposed
+   */
+  take(queued: { readonly commands: number; readonly bytes: number }, sure: boolean): readonly Command[] {
+    const taken = this.#own.splice(0);
+    if (sure) taken.push(...this.#returned.splice(0));
+    const batch = new BatchRoom(this.#limits, queued);
+    for (const command of taken) batch.add(command);
+    this.#fill(this.#system, batch, taken);
+    if (sure) this.#fill(this.#clients, batch, taken);
     return taken;
   }
 
-  /** The slot of a command had no room left for it: it comes before those that were not proposed yet, behind others put off. */
+  /**
+   * The slot of a command had no room left for it: it comes before those of its connection that were not proposed yet, behind others
+   * put off. Other connections have their turns all the same.
+   */
   putOff(command: Command): void {
-    this.#again.push(command);
+    const caller = this.#whose.get(command);
+    if (caller === undefined) {
+      this.#returned.push(command);
+      return;
+    }
+    this.#leave(caller, command);
+    this.#putOff.add(command);
+    this.#queueOf(command).add(caller, command, true);
   }
 
   /**
@@ -38,7 +87,34 @@ export class GatheredCommands {
    * what became of it: its caller is told so at its deadline.
    */
   giveBack(commands: readonly Command[]): void {
-    this.#again = [...commands.filter(mayBeDecidedAgain), ...this.#again];
+    const again = commands.filter(mayBeDecidedAgain);
+    this.#own.unshift(...again.filter(isOfSynod));
+    this.#returned.unshift(...again.filter((command) => !isOfSynod(command)));
+  }
+
+  #queueOf(command: Command): FairQueue<Command> {
+    return isOfSynod(command) ? this.#system : this.#clients;
+  }
+
+  #fill(from: FairQueue<Command>, batch: BatchRoom, taken: Command[]): void {
+    while (from.first !== undefined && batch.fits(from.first)) {
+      let whose = thisProcess;
+      const command = from.take((caller, next) => {
+        whose = caller;
+        return this.#rooms.get(caller)?.fits(next) ?? true;
+      });
+      if (command === undefined) return;
+      const room = this.#rooms.get(whose) ?? new BatchRoom(this.#limits);
+      this.#rooms.set(whose, room);
+      for (const each of [batch, room]) each.add(command);
+      taken.push(command);
+    }
+  }
+
+  #leave(caller: Caller, command: Command): void {
+    const room = this.#rooms.get(caller);
+    room?.remove(command);
+    if (room?.empty) this.#rooms.delete(caller);
   }
 }
 

@@ -1,7 +1,7 @@
 import * as grpc from "@grpc/grpc-js";
 import type { Command } from "@synod/core";
 import { openedSession, openSessionMethod } from "@synod/state-machine";
-import { type Response, type Scheduler, SequenceWindow } from "@synod/wire";
+import { FairQueue, type Response, type Scheduler, SequenceWindow } from "@synod/wire";
 import { longestWaitMs } from "../../transport/callers.js";
 import type { SystemCommands } from "../system-commands.js";
 import type { Waiter } from "./waiter.js";
@@ -9,29 +9,24 @@ import type { Waiter } from "./waiter.js";
 export interface OwnSessionOptions {
   readonly commands: SystemCommands;
   readonly scheduler: Scheduler;
+  /** Sequences in use at a time: at most the window of a session, so that none is ever refused for it. */
+  readonly maxInUse: number;
   execute(command: Command, limitMs: number, done: (response: Response) => void): void;
   /** A waiter has its place in the session: propose this. */
   bind(waiter: Waiter, command: Command): void;
 }
-
-/** Sequences in use at a time; below the window of a session, so that none is ever refused for it. */
-const maxInUse = 1_000;
-
-const leastCompacted = 1_024;
 
 /** Before another attempt to open a session, when the last one was answered with an error. */
 const againMs = 200;
 
 /**
  * The session under which a replica proposes requests that name none (grpcurl): opened anew at each start (rule 16), and
- * again when the cluster let go of it. Those that find no place wait for one.
+ * again when the cluster let go of it. Those that find no place wait for one, connections taking turns.
  */
 export class OwnSession {
   readonly #options: OwnSessionOptions;
   #opening = false;
-  /** Those that gave up waiting are among them until it is compacted. */
-  #queue: Waiter[] = [];
-  #compactAt = leastCompacted;
+  readonly #queue = new FairQueue<Waiter>();
   #session: { readonly name: string; readonly window: SequenceWindow } | undefined;
   #cancelAgain: (() => void) | undefined;
   #closed = false;
@@ -43,7 +38,7 @@ export class OwnSession {
   start(): void {
     if (this.#closed || this.#session || this.#opening) return;
     this.#opening = true;
-    const { commands, scheduler, execute } = this.#options;
+    const { commands, scheduler, maxInUse, execute } = this.#options;
     execute(commands.make(openSessionMethod), longestWaitMs, (response) => {
       this.#opening = false;
       if (response.status === grpc.status.OK) {
@@ -56,12 +51,13 @@ export class OwnSession {
   }
 
   enqueue(waiter: Waiter): void {
-    this.#queue.push(waiter);
-    if (this.#queue.length > this.#compactAt) {
-      this.#queue = this.#queue.filter((each) => !each.settled);
-      this.#compactAt = Math.max(leastCompacted, 2 * this.#queue.length);
-    }
+    this.#queue.add(waiter.caller, waiter);
     this.#pump();
+  }
+
+  /** Nobody waits for it any more. */
+  leave(waiter: Waiter): void {
+    this.#queue.remove(waiter.caller, waiter);
   }
 
   /** Nobody waits for a command of this session any more. */
@@ -69,7 +65,7 @@ export class OwnSession {
     const session = this.#session;
     if (!session || session.name !== command.clientId) return;
     session.window.settle(command.sequence);
-    if (this.#queue.length > 0) queueMicrotask(() => this.#pump());
+    if (this.#queue.size > 0) queueMicrotask(() => this.#pump());
   }
 
   /** The cluster does not know the session any more. */
@@ -81,18 +77,16 @@ export class OwnSession {
 
   close(): void {
     this.#closed = true;
-    this.#queue = [];
+    this.#queue.takeAll();
     this.#cancelAgain?.();
   }
 
   #pump(): void {
     const session = this.#session;
     if (!session) return;
-    let taken = 0;
-    for (const waiter of this.#queue) {
-      if (session.window.full) break;
-      taken++;
-      if (waiter.settled) continue;
+    while (!session.window.full) {
+      const waiter = this.#queue.take();
+      if (waiter === undefined) return;
       const acknowledged = session.window.mark;
       const sequence = session.window.take() as number;
       // Whoever gave up waiting will not ask again, so its answer may go as well.
@@ -103,6 +97,5 @@ export class OwnSession {
         acknowledged,
       });
     }
-    this.#queue.splice(0, taken);
   }
 }

@@ -1,32 +1,40 @@
-import type { Command, ReplicaInput } from "@synod/core";
+import type { Command, Limits, ReplicaInput } from "@synod/core";
 import type { Engine } from "@synod/state-machine";
 import { batch } from "@synod/wire";
 import type { LogClock } from "../log-time/log-clock.js";
 import { GatheredCommands } from "./gathered-commands.js";
+import { type Caller, thisProcess } from "./places.js";
 
 export interface ProposerOptions {
   readonly engine: Pick<Engine, "system">;
   readonly clock: Pick<LogClock, "look" | "sure" | "say">;
+  readonly limits: Pick<Limits, "maxBatchCommands" | "maxBatchBytes">;
+  /** What the role has waiting for its next batch. */
+  queued(): { readonly commands: number; readonly bytes: number };
   /** There is something to gather. */
   wake(): void;
 }
 
-/** Hands commands to the role for their batch, and makes the batch's bytes, which say log time (rules 13 and 35). */
+/**
+ * Hands commands to the role for their batch, and makes the batch's bytes, which say log time (rules 13 and 35). Clients' wait
+ * here until the next batch has room, so that whoever comes late takes its turn with the others (rule 12).
+ */
 export class Proposer {
   readonly #options: ProposerOptions;
-  readonly #gathered = new GatheredCommands();
+  readonly #gathered: GatheredCommands;
 
   constructor(options: ProposerOptions) {
     this.#options = options;
+    this.#gathered = new GatheredCommands(options.limits);
   }
 
-  /** Commands wait to be given to the role. */
-  get waiting(): boolean {
-    return this.#gathered.waiting;
+  /** Clients' commands wait for the clock to be sure. */
+  get held(): boolean {
+    return this.#gathered.waiting && !this.#options.clock.sure;
   }
 
-  propose(command: Command): void {
-    this.#gathered.add(command);
+  propose(command: Command, caller: Caller = thisProcess): void {
+    this.#gathered.add(command, caller);
     this.#options.wake();
   }
 
@@ -34,6 +42,13 @@ export class Proposer {
   proposeAgain(command: Command): void {
     this.#gathered.putOff(command);
     this.#options.wake();
+  }
+
+  /** Nobody waits for it any more. @returns true when it had not been given to the role, and never will be */
+  forget(command: Command): boolean {
+    const waited = this.#gathered.forget(command);
+    if (!waited) this.roomLeft();
+    return waited;
   }
 
   /** The role gives commands back, to be proposed anew. */
@@ -44,16 +59,23 @@ export class Proposer {
 
   /** The clock may be sure again, for which clients' commands wait. */
   clockMoved(): void {
-    if (this.#options.clock.sure && this.waiting) this.#options.wake();
+    if (this.#options.clock.sure) this.roomLeft();
+  }
+
+  /** The role may be able to propose more. */
+  roomLeft(): void {
+    if (this.#gathered.waiting) this.#options.wake();
   }
 
   /** All that may be proposed in this turn. */
   gather(): ReplicaInput | undefined {
-    if (!this.waiting) return undefined;
-    const { clock } = this.#options;
+    if (!this.#gathered.waiting) return undefined;
+    const { clock, queued } = this.#options;
     clock.look();
-    const commands = this.#gathered.take(clock.sure);
-    return commands.length === 0 ? undefined : { kind: "requests", commands };
+    const commands = this.#gathered.take(queued(), clock.sure);
+    if (commands.length === 0) return undefined;
+    this.roomLeft();
+    return { kind: "requests", commands };
   }
 
   /** Before the commands go those that bring their services into use (rule 26). */

@@ -1,9 +1,10 @@
 import * as grpc from "@grpc/grpc-js";
-import type { Command, Refusal } from "@synod/core";
+import { type Command, commandBytes, type Refusal } from "@synod/core";
 import { type Answer, type Engine, remedyMethod } from "@synod/state-machine";
 import { type Response, type Scheduler, serviceLoop } from "@synod/wire";
 import type { SystemCommands } from "../system-commands.js";
 import { OwnSession } from "./own-session.js";
+import { type Caller, noPlaceText, Places, thisProcess } from "./places.js";
 import { closedHere, outOfTime, refusedHere, unknownHere } from "./unanswered.js";
 import type { Group, Waiter } from "./waiter.js";
 
@@ -13,15 +14,21 @@ export interface RequestsOptions {
   readonly commands: SystemCommands;
   /** Default: the event loop of this process. */
   readonly scheduler?: Scheduler | undefined;
-  /** Hands a command to the role. */
-  propose(command: Command): void;
-  /** The same for one that its slot had no room for: it goes before those that have not been proposed. */
+  /** Hands a command over to be proposed. */
+  propose(command: Command, caller: Caller): void;
+  /** The same once more, for one that its slot had no room for: it goes before those of its caller that have not been proposed. */
   proposeAgain(command: Command): void;
+  /** Nobody waits for what was handed over. @returns true when it was not proposed, and never will be */
+  forget?(command: Command): boolean;
   /** The reason why nothing can be decided now; empty when nothing stands in the way. */
   obstacle(): string;
   /** The reason why nothing may be answered though it is executed (rule 34); undefined while it may. */
   doubt?(): string | undefined;
+  /** Sequences that a session keeps apart at a time. */
+  readonly sessionWindow?: number | undefined;
+  /** Commands of clients, and bytes of them, that may wait at a time. */
   readonly maxWaiting?: number;
+  readonly maxWaitingBytes?: number;
 }
 
 class WaitingGroup implements Group {
@@ -49,7 +56,7 @@ class WaitingGroup implements Group {
 export class Requests {
   readonly #options: RequestsOptions;
   readonly #scheduler: Scheduler;
-  readonly #maxWaiting: number;
+  readonly #places: Places;
   readonly #own: OwnSession;
   /** The waiters of each command, by its client and sequence. */
   readonly #waiting = new Map<string, Waiter[]>();
@@ -63,11 +70,14 @@ export class Requests {
   constructor(options: RequestsOptions) {
     this.#options = options;
     this.#scheduler = options.scheduler ?? serviceLoop;
-    this.#maxWaiting = options.maxWaiting ?? 65_536;
+    const { maxWaiting = 65_536, maxWaitingBytes = 64 << 20 } = options;
+    this.#places = new Places({ maxNumber: maxWaiting, maxBytes: maxWaitingBytes });
     this.#own = new OwnSession({
       commands: options.commands,
       scheduler: this.#scheduler,
-      execute: (command, limitMs, done) => this.submit([command], limitMs, (_, response) => done(response)),
+      maxInUse: options.sessionWindow ?? 1_000,
+      execute: (command, limitMs, done) =>
+        this.submit([command], thisProcess, limitMs, (_, response) => done(response)),
       bind: (waiter, command) => this.#propose(waiter, command),
     });
   }
@@ -88,6 +98,7 @@ export class Requests {
    */
   submit(
     commands: readonly Command[],
+    caller: Caller,
     limitMs: number,
     done: (index: number, response: Response) => void,
   ): Group {
@@ -97,8 +108,8 @@ export class Requests {
     commands.forEach((asked, index) => {
       const ofSynod = this.#options.commands.made(asked);
       const waiter: Waiter = {
-        ...{ asked, ofSynod, query: this.#options.engine.isQuery(asked), group, index },
-        ...{ proposed: undefined, jumped: false, settled: false },
+        ...{ asked, caller, ofSynod, query: this.#options.engine.isQuery(asked), group, index },
+        ...{ place: undefined, proposed: undefined, handed: undefined, jumped: false, settled: false },
       };
       this.#count++;
       group.waiters.push(waiter);
@@ -114,7 +125,7 @@ export class Requests {
     const waiters = this.#waitersFor(command);
     if (waiters.length === 0) return;
     if (answer.deferred) {
-      this.#options.proposeAgain(command);
+      this.#proposeAgain(waiters, command);
       return;
     }
     const doubt = this.#options.doubt?.();
@@ -163,7 +174,7 @@ export class Requests {
   jumpedOver(command: Command): void {
     const waiters = this.#waitersFor(command);
     if (waiters.some(({ query }) => query)) {
-      this.#options.proposeAgain(command);
+      this.#proposeAgain(waiters, command);
       return;
     }
     for (const waiter of waiters) {
@@ -173,6 +184,11 @@ export class Requests {
       // A session of the replica's own that tells nothing of it is done with.
       if (!answer && proposed !== waiter.asked) this.#own.lost(proposed.clientId);
     }
+  }
+
+  /** The same object goes again, by which it is known whose it is. */
+  #proposeAgain([waiter]: readonly Waiter[], command: Command): void {
+    this.#options.proposeAgain(waiter?.handed ?? command);
   }
 
   #isOwnRemedy(command: Command): boolean {
@@ -206,7 +222,7 @@ export class Requests {
     this.#own.close();
     for (const group of [...this.#groups]) {
       group.cancelExpiry?.();
-      for (const waiter of group.waiters) this.#settle(waiter, closedHere(waiter, reason));
+      for (const waiter of group.waiters) this.#end(waiter, reason);
     }
   }
 
@@ -217,8 +233,13 @@ export class Requests {
   suspend(reason: string): void {
     this.#suspended = reason;
     for (const group of [...this.#groups])
-      for (const waiter of group.waiters)
-        if (!this.#isOwnRemedy(waiter.asked)) this.#settle(waiter, closedHere(waiter, reason));
+      for (const waiter of group.waiters) if (!this.#isOwnRemedy(waiter.asked)) this.#end(waiter, reason);
+  }
+
+  #end(waiter: Waiter, reason: string): void {
+    if (waiter.settled) return;
+    this.#takeBack(waiter);
+    this.#settle(waiter, closedHere(waiter, reason));
   }
 
   resume(): void {
@@ -227,21 +248,30 @@ export class Requests {
   }
 
   #admit(waiter: Waiter): void {
-    const { asked } = waiter;
-    const known = this.#answerNow(waiter);
-    if (known) this.#settle(waiter, known);
-    else if (asked.clientId === "") this.#own.enqueue(waiter);
-    else this.#propose(waiter, asked);
+    const known = this.#answerNow(waiter) ?? this.#noPlace(waiter);
+    if (known) {
+      this.#settle(waiter, known);
+      return;
+    }
+    if (!waiter.ofSynod) waiter.asked = detached(waiter.asked);
+    if (waiter.asked.clientId === "") this.#own.enqueue(waiter);
+    else this.#propose(waiter, waiter.asked);
+  }
+
+  /** The refusal of what finds no place to wait in. */
+  #noPlace(waiter: Waiter): Response | undefined {
+    const { asked, caller } = waiter;
+    const bytes = commandBytes(asked);
+    const none = this.#places.take(caller, bytes);
+    if (none) return refusedHere(asked, grpc.status.RESOURCE_EXHAUSTED, noPlaceText(none, "commands"));
+    waiter.place = bytes;
+    return undefined;
   }
 
   /** The answer to what need not, or must not, be proposed. */
   #answerNow(waiter: Waiter): Answer | Response | undefined {
     const { asked } = waiter;
     if (this.#closed !== undefined) return closedHere(waiter, this.#closed);
-    if (this.#count > this.#maxWaiting) {
-      const details = `${this.#maxWaiting} commands wait in this replica already; try again later`;
-      return refusedHere(asked, grpc.status.RESOURCE_EXHAUSTED, details);
-    }
     if (this.#suspended !== undefined && !this.#isOwnRemedy(asked))
       return closedHere(waiter, this.#suspended);
     if (this.#options.commands.made(asked)) return undefined;
@@ -261,10 +291,11 @@ export class Requests {
     const key = keyOf(command);
     const others = this.#waiting.get(key);
     // A repeat of what is under way waits with it: proposing it again would only cost a place in the log.
-    const underWay = others?.some((other) => sameCommand(other.proposed, command)) === true;
+    const underWay = others?.find((other) => sameCommand(other.proposed, command));
+    waiter.handed = underWay?.handed ?? command;
     if (others) others.push(waiter);
     else this.#waiting.set(key, [waiter]);
-    if (!underWay) this.#options.propose(command);
+    if (!underWay) this.#options.propose(command, waiter.caller);
   }
 
   /** Its session is gone and it was not executed there: it goes again under the next one, within its time. */
@@ -276,7 +307,17 @@ export class Requests {
 
   #expire(group: WaitingGroup, limitMs: number): void {
     const obstacle = this.#options.obstacle();
-    for (const waiter of group.waiters) this.#settle(waiter, outOfTime(waiter, limitMs, obstacle));
+    for (const waiter of group.waiters) {
+      if (waiter.settled) continue;
+      this.#takeBack(waiter);
+      this.#settle(waiter, outOfTime(waiter, limitMs, obstacle));
+    }
+  }
+
+  /** It ends without an answer: what waits here and nobody else waits for is never proposed, and so never executed. */
+  #takeBack(waiter: Waiter): void {
+    const { proposed } = waiter;
+    if (proposed && this.#forget(waiter, proposed)) waiter.proposed = undefined;
   }
 
   #settle(waiter: Waiter, answer: Answer | Response): void {
@@ -299,19 +340,22 @@ export class Requests {
       group.cancelExpiry?.();
       this.#groups.delete(group);
     }
+    if (waiter.place !== undefined) this.#places.leave(waiter.caller, waiter.place);
     if (waiter.proposed) this.#forget(waiter, waiter.proposed);
+    else this.#own.leave(waiter);
   }
 
-  #forget(waiter: Waiter, proposed: Command): void {
+  /** @returns true when it was not proposed, and never will be */
+  #forget(waiter: Waiter, proposed: Command): boolean {
     if (proposed !== waiter.asked) this.#own.release(proposed);
     const key = keyOf(proposed);
-    const waiters = this.#waiting.get(key) ?? [];
-    if (waiters.length <= 1) this.#waiting.delete(key);
-    else
-      this.#waiting.set(
-        key,
-        waiters.filter((other) => other !== waiter),
-      );
+    const others = (this.#waiting.get(key) ?? []).filter((other) => other !== waiter);
+    if (others.length === 0) this.#waiting.delete(key);
+    else this.#waiting.set(key, others);
+    const { handed } = waiter;
+    waiter.handed = undefined;
+    if (handed === undefined || others.some((other) => other.handed === handed)) return false;
+    return this.#options.forget?.(handed) ?? false;
   }
 }
 
@@ -329,4 +373,14 @@ function sameCommand(a: Command | undefined, b: Command): boolean {
     a.service === b.service &&
     Buffer.compare(a.request, b.request) === 0
   );
+}
+
+/** A view of this many bytes more than its own is not worth a copy. */
+const maxPinnedBytes = 1_024;
+
+/** The command without the rest of the message that it came in, which would wait in memory with it, and in no count. */
+function detached(command: Command): Command {
+  const { request } = command;
+  if (request.buffer.byteLength <= 2 * request.length + maxPinnedBytes) return command;
+  return { ...command, request: Buffer.from(request) };
 }

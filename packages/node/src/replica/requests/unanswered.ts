@@ -15,13 +15,16 @@ export interface Asked {
 
 const noBytes = new Uint8Array();
 
-function response(asked: Command, status: number, message: string, outcome: ResponseOutcome): Response {
+/** The part of a command that its client knows an answer by. */
+type Named = Pick<Command, "clientId" | "sequence">;
+
+function response(asked: Named, status: number, message: string, outcome: ResponseOutcome): Response {
   const { clientId, sequence } = asked;
   return { clientId, sequence, status, message, response: noBytes, slot: 0, outcome };
 }
 
 /** Refused before it was proposed. */
-export function refusedHere(asked: Command, status: number, message: string): Response {
+export function refusedHere(asked: Named, status: number, message: string): Response {
   return response(asked, status, message, "not-executed");
 }
 
@@ -40,6 +43,14 @@ export function unknownHere(waiter: Asked, why: string): Response {
   return safeToRepeat(waiter)
     ? response(asked, grpc.status.UNAVAILABLE, `${unknown}, ask again`, "unknown")
     : response(asked, grpc.status.ABORTED, `${unknown}; look before you send it again`, "unknown");
+}
+
+/** It has an answer, for which there is no room here: under a session the same may be asked again, and has the same answer. */
+export function unreadHere({ clientId, sequence, outcome }: Response, why: string): Response {
+  const again = clientId === "" ? "look before you send it again" : "ask again";
+  const status = clientId === "" ? grpc.status.ABORTED : grpc.status.RESOURCE_EXHAUSTED;
+  const left = outcome === "not-executed" ? outcome : "unknown";
+  return response({ clientId, sequence }, status, `its answer found no room: ${why}; ${again}`, left);
 }
 
 /**

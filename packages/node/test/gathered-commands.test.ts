@@ -1,0 +1,125 @@
+import type { Command } from "@synod/core";
+import { systemService } from "@synod/state-machine";
+import { expect, test } from "vitest";
+import { GatheredCommands } from "../src/replica/requests/gathered-commands.js";
+import { Places, thisProcess } from "../src/replica/requests/places.js";
+
+const nothing = { commands: 0, bytes: 0 };
+const full = { commands: 4, bytes: 0 };
+const limits = { maxBatchCommands: 4, maxBatchBytes: 1_000 };
+
+function command(name: string, more: Partial<Command> = {}): Command {
+  const empty = { clientId: name, sequence: 1, acknowledged: 0, request: new Uint8Array() };
+  return { ...empty, service: "s.S", method: "M", ...more };
+}
+
+function gathered(...names: readonly string[]): GatheredCommands {
+  const commands = new GatheredCommands(limits);
+  for (const name of names) commands.add(command(name), name.slice(0, 1));
+  return commands;
+}
+
+const namesOf = (commands: readonly Command[]) => commands.map(({ clientId }) => clientId);
+
+test("rule 12: connections take turns in a batch, however much one of them has waiting", () => {
+  const commands = gathered("a1", "a2", "a3", "a4", "a5", "a6", "b1", "c1");
+  expect(namesOf(commands.take(nothing, true))).toEqual(["a1", "b1", "c1", "a2"]);
+});
+
+test("rule 12: of one connection a batch's worth is under way, until somebody has an answer", () => {
+  const commands = gathered("a1", "a2", "a3", "a4", "a5", "a6");
+  const first = commands.take(nothing, true);
+  expect(namesOf(first)).toEqual(["a1", "a2", "a3", "a4"]);
+  expect(commands.take(nothing, true)).toEqual([]);
+  commands.add(command("b1"), "b");
+  expect(namesOf(commands.take(nothing, true))).toEqual(["b1"]);
+  expect(commands.forget(first[1] as Command)).toBe(false);
+  expect(namesOf(commands.take(nothing, true))).toEqual(["a5"]);
+});
+
+test("rule 12: a batch's worth is counted in bytes too, and one command has room however large", () => {
+  const commands = new GatheredCommands(limits);
+  const large = Array.from({ length: 3 }, (_, index) =>
+    command(`a${index}`, { request: new Uint8Array(900) }),
+  );
+  for (const each of large) commands.add(each, "a");
+  commands.add(command("b1"), "b");
+  expect(namesOf(commands.take(nothing, true))).toEqual(["a0", "b1"]);
+  expect(commands.take(nothing, true)).toEqual([]);
+  commands.forget(large[0] as Command);
+  expect(namesOf(commands.take(nothing, true))).toEqual(["a1"]);
+});
+
+test("rule 12: what this process says itself waits behind nobody's, and for no room", () => {
+  const commands = gathered("a1", "a2", "a3", "a4", "a5");
+  commands.add(command("report", { service: systemService }), thisProcess);
+  expect(namesOf(commands.take(full, true))).toEqual(["report"]);
+  commands.add(command("checkpoint", { service: systemService }), thisProcess);
+  expect(namesOf(commands.take(nothing, true))).toEqual(["checkpoint", "a1", "a2", "a3"]);
+});
+
+test("while the clock is in doubt only Synod's own go, and none overtakes the turns of others (rule 35)", () => {
+  const commands = gathered("a1", "b1");
+  for (const number of [1, 2, 3, 4]) commands.add(command(`open${number}`, { service: systemService }), "a");
+  commands.add(command("other", { service: systemService }), "b");
+  expect(namesOf(commands.take(nothing, false))).toEqual(["open1", "other", "open2", "open3"]);
+  expect(commands.waiting).toBe(true);
+});
+
+test("a command that nobody waits for any more is not proposed, unless it was already", () => {
+  const commands = new GatheredCommands(limits);
+  const [first, second] = [command("a1"), command("a2")];
+  for (const each of [first, second]) commands.add(each, "a");
+  expect(commands.forget(first)).toBe(true);
+  expect(commands.take(nothing, true)).toEqual([second]);
+  expect(commands.forget(second)).toBe(false);
+  expect(commands.waiting).toBe(false);
+});
+
+test("rule 12: what its slot had no room for goes before the rest of its connection's, and before nobody else's", () => {
+  const commands = gathered("a1", "a2", "a3", "a4", "a5");
+  const first = commands.take(nothing, true);
+  commands.add(command("b1"), "b");
+  for (const each of first.slice(1)) commands.putOff(each);
+  expect(namesOf(commands.take({ commands: 1, bytes: 0 }, true))).toEqual(["a2", "b1", "a3"]);
+  // It was proposed once already: somebody may yet execute that copy.
+  expect(commands.forget(first[3] as Command)).toBe(false);
+  commands.forget(first[0] as Command);
+  expect(namesOf(commands.take(nothing, true))).toEqual(["a5"]);
+});
+
+test("what the role gives back goes before what waits, and counts as under way", () => {
+  const commands = gathered("a1", "a2", "a3", "a4", "a5", "b1");
+  const proposed = commands.take(nothing, true);
+  commands.giveBack(proposed);
+  expect(namesOf(commands.take(nothing, true))).toEqual(namesOf(proposed));
+});
+
+test("rule 12: one connection has at most what it leaves free, and this process always has a place", () => {
+  const places = new Places({ maxNumber: 8, maxBytes: 1_000 });
+  const taken = (caller: string) => places.take(caller, 10) === undefined;
+  expect(Array.from({ length: 6 }, () => taken("greedy"))).toEqual([true, true, true, true, false, false]);
+  expect(places.take("greedy", 10)).toEqual({ whose: "caller", number: 4, bytes: 40 });
+  expect([taken("b"), taken("c"), taken("d")]).toEqual([true, true, true]);
+  expect([taken("b"), taken("e"), taken("f")]).toEqual([false, true, false]);
+  expect(places.take("f", 10)).toEqual({ whose: "all", number: 8, bytes: 80 });
+  expect(taken(thisProcess)).toBe(true);
+  places.leave("b", 10);
+  expect(taken("f")).toBe(true);
+});
+
+test("rule 12: places are counted in bytes too", () => {
+  const places = new Places({ maxNumber: 100, maxBytes: 1_000 });
+  expect(places.take("a", 400)).toBeUndefined();
+  expect(places.take("a", 400)).toEqual({ whose: "caller", number: 1, bytes: 400 });
+  expect(places.take("b", 400)).toBeUndefined();
+  expect(places.take("c", 400)).toEqual({ whose: "all", number: 2, bytes: 800 });
+  expect(places.take("c", 100)).toBeUndefined();
+  for (const [caller, bytes] of [
+    ["a", 400],
+    ["b", 400],
+    ["c", 100],
+  ] as const)
+    places.leave(caller, bytes);
+  expect(places.bytes).toBe(0);
+});
