@@ -2,4 +2,4 @@
 
 export { LossyOutput, type LossyOutputOptions, withoutWaiting } from "./process/lossy-output.js";
 export { type Replaceable, replaceable } from "./process/regular-file.js";
-export { systemReason, systemSentence } from "./process/system-error.js";
+export { makeDirectory, systemReason, systemSentence } from "./process/system-error.js";

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, constants, fstatSync, mkdirSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import path from "node:path";
 import { stopWithParentVariable } from "@synod/node";
-import { systemSentence } from "@synod/node/surroundings";
+import { makeDirectory, systemSentence } from "@synod/node/surroundings";
 import { reasonOf } from "../failure.js";
 import type { PlannedMember } from "./plan.js";
 import { serviceBin } from "./service-bin.js";
@@ -63,7 +63,7 @@ export class Child {
 function openLog(file: string): { readonly log: number; readonly trouble?: string } {
   const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK } = constants;
   try {
-    mkdirSync(path.dirname(file), { recursive: true });
+    makeDirectory(path.dirname(file));
     return { log: openSync(file, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0o666) };
   } catch (error) {
     return { log: openSync("/dev/null", "w"), trouble: systemSentence(error) ?? reasonOf(error) };

@@ -1,6 +1,6 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { replaceable, systemReason, systemSentence } from "@synod/node/surroundings";
+import { makeDirectory, replaceable, systemReason, systemSentence } from "@synod/node/surroundings";
 import { exitCode, Failure, reasonOf } from "../failure.js";
 import type { Plan, RoleName } from "./plan.js";
 
@@ -52,7 +52,7 @@ export function remember(
 function replaceText(file: string, text: string): string | undefined {
   const partial = `${file}.${process.pid}`;
   try {
-    mkdirSync(path.dirname(file), { recursive: true });
+    makeDirectory(path.dirname(file));
     const place = replaceable(file);
     if ("found" in place) return `expected a file or nothing at ${file}, found ${place.found}`;
     writeFileSync(partial, text, { flag: "wx" });

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { ClusterFile } from "@synod/node";
+import { makeDirectory } from "@synod/node/surroundings";
 import { createAcceptorStore, StoreError } from "@synod/storage";
 import { recordCodec } from "@synod/wire";
 import { exitCode, Failure } from "../failure.js";
@@ -26,7 +27,7 @@ export async function prepareCluster(plan: Plan): Promise<boolean> {
   }
   const making = path.join(plan.directory, "making");
   rmSync(making, { recursive: true, force: true });
-  mkdirSync(making, { recursive: true });
+  makeDirectory(making);
   for (const { role, id } of plan.members) if (role !== "leader") mkdirSync(path.join(making, id));
   const stores = await makeStores(plan, making);
   writeClusterFiles(plan, making, clusterFile(plan, stores));

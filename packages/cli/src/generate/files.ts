@@ -1,7 +1,6 @@
 import {
   type Dirent,
   lstatSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   rmdirSync,
@@ -10,6 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import path from "node:path";
+import { makeDirectory } from "@synod/node/surroundings";
 
 /** Folders of others, also where the folder of the protos is that of the project. */
 const foreignFolders = ["node_modules", ".git"];
@@ -106,7 +106,7 @@ export function applyDifference(
 ): void {
   for (const file of write) {
     const full = path.join(target, file);
-    mkdirSync(path.dirname(full), { recursive: true });
+    makeDirectory(path.dirname(full));
     writeFileSync(full, wanted.get(file) ?? "");
   }
   for (const file of remove) {

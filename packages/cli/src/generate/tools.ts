@@ -24,9 +24,14 @@ interface Ran {
   readonly words: string;
 }
 
+/** buf's folders for what a person has configured and it has fetched are of no use here, and not everybody has or may read them. */
+function environment(): NodeJS.ProcessEnv {
+  return { ...process.env, BUF_CONFIG_DIR: import.meta.dirname, BUF_CACHE_DIR: import.meta.dirname };
+}
+
 function run(script: string, parameters: readonly string[], directory: string): Promise<Ran> {
   return new Promise((resolve) => {
-    const settings = { cwd: directory, maxBuffer: 64 << 20, encoding: "buffer" } as const;
+    const settings = { cwd: directory, env: environment(), maxBuffer: 64 << 20, encoding: "buffer" } as const;
     execFile(process.execPath, [script, ...parameters], settings, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === "number" ? error.code : 1;
       resolve({ code, stdout, words: stderr.toString().trim() });

@@ -1,3 +1,5 @@
+import { existsSync, mkdirSync } from "node:fs";
+import path from "node:path";
 import { getSystemErrorMap } from "node:util";
 
 /** The things that the operating system refused to do, by the name of its call. */
@@ -58,4 +60,21 @@ function adviceFor(code: string, syscall: string | undefined): string | undefine
   if (syscall === "uv_cwd") return "change to a directory that is there";
   if (syscall === "mkdtemp") return "TMPDIR has to name a directory that this account may write";
   return advice[code];
+}
+
+/** Makes a directory and those above it. Node calls a file system that may not be written a path that is not there. */
+export function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") makeFirst(directory);
+    throw error;
+  }
+}
+
+/** Makes the first directory that is not there, for the error that stands in the way of it. */
+function makeFirst(directory: string): void {
+  const above = path.dirname(directory);
+  if (above !== directory && !existsSync(above)) makeFirst(above);
+  else mkdirSync(directory);
 }
