@@ -12,7 +12,7 @@ import { drawName } from "../src/replica/system-commands.js";
 
 /** A store that allows as many open snapshots as a real one, each of two pages. */
 class FakeStore {
-  readonly durableSlot = 7;
+  usedBytes = 0;
   open = 0;
 
   async snapshot(): Promise<StateSnapshot> {
@@ -21,6 +21,7 @@ class FakeStore {
     const entry = (key: number): StateEntry => [Uint8Array.of(key), Uint8Array.of(1)];
     return {
       slot: 7,
+      rows: 2,
       page: (after) => ({ entries: [entry(after === undefined ? 1 : 2)], done: after !== undefined }),
       close: () => {
         this.open--;
@@ -69,7 +70,12 @@ const agreeing: Confirmation = { agreed: () => 7, lacks: () => {}, unconfirmed: 
 
 function started(confirmation = agreeing, refusal: () => string | undefined = () => undefined) {
   const store = new FakeStore();
-  const sender = new SnapshotSender({ store, clusterId: "c", drawName, refusal, confirmation });
+  const sender = new SnapshotSender({
+    ...{ store, clusterId: "c", drawName, refusal, confirmation },
+    replica: "r1",
+    replicas: () => ["r1", "r2", "r3"],
+    maxGrowth: () => 1_000,
+  });
   const read = async (reader: Reader) => {
     await sender.serve(reader as unknown as SnapshotCall);
     return reader;
@@ -88,18 +94,146 @@ test("a snapshot that was told to its end is let go of, so that lmdb may use its
   expect([ended, store.open]).toEqual([true, 0]);
 });
 
-test("the log behind one that a replica has read is awaited for a minute after its last page, a backup's is not", async () => {
-  let nowMs = 0;
-  vi.spyOn(serviceLoop, "nowMs").mockImplementation(() => nowMs);
+/** The time, which passes only when it is told to. */
+function stoppedClock() {
+  const clock = { nowMs: 0 };
+  vi.spyOn(serviceLoop, "nowMs").mockImplementation(() => clock.nowMs);
+  return clock;
+}
+
+const member = (goesAfter?: number, id = "r2", resume?: SnapshotRequest["resume"]) =>
+  new Reader(resume, goesAfter, id);
+
+test("snapshot and log are kept for a replica until it has all of it on its disk and asks for what follows (rule 19)", async () => {
+  stoppedClock();
   const { store, sender, read } = started();
   await read(new Reader());
-  expect([sender.lowestSlot, store.open]).toEqual([undefined, 0]);
-  await read(new Reader(undefined, undefined, "r2"));
-  expect([sender.lowestSlot, store.open]).toEqual([7, 0]);
-  nowMs += 59_999;
-  expect(sender.lowestSlot).toBe(7);
-  nowMs += 1;
-  expect(sender.lowestSlot).toBeUndefined();
+  expect([sender.readers.lowestSlot, store.open]).toEqual([undefined, 0]);
+  await read(member());
+  expect([sender.readers.lowestSlot, store.open]).toEqual([7, 1]);
+  sender.gaveLog({ member: "r2", durableSlot: 6 }, false);
+  expect([sender.readers.lowestSlot, store.open]).toEqual([6, 1]);
+  sender.gaveLog({ member: "r2", durableSlot: 9 }, false);
+  expect([sender.readers.lowestSlot, store.open]).toEqual([9, 0]);
+  sender.gaveLog({ member: "r2", durableSlot: 20 }, true);
+  expect(sender.readers.lowestSlot).toBeUndefined();
+});
+
+test("what is kept for a replica is let go of when it was silent for ten minutes, or for two over the log", async () => {
+  const clock = stoppedClock();
+  const { store, sender, read } = started();
+  await read(member(1));
+  clock.nowMs += 599_999;
+  sender.tick();
+  expect([sender.readers.lowestSlot, store.open]).toEqual([7, 1]);
+  clock.nowMs += 1;
+  sender.tick();
+  expect([sender.readers.lowestSlot, store.open]).toEqual([undefined, 0]);
+  sender.gaveLog({ member: "r3", durableSlot: 5 }, false);
+  clock.nowMs += 119_999;
+  expect(sender.readers.lowestSlot).toBe(5);
+  clock.nowMs += 1;
+  expect(sender.readers.lowestSlot).toBeUndefined();
+});
+
+test("of several replicas each has what it needs, and who needs most of the log can be forsaken", async () => {
+  stoppedClock();
+  const { store, sender, read } = started();
+  await read(member(1));
+  sender.gaveLog({ member: "r3", durableSlot: 9 }, false);
+  expect(sender.readers.lowestSlot).toBe(7);
+  expect(sender.forsakeLowest()).toBe("r2");
+  expect([sender.readers.lowestSlot, store.open]).toEqual([9, 0]);
+  expect([sender.forsakeLowest(), sender.forsakeLowest()]).toEqual(["r3", undefined]);
+});
+
+test("nothing is given to whoever calls itself a replica and is none, or this one", async () => {
+  const { store, sender, read } = started();
+  for (const id of ["r1", "r9"]) {
+    const { pages, error } = await read(member(undefined, id));
+    expect([pages, error]).toEqual([[], expect.objectContaining({ code: 3, details: expect.stringContaining(id) })]);
+  }
+  expect([sender.readers.lowestSlot, store.open]).toEqual([undefined, 0]);
+});
+
+test("a member that got nothing has nothing kept for it", async () => {
+  const never = { agreed: () => 0, lacks: () => {}, unconfirmed: () => ["r3"], ask: () => {} };
+  let nowMs = 0;
+  vi.spyOn(serviceLoop, "nowMs").mockImplementation(() => (nowMs += 5_000));
+  const { sender, read } = started(never);
+  expect((await read(member())).error).toMatchObject({ code: 14 });
+  expect(sender.readers.lowestSlot).toBeUndefined();
+});
+
+test("backups take half of the places, and a replica that finds none left shares one", async () => {
+  stoppedClock();
+  const { store, read } = started();
+  const slow = async (reader: Reader) => {
+    reader.slow = true;
+    const done = read(reader);
+    await vi.waitFor(() => expect(reader.pages.length + (reader.error ? 1 : 0)).toBeGreaterThan(0));
+    return { reader, done };
+  };
+  const clock = stoppedClock();
+  const all: Awaited<ReturnType<typeof slow>>[] = [];
+  for (const reader of [new Reader(), new Reader()]) {
+    all.push(await slow(reader));
+    clock.nowMs += 11_000;
+  }
+  const third = await read(new Reader());
+  expect(third.error).toMatchObject({ code: 8, details: expect.stringContaining("ask another replica") });
+  all.push(await slow(member()));
+  clock.nowMs += 11_000;
+  all.push(await slow(member(undefined, "r3")));
+  expect(store.open).toBe(maxOpenSnapshots);
+  clock.nowMs += 11_000;
+  const shares = await slow(member(undefined, "r3"));
+  expect([shares.reader.error, store.open]).toEqual([undefined, maxOpenSnapshots]);
+  for (const { reader, done } of [...all, shares]) {
+    reader.slow = false;
+    reader.emit("drain");
+    await done;
+  }
+});
+
+test("a reader that is slower than a page each second is given up after a minute, and its place with it", async () => {
+  const clock = stoppedClock();
+  const { read } = started();
+  const reader = new Reader();
+  reader.slow = true;
+  const done = read(reader);
+  await vi.waitFor(() => expect(reader.pages).toHaveLength(1));
+  clock.nowMs += 61_001;
+  reader.emit("drain");
+  await done;
+  expect(reader.error).toMatchObject({ code: 4, details: expect.stringContaining("a page in 1000 ms") });
+});
+
+test("one that is open for too long, or for which the disk grows too much, is let go of under its readers", async () => {
+  const clock = stoppedClock();
+  for (const [laterMs, grownBytes, id] of [
+    [61_001, 0, ""],
+    [601_001, 0, "r2"],
+    [2, 1_001, "r2"],
+  ] as const) {
+    const { store, sender, read } = started();
+    const reader = member(undefined, id);
+    reader.slow = true;
+    const done = read(reader);
+    await vi.waitFor(() => expect(reader.pages).toHaveLength(1));
+    clock.nowMs += laterMs - 1;
+    sender.readers.heard(id);
+    store.usedBytes = Math.max(0, grownBytes - 1);
+    sender.tick();
+    expect(store.open).toBe(1);
+    clock.nowMs += 1;
+    store.usedBytes = grownBytes;
+    sender.tick();
+    expect(store.open).toBe(0);
+    reader.emit("drain");
+    await done;
+    expect((reader.error as { code: number }).code).toBe(grownBytes === 0 ? 4 : 10);
+  }
 });
 
 test("one that a reader left is kept for it, and gone on with", async () => {
@@ -138,11 +272,12 @@ test("one that is of no use to whoever asked is not kept open, however often the
 
 test("those that nobody reads give way to a new reader, the oldest first", async () => {
   const { store, sender, read } = started();
-  for (let left = 0; left < maxOpenSnapshots; left++) await read(new Reader(undefined, 1));
-  expect(store.open).toBe(maxOpenSnapshots);
+  const places = maxOpenSnapshots / 2;
+  for (let left = 0; left < places; left++) await read(new Reader(undefined, 1));
+  expect(store.open).toBe(places);
   const { ended, error } = await read(new Reader());
   expect([ended, error]).toEqual([true, undefined]);
-  expect(store.open).toBe(maxOpenSnapshots - 1);
+  expect(store.open).toBe(places - 1);
   sender.close();
   expect(store.open).toBe(0);
 });

@@ -49,6 +49,18 @@ const encoder = {
   decode: (value: Uint8Array) => values.copy(value, 0, value.length), // lmdb-js sets `length` to the value's
 };
 
+/** The part of lmdb's statistics that is used here, which lmdb-js does not type. */
+interface Statistics {
+  readonly entryCount: number;
+  readonly lastPageNumber: number;
+  readonly pageSize: number;
+}
+
+/** The number of entries of a database, without a look at any. */
+export function entriesOf(database: ByteDatabase): number {
+  return (database.getStats() as Statistics).entryCount;
+}
+
 /** The contents of a directory, as far as can be seen without opening anything. */
 export async function lookInto(directory: string): Promise<"absent" | "empty" | "store" | "other"> {
   let names: string[];
@@ -152,6 +164,12 @@ export class Environment {
     } catch (error) {
       throw unreadable(this.place, error);
     }
+  }
+
+  /** Bytes of the file that hold something, or did: lmdb never gives any back. */
+  get usedBytes(): number {
+    const { lastPageNumber, pageSize } = this.#root.getStats() as Statistics;
+    return (lastPageNumber + 1) * pageSize;
   }
 
   /** True when not even a database was made in it. */

@@ -89,6 +89,10 @@ export class LmdbReplicaDisk implements ReplicaDisk {
     return this.#rows.get(this.#states.current, key);
   }
 
+  get usedBytes(): number {
+    return this.#environment.usedBytes;
+  }
+
   get damage(): StoreError | undefined {
     return this.#damage.found;
   }
@@ -149,6 +153,7 @@ export class LmdbReplicaDisk implements ReplicaDisk {
     const rows = this.#states.current;
     const transaction = this.#environment.pin();
     return {
+      rows: this.#states.rows,
       entries: (after) => this.#rows.after(rows, after, transaction),
       release: () => transaction.done(),
     };

@@ -1,5 +1,5 @@
 import type { CommitDone } from "./commit-queue.js";
-import { type ByteDatabase, type Environment, leastKey } from "./environment.js";
+import { type ByteDatabase, type Environment, entriesOf, leastKey } from "./environment.js";
 import type { IncomingDisk, InstallRecord } from "./install.js";
 import {
   currentKey,
@@ -47,6 +47,11 @@ export class LmdbStates implements IncomingDisk {
 
   get current(): ByteDatabase {
     return this.#both[this.#current];
+  }
+
+  /** The number of rows that the state has on disk. */
+  get rows(): number {
+    return entriesOf(this.current);
   }
 
   get unfinished(): InstallRecord | undefined {

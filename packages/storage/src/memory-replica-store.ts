@@ -143,6 +143,8 @@ export class MemoryReplicaDisk {
       trimmedBelow: this.#trimmedBelow,
       lastSlot: this.#lastSlot,
       untidy: false,
+      // What is freed can be used again at once, so that there is nothing to watch.
+      usedBytes: 0,
       get damage() {
         return damage.found;
       },
@@ -225,6 +227,7 @@ export class MemoryReplicaDisk {
     const commits = this.#commits;
     this.#pinned++;
     return {
+      rows: copy.entries.size,
       *entries(after) {
         let entry = after === undefined ? copy.after("", true) : copy.after(nameOf(after), false);
         for (; entry?.value; entry = copy.after(entry.name, false)) yield [entry.key, entry.value];

@@ -18,6 +18,8 @@ export interface ReplicaDisk extends StateDisk, LogDisk {
   readonly untidy: boolean;
   /** The durable state as it is now. Only between commits: during one nobody can say what it is. */
   pin(): PinnedState;
+  /** Bytes that the disk needs for all of this, those of rows that were freed included. */
+  readonly usedBytes: number;
   /** The disk for a snapshot that is being installed. */
   readonly incoming: IncomingDisk;
   close(): Promise<void>;

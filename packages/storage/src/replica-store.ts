@@ -69,6 +69,14 @@ export class ReplicaStore {
     return this.#map.pendingBytes;
   }
 
+  /**
+   * Bytes of the disk that are taken. They never become fewer, and while a snapshot is open every write adds to them
+   * (`Snapshots`).
+   */
+  get usedBytes(): number {
+    return this.#disk.usedBytes;
+  }
+
   /** The last slot that is on disk, with all its effects, trimmed from the log or not; 0 before the first. */
   get durableSlot(): number {
     return this.#durableSlot;

@@ -3,6 +3,8 @@ export type StateEntry = readonly [key: Uint8Array, value: Uint8Array];
 
 /** The durable state as it was at one moment, whatever is written later. */
 export interface PinnedState {
+  /** The number of entries. */
+  readonly rows: number;
   /** Entries whose key comes after `after`, in byte order; without it all. */
   entries(after: Uint8Array | undefined): Iterable<StateEntry>;
   release(): void;
@@ -18,6 +20,8 @@ export interface StatePage {
 export interface StateSnapshot {
   /** All slots up to this one have had their effects, and none above it (rule 17). 0: none yet. */
   readonly slot: number;
+  /** The number of entries. */
+  readonly rows: number;
   /**
    * Entries in byte order whose key comes after `after` (from the first without it): no more than `maxBytes` of keys
    * and values and `maxPageEntries` entries, but at least one. Throws when the snapshot is closed.
@@ -76,11 +80,13 @@ export class Snapshots {
 
 class Snapshot implements StateSnapshot {
   readonly slot: number;
+  readonly rows: number;
   #pinned: PinnedState | undefined;
   readonly #onClosed: () => void;
 
   constructor(slot: number, pinned: PinnedState, onClosed: () => void) {
     this.slot = slot;
+    this.rows = pinned.rows;
     this.#pinned = pinned;
     this.#onClosed = onClosed;
   }

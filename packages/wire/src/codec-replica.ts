@@ -37,19 +37,37 @@ export interface LogRequest {
   readonly limit: number;
   /** The cluster whose log is meant; empty for any. */
   readonly clusterId: string;
+  /** Absent for any other reader than a replica that catches up. */
+  readonly reader?: LogReader | undefined;
 }
 
+/** A replica that catches up, for which the log is kept behind what it has. */
+export interface LogReader {
+  readonly member: string;
+  /** It has everything up to here on its disk. */
+  readonly durableSlot: number;
+}
+
+const nobody: LogReader = { member: "", durableSlot: 0 };
+
 export const logRequest: Codec<LogRequest> = codec(messageType<wire.LogRequest>("synod.v1.LogRequest"), {
-  toWire: ({ from, limit, clusterId }) => ({
+  toWire: ({ from, limit, clusterId, reader: { member, durableSlot } = nobody }) => ({
     from: check.checked(from, "LogRequest.from"),
     limit: check.checked(limit, "LogRequest.limit"),
     clusterId,
+    member,
+    durableSlot: check.checked(durableSlot, "LogRequest.durable_slot"),
   }),
-  fromWire: (message, field) => ({
-    from: check.integer(message?.from, `${field}.from`),
-    limit: check.integer(message?.limit, `${field}.limit`),
-    clusterId: check.optionalId(message?.clusterId, `${field}.cluster_id`),
-  }),
+  fromWire: (message, field) => {
+    const member = check.optionalId(message?.member, `${field}.member`);
+    const durableSlot = check.integer(message?.durableSlot, `${field}.durable_slot`);
+    return {
+      from: check.integer(message?.from, `${field}.from`),
+      limit: check.integer(message?.limit, `${field}.limit`),
+      clusterId: check.optionalId(message?.clusterId, `${field}.cluster_id`),
+      ...(member === "" ? {} : { reader: { member, durableSlot } }),
+    };
+  },
 });
 
 export interface LogPage {

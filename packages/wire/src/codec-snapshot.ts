@@ -37,6 +37,17 @@ export interface SnapshotPage {
   readonly last: boolean;
   /** The highest slot at which a majority had reported the hash that the giver has there; 0: none yet. */
   readonly confirmed: number;
+  /** The part of the snapshot up to the end of this page; absent where the sender does not say. */
+  readonly through?: SnapshotPart | undefined;
+}
+
+/** A part of a snapshot from its beginning on. */
+export interface SnapshotPart {
+  readonly rows: number;
+  /** The rows of all of the snapshot. */
+  readonly ofRows: number;
+  /** Of keys and values. */
+  readonly bytes: number;
 }
 
 export const digestBytes = 32;
@@ -80,6 +91,13 @@ export const snapshotRequest: Codec<SnapshotRequest> = codec(
   },
 );
 
+function part(found: wire.SnapshotPage, field: string): Pick<SnapshotPage, "through"> {
+  const ofRows = check.integer(found.rows, `${field}.rows`);
+  const rows = check.integer(found.rowsThrough, `${field}.rows_through`);
+  const bytes = check.integer(found.bytesThrough, `${field}.bytes_through`);
+  return ofRows === 0 ? {} : { through: { rows, ofRows, bytes } };
+}
+
 export const snapshotPage: Codec<SnapshotPage> = codec(
   messageType<wire.SnapshotPage>("synod.v1.SnapshotPage"),
   {
@@ -93,6 +111,9 @@ export const snapshotPage: Codec<SnapshotPage> = codec(
       digest: page.digest as Buffer,
       last: page.last,
       confirmed: check.checked(page.confirmed, "SnapshotPage.confirmed"),
+      rows: check.checked(page.through?.ofRows ?? 0, "SnapshotPage.rows"),
+      rowsThrough: check.checked(page.through?.rows ?? 0, "SnapshotPage.rows_through"),
+      bytesThrough: check.checked(page.through?.bytes ?? 0, "SnapshotPage.bytes_through"),
     }),
     fromWire: (message, field) => {
       const found = check.present(message, field);
@@ -107,6 +128,7 @@ export const snapshotPage: Codec<SnapshotPage> = codec(
         digest: digest(found.digest, `${field}.digest`),
         last: found.last ?? false,
         confirmed: check.integer(found.confirmed, `${field}.confirmed`),
+        ...part(found, field),
       };
     },
   },

@@ -68,6 +68,22 @@ export interface ReplicaRoleStatus {
   readonly lastSwitch: number;
   /** Absent while it executes what is decided. */
   readonly halt?: HaltStatus | undefined;
+  /** Absent unless another replica brings it up. */
+  readonly catchingUp?: CatchingUpStatus | undefined;
+}
+
+/** The progress of a replica that another one brings up (rule 19). */
+export interface CatchingUpStatus {
+  /** Id of the replica that helps. */
+  readonly from: string;
+  /** The slot after which the other's state, which comes in, was as it is; 0 when it is the other's log. */
+  readonly slot: number;
+  readonly rows: number;
+  readonly ofRows: number;
+  readonly bytes: number;
+  readonly slotsLeft: number;
+  /** Seconds until the state is here; absent where that cannot be told. */
+  readonly secondsLeft?: number | undefined;
 }
 
 const haltKinds = ["diverged", "foreign", "missed", "lacking", "stuck", "held"] as const;
@@ -214,6 +230,37 @@ const halt: Mapping<HaltStatus | undefined, wire.Halt | null> = {
   },
 };
 
+const catchingUp: Mapping<CatchingUpStatus | undefined, wire.CatchingUp | null> = {
+  toWire: (message) =>
+    message === undefined
+      ? null
+      : {
+          from: message.from,
+          slot: check.checked(message.slot, "CatchingUp.slot"),
+          rows: check.checked(message.rows, "CatchingUp.rows"),
+          ofRows: check.checked(message.ofRows, "CatchingUp.of_rows"),
+          bytes: check.checked(message.bytes, "CatchingUp.bytes"),
+          slotsLeft: check.checked(message.slotsLeft, "CatchingUp.slots_left"),
+          ...(message.secondsLeft === undefined
+            ? {}
+            : { secondsLeft: check.checked(message.secondsLeft, "CatchingUp.seconds_left") }),
+        },
+  fromWire: (message, field) => {
+    if (!message) return undefined;
+    return {
+      from: check.id(message.from, `${field}.from`),
+      slot: check.integer(message.slot, `${field}.slot`),
+      rows: check.integer(message.rows, `${field}.rows`),
+      ofRows: check.integer(message.ofRows, `${field}.of_rows`),
+      bytes: check.integer(message.bytes, `${field}.bytes`),
+      slotsLeft: check.integer(message.slotsLeft, `${field}.slots_left`),
+      ...(typeof message.secondsLeft === "number"
+        ? { secondsLeft: check.integer(message.secondsLeft, `${field}.seconds_left`) }
+        : {}),
+    };
+  },
+};
+
 const replicaStatus: Mapping<ReplicaRoleStatus, wire.ReplicaRoleStatus> = {
   toWire: (message) => ({
     slotOut: check.checked(message.slotOut, "ReplicaRoleStatus.slot_out"),
@@ -233,6 +280,7 @@ const replicaStatus: Mapping<ReplicaRoleStatus, wire.ReplicaRoleStatus> = {
     runtime: message.runtime,
     lastSwitch: check.checked(message.lastSwitch, "ReplicaRoleStatus.last_switch"),
     halt: halt.toWire(message.halt),
+    catchingUp: catchingUp.toWire(message.catchingUp),
   }),
   fromWire: (message, field) => {
     const found = check.present(message, field);
@@ -255,6 +303,7 @@ const replicaStatus: Mapping<ReplicaRoleStatus, wire.ReplicaRoleStatus> = {
       runtime: check.text(found.runtime, `${field}.runtime`),
       lastSwitch: check.integer(found.lastSwitch, `${field}.last_switch`),
       halt: halt.fromWire(found.halt, `${field}.halt`),
+      catchingUp: catchingUp.fromWire(found.catchingUp, `${field}.catching_up`),
     };
   },
 };

@@ -7,6 +7,7 @@ export type {
 export type { AcceptorStatus } from "./gen/synod/v1/AcceptorStatus.js";
 export type { Ballot } from "./gen/synod/v1/Ballot.js";
 export type { Batch } from "./gen/synod/v1/Batch.js";
+export type { CatchingUp } from "./gen/synod/v1/CatchingUp.js";
 export type { Command } from "./gen/synod/v1/Command.js";
 export type { Configuration } from "./gen/synod/v1/Configuration.js";
 export type { DecideRemedyRequest } from "./gen/synod/v1/DecideRemedyRequest.js";

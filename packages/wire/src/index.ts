@@ -51,6 +51,7 @@ export type {
   HeldSlotAnswer,
   HoldSlotRequest,
   LogPage,
+  LogReader,
   LogRequest,
   OpenedSession,
   SetQuotaRequest,
@@ -69,11 +70,13 @@ export {
 export {
   digestBytes,
   type SnapshotPage,
+  type SnapshotPart,
   type SnapshotPosition,
   type SnapshotRequest,
 } from "./codec-snapshot.js";
 export type {
   AcceptorRoleStatus,
+  CatchingUpStatus,
   HaltStatus,
   LeaderRoleStatus,
   PeerStatus,

@@ -83,7 +83,7 @@ export const skipsAKey: Faults["replicaStore"] = (store) =>
         const last = entries.at(-1)?.[0];
         return kept.length > 0 || done || !last ? { entries: kept, done } : page(last, maxBytes);
       };
-      return { slot: snapshot.slot, page, close: () => snapshot.close() };
+      return { slot: snapshot.slot, rows: snapshot.rows, page, close: () => snapshot.close() };
     },
   });
 

@@ -2,6 +2,7 @@ import type { Genesis, ReplicaState } from "@synod/core";
 import type { Engine } from "@synod/state-machine";
 import type { PeerStatus } from "@synod/wire";
 import type { CatchUp } from "./catch-up/catch-up.js";
+import { progressText } from "./catch-up/progress.js";
 import { type Halt, unjudgedText, unjudgedWarning } from "./halt.js";
 import type { Performer } from "./performer.js";
 import { lagOf, obstacleOf } from "./replica-view.js";
@@ -12,7 +13,7 @@ export interface ReplicaConditionOptions {
   readonly engine: Pick<Engine, "unjudged" | "configurations">;
   readonly performer: Pick<Performer, "halted">;
   readonly reporter: Pick<Reporter, "introduced">;
-  readonly catchUp: Pick<CatchUp, "beginning" | "problems">;
+  readonly catchUp: Pick<CatchUp, "beginning" | "problems" | "progress">;
   role(): ReplicaState;
   /** The links to the leaders. */
   links(): readonly Pick<PeerStatus, "id" | "connected" | "problem">[];
@@ -52,10 +53,11 @@ export class ReplicaCondition {
   /** The reason why it is not one to rely on; empty when it is. */
   get problem(): string {
     const { catchUp, role, reporter } = this.#options;
-    const { beginning, problems } = catchUp;
-    if (beginning !== "") return [beginning, ...problems].join("; ");
+    const { beginning, problems, progress } = catchUp;
+    const helped = progress === undefined ? [] : [`catching up from ${progressText(progress)}`];
+    if (beginning !== "") return [beginning, ...helped, ...problems].join("; ");
     if (this.stopped !== undefined) return this.stopped;
-    const lag = lagOf(role());
+    const lag = lagOf(role(), progress);
     if (lag !== "") return [lag, ...problems].join("; ");
     if (this.obstacle === "" && !reporter.introduced)
       return "not introduced yet: what it has and offers is still to be decided";

@@ -7,7 +7,7 @@ import { CatchUp } from "./catch-up/catch-up.js";
 import { confirmationOf } from "./catch-up/confirmation.js";
 import { SnapshotReceiver } from "./catch-up/snapshot-receiver.js";
 import { SnapshotSender } from "./catch-up/snapshot-sender.js";
-import { Trimmer } from "./catch-up/trimmer.js";
+import { mostForReaders, Trimmer } from "./catch-up/trimmer.js";
 import { DiskPace } from "./disk-pace.js";
 import { type Halt, refusalOf } from "./halt.js";
 import { LogClock } from "./log-time/log-clock.js";
@@ -95,8 +95,7 @@ export class ReplicaParts {
     this.sender = this.#newSender();
     this.catchUp = this.#newCatchUp();
     this.trimmer = new Trimmer({
-      ...{ engine, store, keptLog },
-      lowestRead: () => this.sender.lowestSlot,
+      ...{ engine, store, keptLog, sender: this.sender, logger: options.logger },
       trimPointMoved: (below) => this.driver.post({ kind: "trim-point", below }),
     });
     this.pace = new DiskPace({ store, scheduler, stopping: () => events.stopping() });
@@ -241,9 +240,11 @@ export class ReplicaParts {
   }
 
   #newSender(): SnapshotSender {
-    const { store, clusterId, genesis, scheduler, drawName, pageBytes } = this.#options;
+    const { id, store, clusterId, genesis, scheduler, drawName, pageBytes } = this.#options;
     return new SnapshotSender({
-      ...{ store, clusterId, scheduler, drawName, pageBytes },
+      ...{ store, clusterId, scheduler, drawName, pageBytes, replica: id },
+      replicas: () => genesis.configuration.replicas.map((member) => member.id),
+      maxGrowth: () => mostForReaders(this.engine.stateBytes),
       refusal: (stopped) => refusalOf(this.condition.stop, stopped),
       confirmation: confirmationOf({
         engine: this.engine,
@@ -264,11 +265,12 @@ export class ReplicaParts {
       replaced: () => this.#events.replaced(),
     });
     return new CatchUp({
-      ...{ clusterId, reach, scheduler, random, logger, receiver },
+      ...{ clusterId, replica: id, reach, scheduler, random, logger, receiver },
       peers: genesis.configuration.replicas.filter((member) => member.id !== id),
       // One that waits before a slot needs what it has not looked at yet; the state of another ends the waiting.
       slotOut: () =>
         this.performer.halted === undefined ? this.engine.appliedSlot + 1 : this.role.status().slotOut,
+      durableSlot: () => store.durableSlot,
       introduced: () => this.reporter.introduced,
       trimmedBelow: () => this.role.status().trimmedBelow,
       learn: (message) => this.post({ kind: "message", from: { role: "replica", id }, message }),

@@ -90,14 +90,21 @@ export class ReplicaProcess {
     const { engine, performer } = this;
     const { warnings } = this.condition;
     const { durableSlot } = this.#options.store;
-    return replicaStateOf({ engine, performer, warnings, durableSlot, role: this.status() });
+    const { progress: catchingUp } = this.#parts.catchUp;
+    return replicaStateOf({ engine, performer, warnings, durableSlot, catchingUp, role: this.status() });
   }
 
-  /** A part of the decided log. Throws CallError where another cluster is meant. */
+  /** A part of the decided log. Throws CallError where another cluster is meant, or whoever asks as a member is none. */
   log(request: LogRequest): LogPage {
     const { clusterId, id: replica, store } = this.#options;
-    const { lastSwitch } = this.engine.system.versions;
-    return logPageOf({ replica, clusterId, log: store.log, lastSwitch }, request);
+    const { versions, reports } = this.engine.system;
+    const page = logPageOf({ replica, clusterId, log: store.log, lastSwitch: versions.lastSwitch }, request);
+    const { from, reader } = request;
+    if (reader === undefined) return page;
+    this.sender.readers.require(reader.member);
+    const given = page.decisions[0]?.slot === Math.max(1, from) || from > store.log.last;
+    if (given) this.sender.gaveLog(reader, from > reports.trimPoint);
+    return page;
   }
 
   /** Something comes in. False when so much waits that the caller should stop reading until `whenRoom` calls back. */

@@ -1,7 +1,8 @@
 import type { AcceptorMember, ReplicaState } from "@synod/core";
 import type { Engine } from "@synod/state-machine";
-import type { HaltStatus, PeerStatus, ServiceVersionStatus, Status } from "@synod/wire";
+import type { CatchingUpStatus, HaltStatus, PeerStatus, ServiceVersionStatus, Status } from "@synod/wire";
 import { quorumProblem } from "../leader/quorum-text.js";
+import { progressText } from "./catch-up/progress.js";
 import type { Performer } from "./performer.js";
 
 /** Slots known to be decided and not applied, beyond which a replica is behind and says NOT_SERVING. */
@@ -26,13 +27,14 @@ export function obstacleOf(
  * The lag of a replica, in words; empty when there is none. Below the trim point nobody but another replica may know what it lacks, so
  * until it has that it is not one to rely on: whoever restarts replicas one by one waits for it.
  */
-export function lagOf({
-  highestKnown,
-  slotOut,
-  trimmedBelow,
-}: Pick<ReplicaState, "highestKnown" | "slotOut" | "trimmedBelow">): string {
-  if (slotOut < trimmedBelow)
-    return `${trimmedBelow - slotOut} slots below what acceptors keep: catching up from another replica`;
+export function lagOf(
+  { highestKnown, slotOut, trimmedBelow }: Pick<ReplicaState, "highestKnown" | "slotOut" | "trimmedBelow">,
+  progress?: CatchingUpStatus,
+): string {
+  if (slotOut < trimmedBelow) {
+    const source = progress === undefined ? "another replica" : progressText(progress);
+    return `${trimmedBelow - slotOut} slots below what acceptors keep: catching up from ${source}`;
+  }
   const behind = highestKnown - slotOut + 1;
   return behind > maxSlotsBehind
     ? `${behind} slots behind: catching up from slot ${slotOut} to ${highestKnown}`
@@ -49,6 +51,8 @@ interface ReplicaParts {
   readonly durableSlot: number;
   /** Problems that do not keep it from going on. */
   readonly warnings: readonly string[];
+  /** Another replica brings it up. */
+  readonly catchingUp: CatchingUpStatus | undefined;
 }
 
 export function replicaStateOf({
@@ -57,6 +61,7 @@ export function replicaStateOf({
   role: { leader = "", unreachable: _, ...state },
   durableSlot,
   warnings,
+  catchingUp,
 }: ReplicaParts): ReplicaStatus {
   const { system } = engine;
   return {
@@ -75,6 +80,7 @@ export function replicaStateOf({
     quotaBytes: system.quotaBytes,
     warnings,
     halt: haltStatus(performer),
+    catchingUp,
   };
 }
 

@@ -6,6 +6,7 @@ import type { AcceptorClient as _synod_v1_AcceptorClient, AcceptorDefinition as 
 import type { AcceptorStatus as _synod_v1_AcceptorStatus, AcceptorStatus__Output as _synod_v1_AcceptorStatus__Output } from './synod/v1/AcceptorStatus.js';
 import type { Ballot as _synod_v1_Ballot, Ballot__Output as _synod_v1_Ballot__Output } from './synod/v1/Ballot.js';
 import type { Batch as _synod_v1_Batch, Batch__Output as _synod_v1_Batch__Output } from './synod/v1/Batch.js';
+import type { CatchingUp as _synod_v1_CatchingUp, CatchingUp__Output as _synod_v1_CatchingUp__Output } from './synod/v1/CatchingUp.js';
 import type { ClusterClient as _synod_v1_ClusterClient, ClusterDefinition as _synod_v1_ClusterDefinition } from './synod/v1/Cluster.js';
 import type { Command as _synod_v1_Command, Command__Output as _synod_v1_Command__Output } from './synod/v1/Command.js';
 import type { Configuration as _synod_v1_Configuration, Configuration__Output as _synod_v1_Configuration__Output } from './synod/v1/Configuration.js';
@@ -56,6 +57,7 @@ export interface ProtoGrpcType {
       AcceptorStatus: MessageTypeDefinition<_synod_v1_AcceptorStatus, _synod_v1_AcceptorStatus__Output>
       Ballot: MessageTypeDefinition<_synod_v1_Ballot, _synod_v1_Ballot__Output>
       Batch: MessageTypeDefinition<_synod_v1_Batch, _synod_v1_Batch__Output>
+      CatchingUp: MessageTypeDefinition<_synod_v1_CatchingUp, _synod_v1_CatchingUp__Output>
       Cluster: SubtypeConstructor<typeof grpc.Client, _synod_v1_ClusterClient> & { service: _synod_v1_ClusterDefinition }
       Command: MessageTypeDefinition<_synod_v1_Command, _synod_v1_Command__Output>
       Configuration: MessageTypeDefinition<_synod_v1_Configuration, _synod_v1_Configuration__Output>

@@ -1,9 +1,12 @@
+import { status as grpcStatus } from "@grpc/grpc-js";
 import type { Decision, Member } from "@synod/core";
-import { anotherCluster, passed, type Scheduler } from "@synod/wire";
+import { anotherCluster, type CatchingUpStatus, type LogPage, type LogReader, passed, type Scheduler } from "@synod/wire";
 import { messageOf } from "../../process/failure.js";
 import type { HostLogger } from "../../process/host.js";
 import type { OtherReplica } from "./other-replica.js";
-import type { SnapshotReceiver } from "./snapshot-receiver.js";
+import { Progress } from "./progress.js";
+import { DamagedPage } from "./snapshot-pages.js";
+import { type SnapshotReceiver, UnfitSnapshot } from "./snapshot-receiver.js";
 import { type Other, otherOf, slotToReach } from "./start-up.js";
 
 /** The time between looks at whether this replica lags too far, in milliseconds. */
@@ -11,13 +14,27 @@ export const catchUpCheckMs = 200;
 
 /** Before another round of all peers, when none could help. */
 const againMs = 1_000;
+/** After a transfer was cut it goes on with the same peer within this. */
+const goOnMs = 200;
+/** A peer that helped, and then gives nothing for so long, is left for another one, with which a state begins anew. */
+const patienceMs = 15_000;
 const pageWithinMs = 10_000;
 const appliedCheckMs = 5;
 /** A replica that starts waits so long for what another one says of itself. */
 const statusWithinMs = 1_000;
+/** With these a peer says that it does not help: to ask it again at once would be in vain. */
+const refusals = new Set([
+  grpcStatus.ABORTED,
+  grpcStatus.FAILED_PRECONDITION,
+  grpcStatus.INVALID_ARGUMENT,
+  grpcStatus.RESOURCE_EXHAUSTED,
+  grpcStatus.UNIMPLEMENTED,
+]);
 
 export interface CatchUpOptions {
   readonly clusterId: string;
+  /** Id of this replica. */
+  readonly replica: string;
   /** The other replicas. */
   readonly peers: readonly Member[];
   /** Another replica, to be closed when nothing more is wanted of it. */
@@ -29,6 +46,8 @@ export interface CatchUpOptions {
   readonly receiver: SnapshotReceiver;
   /** The lowest slot not applied here. */
   slotOut(): number;
+  /** Everything up to this slot is on the disk here. */
+  durableSlot(): number;
   /** See `Own`. */
   introduced(): boolean;
   /** Below it nobody but a replica need know what was decided. */
@@ -38,22 +57,33 @@ export interface CatchUpOptions {
   whenRoom(callback: () => void): void;
 }
 
+/** Help of a peer that is connected. */
+type Help = (other: OtherReplica, peer: Member) => Promise<void>;
+
 /**
  * Brings a replica up that lags behind the trim point, where leaders need not know decisions any more (rule 19; PMMC 4.2):
- * from the log of another replica where that reaches back far enough, else with its snapshot. Over channels of its own,
+ * from the log of another replica where that reaches back far enough, else with its snapshot. It stays with whoever helps,
+ * since only that one keeps the snapshot that has come in half, and the log behind it. Over channels of its own,
  * so that no message of the protocol waits behind it.
  */
 export class CatchUp {
   readonly #options: CatchUpOptions;
+  readonly #progress: Progress;
   #running = false;
   #beginning = "";
   /** The reason why each peer could not help, the last time it was asked. */
   readonly #problems = new Map<string, string>();
   #closed = false;
   #other: OtherReplica | undefined;
+  /** The peer that gave something, and when it last did. */
+  #giver: { readonly peer: Member; readonly atMs: number } | undefined;
 
   constructor(options: CatchUpOptions) {
     this.#options = options;
+    const { scheduler, slotOut, trimmedBelow } = options;
+    this.#progress = new Progress({ scheduler, slotsLeft: () => Math.max(0, trimmedBelow() - slotOut()) });
+    const unfinished = options.peers.find(({ id }) => id === options.receiver.giver);
+    if (unfinished !== undefined) this.#helped(unfinished);
   }
 
   /**
@@ -74,9 +104,13 @@ export class CatchUp {
         `has applied slot ${slotOut() - 1}; what was decided up to slot ${slot} was executed by others, under versions or by builds that ` +
         "are not its own, so it waits for the state of one of them";
       if (round === 0) logger.info({ slot }, this.#beginning);
-      for (const { member } of others.filter(({ appliedSlot }) => appliedSlot >= slot))
-        if (slotOut() <= slot) await this.#tried(member, (other) => this.#snapshot(other, member, slot));
-      if (slotOut() <= slot && !this.#closed) await passed(this.#options.scheduler, againMs);
+      const able = others.filter(({ appliedSlot }) => appliedSlot >= slot).map(({ member }) => member);
+      const lacks = () => slotOut() <= slot && !this.#closed;
+      await this.#ofAny(able, lacks, async (other, peer) => {
+        await this.#state(other, peer, slot);
+        await this.#takeLeave(other);
+      });
+      if (lacks()) await passed(this.#options.scheduler, againMs);
     }
     this.#beginning = "";
     this.#problems.clear();
@@ -114,73 +148,149 @@ export class CatchUp {
     return [...this.#problems].map(([peer, problem]) => `${peer}: ${problem}`);
   }
 
+  /** The progress, for status; undefined while nobody helps. */
+  get progress(): CatchingUpStatus | undefined {
+    return this.#progress.status;
+  }
+
   close(): void {
     this.#closed = true;
     this.#other?.close();
   }
 
   get #behind(): boolean {
-    return this.#options.slotOut() < this.#options.trimmedBelow();
+    return !this.#closed && this.#options.slotOut() < this.#options.trimmedBelow();
   }
 
   async #run(): Promise<void> {
     const { peers, random, scheduler } = this.#options;
     // Another order each time, so that not everybody asks the same one.
     const order = [...peers].sort(() => random() - 0.5);
-    for (const peer of order) {
-      if (this.#closed || !this.#behind) return;
-      await this.#tried(peer, (other) => this.#from(other, peer));
-    }
-    if (this.#behind) await passed(scheduler, againMs);
+    const lacks = () => this.#behind;
+    // A log is less than a state, and whoever gave one before keeps its log for this replica.
+    await this.#ofAny(order, lacks, async (other, peer) => {
+      if (this.#giver?.peer === peer) await this.#from(other, peer);
+      else await this.#fromLog(other, peer);
+    });
+    await this.#ofAny(order, lacks, (other, peer) => this.#from(other, peer));
+    if (lacks()) await passed(scheduler, againMs);
   }
 
-  async #tried(peer: Member, help: (other: OtherReplica) => Promise<void>): Promise<void> {
+  /** Asks the one that gave something before, for as long as it goes on giving, and then each of the others. */
+  async #ofAny(order: readonly Member[], lacks: () => boolean, help: Help): Promise<void> {
+    await this.#stay(lacks, help);
+    for (const peer of order) {
+      if (!lacks()) return;
+      await this.#tried(peer, help);
+      await this.#stay(lacks, help);
+    }
+  }
+
+  async #stay(lacks: () => boolean, help: Help): Promise<void> {
+    const { scheduler } = this.#options;
+    for (let giver = this.#giver; lacks() && giver !== undefined; giver = this.#giver) {
+      if (scheduler.nowMs() - giver.atMs >= patienceMs) {
+        this.#giver = undefined;
+        return;
+      }
+      await this.#tried(giver.peer, help);
+      if (lacks()) await passed(scheduler, goOnMs);
+    }
+  }
+
+  #helped(peer: Member): void {
+    this.#giver = { peer, atMs: this.#options.scheduler.nowMs() };
+  }
+
+  async #tried(peer: Member, help: Help): Promise<void> {
     const { reach, logger } = this.#options;
     const { id } = peer;
     const other = reach(peer);
     this.#other = other;
+    this.#progress.begins(id);
     try {
-      await help(other);
+      await help(other, peer);
       this.#problems.clear();
     } catch (error) {
       if (this.#closed) return;
       this.#problems.set(id, messageOf(error));
       logger.warn({ peer: id, err: error }, `catching up from ${id} failed`);
+      if (this.#giver?.peer === peer && !mayGoOn(error)) this.#giver = undefined;
     } finally {
+      this.#progress.ends();
       this.#other = undefined;
       other.close();
     }
   }
 
+  /** From the peer's log, and where that does not reach back far enough with its state, and then the log behind that. */
   async #from(other: OtherReplica, peer: Member): Promise<void> {
-    const { slotOut, trimmedBelow, logger } = this.#options;
-    const { id, address } = peer;
-    logger.info({ peer: id, slotOut: slotOut(), trimmedBelow: trimmedBelow() }, `catching up from ${id}`);
-    if (!(await this.#fromLog(other, `the process that answers for ${id} at ${address}`)))
-      await this.#snapshot(other, peer);
+    while (!(await this.#fromLog(other, peer)) && !this.#closed) await this.#state(other, peer);
   }
 
-  async #snapshot(other: OtherReplica, { id }: Member, atLeast = 0): Promise<void> {
+  async #state(other: OtherReplica, peer: Member, atLeast = 0): Promise<void> {
     const { receiver, slotOut, logger } = this.#options;
-    await receiver.receive(other, id, atLeast);
+    const { id } = peer;
+    await receiver.receive(
+      other,
+      id,
+      (page) => {
+        this.#helped(peer);
+        this.#progress.cameIn(page);
+      },
+      atLeast,
+    );
+    this.#helped(peer);
+    this.#progress.installed();
     logger.info({ peer: id, slotOut: slotOut() }, `the state is that of ${id} now`);
   }
 
   /** False when the peer's log begins above what is lacking here. */
-  async #fromLog(other: OtherReplica, peer: string): Promise<boolean> {
-    const { slotOut, clusterId } = this.#options;
-    for (let from = slotOut(); this.#behind && !this.#closed; from = slotOut()) {
-      const page = await other.log({ from, limit: 0, clusterId }, pageWithinMs);
-      // Addresses change and are used again: what another cluster decided in a slot is nothing to this one (rule 28).
-      if (page.clusterId !== clusterId) throw new Error(anotherCluster(peer, page.clusterId, clusterId));
-      const { decisions } = page;
+  async #fromLog(other: OtherReplica, peer: Member): Promise<boolean> {
+    const { slotOut, trimmedBelow, logger } = this.#options;
+    const { id } = peer;
+    if (!this.#behind) return true;
+    logger.info({ peer: id, slotOut: slotOut(), trimmedBelow: trimmedBelow() }, `catching up from ${id}`);
+    let coming: Promise<LogPage> | undefined;
+    while (this.#behind) {
+      const { decisions } = await (coming ?? this.#logPage(other, peer, slotOut()));
       const last = decisions.at(-1);
-      if (decisions[0]?.slot !== from || last === undefined) return false;
+      if (decisions[0]?.slot !== slotOut() || last === undefined) return false;
+      this.#helped(peer);
+      // The next page travels while this one is applied.
+      const next = last.slot + 1;
+      coming = next < trimmedBelow() ? this.#logPage(other, peer, next) : undefined;
+      coming?.catch(() => {});
       for (const decision of decisions)
         if (!this.#options.learn(decision)) await new Promise<void>((room) => this.#options.whenRoom(room));
       await this.#applied(last.slot);
     }
+    await this.#takeLeave(other);
     return true;
+  }
+
+  async #logPage(other: OtherReplica, { id, address }: Member, from: number): Promise<LogPage> {
+    const { clusterId } = this.#options;
+    const page = await other.log({ from, limit: 0, clusterId, reader: this.#reader }, pageWithinMs);
+    // Addresses change and are used again: what another cluster decided in a slot is nothing to this one (rule 28).
+    if (page.clusterId !== clusterId)
+      throw new Error(
+        anotherCluster(`the process that answers for ${id} at ${address}`, page.clusterId, clusterId),
+      );
+    return page;
+  }
+
+  /** Tells a peer, if it hears it, how far this replica has got: it need not keep anything below any longer. */
+  async #takeLeave(other: OtherReplica): Promise<void> {
+    const { clusterId, slotOut } = this.#options;
+    if (this.#closed) return;
+    const request = { from: slotOut(), limit: 1, clusterId, reader: this.#reader };
+    await other.log(request, pageWithinMs).catch(() => {});
+  }
+
+  get #reader(): LogReader {
+    const { replica, durableSlot } = this.#options;
+    return { member: replica, durableSlot: durableSlot() };
   }
 
   async #applied(slot: number): Promise<void> {
@@ -192,4 +302,11 @@ export class CatchUp {
       await passed(scheduler, appliedCheckMs);
     }
   }
+}
+
+/** False where the peer will say the same again, or what it gives is of no use. */
+function mayGoOn(error: unknown): boolean {
+  if (error instanceof UnfitSnapshot || error instanceof DamagedPage) return false;
+  const { code } = error as { code?: grpcStatus };
+  return code === undefined || !refusals.has(code);
 }

@@ -8,8 +8,6 @@ export interface KeptLog {
 
 /** The part of the decided log that a replica keeps, for others that lag and for whoever wants to read it. */
 export const keptLog: KeptLog = { slots: 65_536, bytes: 64 << 20 };
-/** More than that is not kept for whoever reads a snapshot either. */
-const keptBytesForReaders = 256 << 20;
 /** Part of the log that goes at a time when it has too many bytes. */
 const share = 64;
 
@@ -18,7 +16,7 @@ const share = 64;
  * the disks of a majority the acceptors keep.
  * @param durableSlot everything up to it is on disk
  * @param lastSwitch up to this slot other versions were in force, and nobody executes what was decided there any more (rule 32)
- * @param reader the slot of the oldest snapshot that is being read; its reader wants what follows
+ * @param reader the lowest slot behind which a replica that catches up from this one needs the log
  */
 export function trimLog(
   log: DecidedLog,
@@ -28,7 +26,7 @@ export function trimLog(
   kept = keptLog,
 ): void {
   if (lastSwitch <= durableSlot) log.trim(lastSwitch + 1);
-  const most = Math.min(durableSlot, log.bytes > keptBytesForReaders ? durableSlot : reader);
+  const most = Math.min(durableSlot, reader);
   const trim = (below: number) => log.trim(Math.min(below, most + 1));
   if (log.first > 0 && log.last - log.first >= kept.slots) trim(log.last - kept.slots + 1);
   for (let first = log.first; log.bytes > kept.bytes; first = log.first) {

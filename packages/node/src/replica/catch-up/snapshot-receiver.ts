@@ -10,9 +10,15 @@ import { DamagedPage, pagesOf } from "./snapshot-pages.js";
 const sessionsKey = 0x73;
 
 /** The content of a snapshot speaks against going on from it. */
-class UnfitSnapshot extends Error {}
+export class UnfitSnapshot extends Error {}
 
 type Row = readonly [key: Uint8Array, value: Uint8Array];
+
+interface Examined {
+  /** The name of the install. */
+  readonly install: string;
+  readonly rows: Row[];
+}
 
 export interface SnapshotReceiverOptions {
   readonly store: Pick<ReplicaStore, "beginInstall" | "unfinishedInstall">;
@@ -34,24 +40,39 @@ export class SnapshotReceiver {
   readonly #options: SnapshotReceiverOptions;
   /** Only a snapshot of a higher slot is of use. */
   #above = 0;
+  /** The rows of a snapshot that this process has examined, up to where it came in. */
+  #examined: Examined | undefined;
+  #cameIn: (page: SnapshotPage) => void = () => {};
 
   constructor(options: SnapshotReceiverOptions) {
     this.#options = options;
   }
 
+  /** Id of the replica of whose state a part came in, to this process or an earlier one; undefined when there is none. */
+  get giver(): string | undefined {
+    return this.#options.store.unfinishedInstall?.id.split("/")[0];
+  }
+
   /**
    * Resolves when the snapshot is the state. Rejects with the reason otherwise; what came in may be gone on with.
+   * @param cameIn told of each page that is new here
    * @param atLeast a snapshot of a lower slot is of no use
    */
-  async receive(other: OtherReplica, peer: string, atLeast = 0): Promise<void> {
+  async receive(
+    other: OtherReplica,
+    peer: string,
+    cameIn: (page: SnapshotPage) => void = () => {},
+    atLeast = 0,
+  ): Promise<void> {
     this.#above = Math.max(this.#options.appliedSlot(), atLeast - 1);
+    this.#cameIn = cameIn;
     const unfinished = this.#options.store.unfinishedInstall;
     const name = unfinished?.id.startsWith(`${peer}/`) ? unfinished.id.slice(peer.length + 1) : undefined;
     if (unfinished !== undefined && name !== undefined && unfinished.slot > this.#above) {
       const install = await this.#options.store.beginInstall({ ...unfinished, progress: noDigest });
       if (install.after !== undefined && (await this.#goOn(other, name, install))) return;
     }
-    await this.#fill(other, peer, undefined, undefined, []);
+    await this.#fill(other, peer, undefined, undefined);
   }
 
   /** False when it has to be begun again: the sender does not keep the snapshot any more, or sent something else. */
@@ -59,8 +80,9 @@ export class SnapshotReceiver {
     const { after, progress } = install;
     if (after === undefined) return false;
     try {
-      const rows = await this.#ownRows(other, name);
-      await this.#fill(other, "", install, { snapshot: name, after, digest: progress }, rows);
+      // An earlier process took in what came before, and looked at it for itself.
+      if (this.#examined?.install !== install.id) await this.#examineAgain(other, name, install.id);
+      await this.#fill(other, "", install, { snapshot: name, after, digest: progress });
       return true;
     } catch (error) {
       const { code } = error as { code?: number };
@@ -71,8 +93,8 @@ export class SnapshotReceiver {
     }
   }
 
-  /** The rows to be examined at the start of a snapshot, which an interrupted transfer brought and nobody looked at. */
-  async #ownRows(other: OtherReplica, snapshot: string): Promise<Row[]> {
+  /** Has the rows to be examined sent once more, which stand at the beginning of a snapshot. */
+  async #examineAgain(other: OtherReplica, snapshot: string, install: string): Promise<void> {
     const { system } = this.#options.engine;
     const rows: Row[] = [];
     const resume = { snapshot, after: new Uint8Array(), digest: noDigest };
@@ -80,7 +102,7 @@ export class SnapshotReceiver {
       rows.push(...page.entries.filter(([key]) => system.examines(key)));
       if (page.entries.some(([key]) => (key[0] ?? 0) >= sessionsKey)) break;
     }
-    return rows;
+    this.#examined = { install, rows };
   }
 
   async #fill(
@@ -88,23 +110,24 @@ export class SnapshotReceiver {
     peer: string,
     begun: Install | undefined,
     resume: SnapshotPosition | undefined,
-    rows: Row[],
   ): Promise<void> {
     const { store, engine, mayApply, replaced } = this.#options;
     let install = begun;
     let putting: Promise<void> = Promise.resolve();
     try {
       for await (const page of this.#pages(other, resume)) {
-        install ??= await store.beginInstall({
-          id: `${peer}/${page.snapshot}`,
-          slot: page.slot,
-          progress: noDigest,
-        });
+        if (install === undefined) {
+          const id = `${peer}/${page.snapshot}`;
+          install = await store.beginInstall({ id, slot: page.slot, progress: noDigest });
+          this.#examined = { install: id, rows: [] };
+        }
         // The next page travels while this one goes to disk.
         await putting;
         putting = install.put(page.entries, page.digest);
         putting.catch(() => {});
+        this.#cameIn(page);
         const examined = page.entries.filter(([key]) => engine.system.examines(key));
+        const { rows } = this.#examined as Examined;
         rows.push(...examined);
         // As soon as it can be told: nothing more of it has to come in then.
         const objection = examined.length > 0 || page.last ? engine.system.objectionTo(rows) : undefined;

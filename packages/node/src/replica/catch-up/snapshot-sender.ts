@@ -1,10 +1,11 @@
 import { once } from "node:events";
 import * as grpc from "@grpc/grpc-js";
-import { maxOpenSnapshots, type ReplicaStore, type StateSnapshot } from "@synod/storage";
+import type { ReplicaStore } from "@synod/storage";
 import {
   anotherCluster,
   type Incoming,
   Invalid,
+  type LogReader,
   meantFor,
   passed,
   type Scheduler,
@@ -14,20 +15,16 @@ import {
   serviceLoop,
 } from "@synod/wire";
 import { CallError, statusOf } from "../../transport/server.js";
-import { AwaitedLogs } from "./awaited-logs.js";
-import { nextDigest, noDigest } from "./snapshot-digest.js";
+import { type KeptSnapshot, KeptSnapshots, msForPage, slackMs } from "./kept-snapshots.js";
+import { Readers } from "./readers.js";
+import type { SentPosition } from "./sent-pages.js";
+import { nextDigest } from "./snapshot-digest.js";
 
 export type SnapshotCall = grpc.ServerWritableStream<Incoming<SnapshotRequest>, Incoming<SnapshotPage>>;
 
 const usualPageBytes = 512 << 10;
 /** The rest between two pages, so that commands find the event loops and disks of both replicas free most of the time. */
 const restMs = 10;
-/** A snapshot that nobody reads any more is kept for so long, for whoever wants to go on with it. */
-const keptMs = 30_000;
-/** lmdb's file grows while one is open, so none is for longer. */
-const longestMs = 60 * 60_000;
-/** One that was opened longer ago is not shared, or readers who come one after another would keep it open all the time. */
-const sharedMs = 10_000;
 /** A replica waits so long for others to confirm the state, less than it waits for any page, and then asks again. */
 const confirmedWithinMs = 10_000;
 const confirmedCheckMs = 25;
@@ -35,8 +32,14 @@ const confirmedCheckMs = 25;
 const drainMs = 20_000;
 
 export interface SnapshotSenderOptions {
-  readonly store: Pick<ReplicaStore, "snapshot" | "durableSlot">;
+  readonly store: Pick<ReplicaStore, "snapshot" | "usedBytes">;
   readonly clusterId: string;
+  /** Id of this replica. */
+  readonly replica: string;
+  /** Ids of all replicas. */
+  replicas(): readonly string[];
+  /** The disk may grow by so many bytes because of a snapshot that is open. */
+  maxGrowth(): number;
   /** A name that nothing else has. */
   drawName(): string;
   /** Default: the event loop of this process. */
@@ -63,41 +66,51 @@ export interface Confirmation {
   ask(slot: number): void;
 }
 
-interface Kept {
-  readonly name: string;
-  readonly snapshot: StateSnapshot;
-  readonly openedMs: number;
-  readonly cancelClosing: () => void;
-  /** The slot that a majority agreed in when it was opened. */
-  readonly confirmed: number;
-  /** The digests of the pages that were sent, by the last key of each. */
-  readonly digests: Map<string, Uint8Array>;
-  readers: number;
-  cancelIdle: (() => void) | undefined;
-}
-
 /** Gives the replicated state to replicas that lag too far and to backups, page by page, while commands go on. */
 export class SnapshotSender {
   readonly #options: SnapshotSenderOptions;
   readonly #scheduler: Scheduler;
-  readonly #kept = new Map<string, Kept>();
-  readonly #awaited: AwaitedLogs;
+  readonly #snapshots: KeptSnapshots;
+  /** The replicas that catch up from this one. */
+  readonly readers: Readers;
 
   constructor(options: SnapshotSenderOptions) {
     this.#options = options;
-    this.#scheduler = options.scheduler ?? serviceLoop;
-    this.#awaited = new AwaitedLogs(this.#scheduler);
+    const { store, replica, replicas, drawName, confirmation, maxGrowth } = options;
+    const scheduler = options.scheduler ?? serviceLoop;
+    this.#scheduler = scheduler;
+    this.readers = new Readers({ replica, replicas, scheduler });
+    this.#snapshots = new KeptSnapshots({
+      ...{ store, scheduler, readers: this.readers, drawName, maxGrowth },
+      agreed: () => confirmation.agreed(),
+    });
   }
 
   /** The number of snapshots that are kept for readers. */
   get kept(): number {
-    return this.#kept.size;
+    return this.#snapshots.size;
   }
 
-  /** The lowest slot of a snapshot whose reader will want the log from there. Undefined when there is none. */
-  get lowestSlot(): number | undefined {
-    const slots = [...[...this.#kept.values()].map(({ snapshot }) => snapshot.slot), ...this.#awaited.slots];
-    return slots.length === 0 ? undefined : Math.min(...slots);
+  /** To be called often: lets go of what nobody needs, or what costs too much. */
+  tick(): void {
+    this.#snapshots.tidy();
+  }
+
+  /**
+   * A member that has everything up to a slot on its disk was given the log that it asked for.
+   * @param ends leaders know what it lacks now, so that it asks no more
+   */
+  gaveLog({ member, durableSlot }: LogReader, ends: boolean): void {
+    if (ends) this.readers.forget(member);
+    else this.readers.readsLog(member, durableSlot);
+    this.#snapshots.beyond(member, durableSlot);
+  }
+
+  /** Lets go of what is kept for whoever needs most of the log, and gives its name; undefined when there is nobody. */
+  forsakeLowest(): string | undefined {
+    const member = this.readers.forgetLowest();
+    if (member !== undefined) this.#snapshots.beyond(member, Number.POSITIVE_INFINITY);
+    return member;
   }
 
   async serve(call: SnapshotCall): Promise<void> {
@@ -114,7 +127,7 @@ export class SnapshotSender {
   }
 
   close(): void {
-    for (const kept of [...this.#kept.values()]) this.#drop(kept);
+    this.#snapshots.close();
   }
 
   /**
@@ -129,29 +142,33 @@ export class SnapshotSender {
         anotherCluster("this replica", clusterId, request.clusterId),
         meantFor(clusterId),
       );
-    const kept = await this.#find(request);
-    let told = false;
+    const { member, stopped = false, resume } = request;
+    if (member !== "") this.readers.require(member);
+    this.#refuse(stopped);
+    const kept = await this.#snapshots.enter(request);
+    const { name: snapshot, confirmed, sent } = kept;
+    const { slot, rows: ofRows } = kept.snapshot;
+    let reached: "all" | "part" | "nothing" = resume === undefined ? "nothing" : "part";
     try {
-      let { after, digest } = positionIn(kept, request.resume);
-      if (request.member !== "") await this.#confirmed(gone, kept.snapshot.slot, request);
+      let at = positionIn(kept, resume);
+      if (member !== "") await this.#confirmed(gone, slot, request);
+      const pace = new ReaderPace(this.#scheduler);
       for (let last = false; !last && !gone(); ) {
-        this.#refuse(request.stopped === true);
-        const { entries, done } = kept.snapshot.page(after, pageBytes);
-        digest = nextDigest(digest, entries);
-        const lastKey = entries.at(-1)?.[0];
-        if (lastKey !== undefined) kept.digests.set(nameOf(lastKey), digest);
-        after = lastKey ?? after;
+        this.#refuse(stopped);
+        pace.demand();
+        const { entries, done } = pageOf(kept, at.after, pageBytes);
+        at = sent.add(at, nextDigest(at.digest, entries), entries);
         last = done;
-        const { slot } = kept.snapshot;
-        const { name: snapshot, confirmed } = kept;
-        yield { snapshot, slot, clusterId, entries, digest, last, confirmed };
-        told = last && !gone();
-        if (told && request.member !== "") this.#awaited.add(request.member, slot);
+        const { digest, rows, bytes } = at;
+        const through = { rows, ofRows, bytes };
+        yield { snapshot, slot, clusterId, entries, digest, last, confirmed, through };
+        this.readers.heard(member);
+        reached = last && !gone() ? "all" : "part";
         // Commands go first.
         if (!last) await passed(this.#scheduler, restMs);
       }
     } finally {
-      this.#leave(kept, told);
+      this.#snapshots.leave(kept, member, reached);
     }
   }
 
@@ -187,117 +204,47 @@ export class SnapshotSender {
     const refusal = this.#options.refusal(stopped);
     if (refusal !== undefined) throw new CallError(grpc.status.FAILED_PRECONDITION, refusal);
   }
+}
 
-  /** Finds or cuts a snapshot to read from; the caller lets go of it with `#leave`. */
-  async #find({ resume, above, stopped = false }: SnapshotRequest): Promise<Kept> {
-    this.#refuse(stopped);
-    if (resume !== undefined) {
-      const kept = this.#kept.get(resume.snapshot);
-      if (kept !== undefined) return this.#use(kept);
+/** Throws CallError when a reader is slower than the least speed: what it reads from costs the disk more with every write. */
+class ReaderPace {
+  readonly #scheduler: Scheduler;
+  readonly #begunMs: number;
+  #pages = 0;
+
+  constructor(scheduler: Scheduler) {
+    this.#scheduler = scheduler;
+    this.#begunMs = scheduler.nowMs();
+  }
+
+  /** Before each page. */
+  demand(): void {
+    const took = this.#scheduler.nowMs() - this.#begunMs;
+    if (took > slackMs + this.#pages * msForPage)
       throw new CallError(
-        grpc.status.NOT_FOUND,
-        `snapshot ${resume.snapshot} is not kept any more; ask for another`,
+        grpc.status.DEADLINE_EXCEEDED,
+        `expected a reader that takes a page in ${msForPage} ms, found one that took ${this.#pages} in ${Math.round(took)} ms; ` +
+          "read faster, or from another replica",
       );
-    }
-    // One that is being sent anyway will do for another reader as well, while it is young.
-    const oldest = this.#scheduler.nowMs() - sharedMs;
-    for (const kept of this.#kept.values())
-      if (kept.snapshot.slot > above && kept.readers > 0 && kept.openedMs >= oldest) return this.#use(kept);
-    const snapshot = await this.#open();
-    if (snapshot.slot <= above) {
-      snapshot.close();
-      throw new CallError(
-        grpc.status.FAILED_PRECONDITION,
-        `expected a replica with more than slot ${above} on its disk, found one with slot ${snapshot.slot}`,
-      );
-    }
-    return this.#use(this.#keep(snapshot));
-  }
-
-  async #open(): Promise<StateSnapshot> {
-    this.#makeRoom();
-    try {
-      return await this.#options.store.snapshot();
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      throw new CallError(grpc.status.RESOURCE_EXHAUSTED, error.message);
-    }
-  }
-
-  #keep(snapshot: StateSnapshot): Kept {
-    const name = `${snapshot.slot}-${this.#options.drawName()}`;
-    const cancelClosing = this.#scheduler.after(longestMs, () => this.#drop(kept));
-    const openedMs = this.#scheduler.nowMs();
-    const kept: Kept = {
-      name,
-      snapshot,
-      openedMs,
-      confirmed: this.#options.confirmation.agreed(),
-      cancelClosing,
-      digests: new Map(),
-      readers: 0,
-      cancelIdle: undefined,
-    };
-    this.#kept.set(name, kept);
-    return kept;
-  }
-
-  #use(kept: Kept): Kept {
-    kept.readers++;
-    kept.cancelIdle?.();
-    return kept;
-  }
-
-  /** Nobody goes on with one that was told to its end. */
-  #leave(kept: Kept, told: boolean): void {
-    if (--kept.readers > 0) return;
-    if (told) {
-      this.#drop(kept);
-      return;
-    }
-    kept.cancelIdle = this.#scheduler.after(keptMs, () => this.#drop(kept));
-  }
-
-  /** The oldest that nobody reads gives way: whoever wanted to go on with it begins again. */
-  #makeRoom(): void {
-    if (this.#kept.size < maxOpenSnapshots) return;
-    for (const kept of this.#kept.values()) {
-      if (kept.readers > 0) continue;
-      this.#drop(kept);
-      return;
-    }
-  }
-
-  #drop(kept: Kept): void {
-    kept.cancelIdle?.();
-    kept.cancelClosing();
-    this.#kept.delete(kept.name);
-    kept.snapshot.close();
+    this.#pages++;
   }
 }
 
-/**
- * The position from which a reader goes on. It must be one that was sent here: a chain that goes on from any other digest
- * would be right to the end, whatever the reader has in place of the pages before.
- */
-function positionIn(
-  { name, digests }: Kept,
-  resume: SnapshotPosition | undefined,
-): { after: Uint8Array | undefined; digest: Uint8Array } {
-  if (resume === undefined) return { after: undefined, digest: noDigest };
-  const { after, digest } = resume;
-  const sent = after.length === 0 ? noDigest : digests.get(nameOf(after));
-  if (sent === undefined || Buffer.compare(sent, digest) !== 0)
-    throw new CallError(
-      grpc.status.DATA_LOSS,
-      `expected the last key of a page of snapshot ${name} and the digest that came with it, found others; ` +
-        "what has arrived is of no use, begin again",
-    );
-  return { after: after.length === 0 ? undefined : after, digest };
+function pageOf({ name, snapshot, over }: KeptSnapshot, after: Uint8Array | undefined, bytes: number) {
+  if (over === undefined) return snapshot.page(after, bytes);
+  throw new CallError(grpc.status.ABORTED, `snapshot ${name} is not kept any more: ${over}; ask for another`);
 }
 
-function nameOf(key: Uint8Array): string {
-  return Buffer.from(key).toString("base64");
+/** The position from which a reader goes on. It must be one that was sent here. */
+function positionIn({ name, sent }: KeptSnapshot, resume: SnapshotPosition | undefined): SentPosition {
+  if (resume === undefined) return sent.beginning;
+  const found = sent.find(resume.after, resume.digest);
+  if (found !== undefined) return found;
+  throw new CallError(
+    grpc.status.DATA_LOSS,
+    `expected the last key of a page of snapshot ${name} and the digest that came with it, found others; ` +
+      "what has arrived is of no use, begin again",
+  );
 }
 
 async function drained(call: SnapshotCall): Promise<void> {

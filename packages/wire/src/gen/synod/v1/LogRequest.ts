@@ -7,10 +7,14 @@ export interface LogRequest {
   'from'?: (number | string | Long);
   'limit'?: (number);
   'clusterId'?: (string);
+  'member'?: (string);
+  'durableSlot'?: (number | string | Long);
 }
 
 export interface LogRequest__Output {
   'from': (string);
   'limit': (number);
   'clusterId': (string);
+  'member': (string);
+  'durableSlot': (string);
 }

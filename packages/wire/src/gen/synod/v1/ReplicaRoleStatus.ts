@@ -4,6 +4,7 @@
 import type { Ballot as _synod_v1_Ballot, Ballot__Output as _synod_v1_Ballot__Output } from '../../synod/v1/Ballot.js';
 import type { ServiceVersionStatus as _synod_v1_ServiceVersionStatus, ServiceVersionStatus__Output as _synod_v1_ServiceVersionStatus__Output } from '../../synod/v1/ServiceVersionStatus.js';
 import type { Halt as _synod_v1_Halt, Halt__Output as _synod_v1_Halt__Output } from '../../synod/v1/Halt.js';
+import type { CatchingUp as _synod_v1_CatchingUp, CatchingUp__Output as _synod_v1_CatchingUp__Output } from '../../synod/v1/CatchingUp.js';
 import type { Long } from '@grpc/proto-loader';
 
 export interface ReplicaRoleStatus {
@@ -24,6 +25,7 @@ export interface ReplicaRoleStatus {
   'runtime'?: (string);
   'lastSwitch'?: (number | string | Long);
   'halt'?: (_synod_v1_Halt | null);
+  'catchingUp'?: (_synod_v1_CatchingUp | null);
 }
 
 export interface ReplicaRoleStatus__Output {
@@ -44,4 +46,5 @@ export interface ReplicaRoleStatus__Output {
   'runtime': (string);
   'lastSwitch': (string);
   'halt': (_synod_v1_Halt__Output | null);
+  'catchingUp': (_synod_v1_CatchingUp__Output | null);
 }

@@ -12,6 +12,9 @@ export interface SnapshotPage {
   'digest'?: (Buffer | Uint8Array | string);
   'last'?: (boolean);
   'confirmed'?: (number | string | Long);
+  'rows'?: (number | string | Long);
+  'rowsThrough'?: (number | string | Long);
+  'bytesThrough'?: (number | string | Long);
 }
 
 export interface SnapshotPage__Output {
@@ -22,4 +25,7 @@ export interface SnapshotPage__Output {
   'digest': (Buffer);
   'last': (boolean);
   'confirmed': (string);
+  'rows': (string);
+  'rowsThrough': (string);
+  'bytesThrough': (string);
 }
