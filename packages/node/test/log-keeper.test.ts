@@ -59,7 +59,10 @@ test("a replica's log is trimmed, for readers it is kept within a bound in bytes
   ];
   const warned: unknown[] = [];
   const trimmer = new Trimmer({
-    engine: { system: { reports: { trimPoint: 0 }, versions: { lastSwitch: 0 } }, stateBytes: 50 << 20 } as never,
+    engine: {
+      system: { reports: { trimPoint: 0 }, versions: { lastSwitch: 0 } },
+      stateBytes: 50 << 20,
+    } as never,
     store: { log: log as unknown as DecidedLog, durableSlot: 1_500 },
     keptLog: undefined,
     sender: {

@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import { maxOpenSnapshots, type StateEntry, type StateSnapshot } from "@synod/storage";
+import { maxOpenSnapshots, type ReplicaStore, type StateEntry, type StateSnapshot } from "@synod/storage";
 import { type SnapshotPage, type SnapshotRequest, serviceLoop } from "@synod/wire";
 import { afterEach, expect, test, vi } from "vitest";
 import {
@@ -14,6 +14,7 @@ import { drawName } from "../src/replica/system-commands.js";
 class FakeStore {
   usedBytes = 0;
   open = 0;
+  readonly log = { first: 8, last: 9 } as ReplicaStore["log"];
 
   async snapshot(): Promise<StateSnapshot> {
     if (this.open >= maxOpenSnapshots) throw new RangeError("too many");
@@ -136,6 +137,21 @@ test("what is kept for a replica is let go of when it was silent for ten minutes
   expect(sender.readers.lowestSlot).toBeUndefined();
 });
 
+test("a backup's snapshot is of no use to a replica once the log behind it is gone: it gets another", async () => {
+  const { store, read } = started();
+  const backup = new Reader();
+  backup.slow = true;
+  const done = read(backup);
+  await vi.waitFor(() => expect(backup.pages).toHaveLength(1));
+  const snapshots = async () => (await read(member(1))).pages.map(({ snapshot }) => snapshot);
+  expect(await snapshots()).toEqual([backup.pages[0]?.snapshot]);
+  Object.assign(store.log, { first: 9 });
+  expect(await snapshots()).not.toEqual([backup.pages[0]?.snapshot]);
+  backup.slow = false;
+  backup.emit("drain");
+  await done;
+});
+
 test("of several replicas each has what it needs, and who needs most of the log can be forsaken", async () => {
   stoppedClock();
   const { store, sender, read } = started();
@@ -151,7 +167,10 @@ test("nothing is given to whoever calls itself a replica and is none, or this on
   const { store, sender, read } = started();
   for (const id of ["r1", "r9"]) {
     const { pages, error } = await read(member(undefined, id));
-    expect([pages, error]).toEqual([[], expect.objectContaining({ code: 3, details: expect.stringContaining(id) })]);
+    expect([pages, error]).toEqual([
+      [],
+      expect.objectContaining({ code: 3, details: expect.stringContaining(id) }),
+    ]);
   }
   expect([sender.readers.lowestSlot, store.open]).toEqual([undefined, 0]);
 });

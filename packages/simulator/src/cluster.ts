@@ -100,6 +100,7 @@ export class Cluster {
           trace.note(this.now, `${replica} takes in the state after slot ${engine.appliedSlot}`);
           disks.installed(replica, appliedSlot, engine.appliedSlot);
           log.installed(replica, engine);
+          this.ways.givers.replaced(replica);
         },
       },
       reach: (from: SimulatedNode, peer: Member) => this.ways.reach(from, peer),

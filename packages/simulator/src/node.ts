@@ -215,6 +215,11 @@ export class SimulatedNode {
     if (durableSlot > before) this.#world.watcher.durable(store, durableSlot);
   }
 
+  /** The decided log of a replica's process. */
+  get log(): ReplicaStore["log"] | undefined {
+    return this.#store?.log;
+  }
+
   /** Loses its directory; what comes back is another store. */
   loseDisk(store: string): void {
     this.#disk = this.#emptyDisk(store);

@@ -17,6 +17,9 @@ interface Star {
   readonly cutsShow: boolean;
 }
 
+/** Decided between two looks at whether a log is too long. */
+const untrimmedSlots = 40;
+
 const calmNetwork = { loss: 0, duplication: 0, delay: "even", maxDelay: 2 } as const;
 
 /** The part of a run after the last fault: what stays as it is, and what must happen all the same. */
@@ -194,10 +197,26 @@ export class Recovery {
     }
   }
 
+  /** Of a log that nobody catches up from no more stays than it may, and what was decided since the last look. */
+  #demandShortLogs(): void {
+    const { options, replicas, ways, now } = this.#cluster;
+    for (const node of replicas) {
+      const { log, process, stateDisk, peer } = node;
+      if (!log || !process || !stateDisk || !ways.givers.rests(node, now)) continue;
+      if (process.sender.readers.lowestSlot !== undefined) continue;
+      const kept = Math.min(stateDisk.durableSlot, log.last) - log.first + 1;
+      if (process.performer.halted === undefined && log.first > 0 && kept > options.keptLog + untrimmedSlots)
+        throw new Violation(
+          `${peer.id} keeps ${kept} slots of its log on disk, and needs ${options.keptLog}`,
+        );
+    }
+  }
+
   demandLiveness(): void {
     const { stuck } = this;
     if (!stuck) {
       this.#demandNothingPinned();
+      this.#demandShortLogs();
       return;
     }
     const leaders = this.#cluster.leaders.flatMap(({ role, peer }) =>

@@ -1,6 +1,7 @@
 import { type Member, randomBelow } from "@synod/core";
 import type { OtherReplica, SnapshotStream } from "@synod/node/parts";
 import { type LogRequest, replicaService, type SnapshotPage, type SnapshotRequest } from "@synod/wire";
+import { GiverChecker } from "./giver-checker.js";
 import type { Network } from "./network.js";
 import type { SimulatedNode } from "./node.js";
 import type { WorldOptions } from "./options.js";
@@ -34,12 +35,14 @@ export interface Surroundings {
 export class Ways {
   readonly #cluster: Surroundings;
   readonly #open = new Set<Connection>();
+  readonly givers = new GiverChecker();
 
   constructor(cluster: Surroundings) {
     this.#cluster = cluster;
   }
 
   tick(): void {
+    this.givers.demand();
     for (const connection of this.#open) {
       if (!connection.broken) continue;
       this.#open.delete(connection);
@@ -76,6 +79,7 @@ export class Ways {
     await connection.travelled();
     const page = connection.process.log(requestDeserialize(request) as LogRequest);
     const bytes = responseSerialize(page);
+    this.givers.log(connection.to, connection.from, asked, page, this.#cluster.now);
     await connection.travelled();
     const { trace, now } = this.#cluster;
     trace.message(now, connection.name, bytes, () => `${connection.text} log ${page.decisions.length} slots`);
@@ -93,8 +97,11 @@ export class Ways {
       cancel = reject;
     });
     cancellation.catch(() => {});
-    const refused = (error: Error) => {
+    const givers = this.givers;
+    const { to, from } = connection;
+    const refused = (error: Error & { code?: number }) => {
       trace.count("snapshot refused");
+      givers.refused(to, from, asked, error.code, now());
       throw error;
     };
     const { requestSerialize, requestDeserialize, responseSerialize, responseDeserialize } =
@@ -119,6 +126,7 @@ export class Ways {
               bytes,
               () => `${connection.text} page of slot ${page.slot}`,
             );
+            givers.page(to, from, page, now());
             yield responseDeserialize(bytes) as SnapshotPage;
           }
         } finally {

@@ -21,6 +21,7 @@ export type { RecordCodec, StoredCodec } from "./record-codec.js";
 export {
   maxOpenSnapshots,
   maxPageEntries,
+  maxPutEntries,
   type StateEntry,
   type StatePage,
   type StateSnapshot,

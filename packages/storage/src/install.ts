@@ -1,6 +1,6 @@
 import type { Commit, CommitDone } from "./commit-queue.js";
 import { maxKeyBytes } from "./layered-map.js";
-import { maxPageEntries, type StateEntry } from "./snapshot.js";
+import { maxPutEntries, type StateEntry } from "./snapshot.js";
 
 /** The snapshot that is being installed. */
 export interface InstallName {
@@ -51,7 +51,7 @@ export interface Install extends InstallName {
   /** The caller's own bytes of the last put; before the first, those that `beginInstall` was given. */
   readonly progress: Uint8Array;
   /**
-   * Resolves when the entries and `progress` are durable, both or neither. At most `maxPageEntries` entries, in
+   * Resolves when the entries and `progress` are durable, both or neither. At most `maxPutEntries` entries, in
    * ascending order of keys, and `maxProgressBytes` of progress; rejects with RangeError otherwise.
    */
   put(entries: readonly StateEntry[], progress: Uint8Array): Promise<void>;
@@ -212,9 +212,9 @@ function checkProgress({ length }: Uint8Array): void {
 }
 
 function checkEntries(after: Uint8Array | undefined, entries: readonly StateEntry[]): void {
-  if (entries.length > maxPageEntries)
+  if (entries.length > maxPutEntries)
     throw new RangeError(
-      `expected at most ${maxPageEntries} entries at once, found ${entries.length}. Put them in parts`,
+      `expected at most ${maxPutEntries} entries at once, found ${entries.length}. Put them in parts`,
     );
   let before = after;
   for (const [key] of entries) {

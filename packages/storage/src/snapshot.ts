@@ -35,6 +35,8 @@ export interface StateSnapshot {
 export const maxOpenSnapshots = 4;
 /** Reading or writing this many entries in one go does not hold up the event loop for more than a few milliseconds. */
 export const maxPageEntries = 1000;
+/** The most entries that are written in one transaction: those of a few pages. */
+export const maxPutEntries = 4 * maxPageEntries;
 
 /**
  * The open snapshots of a store. As long as one is open, lmdb cannot use again any page that was freed since, so that

@@ -3,8 +3,8 @@ import {
   type Install,
   MemoryReplicaDisk,
   maxKeyBytes,
-  maxPageEntries,
   maxProgressBytes,
+  maxPutEntries,
   type ReplicaStore,
   type StateEntry,
 } from "../src/index.js";
@@ -215,7 +215,7 @@ describe.each(bothKinds)("a snapshot that is installed (%s)", (kind) => {
   test("takes only what is in order and of bounded size", async () => {
     const store = await make()();
     const install = await store.beginInstall({ id: "x", slot: 10 });
-    const many = Array.from({ length: maxPageEntries + 1 }, (_, index) => {
+    const many = Array.from({ length: maxPutEntries + 1 }, (_, index) => {
       const name = Buffer.alloc(4);
       name.writeUInt32BE(index);
       return [Uint8Array.from(name), key("")] as const;
@@ -225,7 +225,7 @@ describe.each(bothKinds)("a snapshot that is installed (%s)", (kind) => {
       [entries("a", "a"), key(""), /ascending order, found 61 after 61/],
       [entries(""), key(""), /a key of 1 to 4000 bytes, found 0/],
       [[[new Uint8Array(maxKeyBytes + 1), key("")]], key(""), /found 4001/],
-      [many, key(""), /at most 1000 entries at once, found 1001/],
+      [many, key(""), /at most 4000 entries at once, found 4001/],
       [[], new Uint8Array(maxProgressBytes + 1), /at most 4096 bytes of progress, found 4097/],
     ];
     for (const [list, progress, message] of refused) {
@@ -237,10 +237,10 @@ describe.each(bothKinds)("a snapshot that is installed (%s)", (kind) => {
       expect(await failureOf(store.beginInstall({ id, slot: 1 }))).toBeInstanceOf(RangeError);
     expect(position(install)).toEqual([undefined, ""]);
     const largest = new Uint8Array(512 * 1024).fill(7);
-    await install.put(many.slice(0, maxPageEntries), new Uint8Array(maxProgressBytes).fill(1));
+    await install.put(many.slice(0, maxPutEntries), new Uint8Array(maxProgressBytes).fill(1));
     await install.put([[new Uint8Array(maxKeyBytes).fill(0xff), largest]], key(""));
     await install.finish();
-    expect(names(store, {})).toHaveLength(maxPageEntries + 1);
+    expect(names(store, {})).toHaveLength(maxPutEntries + 1);
     const found = store.state.get(new Uint8Array(maxKeyBytes).fill(0xff));
     expect(Buffer.compare(found ?? key(""), largest)).toBe(0);
   });

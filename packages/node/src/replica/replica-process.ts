@@ -103,7 +103,7 @@ export class ReplicaProcess {
     if (reader === undefined) return page;
     this.sender.readers.require(reader.member);
     const given = page.decisions[0]?.slot === Math.max(1, from) || from > store.log.last;
-    if (given) this.sender.gaveLog(reader, from > reports.trimPoint);
+    if (given) this.sender.gaveLog(reader, reader.durableSlot >= reports.trimPoint);
     return page;
   }
 
@@ -183,6 +183,7 @@ export class ReplicaProcess {
   /** A snapshot took the place of the state (rule 19). */
   #replaced(): void {
     this.engine.reload();
+    this.sender.forsakeAll();
     const { appliedSlot, configurations } = this.engine;
     const slotOut = appliedSlot + 1;
     this.#parts.timeMover.applied(appliedSlot, undefined, false);

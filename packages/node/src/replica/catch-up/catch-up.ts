@@ -1,6 +1,13 @@
 import { status as grpcStatus } from "@grpc/grpc-js";
 import type { Decision, Member } from "@synod/core";
-import { anotherCluster, type CatchingUpStatus, type LogPage, type LogReader, passed, type Scheduler } from "@synod/wire";
+import {
+  anotherCluster,
+  type CatchingUpStatus,
+  type LogPage,
+  type LogReader,
+  passed,
+  type Scheduler,
+} from "@synod/wire";
 import { messageOf } from "../../process/failure.js";
 import type { HostLogger } from "../../process/host.js";
 import type { OtherReplica } from "./other-replica.js";
@@ -20,6 +27,8 @@ const goOnMs = 200;
 const patienceMs = 15_000;
 const pageWithinMs = 10_000;
 const appliedCheckMs = 5;
+/** Whoever has applied what it lacked waits so long, at most, until that is on its disk as well. */
+const flushedWithinMs = 5_000;
 /** A replica that starts waits so long for what another one says of itself. */
 const statusWithinMs = 1_000;
 /** With these a peer says that it does not help: to ask it again at once would be in vain. */
@@ -280,9 +289,13 @@ export class CatchUp {
     return page;
   }
 
-  /** Tells a peer, if it hears it, how far this replica has got: it need not keep anything below any longer. */
+  /** Tells a peer, if it hears it, what this replica has on its disk now: it need not keep anything below any longer. */
   async #takeLeave(other: OtherReplica): Promise<void> {
-    const { clusterId, slotOut } = this.#options;
+    const { clusterId, slotOut, durableSlot, scheduler } = this.#options;
+    const applied = slotOut() - 1;
+    const giveUpAt = scheduler.nowMs() + flushedWithinMs;
+    while (durableSlot() < applied && !this.#closed && scheduler.nowMs() < giveUpAt)
+      await passed(scheduler, appliedCheckMs);
     if (this.#closed) return;
     const request = { from: slotOut(), limit: 1, clusterId, reader: this.#reader };
     await other.log(request, pageWithinMs).catch(() => {});

@@ -18,6 +18,13 @@ export const slackMs = 60_000;
 /** The same for a member, whose connection may break, and whose process may start anew. */
 const memberSlackMs = 10 * 60_000;
 
+interface Membership {
+  /** The number of its requests under way: one over a connection that broke may be noticed after the next. */
+  streams: number;
+  /** It was sent some of it. */
+  given: boolean;
+}
+
 /** A snapshot that is kept for readers. */
 export interface KeptSnapshot {
   readonly name: string;
@@ -26,7 +33,7 @@ export interface KeptSnapshot {
   readonly confirmed: number;
   readonly sent: SentPages;
   /** The members that have begun to read it and are not known to be beyond it. */
-  readonly members: Set<string>;
+  readonly members: Map<string, Membership>;
   readonly openedMs: number;
   /** The bytes of the disk that were taken when it was opened. */
   readonly usedBytes: number;
@@ -38,7 +45,7 @@ export interface KeptSnapshot {
 }
 
 export interface KeptSnapshotsOptions {
-  readonly store: Pick<ReplicaStore, "snapshot" | "usedBytes">;
+  readonly store: Pick<ReplicaStore, "snapshot" | "usedBytes" | "log">;
   readonly scheduler: Scheduler;
   readonly readers: Readers;
   /** A name that nothing else has. */
@@ -74,7 +81,9 @@ export class KeptSnapshots {
     const { member } = request;
     if (member !== "") {
       for (const other of this.#kept.values()) if (other !== kept) other.members.delete(member);
-      kept.members.add(member);
+      const membership = kept.members.get(member) ?? { streams: 0, given: false };
+      membership.streams++;
+      kept.members.set(member, membership);
       this.#options.readers.readsState(member, kept.snapshot.slot);
     }
     kept.streams++;
@@ -85,9 +94,19 @@ export class KeptSnapshots {
   leave(kept: KeptSnapshot, member: string, sent: "all" | "part" | "nothing"): void {
     kept.idleSinceMs = this.#options.scheduler.nowMs();
     kept.streams--;
-    if (sent === "nothing" && kept.members.delete(member)) this.#options.readers.forget(member);
+    this.#leaves(kept, member, sent !== "nothing");
     // A backup goes on with none that was sent to its end. A member may have lost the last page, until it says otherwise.
     if (sent === "all") this.#dropUnneeded(kept);
+  }
+
+  #leaves({ members }: KeptSnapshot, member: string, given: boolean): void {
+    const membership = members.get(member);
+    if (membership === undefined) return;
+    membership.streams--;
+    membership.given ||= given;
+    if (membership.streams > 0 || membership.given) return;
+    members.delete(member);
+    this.#options.readers.forget(member);
   }
 
   /** The member has everything up to the slot. */
@@ -101,7 +120,7 @@ export class KeptSnapshots {
     const { readers, scheduler } = this.#options;
     const now = scheduler.nowMs();
     for (const kept of this.#kept.values()) {
-      for (const member of kept.members) if (!readers.has(member)) kept.members.delete(member);
+      for (const member of kept.members.keys()) if (!readers.has(member)) kept.members.delete(member);
       const { streams, members, idleSinceMs } = kept;
       const bound = this.#beyondBound(kept, now);
       if (bound !== undefined) this.#drop(kept, bound);
@@ -126,13 +145,15 @@ export class KeptSnapshots {
   async #find({ resume, above, member }: SnapshotRequest): Promise<KeptSnapshot> {
     if (resume !== undefined) {
       const kept = this.#kept.get(resume.snapshot);
-      if (kept !== undefined) return kept;
+      if (kept !== undefined && this.#helps(kept, member)) return kept;
       throw new CallError(
         grpc.status.NOT_FOUND,
         `snapshot ${resume.snapshot} is not kept any more; ask for another`,
       );
     }
-    const usable = [...this.#kept.values()].filter(({ snapshot }) => snapshot.slot > above).reverse();
+    const usable = [...this.#kept.values()]
+      .filter((kept) => kept.snapshot.slot > above && this.#helps(kept, member))
+      .reverse();
     // One that is being sent anyway will do for another reader as well, while it is young.
     const oldest = this.#options.scheduler.nowMs() - sharedMs;
     const young = usable.find(({ streams, openedMs }) => streams > 0 && openedMs >= oldest);
@@ -143,6 +164,12 @@ export class KeptSnapshots {
       throw new CallError(grpc.status.RESOURCE_EXHAUSTED, this.#noRoom());
     }
     return this.#open(above, member === "");
+  }
+
+  /** A member wants the log behind it too, which may have been let go of when no member read this one. */
+  #helps({ snapshot: { slot } }: KeptSnapshot, member: string): boolean {
+    const { first, last } = this.#options.store.log;
+    return member === "" || (first === 0 ? last <= slot : first <= slot + 1);
   }
 
   /** False when there is none. A backup that nobody reads gives way: whoever wanted to go on with it begins again. */
@@ -159,7 +186,7 @@ export class KeptSnapshots {
 
   #noRoom(): string {
     const read = [...this.#kept.values()].map(({ name, members }) =>
-      members.size > 0 ? `${name} by ${[...members].join(", ")}` : `${name} by a backup`,
+      members.size > 0 ? `${name} by ${[...members.keys()].join(", ")}` : `${name} by a backup`,
     );
     return (
       `expected fewer readers: of ${maxOpenSnapshots} snapshots ${placesForMembers} are for replicas alone, and being read are ` +
@@ -190,7 +217,7 @@ export class KeptSnapshots {
     const openedMs = scheduler.nowMs();
     const kept: KeptSnapshot = {
       ...{ name: `${slot}-${drawName()}`, snapshot, confirmed: agreed(), sent: new SentPages() },
-      ...{ members: new Set<string>(), openedMs, usedBytes: store.usedBytes, streams: 0 },
+      ...{ members: new Map<string, Membership>(), openedMs, usedBytes: store.usedBytes, streams: 0 },
       ...{ idleSinceMs: openedMs, over: undefined },
     };
     this.#kept.set(kept.name, kept);

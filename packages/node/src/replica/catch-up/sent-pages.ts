@@ -32,7 +32,13 @@ export class SentPages {
     const after = entries.at(-1)?.[0];
     const bytes = entries.reduce((sum, [key, value]) => sum + key.length + value.length, before.bytes);
     const pages = before.pages + 1;
-    const position = { after: after ?? before.after, digest, pages, rows: before.rows + entries.length, bytes };
+    const position = {
+      after: after ?? before.after,
+      digest,
+      pages,
+      rows: before.rows + entries.length,
+      bytes,
+    };
     if (after !== undefined) this.#positions.set(nameOf(after), position);
     this.#pages = Math.max(this.#pages, pages);
     return position;

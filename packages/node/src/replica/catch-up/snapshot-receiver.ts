@@ -2,6 +2,7 @@ import { status } from "@grpc/grpc-js";
 import type { Engine } from "@synod/state-machine";
 import type { Install, ReplicaStore } from "@synod/storage";
 import { anotherCluster, type Scheduler, type SnapshotPage, type SnapshotPosition } from "@synod/wire";
+import { InstallWriter } from "./install-writer.js";
 import type { OtherReplica } from "./other-replica.js";
 import { noDigest } from "./snapshot-digest.js";
 import { DamagedPage, pagesOf } from "./snapshot-pages.js";
@@ -113,7 +114,7 @@ export class SnapshotReceiver {
   ): Promise<void> {
     const { store, engine, mayApply, replaced } = this.#options;
     let install = begun;
-    let putting: Promise<void> = Promise.resolve();
+    let writer = install && new InstallWriter(install);
     try {
       for await (const page of this.#pages(other, resume)) {
         if (install === undefined) {
@@ -122,9 +123,8 @@ export class SnapshotReceiver {
           this.#examined = { install: id, rows: [] };
         }
         // The next page travels while this one goes to disk.
-        await putting;
-        putting = install.put(page.entries, page.digest);
-        putting.catch(() => {});
+        writer ??= new InstallWriter(install);
+        await writer.take(page);
         this.#cameIn(page);
         const examined = page.entries.filter(([key]) => engine.system.examines(key));
         const { rows } = this.#examined as Examined;
@@ -135,9 +135,11 @@ export class SnapshotReceiver {
       }
     } catch (error) {
       if (error instanceof DamagedPage || error instanceof UnfitSnapshot) await install?.abandon();
+      // What has come in is gone on with.
+      else await writer?.end();
       throw error;
     }
-    await putting;
+    await writer?.end();
     mayApply(false);
     try {
       await install?.finish(replaced);

@@ -32,7 +32,7 @@ const confirmedCheckMs = 25;
 const drainMs = 20_000;
 
 export interface SnapshotSenderOptions {
-  readonly store: Pick<ReplicaStore, "snapshot" | "usedBytes">;
+  readonly store: Pick<ReplicaStore, "snapshot" | "usedBytes" | "log">;
   readonly clusterId: string;
   /** Id of this replica. */
   readonly replica: string;
@@ -98,12 +98,18 @@ export class SnapshotSender {
 
   /**
    * A member that has everything up to a slot on its disk was given the log that it asked for.
-   * @param ends leaders know what it lacks now, so that it asks no more
+   * @param ends leaders know all that it lacks, even if it starts anew
    */
   gaveLog({ member, durableSlot }: LogReader, ends: boolean): void {
     if (ends) this.readers.forget(member);
     else this.readers.readsLog(member, durableSlot);
     this.#snapshots.beyond(member, durableSlot);
+  }
+
+  /** Another state took this one's place, and the log with it: nobody can go on behind what was given before. */
+  forsakeAll(): void {
+    let forsaken = this.forsakeLowest();
+    while (forsaken !== undefined) forsaken = this.forsakeLowest();
   }
 
   /** Lets go of what is kept for whoever needs most of the log, and gives its name; undefined when there is nobody. */
@@ -161,9 +167,11 @@ export class SnapshotSender {
         last = done;
         const { digest, rows, bytes } = at;
         const through = { rows, ofRows, bytes };
+        // A reader that goes away may have it or not.
+        reached = "part";
         yield { snapshot, slot, clusterId, entries, digest, last, confirmed, through };
         this.readers.heard(member);
-        reached = last && !gone() ? "all" : "part";
+        if (last && !gone()) reached = "all";
         // Commands go first.
         if (!last) await passed(this.#scheduler, restMs);
       }

@@ -1,0 +1,99 @@
+import type { LogPage, LogRequest, SnapshotPage, SnapshotRequest } from "@synod/wire";
+import type { SimulatedNode } from "./node.js";
+import { Violation } from "./violation.js";
+
+/** A reader may be silent for so long, in ticks; what is kept for it is kept longer. */
+const silentTicks = 4_000;
+
+/** A replica looks at the length of its log more often than that. */
+const trimTicks = 100;
+
+/** What one replica has given to another one. */
+interface Given {
+  /** The giver's life, and the reader's directory. */
+  readonly life: number;
+  readonly store: string;
+  readonly snapshot: string;
+  readonly slot: number;
+  at: number;
+}
+
+/**
+ * Watches that whoever gives its state keeps the snapshot until the reader has it, and the log behind it until the reader is
+ * beyond (rule 19): one that has to begin anew again and again never gets there while much is written.
+ */
+export class GiverChecker {
+  readonly #given = new Map<string, Given>();
+  /** The tick in which each replica last gave some of its log to another one, or got some. */
+  readonly #lastLog = new Map<string, number>();
+  #violation: Violation | undefined;
+
+  /** This replica has neither given nor got a log for a while, so that it has had the time to let go of its own. */
+  rests({ peer }: SimulatedNode, now: number): boolean {
+    return now - (this.#lastLog.get(peer.id) ?? 0) > trimTicks;
+  }
+
+  /** The first promise that was found broken; whoever was told something else does not know it. */
+  demand(): void {
+    if (this.#violation !== undefined) throw this.#violation;
+  }
+
+  /** Another state took the place of a replica's, and with it its log. */
+  replaced(giver: string): void {
+    for (const name of this.#given.keys()) if (name.startsWith(`${giver}>`)) this.#given.delete(name);
+  }
+
+  page(giver: SimulatedNode, reader: SimulatedNode, { snapshot, slot }: SnapshotPage, now: number): void {
+    const store = reader.stateDisk?.store ?? "";
+    this.#given.set(nameOf(giver, reader), { life: giver.life, store, snapshot, slot, at: now });
+  }
+
+  refused(
+    giver: SimulatedNode,
+    reader: SimulatedNode,
+    { resume }: SnapshotRequest,
+    code: number | undefined,
+    now: number,
+  ): void {
+    const given = this.#of(giver, reader, now);
+    if (code !== 5 || resume === undefined || given?.snapshot !== resume.snapshot) return;
+    this.#violation ??= new Violation(
+      `${giver.peer.id} does not keep the snapshot of slot ${given.slot} any more, of which ${reader.peer.id} has a part`,
+    );
+  }
+
+  log(
+    giver: SimulatedNode,
+    reader: SimulatedNode,
+    { from, limit, reader: says }: LogRequest,
+    { decisions }: Pick<LogPage, "decisions">,
+    now: number,
+  ): void {
+    for (const { peer } of [giver, reader]) this.#lastLog.set(peer.id, now);
+    const given = this.#of(giver, reader, now);
+    if (given === undefined || says === undefined || says.durableSlot < given.slot) return;
+    given.at = now;
+    const first = decisions[0]?.slot ?? from;
+    // One that takes its leave needs nothing more.
+    if (limit === 1) this.#given.delete(nameOf(giver, reader));
+    else if (first > from)
+      this.#violation ??= new Violation(
+        `${giver.peer.id} gave ${reader.peer.id} the state of slot ${given.slot} and keeps the log from ${first} on; ` +
+          `${reader.peer.id} has slot ${says.durableSlot} and asks for ${from}`,
+      );
+  }
+
+  #of(giver: SimulatedNode, reader: SimulatedNode, now: number): Given | undefined {
+    const given = this.#given.get(nameOf(giver, reader));
+    if (given === undefined) return undefined;
+    const { life, store, at, slot } = given;
+    // What was decided before a switch is not for others to execute (rule 32).
+    const lastSwitch = giver.process?.engine.system.versions.lastSwitch ?? 0;
+    const same = life === giver.life && store === reader.stateDisk?.store;
+    return same && now - at < silentTicks && lastSwitch <= slot ? given : undefined;
+  }
+}
+
+function nameOf(giver: SimulatedNode, reader: SimulatedNode): string {
+  return `${giver.peer.id}>${reader.peer.id}`;
+}
