@@ -90,7 +90,7 @@ async function fill(replicas, mib, progress) {
   const client = connect({ replicas, deadlineMs: 120_000, silenceMs: 30_000 });
   /** @type {{ CompareAndSet(request: { writes: { key: string, put: Uint8Array }[] }): Promise<{ succeeded: boolean }> }} */
   const store = client.service("synod.kv.v1.KeyValue");
-  const rows = (mib << 20) / valueBytes;
+  const rows = (mib * 2 ** 20) / valueBytes;
   const startedAt = performance.now();
   let next = 0;
   const worker = async () => {

@@ -205,7 +205,7 @@ export function drawOptions(random: Random): Omit<WorldOptions, keyof ApartOptio
     streams: random() < 0.25 && !changing,
     // 0, no bound, for every seed: retries over slow links add to what waits there (known-failures.test.ts).
     bandwidth: 0,
-    // 0 for every seed: a transfer goes on from where it was only with the replica that gave it (known-failures.test.ts).
+    // 0 for every seed: a world of its own has them, in which a transfer takes many pages (worlds.test.ts).
     interruptions: 0,
     pageBytes: 4_096,
   };

@@ -35,6 +35,18 @@ describe("the real core, codec and services in a world of its own kind", () => {
     await kept({ seed: 2, overrides: { ...overrides, streams: false, replicas: 3, idleAbsence: "links" } });
   });
 
+  it("rule 19: a transfer that breaks again and again is gone on with, and whoever gives a state keeps the log behind it", async () => {
+    // A replica loses its directory, and all but the newest slots are trimmed; a snapshot takes many pages.
+    const overrides = {
+      ...{ replicas: 3, star: false, streams: false, reconfigure: 0, spareAcceptors: 0, upgrades: false },
+      ...{ keptLog: 2, reportHaste: 5, flush: 0.3, trimLoss: 0, deafAcceptor: false, plainCalls: 0 },
+      ...{ faultyTicks: 400, calmTicks: 1_500, pageBytes: 128, interruptions: 0.3 },
+      faults: only({ "lost directory of a replica": 10 }),
+    };
+    const { counts } = await kept({ seed: 1, overrides });
+    expect(counts["catch-up lost"]).toBeGreaterThan(20);
+  });
+
   it("rule 33: commands that end processes are skipped by all replicas or executed by all, and nobody waits for ever", async () => {
     const overrides = {
       ...{ remedies: true, upgrades: false, engines: false },
