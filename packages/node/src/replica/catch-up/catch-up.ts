@@ -260,19 +260,21 @@ export class CatchUp {
     const { id } = peer;
     if (!this.#behind) return true;
     logger.info({ peer: id, slotOut: slotOut(), trimmedBelow: trimmedBelow() }, `catching up from ${id}`);
+    let from = slotOut();
     let coming: Promise<LogPage> | undefined;
     while (this.#behind) {
-      const { decisions } = await (coming ?? this.#logPage(other, peer, slotOut()));
+      const { decisions } = await (coming ?? this.#logPage(other, peer, from));
       const last = decisions.at(-1);
-      if (decisions[0]?.slot !== slotOut() || last === undefined) return false;
+      if (last === undefined || decisions[0]?.slot !== from) return false;
       this.#helped(peer);
-      // The next page travels while this one is applied.
-      const next = last.slot + 1;
-      coming = next < trimmedBelow() ? this.#logPage(other, peer, next) : undefined;
+      // The next page travels while this one is applied. Leaders may have told of what is in it, too, by then.
+      from = Math.max(last.slot + 1, slotOut());
+      coming = from < trimmedBelow() ? this.#logPage(other, peer, from) : undefined;
       coming?.catch(() => {});
       for (const decision of decisions)
         if (!this.#options.learn(decision)) await new Promise<void>((room) => this.#options.whenRoom(room));
       await this.#applied(last.slot);
+      if (coming === undefined) from = slotOut();
     }
     await this.#takeLeave(other);
     return true;
