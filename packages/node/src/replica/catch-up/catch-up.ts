@@ -168,7 +168,12 @@ export class CatchUp {
   }
 
   get #behind(): boolean {
-    return !this.#closed && this.#options.slotOut() < this.#options.trimmedBelow();
+    return !this.#closed && this.#slotOut < this.#options.trimmedBelow();
+  }
+
+  /** The lowest slot that is lacking. A state that has just been taken in counts before the role has heard of it. */
+  get #slotOut(): number {
+    return Math.max(this.#options.slotOut(), this.#options.durableSlot() + 1);
   }
 
   async #run(): Promise<void> {
@@ -256,11 +261,11 @@ export class CatchUp {
 
   /** False when the peer's log begins above what is lacking here. */
   async #fromLog(other: OtherReplica, peer: Member): Promise<boolean> {
-    const { slotOut, trimmedBelow, logger } = this.#options;
+    const { trimmedBelow, logger } = this.#options;
     const { id } = peer;
     if (!this.#behind) return true;
-    logger.info({ peer: id, slotOut: slotOut(), trimmedBelow: trimmedBelow() }, `catching up from ${id}`);
-    let from = slotOut();
+    logger.info({ peer: id, slotOut: this.#slotOut, trimmedBelow: trimmedBelow() }, `catching up from ${id}`);
+    let from = this.#slotOut;
     let coming: Promise<LogPage> | undefined;
     while (this.#behind) {
       const { decisions } = await (coming ?? this.#logPage(other, peer, from));
@@ -268,13 +273,13 @@ export class CatchUp {
       if (last === undefined || decisions[0]?.slot !== from) return false;
       this.#helped(peer);
       // The next page travels while this one is applied. Leaders may have told of what is in it, too, by then.
-      from = Math.max(last.slot + 1, slotOut());
+      from = Math.max(last.slot + 1, this.#slotOut);
       coming = from < trimmedBelow() ? this.#logPage(other, peer, from) : undefined;
       coming?.catch(() => {});
       for (const decision of decisions)
         if (!this.#options.learn(decision)) await new Promise<void>((room) => this.#options.whenRoom(room));
       await this.#applied(last.slot);
-      if (coming === undefined) from = slotOut();
+      if (coming === undefined) from = this.#slotOut;
     }
     await this.#takeLeave(other);
     return true;
