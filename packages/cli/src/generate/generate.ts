@@ -74,7 +74,9 @@ async function generated(folder: string, shown: string): Promise<Generated> {
   const { source, watches, refused } = typeScriptOf(set);
   if (refused.length > 0) {
     const lines = refused.map((sentence) => `  ${path.join(shown, sentence)}`);
-    throw new Failure(["the protos use what replicated services cannot:", ...lines].join("\n"));
+    const advice =
+      "Change them; or, if they are of a service that Synod does not run, give a folder without them with --proto.";
+    throw new Failure(["the protos use what replicated services cannot:", ...lines, advice].join("\n"));
   }
   const wanted = new Map([
     ["descriptors.ts", descriptorsText(withoutSourceInfo(set))],
