@@ -7,13 +7,16 @@ import { fileURLToPath } from "node:url";
 /** The repository's root. */
 export const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** What every child gets: nothing phones home, nothing asks the network for an update. */
+const loopback = "127.0.0.1,localhost,::1";
+
+/** What every child gets: nothing phones home or asks the network for an update, and no proxy stands before this machine. */
 export const quietEnvironment = {
   ...process.env,
   TURBO_TELEMETRY_DISABLED: "1",
   TURBO_NO_UPDATE_NOTIFIER: "1",
   DO_NOT_TRACK: "1",
   NO_UPDATE_NOTIFIER: "1",
+  no_proxy: process.env.no_proxy ? `${process.env.no_proxy},${loopback}` : loopback,
 };
 
 /**

@@ -3,6 +3,7 @@
 // Shows one promise. Progress goes to stderr; stdout gets one line {"name","holds","figures"}, after a
 // readable form of it unless --json is given. Exit 0 when it holds, 1 when it does not, 2 on wrong use.
 import { readdirSync } from "node:fs";
+import { quietEnvironment } from "../../scripts/steps.mjs";
 import { Lacking, lackedProgram } from "./support/needs.mjs";
 
 /**
@@ -71,6 +72,9 @@ function notShown(name, lack) {
   console.log(JSON.stringify({ name, holds: false, figures: { lacks: lack } }));
   process.exitCode = 1;
 }
+
+// Scripts have gRPC clients of their own, to this machine.
+process.env.no_proxy = quietEnvironment.no_proxy;
 
 const all = process.argv.slice(2);
 const json = all.includes("--json");

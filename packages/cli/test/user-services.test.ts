@@ -58,6 +58,14 @@ describe("the services of an earlier start", () => {
     writeFileSync(path.join(made.cluster, "r1.json"), '{ "id": "r1" }');
     expect(storedServices(made)).toEqual([]);
   });
+
+  it.each(["", '{ "id": "r1", "serv'])("are asked for where they cannot be read: %j", (text) => {
+    const made = plan();
+    writeFileSync(path.join(made.cluster, "r1.json"), text);
+    expect(() => storedServices(made)).toThrow(
+      /cannot read which services.*r1\.json.*give each module again/,
+    );
+  });
 });
 
 it("a module that is no service is wrong usage", async () => {

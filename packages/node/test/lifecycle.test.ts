@@ -60,13 +60,16 @@ function start(parameters: readonly string[], environment: NodeJS.ProcessEnv = {
 }
 
 describe.concurrent("a service's process", () => {
-  test.each(["SIGTERM", "SIGINT"] as const)("stops in good order and exits with 0 at %s", async (signal) => {
-    const { child, said, ended } = start(["stop"]);
-    await said("ready");
-    child.kill(signal);
-    const { code, stderr } = await ended;
-    expect([code, stderr]).toEqual([0, "fixture: ready\nfixture: stop called\n"]);
-  });
+  test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)(
+    "stops in good order and exits with 0 at %s",
+    async (signal) => {
+      const { child, said, ended } = start(["stop"]);
+      await said("ready");
+      child.kill(signal);
+      const { code, stderr } = await ended;
+      expect([code, stderr]).toEqual([0, "fixture: ready\nfixture: stop called\n"]);
+    },
+  );
 
   test("keeps a signal that comes while it starts until it has started", async () => {
     const { child, said, ended } = start(["slow-start"]);

@@ -1,7 +1,8 @@
-import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
-import { makeDirectory, replaceable, systemReason, systemSentence } from "@synod/node/surroundings";
+import { replaceable, systemReason, systemSentence } from "@synod/node/surroundings";
 import { exitCode, Failure, reasonOf } from "../failure.js";
+import { writeWhole } from "../whole-file.js";
 import type { Plan, RoleName } from "./plan.js";
 
 export interface RememberedMember {
@@ -42,25 +43,12 @@ export function remember(
     place: placeOf(directory) ?? "",
     members: members.map(({ role, id, address }) => ({ role, id, address })),
   };
-  const trouble = replaceText(file, `${JSON.stringify(noted, undefined, 2)}\n`);
-  if (trouble === undefined) return undefined;
-  const replica = members.find(({ role }) => role === "replica")?.address;
-  return `${trouble}. Commands in this directory do not find the cluster by themselves: give them --replica ${replica}`;
-}
-
-/** Gives a file a text in one rename; the reason in words when it cannot. */
-function replaceText(file: string, text: string): string | undefined {
-  const partial = `${file}.${process.pid}`;
   try {
-    makeDirectory(path.dirname(file));
-    const place = replaceable(file);
-    if ("found" in place) return `expected a file or nothing at ${file}, found ${place.found}`;
-    writeFileSync(partial, text, { flag: "wx" });
-    renameSync(partial, place.file);
+    writeWhole(file, `${JSON.stringify(noted, undefined, 2)}\n`);
     return undefined;
   } catch (error) {
-    rmSync(partial, { force: true });
-    return systemSentence(error) ?? reasonOf(error);
+    const replica = members.find(({ role }) => role === "replica")?.address;
+    return `${systemSentence(error) ?? reasonOf(error)}. Commands in this directory do not find the cluster by themselves: give them --replica ${replica}`;
   }
 }
 

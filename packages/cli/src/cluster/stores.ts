@@ -5,6 +5,7 @@ import { makeDirectory } from "@synod/node/surroundings";
 import { createAcceptorStore, StoreError } from "@synod/storage";
 import { recordCodec } from "@synod/wire";
 import { exitCode, Failure } from "../failure.js";
+import { writeWhole } from "../whole-file.js";
 import { clusterFileAt, defaultWindow } from "./cluster-file.js";
 import type { Counts, Plan, PlannedMember } from "./plan.js";
 
@@ -96,11 +97,7 @@ function writeConfigs(plan: Plan, folder: string): void {
         ? { services: plan.services.map((each) => path.relative(plan.cluster, each)) }
         : {}),
     };
-    writeFileSync(
-      path.join(folder, path.basename(member.config)),
-      `${JSON.stringify(config, undefined, 2)}\n`,
-      { flush: true },
-    );
+    writeWhole(path.join(folder, path.basename(member.config)), `${JSON.stringify(config, undefined, 2)}\n`);
   }
 }
 

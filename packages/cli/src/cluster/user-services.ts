@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { ConfigurationError, loadServiceModules, type ServiceModule } from "@synod/node";
+import { systemReason } from "@synod/node/surroundings";
 import { loadServices, type PlainMessage } from "@synod/wire";
 import { exitCode, Failure } from "../failure.js";
 import type { Plan } from "./plan.js";
@@ -23,9 +24,12 @@ export function storedServices({ cluster, members }: Pick<Plan, "cluster" | "mem
     const { services } = JSON.parse(readFileSync(replica.config, "utf8")) as { services?: unknown };
     const given = Array.isArray(services) ? services.filter((each) => typeof each === "string") : [];
     return given.map((each) => path.resolve(cluster, each));
-  } catch {
-    // There was none, or nothing that can be read: it is written anew.
-    return [];
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    // A replica that is started without its services does not go on.
+    throw new Failure(
+      `cannot read which services the replicas run from ${replica.config}: ${systemReason(error)}; give each module again with --service, or delete that file when there are none`,
+    );
   }
 }
 

@@ -1,10 +1,11 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
-import { replaceable, systemSentence } from "@synod/node/surroundings";
+import { systemSentence } from "@synod/node/surroundings";
 import type { CampaignSummary, RunResult, Schedule } from "@synod/simulator";
 import type { CommandModule } from "yargs";
 import { exitCode, Failure, reasonOf } from "../failure.js";
 import { print, tell } from "../output.js";
+import { writeWhole } from "../whole-file.js";
 
 interface SimulateArguments {
   seeds: string;
@@ -139,9 +140,7 @@ async function saveFailures(failed: readonly RunResult[]): Promise<string[]> {
 /** Returns the reason in words when it cannot be kept: hours of seeds are not thrown away for that. */
 function saveText(file: string, text: string): string | undefined {
   try {
-    const place = replaceable(file);
-    if ("found" in place) return `not saved: expected a file or nothing at ${file}, found ${place.found}`;
-    writeFileSync(place.file, text);
+    writeWhole(file, text);
     return undefined;
   } catch (error) {
     return `not saved: ${systemSentence(error) ?? reasonOf(error)}`;

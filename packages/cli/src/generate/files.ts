@@ -1,15 +1,6 @@
-import {
-  type Dirent,
-  lstatSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { type Dirent, lstatSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from "node:fs";
 import path from "node:path";
-import { makeDirectory } from "@synod/node/surroundings";
+import { writeWhole } from "../whole-file.js";
 
 /** Folders of others, also where the folder of the protos is that of the project. */
 const foreignFolders = ["node_modules", ".git"];
@@ -105,9 +96,7 @@ export function applyDifference(
   { write, remove }: Difference,
 ): void {
   for (const file of write) {
-    const full = path.join(target, file);
-    makeDirectory(path.dirname(full));
-    writeFileSync(full, wanted.get(file) ?? "");
+    writeWhole(path.join(target, file), wanted.get(file) ?? "");
   }
   for (const file of remove) {
     rmSync(path.join(target, file));

@@ -37,7 +37,7 @@ const stopWithinMs = 4_500;
 /**
  * Runs a service from here to the end of the process.
  * - `main` resolves to a running service, or to undefined when all is done already (a help text, a store made).
- * - SIGTERM and SIGINT stop it and exit with 0; a second one exits at once, with 1. A signal that comes while `main`
+ * - SIGTERM, SIGINT and SIGHUP (a closed terminal) stop it and exit with 0; a second one exits at once, with 1. A signal that comes while `main`
  *   still starts is kept until it has started. A stop that does not end in time exits with 1.
  * - Whatever fails is logged, told in one line on standard error, and ends the process with its exit code.
  */
@@ -109,7 +109,7 @@ function stopAsked(context: ServiceContext): Promise<void> {
       }, stopWithinMs);
       resolve();
     };
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop(signal));
+    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => stop(signal));
     stopWithParent(stop);
   });
 }

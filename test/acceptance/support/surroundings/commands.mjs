@@ -162,6 +162,12 @@ export const commands = [
     says: "does not name a cluster",
   },
   {
+    what: "hardly any open files",
+    line: "ulimit -n 40; $S status",
+    code: 1,
+    says: "synod: cannot load its own modules:",
+  },
+  {
     what: "a contract whose result cannot be printed",
     line: "$NODE $ROOT/packages/contract/bin/synod-contract.js --replica $C --only Cluster. > /dev/full",
     code: 1,
