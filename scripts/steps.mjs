@@ -7,7 +7,10 @@ import { fileURLToPath } from "node:url";
 /** The repository's root. */
 export const root = fileURLToPath(new URL("..", import.meta.url));
 
-const loopback = "127.0.0.1,localhost,::1";
+/** What no proxy stands before. @param {{ readonly no_proxy?: string }} environment */
+function withoutProxy({ no_proxy: given }) {
+  return [given, "127.0.0.1,localhost,::1"].filter(Boolean).join(",");
+}
 
 /** What every child gets: nothing phones home or asks the network for an update, and no proxy stands before this machine. */
 export const quietEnvironment = {
@@ -16,7 +19,7 @@ export const quietEnvironment = {
   TURBO_NO_UPDATE_NOTIFIER: "1",
   DO_NOT_TRACK: "1",
   NO_UPDATE_NOTIFIER: "1",
-  no_proxy: process.env.no_proxy ? `${process.env.no_proxy},${loopback}` : loopback,
+  no_proxy: withoutProxy(process.env),
 };
 
 /**

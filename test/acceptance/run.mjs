@@ -3,7 +3,6 @@
 // Shows one promise. Progress goes to stderr; stdout gets one line {"name","holds","figures"}, after a
 // readable form of it unless --json is given. Exit 0 when it holds, 1 when it does not, 2 on wrong use.
 import { readdirSync } from "node:fs";
-import { quietEnvironment } from "../../scripts/steps.mjs";
 import { Lacking, lackedProgram } from "./support/needs.mjs";
 
 /**
@@ -74,7 +73,7 @@ function notShown(name, lack) {
 }
 
 // Scripts have gRPC clients of their own, to this machine.
-process.env.no_proxy = quietEnvironment.no_proxy;
+process.env.no_proxy = [process.env.no_proxy, "127.0.0.1,localhost,::1"].filter(Boolean).join(",");
 
 const all = process.argv.slice(2);
 const json = all.includes("--json");
