@@ -75,6 +75,16 @@ it("what is not supported is refused when it is loaded", () => {
     { name: "more", number: 50_000, label: 1, ...int64, extendee: ".google.protobuf.FieldOptions" },
   ];
   expect(() => loadServices(setOf({ messageType: [{ name: "M" }], extension: option }))).not.toThrow();
+  const optionOf = { ...option[0], type: 11, typeName: ".t.Rules" };
+  const rule = { name: "rule", number: 100, label: 1, ...int64, extendee: ".t.Rule" };
+  const rules = [
+    { name: "Rule" },
+    { name: "Rules", field: [{ name: "rule", number: 1, label: 1, type: 11, typeName: ".t.Rule" }] },
+  ];
+  expect(() => loadServices(setOf({ messageType: rules, extension: [optionOf, rule] }))).not.toThrow();
+  expect(() => loadServices(setOf({ messageType: rules, extension: [rule] }))).toThrow(
+    "t.rule: extensions are not",
+  );
 });
 
 it("a service whose method cannot be replicated is loaded, and says why", () => {

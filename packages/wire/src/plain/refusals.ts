@@ -7,6 +7,7 @@ import {
 } from "../message-types.js";
 import { type FileRules, rulesOf } from "./file-rules.js";
 import { objectName } from "./names.js";
+import { optionMessages } from "./option-messages.js";
 import { declarationsOf } from "./source-info.js";
 
 /*
@@ -17,12 +18,21 @@ import { declarationsOf } from "./source-info.js";
 /** Every message with such a construct, one sentence each: file, line if it is known, full name, reason, advice. */
 export function refusedMessages(files: readonly FileDescriptor[]): string[] {
   const problems: Problem[] = [];
+  /** Extensions with the scope that they are declared in. */
+  const extensions: [FieldDescriptor, string][] = [];
+  const visit = (message: MessageDescriptor, scope: string, outer: FileRules) => {
+    const name = joined(scope, message.name);
+    const rules = outer.of(message);
+    problems.push(...ofMessage(message, name, rules));
+    for (const extension of message.extension ?? []) extensions.push([extension, name]);
+    for (const inner of message.nestedType ?? []) visit(inner, name, rules);
+  };
   for (const file of files) {
-    const rules = rulesOf(file);
     const scope = file.package ?? "";
-    for (const message of file.messageType ?? []) problems.push(...ofMessage(message, scope, rules));
-    problems.push(...ofExtensions(file.extension, scope));
+    for (const message of file.messageType ?? []) visit(message, scope, rulesOf(file));
+    for (const extension of file.extension ?? []) extensions.push([extension, scope]);
   }
+  problems.push(...ofExtensions(extensions, files));
   return sentences(files, problems);
 }
 
@@ -60,9 +70,7 @@ function sentences(files: readonly FileDescriptor[], problems: readonly Problem[
   });
 }
 
-function ofMessage(message: MessageDescriptor, scope: string, outer: FileRules): Problem[] {
-  const name = joined(scope, message.name);
-  const rules = outer.of(message);
+function ofMessage(message: MessageDescriptor, name: string, rules: FileRules): Problem[] {
   const problems: Problem[] = [];
   if (message.options?.messageSetWireFormat === true)
     problems.push([name, "message sets are not supported; use google.protobuf.Any"]);
@@ -70,8 +78,7 @@ function ofMessage(message: MessageDescriptor, scope: string, outer: FileRules):
     const reason = ofField(field, isEntry(field, message, name) ? undefined : rules);
     if (reason !== undefined) problems.push([joined(name, field.name), reason]);
   }
-  problems.push(...ofNames(message, name), ...ofExtensions(message.extension, name));
-  for (const inner of message.nestedType ?? []) problems.push(...ofMessage(inner, name, rules));
+  problems.push(...ofNames(message, name));
   return problems;
 }
 
@@ -111,14 +118,17 @@ function ofNames({ field = [], oneofDecl = [] }: MessageDescriptor, place: strin
   return problems;
 }
 
-/** Options are read by compilers only, so nobody misses their extensions in objects. */
-const options = /^\.?google\.protobuf\.([A-Za-z]+Options|FeatureSet)$/;
-
-function ofExtensions(extensions: readonly FieldDescriptor[] = [], scope: string): Problem[] {
+/** A handler would not see their values. */
+function ofExtensions(
+  extensions: readonly (readonly [FieldDescriptor, string])[],
+  files: readonly FileDescriptor[],
+): Problem[] {
+  if (extensions.length === 0) return [];
+  const allowed = optionMessages(files);
   return extensions
-    .filter(({ extendee = "" }) => !options.test(extendee))
-    .map(({ name, extendee = "" }) => [
+    .filter(([{ extendee = "" }]) => !allowed.has(extendee))
+    .map(([{ name, extendee = "" }, scope]) => [
       joined(scope, name),
-      `extensions are not supported, except of options; declare the field in ${extendee.replace(/^\./, "")}`,
+      `extensions are not supported, except of options; declare the field in ${extendee.slice(1)}`,
     ]);
 }
