@@ -21,7 +21,7 @@ const odd = {
   ...{ id: "a", constructor: "c", toString: "s", Proto: "p", toJSON: "j", ...JSON.parse('{ "then": "t" }') },
   ...{ hasOwnProperty: "h", function: "f", xYZ: "x", HTTPCode: "H", f1: "1", "@other name": "o" },
   ...{ remarked: "r", lazily: { id: "l" }, asNumber: "9007199254740993", rows: [{ id: "r" }] },
-  ...{ byName: { b: { id: "n" } }, nothing: {}, chosen: {}, faint: {}, cord: "c", last: "z", kind: 7 },
+  ...{ byName: { b: { id: "n" } }, nothing: {}, chosen: {}, cord: "c", last: "z", kind: 7 },
   texts: JSON.parse('{ "constructor": "c", "__proto__": "p", "toString": "s", "hasOwnProperty": "h" }'),
 };
 
@@ -106,14 +106,14 @@ export const byHand = [
       {
         given: {
           ...{ id: "a", numbers: [1, 0], odd: { shut: "SHUT_ONE" }, open: "OPEN_NONE", shut: "SHUT_ONE" },
-          ...{ several: ["SHUT_TWO", "SHUT_ONE"], byName: { a: "OPEN_ONE" }, first: "SHUT_ONE" },
+          ...{ several: ["SHUT_TWO", "SHUT_ONE"], byName: { a: "OPEN_ONE" }, first: "SHUT_ONE", weak: {} },
         },
         ts: `{ id: "a", numbers: [1, 0], odd: { shut: "SHUT_ONE" }, open: "OPEN_NONE", shut: "SHUT_ONE",
-          several: ["SHUT_TWO", "SHUT_ONE"], byName: { a: "OPEN_ONE" }, first: "SHUT_ONE" }`,
+          several: ["SHUT_TWO", "SHUT_ONE"], byName: { a: "OPEN_ONE" }, first: "SHUT_ONE", weak: {} }`,
       },
       {
         given: { id: "b" },
-        ts: '{ id: "b", numbers: [], odd: null, several: [], byName: {}, first: "SHUT_TWO" }',
+        ts: '{ id: "b", numbers: [], odd: null, several: [], byName: {}, first: "SHUT_TWO", weak: null }',
       },
     ],
   },
@@ -126,7 +126,7 @@ export const byHand = [
         ts: `{ ...none, id: "a", constructor$: "c", toString$: "s", Proto: "p", then: "t", toJSON: "j", hasOwnProperty$: "h",
           function: "f", xYZ: "x", HTTPCode: "H", f1: "1", renamed: "o", remarked: "r", lazily: { ...none, id: "l" },
           asNumber: "9007199254740993", rows: [{ ...none, id: "r" }], byName: { b: { ...none, id: "n" } }, nothing: {},
-          chosen: {}, valueOf$: "chosen", faint: {}, cord: "c", last: "z",
+          chosen: {}, valueOf$: "chosen", cord: "c", last: "z",
           texts: { constructor: "c", ["__proto__"]: "p", toString: "s", hasOwnProperty: "h" },
           kind: 7, kinds: ["MINUS", "MOST", 7, "FIRST"] }`,
       },
@@ -139,6 +139,6 @@ export const before = {
   "odd.Keeper": `
 const none: Read<"odd.Row"> = { id: "", constructor$: "", toString$: "", Proto: "", then: "", toJSON: "", hasOwnProperty$: "",
   function: "", xYZ: "", HTTPCode: "", f1: "", renamed: "", remarked: "", lazily: null, asNumber: "0", rows: [], byName: {},
-  nothing: null, zero: 0, texts: {}, kind: "FIRST", kinds: [], faint: null, cord: "", last: "" };
+  nothing: null, zero: 0, texts: {}, kind: "FIRST", kinds: [], cord: "", last: "" };
 `,
 };
