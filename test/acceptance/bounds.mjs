@@ -3,6 +3,7 @@
 import { fork } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";
+import { withoutMajority } from "./bounds/without-majority.mjs";
 import { flagNumber } from "./support/flags.mjs";
 import { equalReplicas } from "./support/load.mjs";
 import { Pace } from "./support/pace.mjs";
@@ -20,7 +21,10 @@ const perSecond = 50;
 const service = { name: "bounds.v1.Heavy", folder: "bounds", module: "heavy.mjs" };
 
 /**
- * @typedef {{ what: string, method: string, request: object, outstanding: number, session?: boolean }} Attack
+ * A call of the heavy service, or what a client does at the replicas' edge (edge.mjs).
+ * @typedef {{ what: string, method: string, request: object, outstanding: number, session?: boolean }} HeavyAttack
+ * @typedef {{ what: string, kind: string, outstanding: number }} EdgeAttack
+ * @typedef {HeavyAttack | EdgeAttack} Attack
  */
 
 /** Ordinary calls, as many at once: what they cost others is what any busy neighbour costs. @type {Attack} */
@@ -55,7 +59,14 @@ const attacks = [
   { what: "answers to queries", method: "Read", request: { rows: 1, bytes: 512_000 }, outstanding: 70 },
   { what: "rows that queries read", method: "Read", request: { rows: 20_000, bytes: 0 }, outstanding: 20 },
   { what: "scheduled commands", method: "Schedule", request: { rows: 7, bytes: 1_000_000 }, outstanding: 20 },
+  { what: "places of commands that wait", kind: "greedy", outstanding: 20_000 },
+  { what: "sessions", kind: "sessions", outstanding: 60 },
+  { what: "requests that are no commands", kind: "malformed", outstanding: 3_000 },
+  { what: "answers that nobody reads", kind: "mute", outstanding: 450 },
 ];
+
+/** @type {EdgeAttack} */
+const flood = { what: "calls without a session and without a majority", kind: "large", outstanding: 600 };
 
 /** @param {{ parameters: string[], progress: (line: string) => void }} options `--seconds N` of each attack; `--only WORD` */
 export async function run({ parameters, progress }) {
@@ -66,10 +77,11 @@ export async function run({ parameters, progress }) {
   const bench = new Bench(cluster, seconds * 1_000, progress);
   try {
     const figures = await bench.measure(chosen);
+    const flooded = await bench.flooded(only === "" || flood.what.includes(only));
     const { equal } = await equalReplicas(cluster.processes);
     return {
       holds: equal && bench.problems.length === 0,
-      figures: { ...figures, replicasEqual: equal, problems: bench.problems },
+      figures: { ...figures, ...flooded, replicasEqual: equal, problems: bench.problems },
     };
   } finally {
     bench.end();
@@ -121,6 +133,22 @@ class Bench {
     return { ...felt, afterwards: after };
   }
 
+  /** The innocent client has gone: nobody is served meanwhile. @param {boolean} wanted */
+  async flooded(wanted) {
+    if (!wanted) return {};
+    this.end();
+    const { problems, figures } = await withoutMajority(this.#cluster.processes, {
+      lastsMs: this.#lastsMs,
+      hostile: () => this.#hostile(flood),
+      ended,
+      mibOf: anonymousMib,
+      mostMib: memoryMib.replica,
+    });
+    this.problems.push(...problems);
+    this.#progress(`${flood.what}: ${JSON.stringify(figures)}`);
+    return { [flood.what]: figures };
+  }
+
   /** @param {string} what @param {Attack} [attack] */
   async #felt(what, attack) {
     this.#most.clear();
@@ -139,10 +167,11 @@ class Bench {
   }
 
   /** @param {Attack} attack */
-  #hostile({ method, request, outstanding, session }) {
+  #hostile(attack) {
     const { processes, descriptors } = this.#cluster;
-    const options = { replicas: processes.replicas, descriptors, method, request, outstanding, session };
-    return fork(path.join(import.meta.dirname, "bounds", "hostile.mjs"), [JSON.stringify(options)], {
+    const options = { replicas: processes.replicas, descriptors, ...attack };
+    const program = "kind" in attack ? "edge.mjs" : "hostile.mjs";
+    return fork(path.join(import.meta.dirname, "bounds", program), [JSON.stringify(options)], {
       execArgv: [],
     });
   }

@@ -6,7 +6,7 @@ import { Places, thisProcess } from "../src/replica/requests/places.js";
 
 const nothing = { commands: 0, bytes: 0 };
 const full = { commands: 4, bytes: 0 };
-const limits = { maxBatchCommands: 4, maxBatchBytes: 1_000 };
+const limits = { maxBatchCommands: 4, maxBatchBytes: 1_000, maxOutstandingProposals: 2 };
 
 function command(name: string, more: Partial<Command> = {}): Command {
   const empty = { clientId: name, sequence: 1, acknowledged: 0, request: new Uint8Array() };
@@ -14,7 +14,7 @@ function command(name: string, more: Partial<Command> = {}): Command {
 }
 
 function gathered(...names: readonly string[]): GatheredCommands {
-  const commands = new GatheredCommands(limits);
+  const commands = new GatheredCommands(limits, () => 0);
   for (const name of names) commands.add(command(name), name.slice(0, 1));
   return commands;
 }
@@ -37,17 +37,37 @@ test("rule 12: of one connection a batch's worth is under way, until somebody ha
   expect(namesOf(commands.take(nothing, true))).toEqual(["a5"]);
 });
 
-test("rule 12: a batch's worth is counted in bytes too, and one command has room however large", () => {
-  const commands = new GatheredCommands(limits);
-  const large = Array.from({ length: 3 }, (_, index) =>
-    command(`a${index}`, { request: new Uint8Array(900) }),
-  );
-  for (const each of large) commands.add(each, "a");
-  commands.add(command("b1"), "b");
-  expect(namesOf(commands.take(nothing, true))).toEqual(["a0", "b1"]);
+test("rule 12: while others ask too, of one connection little is under way, and a second after them a batch's worth again", () => {
+  const clock = { nowMs: 0 };
+  const wide = { ...limits, maxBatchCommands: 64, maxBatchBytes: 8_000 };
+  const commands = new GatheredCommands(wide, () => clock.nowMs);
+  const ask = (caller: string, count: number) => {
+    for (let index = 0; index < count; index++) commands.add(command(`${caller}${index}`), caller);
+  };
+  ask("b", 1);
+  ask("a", 100);
+  expect(commands.take(nothing, true)).toHaveLength(1 + 8);
   expect(commands.take(nothing, true)).toEqual([]);
-  commands.forget(large[0] as Command);
-  expect(namesOf(commands.take(nothing, true))).toEqual(["a1"]);
+  clock.nowMs = 999;
+  expect(commands.take(nothing, true)).toEqual([]);
+  clock.nowMs = 1_000;
+  expect(commands.take(nothing, true)).toHaveLength(64 - 8);
+});
+
+test("rule 12: what is under way is counted in bytes too, and one command has room however large", () => {
+  const large = (caller: string) => command(caller, { request: new Uint8Array(900) });
+  const alone = new GatheredCommands(limits, () => 0);
+  for (const name of ["a0", "a1", "a2"]) alone.add(large(name), "a");
+  // As many as there may be proposals, one in each.
+  expect([1, 2, 3].map(() => namesOf(alone.take(nothing, true)))).toEqual([["a0"], ["a1"], []]);
+  const beside = new GatheredCommands(limits, () => 0);
+  const both = [large("a0"), large("a1")];
+  for (const each of both) beside.add(each, "a");
+  beside.add(command("b1"), "b");
+  expect(namesOf(beside.take(nothing, true))).toEqual(["a0", "b1"]);
+  expect(beside.take(nothing, true)).toEqual([]);
+  beside.forget(both[0] as Command);
+  expect(namesOf(beside.take(nothing, true))).toEqual(["a1"]);
 });
 
 test("rule 12: what this process says itself waits behind nobody's, and for no room", () => {
@@ -59,7 +79,8 @@ test("rule 12: what this process says itself waits behind nobody's, and for no r
 });
 
 test("while the clock is in doubt only Synod's own go, and none overtakes the turns of others (rule 35)", () => {
-  const commands = gathered("a1", "b1");
+  const commands = new GatheredCommands({ ...limits, maxBatchBytes: 10_000 }, () => 0);
+  for (const name of ["a1", "b1"]) commands.add(command(name), name.slice(0, 1));
   for (const number of [1, 2, 3, 4]) commands.add(command(`open${number}`, { service: systemService }), "a");
   commands.add(command("other", { service: systemService }), "b");
   expect(namesOf(commands.take(nothing, false))).toEqual(["open1", "other", "open2", "open3"]);
@@ -67,7 +88,7 @@ test("while the clock is in doubt only Synod's own go, and none overtakes the tu
 });
 
 test("a command that nobody waits for any more is not proposed, unless it was already", () => {
-  const commands = new GatheredCommands(limits);
+  const commands = new GatheredCommands(limits, () => 0);
   const [first, second] = [command("a1"), command("a2")];
   for (const each of [first, second]) commands.add(each, "a");
   expect(commands.forget(first)).toBe(true);

@@ -91,7 +91,7 @@ export interface WorldOptions {
 }
 
 /** The sessions that one connection of a simulated client may open. */
-export const openingLimits = { atOnce: 20, perSecond: 10 };
+export const openingLimits = { atOnce: 20, perSecond: 2 };
 
 /** Small bounds, so that a short run meets all of them. */
 export const simulatedLimits: Limits = {

@@ -152,9 +152,9 @@ export class ReplicaParts {
   }
 
   #newProposer(): Proposer {
-    const { limits } = this.#options;
+    const { limits, scheduler } = this.#options;
     return new Proposer({
-      ...{ engine: this.engine, clock: this.#clock, limits },
+      ...{ engine: this.engine, clock: this.#clock, limits, scheduler },
       queued: () => {
         const { queued: commands, queuedBytes: bytes } = this.role.status();
         return { commands, bytes };

@@ -1,17 +1,14 @@
 import { type Command, commandBytes, type Limits } from "@synod/core";
 
-/** The room that one batch has. */
+export type BatchLimits = Pick<Limits, "maxBatchCommands" | "maxBatchBytes">;
+
+/** The room that a batch has, or a part of one. */
 export class BatchRoom {
-  readonly #limits: Pick<Limits, "maxBatchCommands" | "maxBatchBytes">;
   #commands: number;
   #bytes: number;
 
   /** @param filled what is in it already */
-  constructor(
-    limits: Pick<Limits, "maxBatchCommands" | "maxBatchBytes">,
-    filled = { commands: 0, bytes: 0 },
-  ) {
-    this.#limits = limits;
+  constructor(filled = { commands: 0, bytes: 0 }) {
     this.#commands = filled.commands;
     this.#bytes = filled.bytes;
   }
@@ -21,8 +18,7 @@ export class BatchRoom {
   }
 
   /** One has room by itself, however large. */
-  fits(command: Command): boolean {
-    const { maxBatchCommands, maxBatchBytes } = this.#limits;
+  fits(command: Command, { maxBatchCommands, maxBatchBytes }: BatchLimits): boolean {
     if (this.#commands === 0) return true;
     return this.#commands < maxBatchCommands && this.#bytes + commandBytes(command) <= maxBatchBytes;
   }

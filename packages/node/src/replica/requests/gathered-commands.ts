@@ -1,17 +1,19 @@
-import type { Command, Limits } from "@synod/core";
+import type { Command } from "@synod/core";
 import { systemService } from "@synod/state-machine";
 import { FairQueue } from "@synod/wire";
 import { mayBeDecidedAgain } from "../system-commands.js";
 import { BatchRoom } from "./batch-room.js";
+import { Contention, type ShareLimits } from "./contention.js";
 import { type Caller, thisProcess } from "./places.js";
 
 /**
  * The commands to be proposed: all of one turn are one input of the role, so that they share a batch (rule 13). Those of this
- * process go first. Connections take turns, and each has at most a batch's worth under way, so that what is under way before
- * anybody's command is little, however many commands others have waiting (rule 12).
+ * process go first. Connections take turns, and of each little is under way while others ask too, so that little is before
+ * anybody's command, however many commands others have waiting (rule 12).
  */
 export class GatheredCommands {
-  readonly #limits: Pick<Limits, "maxBatchCommands" | "maxBatchBytes">;
+  readonly #limits: ShareLimits;
+  readonly #contention: Contention;
   /** This process's own. */
   #own: Command[] = [];
   /** What the role gave back. */
@@ -25,8 +27,9 @@ export class GatheredCommands {
   /** They were proposed before, so that a copy may yet be executed. */
   readonly #putOff = new WeakSet<Command>();
 
-  constructor(limits: Pick<Limits, "maxBatchCommands" | "maxBatchBytes">) {
+  constructor(limits: ShareLimits, nowMs: () => number) {
     this.#limits = limits;
+    this.#contention = new Contention(limits, nowMs);
   }
 
   get waiting(): boolean {
@@ -39,6 +42,7 @@ export class GatheredCommands {
       this.#own.push(command);
       return;
     }
+    this.#contention.asks(caller);
     this.#whose.set(command, caller);
     this.#queueOf(command).add(caller, command);
   }
@@ -60,7 +64,7 @@ export class GatheredCommands {
   take(queued: { readonly commands: number; readonly bytes: number }, sure: boolean): readonly Command[] {
     const taken = this.#own.splice(0);
     if (sure) taken.push(...this.#returned.splice(0));
-    const batch = new BatchRoom(this.#limits, queued);
+    const batch = new BatchRoom(queued);
     for (const command of taken) batch.add(command);
     this.#fill(this.#system, batch, taken);
     if (sure) this.#fill(this.#clients, batch, taken);
@@ -97,14 +101,15 @@ export class GatheredCommands {
   }
 
   #fill(from: FairQueue<Command>, batch: BatchRoom, taken: Command[]): void {
-    while (from.first !== undefined && batch.fits(from.first)) {
+    const { share } = this.#contention;
+    while (from.first !== undefined && batch.fits(from.first, this.#limits)) {
       let whose = thisProcess;
       const command = from.take((caller, next) => {
         whose = caller;
-        return this.#rooms.get(caller)?.fits(next) ?? true;
+        return this.#rooms.get(caller)?.fits(next, share) ?? true;
       });
       if (command === undefined) return;
-      const room = this.#rooms.get(whose) ?? new BatchRoom(this.#limits);
+      const room = this.#rooms.get(whose) ?? new BatchRoom();
       this.#rooms.set(whose, room);
       for (const each of [batch, room]) each.add(command);
       taken.push(command);

@@ -1,14 +1,16 @@
-import type { Command, Limits, ReplicaInput } from "@synod/core";
+import type { Command, ReplicaInput } from "@synod/core";
 import type { Engine } from "@synod/state-machine";
-import { batch } from "@synod/wire";
+import { batch, type Scheduler } from "@synod/wire";
 import type { LogClock } from "../log-time/log-clock.js";
+import type { ShareLimits } from "./contention.js";
 import { GatheredCommands } from "./gathered-commands.js";
 import { type Caller, thisProcess } from "./places.js";
 
 export interface ProposerOptions {
   readonly engine: Pick<Engine, "system">;
   readonly clock: Pick<LogClock, "look" | "sure" | "say">;
-  readonly limits: Pick<Limits, "maxBatchCommands" | "maxBatchBytes">;
+  readonly limits: ShareLimits;
+  readonly scheduler: Pick<Scheduler, "nowMs">;
   /** What the role has waiting for its next batch. */
   queued(): { readonly commands: number; readonly bytes: number };
   /** There is something to gather. */
@@ -25,7 +27,7 @@ export class Proposer {
 
   constructor(options: ProposerOptions) {
     this.#options = options;
-    this.#gathered = new GatheredCommands(options.limits);
+    this.#gathered = new GatheredCommands(options.limits, () => options.scheduler.nowMs());
   }
 
   /** Clients' commands wait for the clock to be sure. */

@@ -1,0 +1,119 @@
+// One hostile client at the replicas' edge: it takes places, opens sessions, sends what is no command, or never reads what it is
+// answered, until it is told to end. It yields to whatever else runs, as if it had a machine of its own.
+import os from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
+import * as grpc from "@grpc/grpc-js";
+import { callUnary, descriptorSet, loadServices, replicaService } from "@synod/wire";
+
+/** @typedef {import("@synod/core").Command} Command */
+/** @typedef {"greedy" | "sessions" | "malformed" | "mute" | "large"} Kind */
+
+/** @type {{ replicas: string[], kind: Kind, outstanding: number }} */
+const { replicas, kind, outstanding } = JSON.parse(process.argv[2] ?? "{}");
+os.setPriority(19);
+const service = "synod.kv.v1.KeyValue";
+const methods = loadServices(descriptorSet).services.get(service)?.methods;
+/** @type {Record<string, number>} */
+const statuses = {};
+let ended = false;
+const largestValue = 512 << 10;
+const perMessage = 128;
+const pauseMs = 50;
+
+/** @param {string} method @param {Record<string, unknown>} request @returns {Command} */
+function command(method, request) {
+  const encoded = methods?.get(method)?.encodeRequest(request) ?? new Uint8Array();
+  return { clientId: "", sequence: 0, acknowledged: 0, service, method, request: encoded };
+}
+
+const small = command("Put", { key: "greedy", value: Buffer.from("x") });
+const commands = {
+  greedy: small,
+  malformed: { ...small, service: "no name" },
+  mute: command("Get", { key: "large" }),
+  large: command("Put", { key: "flood", value: Buffer.alloc(largestValue) }),
+};
+
+/** @param {number | undefined} code */
+function count(code) {
+  const name = grpc.status[code ?? 0] ?? String(code);
+  statuses[name] = (statuses[name] ?? 0) + 1;
+}
+
+/** @param {string} address */
+function client(address) {
+  const unlimited = { "grpc.use_local_subchannel_pool": 1, "grpc.max_receive_message_length": -1 };
+  return new grpc.Client(address, grpc.credentials.createInsecure(), unlimited);
+}
+
+/** Keeps its share of commands outstanding on one stream. @param {string} address @param {Command} asked */
+async function flood(address, asked) {
+  const { path, requestSerialize, responseDeserialize } = replicaService.ExecuteStream;
+  while (!ended) {
+    const stream = client(address).makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+    let waiting = 0;
+    let refused = false;
+    const over = new Promise((resolve) => stream.on("status", ({ code }) => resolve(count(code))));
+    stream.on("error", () => {});
+    // A mute client has no listener, so that nothing is taken off the connection.
+    if (kind !== "mute")
+      stream.on("data", (answers) => {
+        for (const { status } of answers) {
+          waiting--;
+          count(status);
+          refused ||= status !== 0;
+        }
+      });
+    const each = kind === "large" || kind === "mute" ? 1 : perMessage;
+    let open = true;
+    void over.then(() => {
+      open = false;
+    });
+    while (!ended && open) {
+      while (waiting + each <= outstanding / replicas.length && !refused) {
+        stream.write(Array.from({ length: each }, () => asked));
+        waiting += each;
+        // What is large to answer comes little by little, so that the answers are felt and not the work.
+        if (kind === "mute") break;
+      }
+      refused = false;
+      await Promise.race([delay(kind === "mute" ? 2 * pauseMs : pauseMs), over]);
+    }
+    await delay(pauseMs);
+  }
+}
+
+/** Opens one session after the other. @param {string} address */
+async function openSessions(address) {
+  const caller = client(address);
+  while (!ended) {
+    try {
+      await callUnary(caller, replicaService.OpenSession, {}, { deadline: Date.now() + 10_000 });
+      count(0);
+    } catch (error) {
+      count(/** @type {grpc.ServiceError} */ (error).code);
+      await delay(pauseMs);
+    }
+  }
+}
+
+/** A value that is worth not to be read. @param {string} address */
+async function putLarge(address) {
+  const put = command("Put", { key: "large", value: Buffer.alloc(largestValue) });
+  await callUnary(client(address), replicaService.Execute, put, { deadline: Date.now() + 30_000 });
+}
+
+process.on("message", () => {
+  ended = true;
+  process.send?.(statuses, () => process.exit(0));
+});
+process.on("disconnect", () => process.exit(1));
+if (kind === "mute") await putLarge(/** @type {string} */ (replicas[0]));
+if (kind === "sessions")
+  await Promise.all(Array.from({ length: outstanding }, (_, index) => openSessions(at(index))));
+else await Promise.all(replicas.map((address) => flood(address, commands[kind])));
+
+/** @param {number} index @returns {string} */
+function at(index) {
+  return /** @type {string} */ (replicas[index % replicas.length]);
+}
