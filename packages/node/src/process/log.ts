@@ -21,22 +21,34 @@ export const lastWordsWithinMs = 200;
  * (the ready line, warnings at start, last words) goes to standard error, where Node and native code write as well.
  * Requests and values are never logged: they are the users'. Lines that standard output does not take are lost, and counted.
  */
-export function createLogger({ level, fields = {}, destination: given }: LogOptions): Logger {
+export function createLogger(options: LogOptions): Logger {
+  return openLog(options).logger;
+}
+
+export interface OpenLog {
+  readonly logger: Logger;
+  /** In words, what is wrong with the log itself; empty when nothing is. */
+  readonly trouble: () => string;
+}
+
+/** As `createLogger`, with the log's own state for whoever reports it elsewhere. */
+export function openLog({ level, fields = {}, destination: given }: LogOptions): OpenLog {
   const base = { ...fields, pid: process.pid };
   // Each line is written at once where it is taken, so that the last words are out before the process is.
-  const stream = given ?? standardOutput(base);
-  return pino(
+  const output = given === undefined ? standardOutput(base) : undefined;
+  const logger = pino(
     {
       level,
       base,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    stream,
+    given ?? output,
   );
+  return { logger, trouble: () => output?.trouble ?? "" };
 }
 
-function standardOutput(base: object): DestinationStream {
+function standardOutput(base: object): LossyOutput {
   const notice = (lost: number, reason: string) => {
     const line = { level: "warn", time: new Date().toISOString(), ...base, lost, reason };
     return JSON.stringify({ ...line, msg: `${lost} lines of this log were lost: it could not be written` });

@@ -40,6 +40,12 @@ export class LossyOutput {
     return this.#lost;
   }
 
+  /** In words, what is wrong while lines wait or are lost; empty when all that was written is out. */
+  get trouble(): string {
+    if (this.#waiting.length === 0) return "";
+    return `it could not be written (${this.#reason}), and ${this.#lost} lines are lost so far`;
+  }
+
   /** @param line with its end */
   write(line: string): void {
     const bytes = Buffer.from(line);

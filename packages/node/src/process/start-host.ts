@@ -4,7 +4,7 @@ import type { ServiceConfiguration } from "../configuration/config.js";
 import { Health } from "./health.js";
 import type { Host, HostOptions } from "./host.js";
 import type { RunningService, ServiceContext } from "./lifecycle.js";
-import { createLogger } from "./log.js";
+import { openLog } from "./log.js";
 
 export interface HostedService {
   /** Of the package, for status. */
@@ -22,7 +22,7 @@ export async function startHost(
   service: HostedService,
 ): Promise<RunningService> {
   const { role, id, clusterId, genesis, limits, listen, insecure, logLevel } = configuration;
-  const logger = createLogger({ level: logLevel, fields: { role, id } });
+  const { logger, trouble } = openLog({ level: logLevel, fields: { role, id } });
   context.logger = logger;
   const warn = (text: string) => {
     logger.warn({}, text);
@@ -43,6 +43,7 @@ export async function startHost(
     channelCredentials: grpc.credentials.createInsecure(),
     logger,
     version: service.version,
+    logTrouble: trouble,
     onFatal: context.fatal,
     register: (server) => health.addTo(server),
     onStopping: () => health.stop(),

@@ -39,17 +39,18 @@ export const starts = [
     what: "a log disk that is full while acceptors stand still and come back",
     line: `mkdir -p d/logs; unshare --mount bash -c '
       mount -t tmpfs -o size=16k tmpfs d/logs
+      head -c 16384 /dev/zero > d/logs/full
       $UP d > out 2> err & up=$!
       ready
-      head -c 16384 /dev/zero > d/logs/full 2> /dev/null
       acceptor=$(sed -n "s/^  acceptor .*process //p" out)
       kill -STOP $acceptor; sleep 7; kill -CONT $acceptor; sleep 1
+      $S status --replica $R
       $S kv put a 1 --replica $R
       stopped $up; code=$?
       grep ended: err && code=98
       exit $code'`,
     code: 0,
-    says: "revision",
+    says: /its log: it could not be written \(ENOSPC\), and \d+ lines are lost so far[\s\S]*revision/,
     needs: ["mount namespaces"],
   },
   {
