@@ -57,6 +57,7 @@ function make(limits: Partial<ExecuteStreamLimits> = {}, unread = unreadPlaces()
     commands: new SystemCommands(),
     propose: () => {},
     proposeAgain: () => {},
+    took: () => {},
     obstacle: () => "",
     doubt: () => undefined,
   });

@@ -56,6 +56,7 @@ function make(more: Partial<RequestsOptions> = {}) {
     commands,
     propose: (command) => proposed.push(command),
     proposeAgain: (command) => again.push(command),
+    took: () => {},
     obstacle: () => "",
     doubt: () => undefined,
     ...more,

@@ -47,7 +47,9 @@ describe("the engine", () => {
     const first = world.apply(add);
     const second = world.apply(add);
     expect(first).toMatchObject({ status: 0, slot: 2, repeated: false, outcome: "answered" });
-    expect(second).toEqual({ ...first, response: new Uint8Array(first.response), repeated: true });
+    const { took = 0, ...answer } = first;
+    expect(took).toBeGreaterThan(0);
+    expect(second).toEqual({ ...answer, response: new Uint8Array(first.response), repeated: true });
     expect(world.engine.answerTo(add)).toEqual(second);
     expect(world.calculator("Value")).toEqual({ value: "7" });
   });

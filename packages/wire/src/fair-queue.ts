@@ -17,6 +17,7 @@ class Line<Item> {
   }
 
   add(item: Item, again: boolean): void {
+    this.delete(item);
     (again ? this.#again : this.#once).add(item);
   }
 

@@ -1,5 +1,5 @@
 import { type Command, proposalOf, Replica, type ReplicaInput, type ToLeader } from "@synod/core";
-import { Engine } from "@synod/state-machine";
+import { Engine, slotLimits } from "@synod/state-machine";
 import { configurationCodec } from "@synod/wire";
 import { Driver } from "../driver.js";
 import { inputBytes } from "../transport/message-bytes.js";
@@ -77,6 +77,7 @@ export class ReplicaParts {
       scheduler,
       propose: (command, caller) => this.proposer.propose(command, caller),
       proposeAgain: (command) => this.proposer.proposeAgain(command),
+      took: (command, bytes) => this.proposer.executed(command, bytes),
       forget: (command) => this.proposer.forget(command),
       sessionWindow: options.sessionLimits?.maxWindow,
       maxWaiting: options.limits.maxQueuedCommands,
@@ -152,9 +153,9 @@ export class ReplicaParts {
   }
 
   #newProposer(): Proposer {
-    const { limits, scheduler } = this.#options;
+    const { limits, scheduler, slotLimits: slot = slotLimits } = this.#options;
     return new Proposer({
-      ...{ engine: this.engine, clock: this.#clock, limits, scheduler },
+      ...{ engine: this.engine, clock: this.#clock, limits, scheduler, slotRoomBytes: slot.maxBytes },
       queued: () => {
         const { queued: commands, queuedBytes: bytes } = this.role.status();
         return { commands, bytes };

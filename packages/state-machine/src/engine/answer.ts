@@ -19,6 +19,8 @@ export interface Answer {
   readonly outcome: AnswerOutcome;
   /** The encoded google.rpc.Status of a declared failure; absent when there is none. */
   readonly details?: Uint8Array | undefined;
+  /** Bytes that it took of its slot's room (rule 13); absent when nothing was executed. */
+  readonly took?: number;
   /** Its slot had no room left: this copy was not executed, and another may be proposed at once. */
   readonly deferred?: true;
 }

@@ -38,8 +38,8 @@ export interface SlotLimits {
 
 /** Replicated behaviour: every replica of a cluster must use the same. */
 export const slotLimits: SlotLimits = Object.freeze({
-  maxBytes: 8 << 20,
-  maxDueBytes: 8 << 20,
+  maxBytes: 4 << 20,
+  maxDueBytes: 4 << 20,
   writtenRowBytes: 512,
   answerBytes: 256,
 });

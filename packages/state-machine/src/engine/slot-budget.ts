@@ -22,10 +22,12 @@ export class SlotBudget {
     return this.#left <= 0;
   }
 
-  spend({ message, response, details, writes = [], readBytes = 0 }: Spent): void {
+  /** @returns the bytes counted */
+  spend({ message, response, details, writes = [], readBytes = 0 }: Spent): number {
     const { writtenRowBytes, answerBytes } = this.#limits;
     let bytes = readBytes + answerBytes + message.length + response.length + (details?.length ?? 0);
     for (const { key, value } of writes) bytes += writtenRowBytes + 2 * key.length + (value?.length ?? 0);
     this.#left -= bytes;
+    return bytes;
   }
 }

@@ -61,24 +61,24 @@ export class SlotExecution {
       this.#budget.spend(verdict.answer);
       return answered(command, verdict.answer, "answered", true);
     }
-    const outcome = this.#skips(index) ? skipped(slot, index) : this.#execute(command, index, this.#budget);
+    const outcome = this.#skips(index) ? skipped(slot, index) : this.#execute(command, index);
+    const took = this.#budget.spend(outcome);
     const answer = answerIn(slot, outcome);
     if (outcome.query) {
       sessions.use(command, at);
       effects.query();
     } else sessions.store(command, answer, at);
-    return answered(command, answer, "answered");
+    return { ...answered(command, answer, "answered"), took };
   }
 
   /** (next, result) := op(state); state := next. */
-  #execute(command: Command, index: number, budget: SlotBudget): Outcome {
+  #execute(command: Command, index: number): Outcome {
     const { progress, stored, system, effects, schedule } = this.#state;
     progress.revision++;
     const outcome = this.#options.run(command, { slot: this.#options.slot, index });
     const admitted = stored.admit(outcome, system.quotaBytes);
     for (const write of admitted.writes) effects.write(write);
     schedule.length += admitted.scheduled;
-    budget.spend(admitted);
     return admitted;
   }
 
@@ -121,7 +121,9 @@ export class SlotExecution {
       return;
     }
     const command = { clientId: "", sequence: 0, acknowledged: 0, service, method, request };
-    effects.answer(this.#execute(command, index, budget));
+    const outcome = this.#execute(command, index);
+    budget.spend(outcome);
+    effects.answer(outcome);
   }
 
   #skips(index: number): boolean {

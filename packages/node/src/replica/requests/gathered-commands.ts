@@ -4,12 +4,14 @@ import { FairQueue } from "@synod/wire";
 import { mayBeDecidedAgain } from "../system-commands.js";
 import { BatchRoom } from "./batch-room.js";
 import { Contention, type ShareLimits } from "./contention.js";
+import { HeavyCommands } from "./heavy-commands.js";
 import { type Caller, thisProcess } from "./places.js";
 
 /**
  * The commands to be proposed: all of one turn are one input of the role, so that they share a batch (rule 13). Those of this
  * process go first. Connections take turns, and of each little is under way while others ask too, so that little is before
- * anybody's command, however many commands others have waiting (rule 12).
+ * anybody's command, however many commands others have waiting (rule 12). Heavy ones come last in a batch,
+ * where they take no room from others, and few of them are under way.
  */
 export class GatheredCommands {
   readonly #limits: ShareLimits;
@@ -23,12 +25,17 @@ export class GatheredCommands {
   readonly #clients = new FairQueue<Command>();
   /** Whose those are that somebody waits for, given to the role or not. */
   readonly #whose = new Map<Command, Caller>();
+  /** Those that were given to the role, and whose they are. */
+  readonly #underWay = new Map<Command, Caller>();
   readonly #rooms = new Map<Caller, BatchRoom>();
+  readonly #heavy: HeavyCommands;
   /** They were proposed before, so that a copy may yet be executed. */
   readonly #putOff = new WeakSet<Command>();
 
-  constructor(limits: ShareLimits, nowMs: () => number) {
+  /** @param roomBytes that a slot has for what its commands write, read and answer */
+  constructor(limits: ShareLimits, roomBytes: number, nowMs: () => number) {
     this.#limits = limits;
+    this.#heavy = new HeavyCommands(roomBytes);
     this.#contention = new Contention(limits, nowMs);
   }
 
@@ -47,14 +54,19 @@ export class GatheredCommands {
     this.#queueOf(command).add(caller, command);
   }
 
+  /** It was executed, and took so many bytes of its slot's room. */
+  executed(command: Command, bytes: number): void {
+    const caller = this.#whose.get(command);
+    if (caller !== undefined) this.#heavy.learn(caller, command, bytes);
+  }
+
   /** Nobody waits for it any more. @returns true when it was never taken, and never will be */
   forget(command: Command): boolean {
     const caller = this.#whose.get(command);
     if (caller === undefined) return false;
     this.#whose.delete(command);
-    if (this.#queueOf(command).remove(caller, command)) return !this.#putOff.has(command);
-    this.#leave(caller, command);
-    return false;
+    if (this.#leave(command)) return false;
+    return this.#queueOf(command).remove(caller, command) && !this.#putOff.has(command);
   }
 
   /**
@@ -66,8 +78,9 @@ export class GatheredCommands {
     if (sure) taken.push(...this.#returned.splice(0));
     const batch = new BatchRoom(queued);
     for (const command of taken) batch.add(command);
-    this.#fill(this.#system, batch, taken);
-    if (sure) this.#fill(this.#clients, batch, taken);
+    this.#fill(this.#system, batch, taken, false);
+    if (!sure) return taken;
+    for (const heavy of [false, true]) this.#fill(this.#clients, batch, taken, heavy);
     return taken;
   }
 
@@ -77,11 +90,9 @@ export class GatheredCommands {
    */
   putOff(command: Command): void {
     const caller = this.#whose.get(command);
-    if (caller === undefined) {
-      this.#returned.push(command);
-      return;
-    }
-    this.#leave(caller, command);
+    if (caller === undefined) this.#returned.push(command);
+    // The copy may be another replica's, while this one's waits for its turn.
+    if (caller === undefined || !this.#leave(command)) return;
     this.#putOff.add(command);
     this.#queueOf(command).add(caller, command, true);
   }
@@ -100,26 +111,35 @@ export class GatheredCommands {
     return isOfSynod(command) ? this.#system : this.#clients;
   }
 
-  #fill(from: FairQueue<Command>, batch: BatchRoom, taken: Command[]): void {
+  #fill(from: FairQueue<Command>, batch: BatchRoom, taken: Command[], heavy: boolean): void {
     const { share } = this.#contention;
-    while (from.first !== undefined && batch.fits(from.first, this.#limits)) {
+    for (;;) {
       let whose = thisProcess;
       const command = from.take((caller, next) => {
         whose = caller;
-        return this.#rooms.get(caller)?.fits(next, share) ?? true;
+        if (heavy ? !this.#heavy.fits(caller, next) : this.#heavy.isHeavy(caller, next)) return false;
+        return batch.fits(next, this.#limits) && (this.#rooms.get(caller)?.fits(next, share) ?? true);
       });
       if (command === undefined) return;
       const room = this.#rooms.get(whose) ?? new BatchRoom();
       this.#rooms.set(whose, room);
       for (const each of [batch, room]) each.add(command);
+      this.#underWay.set(command, whose);
+      this.#heavy.begin(whose, command);
       taken.push(command);
     }
   }
 
-  #leave(caller: Caller, command: Command): void {
+  /** @returns true when it was under way until now */
+  #leave(command: Command): boolean {
+    const caller = this.#underWay.get(command);
+    if (caller === undefined) return false;
+    this.#underWay.delete(command);
+    this.#heavy.end(command);
     const room = this.#rooms.get(caller);
     room?.remove(command);
     if (room?.empty) this.#rooms.delete(caller);
+    return true;
   }
 }
 

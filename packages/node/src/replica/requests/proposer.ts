@@ -11,6 +11,8 @@ export interface ProposerOptions {
   readonly clock: Pick<LogClock, "look" | "sure" | "say">;
   readonly limits: ShareLimits;
   readonly scheduler: Pick<Scheduler, "nowMs">;
+  /** The room that a slot has for what its commands write, read and answer (rule 13). */
+  readonly slotRoomBytes: number;
   /** What the role has waiting for its next batch. */
   queued(): { readonly commands: number; readonly bytes: number };
   /** There is something to gather. */
@@ -27,7 +29,8 @@ export class Proposer {
 
   constructor(options: ProposerOptions) {
     this.#options = options;
-    this.#gathered = new GatheredCommands(options.limits, () => options.scheduler.nowMs());
+    const { limits, slotRoomBytes, scheduler } = options;
+    this.#gathered = new GatheredCommands(limits, slotRoomBytes, () => scheduler.nowMs());
   }
 
   /** Clients' commands wait for the clock to be sure. */
@@ -44,6 +47,11 @@ export class Proposer {
   proposeAgain(command: Command): void {
     this.#gathered.putOff(command);
     this.#options.wake();
+  }
+
+  /** A command that somebody waits for was executed, and took so many bytes of its slot's room. */
+  executed(command: Command, bytes: number): void {
+    this.#gathered.executed(command, bytes);
   }
 
   /** Nobody waits for it any more. @returns true when it had not been given to the role, and never will be */

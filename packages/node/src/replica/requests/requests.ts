@@ -18,6 +18,8 @@ export interface RequestsOptions {
   propose(command: Command, caller: Caller): void;
   /** The same once more, for one that its slot had no room for: it goes before those of its caller that have not been proposed. */
   proposeAgain(command: Command): void;
+  /** A command that was handed over was executed, and took so many bytes of its slot's room. */
+  took(command: Command, bytes: number): void;
   /** Nobody waits for what was handed over. @returns true when it was not proposed, and never will be */
   forget?(command: Command): boolean;
   /** The reason why nothing can be decided now; empty when nothing stands in the way. */
@@ -128,6 +130,8 @@ export class Requests {
       this.#proposeAgain(waiters, command);
       return;
     }
+    const handed = waiters[0]?.handed;
+    if (handed && answer.took !== undefined) this.#options.took(handed, answer.took);
     const doubt = this.#options.doubt?.();
     for (const waiter of waiters) {
       if (doubt !== undefined) this.#settle(waiter, unknownHere(waiter, doubt));
