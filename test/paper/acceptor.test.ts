@@ -113,6 +113,22 @@ describe("rule 3: nothing is answered before it is on disk", () => {
     }
   });
 
+  it("what is held already is not written again, and answered after the write that is under way", () => {
+    const bench = new AcceptorBench();
+    const pvalue = { ballot: ballot(1), slot: 4, value: value(1) };
+    const kinds = (outputs: { kind: string }[]) => outputs.map((output) => output.kind);
+    expect(kinds(bench.unsynced({ kind: "p2a", pvalue }))).toEqual(["persist", "send-durable"]);
+    expect(kinds(bench.unsynced({ kind: "p2a", pvalue }))).toEqual(["send-durable"]);
+    bench.sync();
+    expect(kinds(bench.unsynced({ kind: "p2a", pvalue }))).toEqual(["send-durable"]);
+    bench.crashAndRestart();
+    expect(kinds(bench.unsynced({ kind: "p2a", pvalue }))).toEqual(["send-durable"]);
+    const newer = { ...pvalue, ballot: ballot(2) };
+    expect(kinds(bench.unsynced({ kind: "p2a", pvalue: newer }))).toEqual(["persist", "send-durable"]);
+    const beside = { ...newer, slot: 3 };
+    expect(kinds(bench.unsynced({ kind: "p2a", pvalue: beside }))).toEqual(["persist", "send-durable"]);
+  });
+
   it("the write is asked for before the answer that rests on it", () => {
     const bench = new AcceptorBench();
     const kinds = (outputs: { kind: string }[]) => outputs.map((output) => output.kind);

@@ -1,10 +1,10 @@
 // PMMC 2.2, figure 6b (commander); rule 8, and rule 5 where votes are counted.
-import { Commander } from "@synod/core";
+import { Commander, RoundTrip } from "@synod/core";
 import { describe, expect, it } from "vitest";
 import { ballot, genesis, value, vote } from "./kit.js";
 
 const pvalue = { ballot: ballot(2), slot: 5, value: value(1) };
-const commander = () => new Commander(pvalue, genesis.configuration, 8);
+const commander = () => new Commander(pvalue, genesis.configuration, () => new RoundTrip(8).begin());
 
 describe("rule 8: a commander counts distinct, bound votes for its ballot", () => {
   it("is decided at a majority, not before", () => {

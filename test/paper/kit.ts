@@ -239,6 +239,21 @@ export class LeaderBench {
     return Array.from({ length: count }, () => this.step({ kind: "tick" })).flat();
   }
 
+  /** Ticks in which these acceptors answer every heartbeat. */
+  tickHeard(count: number, acceptors: readonly string[] = acceptorIds): Output[] {
+    return Array.from({ length: count }, () => {
+      const outputs = this.tick();
+      for (const { kind: _, ...beat } of messagesOf(outputs, "heartbeat")) {
+        const { ballot: promised } = beat;
+        for (const acceptor of acceptors) {
+          const more = { acceptor, store: storeOf(acceptor), promised, trimmedBelow: 1 };
+          this.fromAcceptor({ kind: "heartbeat-ack", ...beat, ...more });
+        }
+      }
+      return outputs;
+    }).flat();
+  }
+
   fromAcceptor(message: FromAcceptor): Output[] {
     return this.step({ kind: "message", from: acceptorPeer(message.acceptor), message });
   }

@@ -2,6 +2,7 @@
 import type { P1a } from "@synod/core";
 import { describe, expect, it } from "vitest";
 import {
+  acceptorIds,
   acceptorPeer,
   ballot,
   genesis,
@@ -41,6 +42,20 @@ describe("rule 6: the scout asks again", () => {
     bench.fromAcceptor(promise(p1a[0] as never, "a2"));
     const again = bench.tick(limits.resendTicks);
     expect(receivers(again, "p1a").sort()).toEqual(["a1", "a3"]);
+  });
+});
+
+describe("rule 6: the patience with a scout", () => {
+  it("doubles with each that is not adopted, since the next begins anew with pages that come slowly", () => {
+    const bench = new LeaderBench();
+    bench.attach();
+    for (const patience of [limits.scoutTicks, 2 * limits.scoutTicks, 4 * limits.scoutTicks]) {
+      bench.stand();
+      bench.tickHeard(patience - 1);
+      expect(bench.leader.status().phase).toBe("scouting");
+      bench.tickHeard(1);
+      expect(bench.leader.status().phase).toBe("passive");
+    }
   });
 });
 
@@ -173,6 +188,33 @@ describe("rule 8: commanders", () => {
     expect(receivers(bench.tick(limits.resendTicks), "p2a").sort()).toEqual(["a1", "a2"]);
   });
 
+  it("P2a goes again more and more seldom, but for an acceptor that comes back", () => {
+    const { bench } = leading();
+    bench.propose(value(1));
+    const copiesIn = (ticks: number) => receivers(bench.tickHeard(ticks), "p2a");
+    const first = limits.resendTicks;
+    // Slot 1 is put off by 1 tick each time, so that not all slots go again together.
+    for (const wait of [first, 2 * first + 1, 4 * first + 1]) {
+      expect(copiesIn(wait - 1)).toEqual([]);
+      expect(copiesIn(1)).toEqual([...acceptorIds]);
+    }
+    bench.step({ kind: "connected", peer: acceptorPeer("a2"), slotOut: 0, configurations: [] });
+    expect(copiesIn(first)).toEqual(["a2"]);
+  });
+
+  it("P2a goes again to each acceptor when it is late by the time in which it has answered before", () => {
+    const { bench } = leading();
+    for (const number of [1, 2, 3, 4]) {
+      const pvalue = only(proposals(bench.propose(value(number))));
+      bench.fromAcceptor(vote(pvalue, "a1"));
+      bench.tickHeard(limits.resendTicks - 1);
+      bench.fromAcceptor(vote(pvalue, "a2"));
+    }
+    bench.propose(value(5));
+    expect(receivers(bench.tickHeard(limits.resendTicks), "p2a")).toEqual(["a1", "a3"]);
+    expect(receivers(bench.tickHeard(4 * limits.resendTicks), "p2a")).toContain("a2");
+  });
+
   it("an acceptor that comes back is asked at once", () => {
     const { bench } = leading();
     bench.propose(value(1));
@@ -245,20 +287,12 @@ describe("rule 9: recalls", () => {
   it("one that gets no answer for the time of a scout is given up", () => {
     const { bench } = withOldSlots();
     expect(asks(bench, 1, "r1")).toHaveLength(3);
-    for (let tick = 0; tick < limits.scoutTicks; tick++) {
-      for (const beat of messagesOf(bench.tick(), "heartbeat")) {
-        for (const acceptor of ["a1", "a2"]) {
-          const ack = {
-            kind: "heartbeat-ack",
-            acceptor,
-            store: `store-${acceptor}`,
-            trimmedBelow: 1,
-          } as const;
-          bench.fromAcceptor({ ...beat, ...ack, promised: beat.ballot });
-        }
-      }
-    }
+    bench.tickHeard(limits.scoutTicks);
     expect(asks(bench, 2, "r1").map(({ from }) => from)).toEqual([2, 2, 2]);
+    bench.tickHeard(limits.scoutTicks); // Pages may come slowly, so the next attempt has twice the time.
+    expect(asks(bench, 3, "r1")).toEqual([]);
+    bench.tickHeard(limits.scoutTicks);
+    expect(asks(bench, 3, "r1").map(({ from }) => from)).toEqual([3, 3, 3]);
   });
 });
 

@@ -89,6 +89,22 @@ describe("rule 14: a proposal is outstanding until its id is decided, in whateve
     expect(messagesOf(again, "propose")[0]?.value).toEqual(messagesOf(first, "propose")[0]?.value);
   });
 
+  it("it goes again more and more seldom, and not before a decision is late by what the last one took", () => {
+    const bench = attached();
+    const first = only(messagesOf(bench.request(1), "propose")).value;
+    for (const wait of [limits.reproposeTicks, 2 * limits.reproposeTicks, 4 * limits.reproposeTicks]) {
+      expect(receivers(bench.tick(wait - 1), "propose")).toEqual([]);
+      expect(receivers(bench.tick(1), "propose").sort()).toEqual(["l1", "l2"]);
+    }
+    bench.decision(1, first);
+    bench.request(2);
+    expect(receivers(bench.tick(10 * limits.reproposeTicks), "propose")).toEqual([]);
+    expect(receivers(bench.tick(limits.reproposeTicks), "propose")).toContain("l1");
+    expect(receivers(bench.status("l2", true, 1, 9), "propose")).toEqual(["l2"]); // Another leader begins anew.
+    expect(receivers(bench.tick(10 * limits.reproposeTicks), "propose")).toEqual([]);
+    expect(receivers(bench.tick(limits.reproposeTicks), "propose")).toContain("l2");
+  });
+
   it("of a replica that lags it goes again once all is applied that was known to be decided when its time came", () => {
     const bench = attached();
     const mine = only(messagesOf(bench.request(1), "propose")).value;
@@ -211,10 +227,14 @@ describe("rule 15: a slot that is known of and lacking is asked for", () => {
     }
   });
 
-  it("asked again until it comes, and asked on at once while more is lacking", () => {
+  it("asked again until it comes, more and more seldom, and asked on at once while more is lacking", () => {
     const bench = attached();
     bench.status("l1", true, 20);
-    expect(messagesOf(bench.tick(limits.questionTicks * 3), "question")).toHaveLength(3);
+    const first = limits.questionTicks;
+    for (const wait of [first, first, 2 * first, 4 * first]) {
+      expect(receivers(bench.tick(wait - 1), "question")).toEqual([]);
+      expect(receivers(bench.tick(1), "question")).toContain("l1");
+    }
     const outputs = [1, 2, 3, 4].flatMap((slot) => bench.decision(slot, value(slot, "r2")));
     expect(only(messagesOf(outputs, "question"))).toEqual({ kind: "question", from: 5, through: 8 });
   });

@@ -4,6 +4,7 @@ import type { AcceptorInput, Peer } from "./input.js";
 import type { Limits } from "./limits.js";
 import type { Heartbeat, P1a, P2a, PreVote, ToAcceptor, Trim } from "./message.js";
 import { type Output, Outputs } from "./output.js";
+import { type PValue, sameValue } from "./pvalue.js";
 import type { AcceptedLog, AcceptorState } from "./record.js";
 
 export interface AcceptorOptions {
@@ -111,7 +112,8 @@ export class Acceptor {
 
   /**
    * Rule 2. A ballot above the promise is adopted in the same write: with equality alone, as in the 2015 text, a slot
-   * is stranded whenever an acceptor missed the P1a.
+   * is stranded whenever an acceptor missed the P1a. What is held already is not written again: its answer waits for the
+   * write under way, if one is (rule 3).
    */
   #accept(leader: Peer, { pvalue }: P2a): void {
     const { ballot, slot } = pvalue;
@@ -119,7 +121,7 @@ export class Acceptor {
     if (!trimmed && compareBallots(ballot, this.#promised) >= 0) {
       this.#promised = ballot;
       this.#heard = { ballot, silentTicks: 0 };
-      this.#outputs.persist({ kind: "accept", pvalue });
+      if (!this.#holds(pvalue)) this.#outputs.persist({ kind: "accept", pvalue });
     }
     this.#outputs.sendDurable(leader, {
       kind: "p2b",
@@ -130,6 +132,12 @@ export class Acceptor {
       promised: this.#promised,
       trim: trimmed ? this.#trim : undefined,
     });
+  }
+
+  /** It was accepted before, at this very ballot, which was the promise from then on. */
+  #holds({ ballot, slot, value }: PValue): boolean {
+    const held = this.#log.held(slot);
+    return held !== undefined && sameBallot(held.ballot, ballot) && sameValue(held.value, value);
   }
 
   /** Rule 18: the record is written with the deletion, or before it. One that is not newer says nothing. */

@@ -99,4 +99,5 @@ export type { KeyRange, OrderedMap } from "./ordered-map.js";
 export { type Random, randomBelow, seededRandom } from "./prng.js";
 export { Queue } from "./queue.js";
 export { majorityOf, Quorum } from "./quorum.js";
+export { type Repetition, RoundTrip } from "./round-trip.js";
 export { Timeout } from "./timeout.js";

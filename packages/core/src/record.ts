@@ -29,6 +29,8 @@ export interface AcceptedPage {
 export interface AcceptedLog {
   /** Pvalues at or above `from`: at most `maxSlots`, and no more after `maxBytes` are reached (at least one). */
   page(from: number, maxSlots: number, maxBytes: number): AcceptedPage;
+  /** The pvalue accepted in a slot; undefined when there is none. */
+  held(slot: number): PValue | undefined;
   /** The highest slot with an accepted pvalue; 0 when there is none. */
   highestSlot(): number;
 }

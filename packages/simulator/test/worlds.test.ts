@@ -73,6 +73,17 @@ describe("the real core, codec and services in a world of its own kind", () => {
     await kept({ seed: 64, overrides });
   });
 
+  it("over links of 50 kB/s everything waiting finishes", async () => {
+    const overrides = {
+      streams: true,
+      spareAcceptors: 0,
+      reconfigure: 0,
+      bandwidth: 1_000,
+      calmTicks: 3_000,
+    };
+    await kept({ seed: 88, overrides });
+  });
+
   it("without faults a slot carries one proposal, and no proposal takes two", async () => {
     const overrides = {
       loss: 0,

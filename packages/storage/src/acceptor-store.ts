@@ -107,6 +107,15 @@ export class AcceptorStore implements AcceptedLog {
     return { accepted, next: 0 };
   }
 
+  /** A slot above all others, which most are that somebody asks about, costs no look at the disk. */
+  held(slot: number): PValue | undefined {
+    if (slot > this.#highestSlot || slot < this.#trimmedBelow) return undefined;
+    const fresh = this.#inFlight.get(slot);
+    if (fresh) return fresh;
+    for (const saved of this.#disk.accepted(slot)) return saved.slot === slot ? saved : undefined;
+    return undefined;
+  }
+
   highestSlot(): number {
     return this.#highestSlot;
   }

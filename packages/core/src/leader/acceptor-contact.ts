@@ -3,6 +3,7 @@ import type { Limits } from "../limits.js";
 import type { ToAcceptor } from "../message.js";
 import type { Outputs } from "../output.js";
 import { majorityOf } from "../quorum.js";
+import { RoundTrip } from "../round-trip.js";
 
 /**
  * Asks acceptors, and knows for how many ticks each has owed an answer: since the oldest request that nothing was heard
@@ -13,6 +14,8 @@ export class AcceptorContact {
   readonly #outputs: Outputs;
   readonly #connected = new Set<string>();
   readonly #owing = new Map<string, number>();
+  /** The time in which each answers what it is asked to write or to read. */
+  readonly #roundTrips = new Map<string, RoundTrip>();
 
   constructor(limits: Limits, outputs: Outputs) {
     this.#limits = limits;
@@ -25,6 +28,12 @@ export class AcceptorContact {
 
   disconnected(acceptor: string): void {
     this.#connected.delete(acceptor);
+  }
+
+  roundTrip(acceptor: string): RoundTrip {
+    const known = this.#roundTrips.get(acceptor) ?? new RoundTrip(this.#limits.resendTicks);
+    this.#roundTrips.set(acceptor, known);
+    return known;
   }
 
   /** Sends a message that is to be answered. */

@@ -3,7 +3,7 @@ import type { Configuration } from "../configuration.js";
 import type { P2a, P2b } from "../message.js";
 import type { PValue } from "../pvalue.js";
 import { Quorum } from "../quorum.js";
-import { Timeout } from "../timeout.js";
+import type { Repetition } from "../round-trip.js";
 
 /**
  * The commander of PMMC 2.2 (figure 6b): phase 2 of one pvalue with the acceptors of the configuration that rules its
@@ -13,15 +13,35 @@ export class Commander {
   readonly pvalue: PValue;
   /** One message for all acceptors: it is encoded once. */
   readonly message: P2a;
-  /** Until the P2a goes again to the silent. */
-  readonly resend: Timeout;
   readonly #quorum: Quorum;
+  /** The copies that went to each acceptor. */
+  readonly #copies = new Map<string, Repetition>();
+  readonly #begin: (acceptor: string) => Repetition;
 
-  constructor(pvalue: PValue, configuration: Configuration, resendTicks: number) {
+  /** @param begin called for each acceptor that is asked */
+  constructor(pvalue: PValue, configuration: Configuration, begin: (acceptor: string) => Repetition) {
     this.pvalue = pvalue;
     this.message = { kind: "p2a", pvalue };
-    this.resend = new Timeout(resendTicks);
     this.#quorum = new Quorum(configuration);
+    this.#begin = begin;
+    for (const acceptor of this.silent) this.asked(acceptor);
+  }
+
+  /** An acceptor is asked: first, or on a new connection. */
+  asked(acceptor: string): void {
+    this.#copies.set(acceptor, this.#begin(acceptor));
+  }
+
+  /** A tick has passed. @returns the silent acceptors to which the P2a goes again (rule 8) */
+  tick(): readonly string[] {
+    const due: string[] = [];
+    for (const acceptor of this.silent) {
+      const copies = this.#copies.get(acceptor);
+      if (!copies?.tick()) continue;
+      copies.spread(this.pvalue.slot);
+      due.push(acceptor);
+    }
+    return due;
   }
 
   /** The acceptors that have not voted. */
@@ -38,6 +58,8 @@ export class Commander {
   receive({ acceptor, store, asked, promised }: P2b): boolean {
     const { ballot } = this.pvalue;
     if (!sameBallot(asked, ballot) || !sameBallot(promised, ballot)) return false;
-    return this.#quorum.count(acceptor, store) && this.#quorum.reached;
+    if (!this.#quorum.count(acceptor, store)) return false;
+    this.#copies.get(acceptor)?.answered();
+    return this.#quorum.reached;
   }
 }

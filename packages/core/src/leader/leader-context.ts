@@ -6,6 +6,7 @@ import { AcceptorContact } from "./acceptor-contact.js";
 import { AttachedReplicas } from "./attached-replicas.js";
 import { ElectionDelay } from "./election-delay.js";
 import { LearnedSlots } from "./learned-slots.js";
+import { Patience } from "./patience.js";
 
 /** The parts of a leader that outlive a ballot, for those that do not. */
 export interface LeaderContext {
@@ -16,6 +17,8 @@ export interface LeaderContext {
   readonly replicas: AttachedReplicas;
   readonly delay: ElectionDelay;
   readonly outputs: Outputs;
+  /** With a scout that is not adopted. */
+  readonly patience: Patience;
   /** A number above those of all scouts of this incarnation so far. */
   readonly nextScout: () => number;
 }
@@ -33,6 +36,7 @@ export function leaderContext(genesis: Genesis, limits: Limits, random: Random):
     acceptors: new AcceptorContact(limits, outputs),
     replicas: new AttachedReplicas(outputs),
     delay: new ElectionDelay(limits, random),
+    patience: new Patience(limits.scoutTicks),
     nextScout: () => ++scouts,
   };
 }

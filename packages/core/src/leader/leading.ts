@@ -63,11 +63,7 @@ export class Leading {
   tick(): void {
     this.#phaseOne.tick();
     this.#recalls.tick();
-    for (const commander of this.#commanders.values()) {
-      if (!commander.resend.tick()) continue;
-      commander.resend.start(this.#context.limits.resendTicks);
-      this.#ask(commander);
-    }
+    for (const commander of this.#commanders.values()) this.#ask(commander.tick(), commander);
   }
 
   /** At every heartbeat the acceptors of all configurations served are told that this ballot is led (rule 11). */
@@ -82,8 +78,11 @@ export class Leading {
   connected(acceptor: string): void {
     this.#phaseOne.connected(acceptor);
     this.#recalls.connected(acceptor);
-    for (const { silent, message } of this.#commanders.values())
-      if (silent.includes(acceptor)) this.#context.acceptors.ask(acceptor, message);
+    for (const commander of this.#commanders.values()) {
+      if (!commander.silent.includes(acceptor)) continue;
+      commander.asked(acceptor);
+      this.#ask([acceptor], commander);
+    }
   }
 
   /** A value to decide (rule 10). */
@@ -188,17 +187,17 @@ export class Leading {
       !this.#commanders.has(slot),
       () => `slot ${slot} was to get a second commander under one ballot`,
     );
-    const { configurations, limits } = this.#context;
+    const { acceptors, configurations } = this.#context;
     const proposal = proposalOf(value);
     if (proposal) this.#assigned.set(proposalKey(proposal), slot);
     const pvalue = { ballot: this.ballot, slot, value };
-    const commander = new Commander(pvalue, configurations.at(slot), limits.resendTicks);
+    const commander = new Commander(pvalue, configurations.at(slot), (id) => acceptors.roundTrip(id).begin());
     this.#commanders.set(slot, commander);
-    this.#ask(commander);
+    this.#ask(commander.silent, commander);
   }
 
-  #ask({ silent, message }: Commander): void {
-    for (const acceptor of silent) this.#context.acceptors.ask(acceptor, message);
+  #ask(acceptors: readonly string[], { message }: Commander): void {
+    for (const acceptor of acceptors) this.#context.acceptors.ask(acceptor, message);
   }
 
   /**

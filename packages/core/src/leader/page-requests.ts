@@ -1,5 +1,5 @@
 import type { P1b } from "../message.js";
-import { Timeout } from "../timeout.js";
+import type { Repetition } from "../round-trip.js";
 import type { LeaderContext } from "./leader-context.js";
 import type { Scout } from "./scout.js";
 
@@ -10,28 +10,33 @@ import type { Scout } from "./scout.js";
 export class PageRequests {
   readonly scout: Scout;
   readonly #context: LeaderContext;
-  readonly #resend: Timeout;
+  /** The copies of the request that each acceptor has not answered. */
+  readonly #copies = new Map<string, Repetition>();
   /** Acceptors that told a page and were not asked for the next one yet. */
   readonly #ahead = new Set<string>();
 
   constructor(scout: Scout, context: LeaderContext) {
     this.scout = scout;
     this.#context = context;
-    this.#resend = new Timeout(context.limits.resendTicks);
-    this.#askAll();
+    for (const acceptor of scout.silent) this.#ask(acceptor);
   }
 
   tick(): void {
-    if (this.#resend.tick()) this.#askAll();
+    for (const acceptor of this.scout.silent) if (this.#copies.get(acceptor)?.tick()) this.#send(acceptor);
   }
 
   /** An acceptor can be talked to again: the page that it owes is asked for at once. */
   connected(acceptor: string): void {
-    if (this.scout.silent.includes(acceptor)) this.#ask(acceptor);
+    if (this.scout.silent.includes(acceptor) && !this.#ahead.has(acceptor)) this.#ask(acceptor);
   }
 
   receive(answer: P1b): void {
-    if (this.scout.receive(answer)) this.#ahead.add(answer.acceptor);
+    const { acceptor } = answer;
+    const another = this.scout.receive(answer);
+    if (another) this.#ahead.add(acceptor);
+    if (!another && this.scout.silent.includes(acceptor)) return; // It answers something else.
+    this.#copies.get(acceptor)?.answered();
+    this.#copies.delete(acceptor);
   }
 
   /**
@@ -39,21 +44,21 @@ export class PageRequests {
    * keeps a majority from having told what is needed is always asked.
    */
   askOn(needed: number): void {
-    const { acceptors, limits } = this.#context;
+    const { limits } = this.#context;
     for (const acceptor of this.#ahead) {
-      const request = this.scout.ask(acceptor);
-      if (this.scout.found.bytes > limits.maxKeptBytes && request.from > needed) continue;
+      if (this.scout.found.bytes > limits.maxKeptBytes && this.scout.ask(acceptor).from > needed) continue;
       this.#ahead.delete(acceptor);
-      acceptors.ask(acceptor, request);
+      this.#ask(acceptor);
     }
   }
 
-  #askAll(): void {
-    this.#resend.start(this.#context.limits.resendTicks);
-    for (const acceptor of this.scout.silent) this.#ask(acceptor);
+  /** Asks for a page: the first time, or on a new connection. */
+  #ask(acceptor: string): void {
+    this.#copies.set(acceptor, this.#context.acceptors.roundTrip(acceptor).begin());
+    this.#send(acceptor);
   }
 
-  #ask(acceptor: string): void {
-    if (!this.#ahead.has(acceptor)) this.#context.acceptors.ask(acceptor, this.scout.ask(acceptor));
+  #send(acceptor: string): void {
+    this.#context.acceptors.ask(acceptor, this.scout.ask(acceptor));
   }
 }

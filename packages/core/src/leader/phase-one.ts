@@ -24,7 +24,7 @@ export class PhaseOne {
   constructor(ballot: Ballot, context: LeaderContext) {
     this.#ballot = ballot;
     this.#context = context;
-    this.#patience = new Timeout(context.limits.scoutTicks);
+    this.#patience = new Timeout(context.patience.ticks);
     this.advance();
   }
 
@@ -68,7 +68,7 @@ export class PhaseOne {
   }
 
   tick(): void {
-    if (!this.active) this.#patience.tick();
+    if (!this.active && this.#patience.tick()) this.#context.patience.inVain();
     for (const requests of this.#scouts.values()) requests.tick();
   }
 
@@ -113,7 +113,8 @@ export class PhaseOne {
     const first = scout.claimed === undefined ? scout.from : scout.claimed + 1;
     if (scout.covered <= first || !this.#agrees(scout)) return false;
     this.#adopted.set(scout.configuration.number, scout);
-    this.#patience.start(this.#context.limits.scoutTicks);
+    this.#context.patience.rewarded();
+    this.#patience.start(this.#context.patience.ticks);
     this.#takeUnjudged();
     return true;
   }

@@ -4,13 +4,14 @@ import type { P1b } from "../message.js";
 import { Timeout } from "../timeout.js";
 import type { LeaderContext } from "./leader-context.js";
 import { PageRequests } from "./page-requests.js";
+import { Patience } from "./patience.js";
 import { Scout } from "./scout.js";
 
 interface Recall {
   readonly requests: PageRequests;
   readonly asker: Peer;
   /** Until it is given up: of a configuration long replaced no majority may be left. */
-  readonly patience: Timeout;
+  readonly timeout: Timeout;
   /** The first slot not told yet. */
   next: number;
 }
@@ -24,6 +25,8 @@ export class Recalls {
   readonly #context: LeaderContext;
   /** One for each asker: nobody waits for another's. */
   readonly #byAsker = new Map<string, Recall>();
+  /** By asker: whoever is answered slowly asks again for what was given up. */
+  readonly #patience = new Map<string, Patience>();
 
   constructor(ballot: Ballot, context: LeaderContext) {
     this.#ballot = ballot;
@@ -31,7 +34,11 @@ export class Recalls {
   }
 
   tick(): void {
-    for (const [id, { patience }] of this.#byAsker) if (patience.tick()) this.#byAsker.delete(id);
+    for (const [id, { timeout }] of this.#byAsker) {
+      if (!timeout.tick()) continue;
+      this.#byAsker.delete(id);
+      this.#patienceWith(id).inVain();
+    }
     for (const { requests } of this.#byAsker.values()) requests.tick();
   }
 
@@ -55,7 +62,8 @@ export class Recalls {
       until++;
     const scout = new Scout(nextScout(), this.#ballot, configuration, { from: slot, until });
     const requests = new PageRequests(scout, this.#context);
-    this.#byAsker.set(asker.id, { requests, asker, patience: new Timeout(limits.scoutTicks), next: slot });
+    const timeout = new Timeout(this.#patienceWith(asker.id).ticks);
+    this.#byAsker.set(asker.id, { requests, asker, timeout, next: slot });
   }
 
   receive(answer: P1b): void {
@@ -79,7 +87,8 @@ export class Recalls {
 
   /** Tells each part as soon as a majority has told it, so that its asker gets on however large the values are. */
   #tell(recall: Recall, answer: P1b): void {
-    const { requests, asker, patience } = recall;
+    const { requests, asker, timeout } = recall;
+    const patience = this.#patienceWith(asker.id);
     const { scout } = requests;
     requests.receive(answer);
     if (scout.adopted) this.#byAsker.delete(asker.id);
@@ -87,10 +96,17 @@ export class Recalls {
     for (; recall.next < until; recall.next++) {
       const pvalue = scout.found.get(recall.next);
       if (!pvalue) break;
-      patience.start(this.#context.limits.scoutTicks);
+      patience.gotOn();
+      timeout.start(patience.ticks);
       this.#context.outputs.send(asker, { kind: "decision", slot: recall.next, value: pvalue.value });
     }
     scout.skipTo(recall.next);
     requests.askOn(recall.next);
+  }
+
+  #patienceWith(asker: string): Patience {
+    const known = this.#patience.get(asker) ?? new Patience(this.#context.limits.scoutTicks);
+    this.#patience.set(asker, known);
+    return known;
   }
 }

@@ -8,8 +8,9 @@ interface Unserved {
   readonly number: number;
   /** Since the replica said so first. */
   ticks: number;
-  /** Since it said so last. */
+  /** Since it said so last, and between the last two times that it did. */
   quietTicks: number;
+  gapTicks: number;
   /** It said so again, long after. */
   starving: boolean;
 }
@@ -19,6 +20,9 @@ interface Unserved {
  * so that a replica whose clock runs at a tenth of this leader's is still remembered from one repetition to the next.
  */
 const rememberedIntervals = 16;
+
+/** Replicas double the time to the next repetition: this many times the last one is more than that. */
+const rememberedGaps = 3;
 
 /** Notices that replicas ask a passive leader for the same again and again, and so that nobody serves them (rule 11). */
 export class StarvingReplicas {
@@ -40,7 +44,9 @@ export class StarvingReplicas {
     for (const kept of [this.#proposals, this.#questions]) {
       for (const [replica, unserved] of kept) {
         unserved.ticks++;
-        if (++unserved.quietTicks > rememberedIntervals * this.#limits.reproposeTicks) kept.delete(replica);
+        const remembered = rememberedIntervals * this.#limits.reproposeTicks;
+        if (++unserved.quietTicks > Math.max(remembered, rememberedGaps * unserved.gapTicks))
+          kept.delete(replica);
       }
     }
   }
@@ -73,9 +79,10 @@ export class StarvingReplicas {
     const first = kept.get(replica);
     if (!first || incarnation !== first.incarnation || number > first.number) {
       if (first || kept.size < this.#limits.maxQueuedProposals)
-        kept.set(replica, { incarnation, number, ticks: 0, quietTicks: 0, starving: false });
+        kept.set(replica, { incarnation, number, ticks: 0, quietTicks: 0, gapTicks: 0, starving: false });
       return;
     }
+    first.gapTicks = first.quietTicks;
     first.quietTicks = 0;
     if (first.ticks >= this.#limits.reproposeTicks) first.starving = true;
   }

@@ -8,14 +8,18 @@ export interface Gap {
   readonly through: number;
 }
 
-/** Asks leaders for the decisions that a replica lacks, until they come (rule 15). */
+/** The longest time between two questions, as a multiple of the first. */
+const longestWait = 16;
+
+/** Asks leaders for the decisions that a replica lacks, until they come: more and more seldom (rule 15). */
 export class GapQuestion {
   readonly #limits: Limits;
   readonly #leaders: KnownLeaders;
   readonly #timeout: Timeout;
   #askedThrough = 0;
-  /** Times asked since a slot was applied last. */
-  #askedInVain = 0;
+  /** Ticks for which it has waited for answers since a slot was applied last; the last wait is the longest. */
+  #ticksInVain = 0;
+  #wait = 0;
 
   constructor(limits: Limits, leaders: KnownLeaders) {
     this.#limits = limits;
@@ -32,9 +36,12 @@ export class GapQuestion {
 
   /** Asks the active leader; every leader when none is known, or it does not answer. */
   ask({ from, through }: Gap): void {
-    this.#timeout.start(this.#limits.questionTicks);
+    const { questionTicks, reproposeTicks } = this.#limits;
+    const patient = this.#ticksInVain < reproposeTicks;
+    this.#wait = Math.min(this.#wait === 0 ? questionTicks : 2 * this.#wait, longestWait * questionTicks);
+    this.#ticksInVain += this.#wait;
+    this.#timeout.start(this.#wait);
     this.#askedThrough = through;
-    const patient = this.#askedInVain++ * this.#limits.questionTicks < this.#limits.reproposeTicks;
     const question = { kind: "question", from, through } as const;
     if (patient) this.#leaders.tellActive(question);
     else this.#leaders.tellAll(question);
@@ -43,7 +50,8 @@ export class GapQuestion {
   /** A slot was applied: decisions come. */
   applied(): void {
     this.#timeout.start(this.#limits.questionTicks);
-    this.#askedInVain = 0;
+    this.#ticksInVain = 0;
+    this.#wait = 0;
   }
 
   /** @returns true, once, when everything that was asked for is applied: the next slots may be asked for at once */
@@ -61,7 +69,8 @@ export class GapQuestion {
 
   /** Slot_out went back. */
   rewound(gap: Gap): void {
-    this.#askedInVain = 0;
+    this.#ticksInVain = 0;
+    this.#wait = 0;
     this.ask(gap);
   }
 }

@@ -1,13 +1,13 @@
 import type { Command } from "../command.js";
 import type { Limits } from "../limits.js";
 import { proposalOf, type Value } from "../pvalue.js";
-import { Timeout } from "../timeout.js";
+import { type Repetition, RoundTrip } from "../round-trip.js";
 
 interface Outstanding {
   readonly value: Value;
   /** The commands in the value. */
   readonly commands: readonly Command[];
-  readonly again: Timeout;
+  copies: Repetition;
   /** Its time has come, and it goes again once this slot is applied: it may have been decided up to there. */
   after: number | undefined;
 }
@@ -22,14 +22,15 @@ export interface Progress {
 export class OutstandingProposals {
   readonly #replica: string;
   readonly #incarnation: number;
-  readonly #limits: Limits;
+  /** From a proposal to its decision. */
+  readonly #roundTrip: RoundTrip;
   readonly #byNumber = new Map<number, Outstanding>();
   #lastNumber = 0;
 
   constructor(replica: string, incarnation: number, limits: Limits) {
     this.#replica = replica;
     this.#incarnation = incarnation;
-    this.#limits = limits;
+    this.#roundTrip = new RoundTrip(limits.reproposeTicks);
   }
 
   get size(): number {
@@ -41,13 +42,17 @@ export class OutstandingProposals {
     return [...this.#byNumber.values()].flatMap(({ value, after }) => (after === undefined ? [value] : []));
   }
 
+  /** Another way to a decision has come: it may be a quick one. */
+  begin(): void {
+    for (const proposal of this.#byNumber.values()) proposal.copies = this.#roundTrip.begin();
+  }
+
   /** Makes a proposal of a batch. */
   add(commands: readonly Command[], encoded: Uint8Array): Value {
     const number = ++this.#lastNumber;
     const proposal = { replica: this.#replica, incarnation: this.#incarnation, number };
     const value: Value = { kind: "batch", proposal, commands: encoded };
-    const again = new Timeout(this.#limits.reproposeTicks);
-    this.#byNumber.set(number, { value, commands, again, after: undefined });
+    this.#byNumber.set(number, { value, commands, copies: this.#roundTrip.begin(), after: undefined });
     return value;
   }
 
@@ -60,10 +65,9 @@ export class OutstandingProposals {
   tick({ slotOut, highestKnown }: Progress): readonly Value[] {
     const due: Value[] = [];
     for (const proposal of this.#byNumber.values()) {
-      if (proposal.after === undefined && proposal.again.tick()) proposal.after = highestKnown;
+      if (proposal.after === undefined && proposal.copies.tick()) proposal.after = highestKnown;
       if (proposal.after === undefined || slotOut <= proposal.after) continue;
       proposal.after = undefined;
-      proposal.again.start(this.#limits.reproposeTicks);
       due.push(proposal.value);
     }
     return due;
@@ -74,6 +78,7 @@ export class OutstandingProposals {
     const proposal = proposalOf(value);
     if (!proposal || proposal.replica !== this.#replica || proposal.incarnation !== this.#incarnation)
       return false;
+    this.#byNumber.get(proposal.number)?.copies.answered();
     return this.#byNumber.delete(proposal.number);
   }
 

@@ -160,6 +160,7 @@ export class Replica {
   /** To a leader that has just come, or has just become active: nobody waits for a timeout. */
   #proposeAtOnce(leader: string): void {
     for (const value of this.#proposals.current) this.#leaders.tell(leader, this.#proposeMessage(value));
+    this.#proposals.begin();
   }
 
   /** Says of the trim point only what it has applied itself. */
