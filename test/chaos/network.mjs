@@ -41,6 +41,16 @@ export class Network {
     this.#way(from, to).delay(delayMs);
   }
 
+  /** Each connection carries so many bytes a second in this direction. @param {string} from @param {string} to @param {number} bytesPerSecond */
+  limit(from, to, bytesPerSecond) {
+    this.#way(from, to).limit(bytesPerSecond);
+  }
+
+  /** @param {string} from @param {string} to @param {(connection: object, bytes: Buffer) => void} watch told of all that arrives */
+  watch(from, to, watch) {
+    this.#way(from, to).watch = watch;
+  }
+
   async close() {
     for (const socket of this.#sockets) socket.destroy();
     await Promise.all(this.#servers.map((server) => new Promise((resolve) => server.close(resolve))));

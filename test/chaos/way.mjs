@@ -7,6 +7,9 @@ const maxKeptBytes = 1 << 20;
 export class Way {
   #held = false;
   #delayMs = 0;
+  #bytesPerMs = Infinity;
+  /** Told of the bytes of each connection as they arrive. @type {(connection: object, bytes: Buffer) => void} */
+  watch = () => {};
   /** @type {Set<Flow>} */ #flows = new Set();
 
   /** Nothing passes any more, or all that waits and comes. @param {boolean} held */
@@ -18,6 +21,15 @@ export class Way {
   /** From now on every byte comes so much later. @param {number} delayMs */
   delay(delayMs) {
     this.#delayMs = delayMs;
+  }
+
+  /** From now on each connection carries so many bytes a second at most. @param {number} bytesPerSecond */
+  limit(bytesPerSecond) {
+    this.#bytesPerMs = bytesPerSecond / 1_000;
+  }
+
+  get bytesPerMs() {
+    return this.#bytesPerMs;
   }
 
   get held() {
@@ -44,6 +56,8 @@ class Flow {
   /** @type {{ bytes: Buffer | undefined, at: number }[]} undefined: the sender is gone */ #kept = [];
   #keptBytes = 0;
   #blocked = false;
+  /** When the last byte that came in has left, where so many leave in a time. */
+  #freeAt = 0;
   /** @type {NodeJS.Timeout | undefined} */ #timer;
   #way;
   #source;
@@ -62,7 +76,9 @@ class Flow {
 
   /** @param {Buffer | undefined} bytes */
   #keep(bytes) {
-    this.#kept.push({ bytes, at: performance.now() + this.#way.delayMs });
+    const { bytesPerMs, delayMs } = this.#way;
+    this.#freeAt = Math.max(performance.now(), this.#freeAt) + (bytes?.length ?? 0) / bytesPerMs;
+    this.#kept.push({ bytes, at: this.#freeAt + delayMs });
     this.#keptBytes += bytes?.length ?? 0;
     this.pump();
     if (this.#keptBytes > maxKeptBytes) this.#source.pause();
@@ -94,6 +110,7 @@ class Flow {
       return;
     }
     this.#keptBytes -= bytes.length;
+    this.#way.watch(this, bytes);
     if (target.destroyed || target.write(bytes)) return;
     this.#blocked = true;
     const unblocked = () => {

@@ -1,5 +1,5 @@
 // PMMC 2.1, figure 1 (replica); rules 12 to 15 of docs/protocol.md.
-import { commandBytes, InvariantViolation } from "@synod/core";
+import { commandBytes, InvariantViolation, type Value } from "@synod/core";
 import { describe, expect, it } from "vitest";
 import {
   appliedSlots,
@@ -193,6 +193,19 @@ describe("decisions are applied in slot order, each once (PMMC 2.1)", () => {
     expect(appliedSlots(bench.decision(1, value(1, "r2")))).toEqual([1]);
     expect(appliedSlots(bench.decision(1, value(1, "r2")))).toEqual([]);
     expect(appliedSlots(bench.decision(2, noOperation))).toEqual([2, 3]);
+  });
+
+  it("those behind a gap are kept within a bound of bytes; what finds no room is asked for", () => {
+    const bench = new ReplicaBench(1, 1, { maxKeptBytes: 200 });
+    bench.connect();
+    const decisions = [1, 2, 3, 4, 5].map((slot) => value(slot, "r2"));
+    for (const slot of [2, 3, 4, 5]) bench.decision(slot, decisions[slot - 1] as Value);
+    expect(appliedSlots(bench.decision(1, decisions[0] as Value))).toEqual([1, 2, 3, 4]);
+    expect(messagesOf(bench.tick(limits.questionTicks), "question")).toEqual([
+      { kind: "question", from: 5, through: 5 },
+    ]);
+    const large = { ...value(9, "r2"), commands: new Uint8Array(1_000) } as Value;
+    expect(appliedSlots(bench.decision(5, large))).toEqual([5]);
   });
 
   it("a restarted replica goes on behind what it had on disk", () => {

@@ -19,7 +19,10 @@ import {
 } from "@synod/core";
 import { acceptorMember, command, encodeBatch, newDisk, type ScenarioNode, storeOf } from "./node.js";
 
-const smallLimits = { ...defaultLimits, delayTicks: 1, maxOutstandingProposals: 2, maxPageSlots: 2 };
+const smallLimits = {
+  ...defaultLimits,
+  ...{ delayTicks: 1, resendTicks: 25, maxOutstandingProposals: 2, maxPageSlots: 2 },
+};
 const roles: readonly (readonly [string, Role])[] = [
   ["acceptors", "acceptor"],
   ["leaders", "leader"],

@@ -1,5 +1,5 @@
 import { type Ballot, compareBallots, sameBallot } from "./ballot.js";
-import type { RulingConfiguration, TrimRecord } from "./configuration.js";
+import { type RulingConfiguration, type TrimRecord, trimRecordBytes } from "./configuration.js";
 import type { AcceptorInput, Peer } from "./input.js";
 import type { Limits } from "./limits.js";
 import type { Heartbeat, P1a, P2a, PreVote, ToAcceptor, Trim } from "./message.js";
@@ -94,7 +94,8 @@ export class Acceptor {
       this.#outputs.persist({ kind: "promise", ballot });
     }
     if (sameBallot(ballot, this.#promised)) this.#heard = { ballot, silentTicks: 0 };
-    const { accepted, next } = this.#log.page(from, this.#limits.maxPageSlots, this.#limits.maxPageBytes);
+    const { maxPageSlots, maxPageBytes } = this.#limits;
+    const { accepted, next } = this.#log.page(from, maxPageSlots, maxPageBytes - trimRecordBytes(this.#trim));
     this.#outputs.sendDurable(leader, {
       kind: "p1b",
       acceptor: this.#id,

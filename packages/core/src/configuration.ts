@@ -102,3 +102,20 @@ export class Configurations {
     }
   }
 }
+
+/** Never less than its bytes within a message. */
+export function configurationBytes({ acceptors, leaders, replicas }: Configuration): number {
+  const members: readonly (Member & { readonly store?: string })[] = [...acceptors, ...leaders, ...replicas];
+  return members.reduce(
+    (bytes, { id, address, store = "" }) => bytes + 16 + id.length + address.length + store.length,
+    32,
+  );
+}
+
+/** Never less than its bytes within a message. */
+export function trimRecordBytes({ configurations }: TrimRecord): number {
+  return configurations.reduce(
+    (bytes, { configuration }) => bytes + 16 + configurationBytes(configuration),
+    16,
+  );
+}

@@ -43,6 +43,7 @@ export {
   type Member,
   type RulingConfiguration,
   type TrimRecord,
+  trimRecordBytes,
 } from "./configuration.js";
 export type {
   Decision,
@@ -74,6 +75,7 @@ export {
   type PValue,
   proposalKey,
   proposalOf,
+  pvalueBytes,
   sameValue,
   type Value,
   valueBytes,

@@ -6,7 +6,7 @@ export interface Limits {
   readonly suspectAfterTicks: number;
   /** Between heartbeats, pings and status messages. */
   readonly heartbeatTicks: number;
-  /** Until a P1a or P2a goes again to whoever is silent. */
+  /** Until a P1a or P2a goes again to whoever is silent; later where answers are slower than that (rule 29). */
   readonly resendTicks: number;
   /** Until a proposal goes again, to every leader. */
   readonly reproposeTicks: number;
@@ -29,7 +29,7 @@ export interface Limits {
   /** Pvalues and bytes in one page of P1b. */
   readonly maxPageSlots: number;
   readonly maxPageBytes: number;
-  /** Decisions a leader keeps to answer questions. */
+  /** Decisions a leader keeps to answer questions. The bytes bound those as well that a replica keeps behind a gap. */
   readonly maxKeptDecisions: number;
   readonly maxKeptBytes: number;
   /** Decisions sent in answer to one question. */
@@ -41,7 +41,8 @@ export const defaultLimits: Limits = Object.freeze({
   tickMs: 20,
   suspectAfterTicks: 40,
   heartbeatTicks: 5,
-  resendTicks: 25,
+  // A stream loses nothing while it stands, but for what had no room; and a new one is told everything at once.
+  resendTicks: 250,
   reproposeTicks: 40,
   questionTicks: 5,
   scoutTicks: 100,
@@ -61,6 +62,9 @@ export const defaultLimits: Limits = Object.freeze({
   maxAnswerBytes: 1 << 20,
 });
 
+/** Of those that a batch may hold on the wire, the rest is for commands that bring services into use (rule 26). */
+const mostBatchCommands = 16_384 - 1_024;
+
 /** Every problem of the limits given, in words; empty when they are sound. */
 export function limitProblems(limits: Limits): string[] {
   const problems: string[] = [];
@@ -77,9 +81,9 @@ export function limitProblems(limits: Limits): string[] {
     problems.push(
       `maxDelayTicks: expected at least delayTicks (${limits.delayTicks}), found ${limits.maxDelayTicks}`,
     );
-  if (limits.maxBatchCommands > 16_384) {
+  if (limits.maxBatchCommands > mostBatchCommands) {
     problems.push(
-      `maxBatchCommands: expected at most 16384, which is what a batch may hold on the wire, found ${limits.maxBatchCommands}`,
+      `maxBatchCommands: expected at most ${mostBatchCommands}, which with Synod's own a batch may hold on the wire, found ${limits.maxBatchCommands}`,
     );
   }
   for (const name of ["maxBatchBytes", "maxPageBytes", "maxAnswerBytes"] as const) {

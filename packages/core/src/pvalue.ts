@@ -1,5 +1,5 @@
 import type { Ballot } from "./ballot.js";
-import type { Configuration } from "./configuration.js";
+import { type Configuration, configurationBytes } from "./configuration.js";
 
 /** Names a proposal (rule 10): the replica, its incarnation, and a number that grows. */
 export interface ProposalId {
@@ -37,7 +37,22 @@ export function proposalOf(value: Value): ProposalId | undefined {
 
 /** Rough size in bytes, as limits count it. */
 export function valueBytes(value: Value): number {
-  return value.kind === "batch" ? value.commands.length + 64 : 256;
+  switch (value.kind) {
+    case "batch":
+      return value.commands.length + 64;
+    case "configuration":
+      return 256 + configurationBytes(value.configuration);
+    case "no-op":
+      return 256;
+  }
+}
+
+/** What a pvalue takes beside its value and what is counted with that, at most: two names, and integers. */
+const pvalueOverhead = 160;
+
+/** Never less than the bytes of a pvalue within a message. */
+export function pvalueBytes({ value }: PValue): number {
+  return pvalueOverhead + valueBytes(value);
 }
 
 /** Two values are the same if they decide the same thing. Proposal ids are unique, so they stand for their contents. */

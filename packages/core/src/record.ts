@@ -27,7 +27,7 @@ export interface AcceptedPage {
  * Reads only; writing is the driver's, by `persist`.
  */
 export interface AcceptedLog {
-  /** Pvalues at or above `from`: at most `maxSlots`, and no more after `maxBytes` are reached (at least one). */
+  /** Pvalues at or above `from`: at most `maxSlots`, and `maxBytes` (`pvalueBytes`) of them, but at least one. */
   page(from: number, maxSlots: number, maxBytes: number): AcceptedPage;
   /** The pvalue accepted in a slot; undefined when there is none. */
   held(slot: number): PValue | undefined;

@@ -1,5 +1,5 @@
 /** The longest wait before something goes again, as a multiple of the shortest. */
-const longestWait = 16;
+const longestWait = 8;
 
 /**
  * The time in which somebody answers, in ticks, and how much it varies, as TCP measures them (RFC 6298). What is asked of

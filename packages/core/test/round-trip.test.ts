@@ -18,7 +18,7 @@ function ask(roundTrip: RoundTrip, ticks: number): number {
 }
 
 test("waits double up to a bound", () => {
-  expect(copiesWithin(1_000, new RoundTrip(8))).toEqual([8, 24, 56, 120, 248, 376, 504, 632, 760, 888]);
+  expect(copiesWithin(400, new RoundTrip(8))).toEqual([8, 24, 56, 120, 184, 248, 312, 376]);
 });
 
 test("nothing goes again before an answer is late by what earlier ones took and how much they varied", () => {
@@ -43,7 +43,7 @@ test("an answer to one of several copies counts half of its time, since the firs
 
 test("however slow answers are, what is asked for is soon sent once", () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 16 * 8 - 1 }), (ticks) => {
+    fc.property(fc.integer({ min: 1, max: 8 * 8 - 1 }), (ticks) => {
       const roundTrip = new RoundTrip(8);
       let copies = 0;
       for (let answer = 0; answer < 12; answer++) copies += ask(roundTrip, ticks);

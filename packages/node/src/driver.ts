@@ -12,6 +12,7 @@ import {
 } from "@synod/core";
 import { StoreError } from "@synod/storage";
 import { type Scheduler, serviceLoop } from "@synod/wire";
+import { AwaitedDisk } from "./awaited-disk.js";
 import { ExitCode } from "./process/exit-code.js";
 import { exitCodeOf } from "./process/failure.js";
 
@@ -55,17 +56,15 @@ export interface DriverOptions<Input> {
   /** Most inputs and milliseconds of one turn. */
   readonly maxTurnInputs?: number;
   readonly maxTurnMs?: number;
-  /** Inputs, and bytes of them as `bytesOf` counts, that may wait before `post` asks its caller to pause. */
+  /**
+   * Inputs, and bytes of them as `bytesOf` counts, that may wait before `post` asks its caller to pause. The bytes of what
+   * waits for the disk count as well.
+   */
   readonly maxWaiting?: number;
   readonly maxWaitingBytes?: number;
   bytesOf?(input: Input | Tick): number;
-}
-
-interface Held {
-  readonly to: Peer;
-  readonly message: Message;
-  /** The number of records that must be on disk before it may leave. */
-  readonly after: number;
+  /** False of inputs that go on being read while others wait for the disk (rule 11). */
+  waitsForDisk?(input: Input): boolean;
 }
 
 /** A tick that comes later than this many ticks after the last one is worth a word in the log. */
@@ -95,13 +94,11 @@ export class Driver<Input> {
   #stopTicks: (() => void) | undefined;
   #lastTickAt = 0;
   #onRoom: (() => void)[] = [];
-  /** Records written, in all; of these handed to a commit; of these known to be on disk. */
-  #written = 0;
+  readonly #disk: AwaitedDisk;
+  /** Records handed to a commit, in all. */
   #committing = 0;
-  #durable = 0;
   /** Commits under way, oldest first: they may end in any order, but count in this one. */
   readonly #commits: { readonly through: number; done: boolean }[] = [];
-  readonly #held = new Queue<Held>();
   /** Callers of `stop` that wait for the last commit. */
   readonly #idle: (() => void)[] = [];
 
@@ -112,6 +109,7 @@ export class Driver<Input> {
     this.#maxTurnMs = options.maxTurnMs ?? 5;
     this.#maxWaiting = options.maxWaiting ?? 10_000;
     this.#maxWaitingBytes = options.maxWaitingBytes ?? 64 << 20;
+    this.#disk = new AwaitedDisk(this.#maxWaiting);
     this.#bytesOf = options.bytesOf?.bind(options) ?? (() => 0);
   }
 
@@ -147,7 +145,12 @@ export class Driver<Input> {
     this.#waiting.push(input);
     this.#waitingBytes += this.#bytesOf(input);
     this.wake();
-    return this.#waitsLessThan(1);
+    return this.#hasRoom(1, this.#options.waitsForDisk?.(input) ?? true);
+  }
+
+  /** False when an input that is taken now should have been kept back. */
+  get hasRoom(): boolean {
+    return this.#hasRoom(1);
   }
 
   /** Has a turn run soon, so that `gather` is asked. */
@@ -232,8 +235,8 @@ export class Driver<Input> {
         return;
       case "send-durable":
         // Refusals have nothing of their own to write and wait all the same: they tell of earlier promises (rule 3).
-        if (this.#written === this.#durable) this.#options.send(output.to, output.message);
-        else this.#held.push({ to: output.to, message: output.message, after: this.#written });
+        if (this.#disk.nothing) this.#options.send(output.to, output.message);
+        else this.#disk.hold(output.to, output.message);
         return;
       case "apply":
         this.#options.apply?.(output.slot, output.value);
@@ -251,7 +254,7 @@ export class Driver<Input> {
   }
 
   #write(journal: Journal, record: AcceptorRecord): void {
-    this.#written++;
+    this.#disk.wrote(record);
     try {
       journal.write(record);
     } catch (error) {
@@ -265,9 +268,10 @@ export class Driver<Input> {
   /** One commit for everything this turn wrote. Earlier ones may still be under way. */
   #commit(): void {
     const { journal } = this.#options;
-    if (!journal || this.#stopped || this.#committing === this.#written) return;
-    this.#committing = this.#written;
-    const commit = { through: this.#written, done: false };
+    const { written } = this.#disk;
+    if (!journal || this.#stopped || this.#committing === written) return;
+    this.#committing = written;
+    const commit = { through: written, done: false };
     this.#commits.push(commit);
     journal.commit().then(
       () => this.#committed(commit),
@@ -281,11 +285,12 @@ export class Driver<Input> {
 
   #committed(commit: { done: boolean }): void {
     commit.done = true;
-    while (this.#commits[0]?.done) this.#durable = this.#commits.shift()?.through ?? this.#durable;
+    while (this.#commits[0]?.done) this.#disk.reached(this.#commits.shift()?.through ?? 0);
     this.#settle();
     if (this.#stopped) return;
     try {
       this.#release();
+      this.#makeRoom();
     } catch (error) {
       this.#fatal(ExitCode.unexpected, error);
     }
@@ -296,21 +301,18 @@ export class Driver<Input> {
   }
 
   #release(): void {
-    for (let held = this.#held.first; held && held.after <= this.#durable; held = this.#held.first) {
-      this.#held.shift();
+    for (let held = this.#disk.take(); held; held = this.#disk.take())
       this.#options.send(held.to, held.message);
-    }
   }
 
   /** Less waits than this part of what may wait. */
-  #waitsLessThan(part: number): boolean {
-    return (
-      this.#waiting.length < this.#maxWaiting * part && this.#waitingBytes < this.#maxWaitingBytes * part
-    );
+  #hasRoom(part: number, forDisk = true): boolean {
+    const bytes = this.#waitingBytes + (forDisk ? this.#disk.bytes : 0);
+    return this.#waiting.length < this.#maxWaiting * part && bytes < this.#maxWaitingBytes * part;
   }
 
   #makeRoom(): void {
-    if (this.#onRoom.length === 0 || !this.#waitsLessThan(0.5)) return;
+    if (this.#onRoom.length === 0 || !this.#hasRoom(0.5)) return;
     for (const callback of this.#onRoom.splice(0)) callback();
   }
 
@@ -319,7 +321,7 @@ export class Driver<Input> {
     this.#stopTicks?.();
     this.#waiting.takeAll();
     this.#waitingBytes = 0;
-    this.#held.takeAll();
+    this.#disk.drop();
     for (const callback of this.#onRoom.splice(0)) callback();
   }
 

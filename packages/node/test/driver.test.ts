@@ -3,6 +3,18 @@ import { describe, expect, test, vi } from "vitest";
 import { Driver, type DriverOptions } from "../src/driver.js";
 
 const to: Peer = { role: "leader", id: "l1" };
+const megabyte: AcceptorRecord = {
+  kind: "accept",
+  pvalue: {
+    ballot: { round: 1, leader: "l1", incarnation: 1 },
+    slot: 1,
+    value: {
+      kind: "batch",
+      proposal: { replica: "r1", incarnation: 1, number: 1 },
+      commands: new Uint8Array(1 << 20),
+    },
+  },
+};
 const record = (round: number): AcceptorRecord => ({
   kind: "promise",
   ballot: { round, leader: "l1", incarnation: 1 },
@@ -254,6 +266,48 @@ describe("stepping", () => {
     expect(room).not.toHaveBeenCalled();
     await turn();
     expect(room).toHaveBeenCalledTimes(1);
+  });
+
+  test("what a hanging disk has not taken counts, so that callers pause before it grows", async () => {
+    const { driver, store, post } = start({ maxWaitingBytes: 4 << 20, bytesOf: () => 0 });
+    const taken: boolean[] = [];
+    for (let each = 0; each < 6; each++) {
+      taken.push(post({ kind: "persist", record: megabyte }, sendDurable(each)));
+      await turn();
+    }
+    expect(taken).toEqual([true, true, true, true, false, false]);
+    expect(driver.hasRoom).toBe(false);
+    const room = vi.fn();
+    driver.whenRoom(room);
+    for (const commit of store.commits.slice(0, 4)) commit.resolve();
+    await turn();
+    expect(room).toHaveBeenCalledTimes(0);
+    store.commits[4]?.resolve();
+    await turn();
+    expect(room).toHaveBeenCalledTimes(1);
+    expect(post()).toBe(true);
+  });
+
+  test("what needs no disk goes on being taken while it hangs (rule 11)", async () => {
+    const { post } = start({
+      ...{ maxWaitingBytes: 1 << 20, bytesOf: () => 0 },
+      waitsForDisk: (input) => input.kind === "script" && input.outputs.length > 0,
+    });
+    post({ kind: "persist", record: megabyte });
+    await turn();
+    expect(post(send(1))).toBe(false);
+    expect(post()).toBe(true);
+  });
+
+  test("answers that a hanging disk holds back are lost beyond a bound, and asked for again", async () => {
+    const { store, sent, post } = start({ maxWaiting: 3 });
+    for (let number = 1; number <= 5; number++) {
+      post(persist(number), sendDurable(number));
+      await turn();
+    }
+    for (const commit of store.commits) commit.resolve();
+    await turn();
+    expect(sent).toEqual([1, 2, 3]);
   });
 
   test("a turn ends with the step that used up its time, and sockets and timers get theirs before the next", async () => {

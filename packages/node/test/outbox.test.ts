@@ -1,7 +1,8 @@
 import { EventEmitter } from "node:events";
-import { serviceLoop } from "@synod/wire";
+import { type Scheduler, serviceLoop } from "@synod/wire";
 import { expect, test, vi } from "vitest";
 import { Outbox } from "../src/transport/outbox.js";
+import type { Repeat } from "../src/transport/repeats.js";
 
 /** A stream that takes `room` messages, then asks to wait until the test drains it. */
 class SlowStream extends EventEmitter {
@@ -32,13 +33,20 @@ class SlowStream extends EventEmitter {
   }
 }
 
-function make(bounds: { maxMessages?: number; maxBytes?: number; stallMs?: number } = {}, room = 2) {
+function make(
+  bounds: { maxMessages?: number; maxBytes?: number; againMs?: number; stallMs?: number } = {},
+  room = 2,
+) {
   const stream = new SlowStream(room);
   const onStalled = vi.fn();
   const scheduler = { ...serviceLoop, nowMs: () => Date.now() };
   const outbox = new Outbox<string>({
     ...{ stream, scheduler, onStalled },
     bytesOf: (message) => message.length,
+    repeatOf: (message) => {
+      const [, kind, key] = /^(request|copy|news) (\w)/.exec(message) ?? [];
+      return key === undefined ? undefined : ({ key, kind } as Repeat);
+    },
     ...bounds,
   });
   return { stream, outbox, onStalled };
@@ -98,6 +106,76 @@ test("a peer that takes nothing is given up once; one that takes a little is not
   } finally {
     vi.useRealTimers();
   }
+});
+
+test("what is sent again while an earlier copy has not left is that copy", () => {
+  const { stream, outbox } = make();
+  for (const message of ["copy a", "copy b", "copy c", "copy b", "copy c", "copy a"])
+    expect(outbox.send(message)).toBe(true);
+  expect(stream.written).toEqual(["copy a", "copy b"]);
+  expect(outbox.waiting).toBe(1);
+  stream.drain();
+  expect(stream.written).toEqual(["copy a", "copy b", "copy c"]);
+  outbox.send("copy a");
+  expect(stream.written.at(-1)).toBe("copy a"); // The first has left, and may be lost.
+});
+
+test("a request that has left goes again only after the time that an answer may take", () => {
+  vi.useFakeTimers();
+  try {
+    const { stream, outbox } = make({ againMs: 1000 });
+    expect(outbox.send("request a")).toBe(true);
+    vi.advanceTimersByTime(5000);
+    stream.drain();
+    vi.advanceTimersByTime(900);
+    expect(outbox.send("request a")).toBe(true);
+    expect(stream.written).toEqual(["request a"]);
+    vi.advanceTimersByTime(200);
+    outbox.send("request b");
+    outbox.send("request a");
+    expect(stream.written).toEqual(["request a", "request b", "request a"]);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("news take the place of older news that wait, and follow those that have begun to leave", () => {
+  const { stream, outbox } = make({ maxBytes: 16 });
+  for (const message of ["news a 1", "b", "news a 2", "c", "news a 3"]) outbox.send(message);
+  expect(outbox.waiting).toBe(2);
+  stream.drain();
+  expect(stream.written).toEqual(["news a 1", "b", "news a 3", "c"]);
+  outbox.send("news a 4");
+  expect(outbox.send("news a 12345678901")).toBe(false);
+  stream.drain();
+  expect(stream.written.at(-1)).toBe("news a 4");
+});
+
+test("an own pause is not the peer's: what it took meanwhile is read before it is given up", () => {
+  let now = 0;
+  let due: (() => void) | undefined;
+  const after: Scheduler["after"] = (_, work) => {
+    due = work;
+    return () => {
+      due = undefined;
+    };
+  };
+  const stream = new SlowStream(2);
+  const onStalled = vi.fn();
+  const scheduler = { ...serviceLoop, nowMs: () => now, after };
+  const outbox = new Outbox<string>({ stream, scheduler, onStalled, bytesOf: () => 1, stallMs: 1000 });
+  outbox.send("a");
+  now += 3_600_000; // The process stood still; its timer fires before it reads.
+  due?.();
+  stream.drain();
+  expect(onStalled).not.toHaveBeenCalled();
+  outbox.send("b");
+  for (let part = 0; part < 9; part++) due?.();
+  outbox.heard();
+  for (let part = 0; part < 10; part++) due?.();
+  expect(onStalled).not.toHaveBeenCalled(); // It said something: it is there, and slow.
+  due?.();
+  expect(onStalled).toHaveBeenCalledTimes(1);
 });
 
 test("an idle stream is never given up", () => {

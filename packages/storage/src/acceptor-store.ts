@@ -7,7 +7,7 @@ import {
   compareBallots,
   invariant,
   type PValue,
-  valueBytes,
+  pvalueBytes,
 } from "@synod/core";
 import { type CommitDone, CommitQueue } from "./commit-queue.js";
 import type { StoreIdentity } from "./identity.js";
@@ -99,10 +99,10 @@ export class AcceptorStore implements AcceptedLog {
     const accepted: PValue[] = [];
     let bytes = 0;
     for (const pvalue of this.#merged(Math.max(from, this.#trimmedBelow))) {
-      if (accepted.length > 0 && (accepted.length >= maxSlots || bytes >= maxBytes))
+      bytes += pvalueBytes(pvalue);
+      if (accepted.length > 0 && (accepted.length >= maxSlots || bytes > maxBytes))
         return { accepted, next: pvalue.slot };
       accepted.push(pvalue);
-      bytes += valueBytes(pvalue.value);
     }
     return { accepted, next: 0 };
   }

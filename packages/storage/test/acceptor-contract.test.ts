@@ -152,7 +152,7 @@ describe.each(["lmdb", "memory"] as const)("an acceptor's store (%s)", (kind) =>
     expect(slots(3, 2, 1e9)).toEqual([3, 9, 10]);
     expect(slots(9, 2, 1e9)).toEqual([9, 10, 0]);
     expect(slots(1, 100, 1)).toEqual([1, 2]);
-    expect(slots(1, 100, 1500)).toEqual([1, 2, 3]);
+    expect(slots(1, 100, 2500)).toEqual([1, 2, 3]);
     expect(slots(11, 100, 1)).toEqual([0]);
   });
 

@@ -22,10 +22,10 @@ export {
   receive,
   refuse,
 } from "./calls.js";
-export { type Channel, keepalive, lastingOptions, openChannel } from "./channel.js";
+export { type Channel, lastingOptions, openChannel } from "./channel.js";
 export type { Hello } from "./hello.js";
 export { anotherCluster, clusterIn, meantFor, metadataKeys } from "./metadata.js";
-export { eventLoop, passed, type Scheduler, serviceLoop } from "./scheduler.js";
+export { eventLoop, passed, ran, type Scheduler, serviceLoop } from "./scheduler.js";
 export { acceptorService, clusterService, healthService, leaderService, replicaService } from "./services.js";
 export { WireError } from "./wire-error.js";
 

@@ -36,6 +36,29 @@ export const serviceLoop: Scheduler = {
   },
 };
 
+/** The parts in which a time is counted that must not pass while the process stands still. */
+const parts = 10;
+
+/**
+ * Calls once when the process has run for so many milliseconds, unless the returned function is called before. A process
+ * that stood still, however long, finds its timers due before it reads what came in meanwhile; so it counts a tenth of the
+ * time at most, and then reads: its own pause is nobody's silence (rule 11).
+ * @param again asked after each part; true begins the time anew
+ */
+export function ran(scheduler: Scheduler, ms: number, again: () => boolean, work: () => void): () => void {
+  let left = parts;
+  let cancel = () => {};
+  const next = () => {
+    cancel = scheduler.after(ms / parts, () => {
+      left = again() ? parts : left - 1;
+      if (left > 0) next();
+      else work();
+    });
+  };
+  next();
+  return () => cancel();
+}
+
 /** Resolves after so many milliseconds. */
 export function passed(scheduler: Scheduler, ms: number): Promise<void> {
   return new Promise((resolve) => void scheduler.after(ms, resolve));

@@ -131,7 +131,7 @@ export class Passive {
     if (!replicas.any || !this.#delay.fired || !this.#suspects) return;
     const ballot = { round: highest.round + 1, leader: this.#id, incarnation: 0 };
     const configuration = learned.ruling;
-    const timeout = new Timeout(limits.resendTicks);
+    const timeout = new Timeout(Math.min(limits.resendTicks, limits.suspectAfterTicks));
     this.#preVoting = { ballot, configuration, willing: new Quorum(configuration), timeout };
     for (const { id } of configuration.acceptors)
       acceptors.ask(id, { kind: "pre-vote", ballot, configuration: configuration.number });

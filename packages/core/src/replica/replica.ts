@@ -36,7 +36,7 @@ export class Replica {
   readonly #limits: Limits;
   readonly #configurations: Configurations;
   readonly #outputs = new Outputs();
-  readonly #decisions = new PendingDecisions();
+  readonly #decisions: PendingDecisions;
   readonly #queue: CommandQueue;
   readonly #proposals: OutstandingProposals;
   readonly #leaders: KnownLeaders;
@@ -52,6 +52,7 @@ export class Replica {
     this.#configurations = new Configurations(options.genesis, options.configurations);
     this.#slotOut = options.slotOut;
     this.#highestKnown = options.slotOut - 1;
+    this.#decisions = new PendingDecisions(limits.maxKeptBytes);
     this.#queue = new CommandQueue(limits);
     this.#proposals = new OutstandingProposals(id, incarnation, limits);
     this.#leaders = new KnownLeaders(limits, this.#outputs);
@@ -242,7 +243,8 @@ export class Replica {
       return;
     }
     const keptBelow = this.#slotOut + this.#configurations.window + this.#limits.maxAnswerSlots;
-    this.#decisions.learn(slot, value, slot < keptBelow);
+    if (slot === this.#slotOut) this.#apply(value);
+    else this.#decisions.learn(slot, value, slot < keptBelow);
     this.#applyNext();
     if (!this.#question.answered(this.#slotOut)) return;
     if (this.#highestKnown >= this.#slotOut && !this.#decisions.has(this.#slotOut))

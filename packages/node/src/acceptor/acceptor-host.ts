@@ -1,10 +1,12 @@
+import * as grpc from "@grpc/grpc-js";
 import type { FromAcceptor, Message, P1b, P2b, ToAcceptor } from "@synod/core";
 import type { AcceptorStore } from "@synod/storage";
 import { acceptorService, type Status } from "@synod/wire";
 import { type Host, type HostOptions, hostServer, statusOf } from "../process/host.js";
 import type { ServerStream } from "../transport/attachments.js";
 import { Callers } from "../transport/callers.js";
-import { type Server, type UnaryCall, unary } from "../transport/server.js";
+import { windowBytes } from "../transport/channel.js";
+import { CallError, type Server, type UnaryCall, unary } from "../transport/server.js";
 import { AcceptorProcess } from "./acceptor-process.js";
 
 export interface AcceptorHostOptions extends HostOptions {
@@ -51,7 +53,7 @@ export class AcceptorHost implements Host {
 
   async start(): Promise<void> {
     this.#process.start();
-    this.#port = await this.#server.listen(this.#options.listen);
+    this.#port = await this.#server.listen(this.#options.listen, windowBytes);
   }
 
   stop(): Promise<void> {
@@ -75,6 +77,11 @@ export class AcceptorHost implements Host {
     take: (message: Message) => Answer | undefined,
   ): Promise<{ response: Answer }> {
     const { request } = call;
+    if (!this.#process.hasRoom)
+      throw new CallError(
+        grpc.status.RESOURCE_EXHAUSTED,
+        "too much waits for this acceptor's disk already; try again later",
+      );
     const ask = (id: string) =>
       this.#process.post({ kind: "message", from: { role: "leader", id }, message: request });
     const describe = (waitedMs: number) =>

@@ -54,6 +54,7 @@ export class AcceptorProcess {
     this.role = new Acceptor({ id, store: store.identity.store, state: store.state, log: store, limits });
     this.#driver = new Driver<AcceptorInput>({
       ...{ role: this.role, tickMs: limits.tickMs, logger, bytesOf: inputBytes, journal, scheduler },
+      waitsForDisk: (input) => input.kind === "message" && laneOf(input.message) === "votes",
       send: (to, message) => this.#send(to, message as FromAcceptor),
       onFatal: (code, error) => options.onFatal(code, error),
     });
@@ -89,6 +90,11 @@ export class AcceptorProcess {
   /** Hands an input to the role. False asks for no more until the driver has room. */
   post(input: AcceptorInput): boolean {
     return this.#driver.post(input);
+  }
+
+  /** False when the disk is so far behind that it should not be given more. */
+  get hasRoom(): boolean {
+    return this.#driver.hasRoom;
   }
 
   get peers(): readonly PeerStatus[] {

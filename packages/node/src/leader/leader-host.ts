@@ -13,6 +13,7 @@ import { leaderService, type Status } from "@synod/wire";
 import { type Host, type HostOptions, hostServer, incarnationLimit, statusOf } from "../process/host.js";
 import type { ServerStream } from "../transport/attachments.js";
 import { Callers } from "../transport/callers.js";
+import { windowBytes } from "../transport/channel.js";
 import { dialWith } from "../transport/dial.js";
 import { CallError, type Server, type UnaryCall, unary } from "../transport/server.js";
 import { LeaderProcess } from "./leader-process.js";
@@ -56,7 +57,7 @@ export class LeaderHost implements Host {
   }
 
   async start(): Promise<void> {
-    this.#port = await this.#server.listen(this.#options.listen);
+    this.#port = await this.#server.listen(this.#options.listen, windowBytes);
     this.#process.start();
   }
 

@@ -1,9 +1,10 @@
 import * as grpc from "@grpc/grpc-js";
 import type { Message, Peer, Role } from "@synod/core";
-import { eventLoop, type Hello, type Incoming, Invalid, type Scheduler } from "@synod/wire";
+import { eventLoop, type Hello, type Incoming, Invalid, ran, type Scheduler } from "@synod/wire";
 import { incompatibility } from "./hello.js";
 import { messageBytes } from "./message-bytes.js";
 import { Outbox } from "./outbox.js";
+import { repeatOf } from "./repeats.js";
 
 /** A stream that a peer opened here. */
 export type ServerStream<Out, In> = grpc.ServerDuplexStream<Incoming<In | Hello>, Incoming<Out | Hello>>;
@@ -99,12 +100,9 @@ export class Attachments<Out extends Message, In extends Message> {
         stream: call,
         scheduler: this.#options.scheduler,
         bytesOf: (message) => (message.kind === "hello" ? 0 : messageBytes(message)),
+        repeatOf,
         onStalled: () =>
-          this.#refuse(
-            attachment,
-            grpc.status.RESOURCE_EXHAUSTED,
-            "the peer has taken nothing for several seconds",
-          ),
+          this.#refuse(attachment, grpc.status.RESOURCE_EXHAUSTED, "the peer has taken nothing for long"),
       }),
       address: call.getPeer(),
       peer: undefined,
@@ -118,12 +116,14 @@ export class Attachments<Out extends Message, In extends Message> {
       return;
     }
     this.#all.add(attachment);
-    const cancelWatchdog = this.#scheduler.after(this.#helloMs, () => {
+    const refuseSilent = () => {
       const text = `no hello within ${this.#helloMs} ms: every stream of ${this.#options.method} opens with one`;
       this.#refuse(attachment, grpc.status.DEADLINE_EXCEEDED, text);
-    });
+    };
+    const cancelWatchdog = ran(this.#scheduler, this.#helloMs, () => false, refuseSilent);
     call.on("data", (message: Incoming<In | Hello>) => {
       if (attachment.ended) return;
+      attachment.outbox.heard();
       cancelWatchdog();
       if (message instanceof Invalid) this.#refuse(attachment, message.error.code, message.error.message);
       else if (message.kind === "hello") this.#greet(attachment, message);

@@ -1,6 +1,6 @@
 import * as grpc from "@grpc/grpc-js";
 import { type Incoming, type Method, openChannel } from "@synod/wire";
-import { channelOptions } from "./channel.js";
+import { channelOptions, keepaliveMs } from "./channel.js";
 import type { WritableStream } from "./outbox.js";
 
 /** The end of a stream, as gRPC tells it. */
@@ -35,7 +35,7 @@ export type Dial = <Out, In>(address: string, method: Method<Out, In>) => Dialed
 /** Dials by gRPC. */
 export function dialWith(credentials: grpc.ChannelCredentials): Dial {
   return <Out, In>(address: string, method: Method<Out, In>): Dialed<Out, In> => {
-    const channel = openChannel(address, credentials, channelOptions);
+    const channel = openChannel(address, credentials, channelOptions, keepaliveMs);
     const { path, requestSerialize, responseDeserialize } = method;
     const metadata = new grpc.Metadata();
     const stream = channel.client.makeBidiStreamRequest(

@@ -1,10 +1,11 @@
 import * as grpc from "@grpc/grpc-js";
 import type { Message, Role } from "@synod/core";
-import { eventLoop, type Hello, type Incoming, Invalid, type Method, type Scheduler } from "@synod/wire";
+import { eventLoop, type Hello, type Incoming, Invalid, type Method, ran, type Scheduler } from "@synod/wire";
 import type { Dial, Dialed, StreamStatus } from "./dial.js";
 import { type Expected, incompatibility, mistakenIdentity, unboundStore } from "./hello.js";
 import { messageBytes } from "./message-bytes.js";
 import { Outbox, type OutboxOptions } from "./outbox.js";
+import { repeatOf } from "./repeats.js";
 
 export interface LinkTiming {
   /** The other side's hello must be there by then. */
@@ -127,7 +128,8 @@ export class Link<Out extends Message, In extends Message> {
       stream,
       scheduler: this.#options.scheduler,
       bytesOf: (message) => (message.kind === "hello" ? 0 : messageBytes(message)),
-      onStalled: () => this.#lose(attempt, "it has taken nothing for several seconds", true),
+      repeatOf,
+      onStalled: () => this.#lose(attempt, "it has taken nothing for long", true),
     });
     const attempt: Attempt<Out, In> = {
       ...{ dialed, outbox },
@@ -136,9 +138,15 @@ export class Link<Out extends Message, In extends Message> {
       ended: false,
     };
     this.#attempt = attempt;
-    attempt.cancelWatchdog = this.#scheduler.after(this.#timing.helloMs, () => this.#silence(attempt));
+    attempt.cancelWatchdog = ran(
+      this.#scheduler,
+      this.#timing.helloMs,
+      () => false,
+      () => this.#silence(attempt),
+    );
     stream.on("data", (message: Incoming<In | Hello>) => {
       if (attempt.ended) return;
+      outbox.heard();
       if (message instanceof Invalid)
         this.#lose(attempt, `it sent a message that is not valid: ${message.error.message}`, false);
       else if (message.kind === "hello") this.#greet(attempt, message);

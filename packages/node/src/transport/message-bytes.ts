@@ -1,12 +1,18 @@
-import { type Message, type Tick, valueBytes } from "@synod/core";
+import { type Message, pvalueBytes, type Tick, trimRecordBytes, valueBytes } from "@synod/core";
 
 /** Rough size of a message on the wire, in bytes; what queues count. */
 export function messageBytes(message: Message): number {
   switch (message.kind) {
     case "p2a":
-      return 64 + valueBytes(message.pvalue.value);
+      return pvalueBytes(message.pvalue);
     case "p1b":
-      return message.accepted.reduce((bytes, pvalue) => bytes + 64 + valueBytes(pvalue.value), 256);
+      return message.accepted.reduce(
+        (bytes, pvalue) => bytes + pvalueBytes(pvalue),
+        256 + trimRecordBytes(message.trim),
+      );
+    case "trim":
+    case "trimmed":
+      return 64 + trimRecordBytes(message.trim);
     case "propose":
     case "decision":
       return 32 + valueBytes(message.value);

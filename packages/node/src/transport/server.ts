@@ -2,6 +2,7 @@ import * as grpc from "@grpc/grpc-js";
 import { type Incoming, Invalid } from "@synod/wire";
 import { serverOptions } from "./channel.js";
 import { ServerOfCluster } from "./served-cluster.js";
+import { widenWindows } from "./wide-windows.js";
 
 /** The error that ends a unary handler which does not answer. */
 export class CallError extends Error {
@@ -108,12 +109,18 @@ export class Server {
     this.grpc = new ServerOfCluster(serverOptions, who, clusterId);
   }
 
-  /** Binds `host:port`, or any free port for port 0. Resolves to the port. Throws `AddressInUse`. */
-  listen(address: string): Promise<number> {
+  /**
+   * Binds `host:port`, or any free port for port 0. Resolves to the port. Throws `AddressInUse`.
+   * @param windowBytes what callers may send ahead of what is read; gRPC's 64 KiB when it is absent
+   */
+  listen(address: string, windowBytes?: number): Promise<number> {
+    const widened = windowBytes === undefined ? () => {} : widenWindows(this.grpc, windowBytes);
     return new Promise((resolve, reject) => {
       this.grpc.bindAsync(address, this.#credentials, (error, port) => {
-        if (!error) resolve(port);
-        else if (/EADDRINUSE/.test(error.message)) {
+        if (!error) {
+          widened();
+          resolve(port);
+        } else if (/EADDRINUSE/.test(error.message)) {
           reject(
             new AddressInUse(`${address} is in use by another process: stop that one, or listen elsewhere`),
           );

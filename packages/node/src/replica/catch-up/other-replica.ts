@@ -13,7 +13,7 @@ import {
   type SnapshotRequest,
   type Status,
 } from "@synod/wire";
-import { channelOptions } from "../../transport/channel.js";
+import { channelOptions, keepaliveMs } from "../../transport/channel.js";
 
 /** Pages of a state as they come in. Throws where one is malformed, or the stream ends with an error. */
 export interface SnapshotStream extends AsyncIterable<SnapshotPage> {
@@ -33,7 +33,7 @@ export interface OtherReplica {
 
 /** Over a channel of its own, so that no message of the protocol waits behind it. */
 export function reachReplica({ address }: Member, credentials: grpc.ChannelCredentials): OtherReplica {
-  const channel = openChannel(address, credentials, channelOptions);
+  const channel = openChannel(address, credentials, channelOptions, keepaliveMs);
   const { client } = channel;
   return {
     status: (withinMs) => callUnary(client, clusterService.Status, {}, { deadline: Date.now() + withinMs }),
