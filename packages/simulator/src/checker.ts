@@ -14,6 +14,7 @@ import {
   proposalKey,
   proposalOf,
   type RulingConfiguration,
+  sameBallot,
   sameValue,
   type TrimRecord,
   type Value,
@@ -138,7 +139,11 @@ export class Checker {
   }
 
   /** An acceptor votes for nothing in a slot that it has trimmed (rule 2). */
-  accepting(acceptor: string, { slot, ballot }: PValue, below: number): void {
+  accepting(acceptor: string, { slot, ballot }: PValue, below: number, held: PValue | undefined): void {
+    if (held && sameBallot(held.ballot, ballot))
+      throw new Violation(
+        `${acceptor} writes ${describeBallot(ballot)} in slot ${slot} again, which is on its disk`,
+      );
     if (slot < below)
       throw new Violation(
         `${acceptor} accepts ${describeBallot(ballot)} in slot ${slot}, and has trimmed what is below ${below}`,

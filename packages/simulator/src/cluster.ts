@@ -326,7 +326,8 @@ export class Cluster {
       this.checker.replicas.claims(node.peer.id, record.trim);
       this.trace.count("trim");
     } else if (record.kind === "accept" && node.disk) {
-      this.checker.accepting(node.peer.id, record.pvalue, node.trimmedBelow);
+      const { slot } = record.pvalue;
+      this.checker.accepting(node.peer.id, record.pvalue, node.trimmedBelow, node.disk.accepted(slot));
     }
   }
 

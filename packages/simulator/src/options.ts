@@ -119,12 +119,14 @@ type CallerOptions = Pick<WorldOptions, "plainCalls">;
 type RemedyOptions = Pick<WorldOptions, "remedies">;
 type SlotOptions = Pick<WorldOptions, "slotBytes">;
 type HostileOptions = Pick<WorldOptions, "hostile">;
+type LinkOptions = Pick<WorldOptions, "bandwidth">;
 /** Those that are drawn apart from the others. */
 type ApartOptions = ServiceOptions &
   CallerOptions &
   RemedyOptions &
   SlotOptions &
   HostileOptions &
+  LinkOptions &
   Pick<WorldOptions, "quietEnd">;
 
 export function drawServiceOptions(random: Random): ServiceOptions {
@@ -166,6 +168,11 @@ export function drawHostileOptions(random: Random): HostileOptions {
   return { hostile: random() < 0.06 ? 0.02 + random() * 0.1 : 0 };
 }
 
+/** In a few of the worlds where members talk over streams, these are slow (rule 29). */
+export function drawLinkOptions(random: Random): LinkOptions {
+  return { bandwidth: random() < 0.2 ? 500 + randomBelow(random, 4_000) : 0 };
+}
+
 export function drawOptions(random: Random): Omit<WorldOptions, keyof ApartOptions> {
   const chance = (probability: number, high: number) => (random() < probability ? random() * high : 0);
   const acceptors = random() < 0.75 ? 3 : 5;
@@ -203,8 +210,6 @@ export function drawOptions(random: Random): Omit<WorldOptions, keyof ApartOptio
     limits: { ...simulatedLimits, maxKeptDecisions: random() < 0.5 ? 4 : 8 },
     // Links know the first configuration only.
     streams: random() < 0.25 && !changing,
-    // 0, no bound, for every seed: retries over slow links add to what waits there (known-failures.test.ts).
-    bandwidth: 0,
     // 0 for every seed: a world of its own has them, in which a transfer takes many pages (worlds.test.ts).
     interruptions: 0,
     pageBytes: 4_096,

@@ -1,4 +1,4 @@
-import { type Message, type Random, randomBelow } from "@synod/core";
+import { describeBallot, type Message, type Random, randomBelow } from "@synod/core";
 import { type Dial, type DialedStream, keepaliveMs, type StreamStatus } from "@synod/node/parts";
 import type { Method } from "@synod/wire";
 import type { Network } from "./network.js";
@@ -41,6 +41,7 @@ export class PeerStreams {
     return <Out, In>(address: string, method: Method<Out, In>) => {
       const to = this.#world.nodes.find(({ peer }) => `${peer.id}:1` === address) as SimulatedNode;
       const { network, options, streams } = this.#world;
+      const asked = new Set<string>();
       const stream = new PeerStream({
         ...{ from, to, method: method as Method<unknown, unknown> },
         now: () => this.#world.now,
@@ -52,6 +53,7 @@ export class PeerStreams {
         arrived: (sender, receiver, bytes, message) => {
           const { trace, now, checker } = this.#world;
           checker.received(sender.peer.id, receiver.peer.id, message as Message);
+          this.#countCopies(message as Message, asked);
           trace.message(
             now,
             `${sender.peer.id}>${receiver.peer.id}`,
@@ -69,6 +71,15 @@ export class PeerStreams {
         },
       };
     };
+  }
+
+  /** @param asked the pvalues that this stream has carried */
+  #countCopies(message: Message, asked: Set<string>): void {
+    if (message.kind !== "p2a") return;
+    const { slot, ballot } = message.pvalue;
+    const key = `${slot} ${describeBallot(ballot)}`;
+    this.#world.trace.count(asked.has(key) ? "pvalue sent again" : "pvalue sent");
+    asked.add(key);
   }
 
   /** A stream from `from` that a node serves has not ended. */

@@ -19,6 +19,7 @@ const streams = [
   "remedies",
   "slots",
   "hostile",
+  "links",
 ] as const;
 
 export type Streams = Readonly<Record<(typeof streams)[number], Random>>;

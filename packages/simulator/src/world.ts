@@ -11,6 +11,7 @@ import { Operator } from "./operator.js";
 import {
   drawCallerOptions,
   drawHostileOptions,
+  drawLinkOptions,
   drawOptions,
   drawRareOptions,
   drawRemedyOptions,
@@ -83,6 +84,7 @@ class World {
       ...drawRemedyOptions(streams.remedies),
       ...drawSlotOptions(streams.slots),
       ...drawHostileOptions(streams.hostile),
+      ...drawLinkOptions(streams.links),
       ...overrides,
     };
     const { upgrades, engines, reconfigure } = options;

@@ -73,7 +73,7 @@ describe("the real core, codec and services in a world of its own kind", () => {
     await kept({ seed: 64, overrides });
   });
 
-  it("over links of 50 kB/s everything waiting finishes", async () => {
+  it("rule 29: over links of 50 kB/s everything waiting finishes, and no stream carries a pvalue twice", async () => {
     const overrides = {
       streams: true,
       spareAcceptors: 0,
@@ -81,7 +81,19 @@ describe("the real core, codec and services in a world of its own kind", () => {
       bandwidth: 1_000,
       calmTicks: 3_000,
     };
-    await kept({ seed: 88, overrides });
+    const { counts } = await kept({ seed: 88, overrides });
+    expect(counts["pvalue sent"]).toBeGreaterThan(100);
+    expect(counts["pvalue sent again"]).toBeUndefined();
+  });
+
+  it("rule 29: so it is where the disks of acceptors take 800 ms", async () => {
+    const overrides = {
+      ...{ streams: true, spareAcceptors: 0, reconfigure: 0, sync: 1 / 40, star: false, remedies: false },
+      ...{ faults: only({ reset: 3, "crash leader": 3 }), quietEnd: false, backups: false },
+    };
+    const { counts } = await kept({ seed: 5, overrides });
+    expect(counts["pvalue sent"]).toBeGreaterThan(100);
+    expect(counts["pvalue sent again"]).toBeUndefined();
   });
 
   it("without faults a slot carries one proposal, and no proposal takes two", async () => {

@@ -64,6 +64,11 @@ export class MemoryAcceptorDisk {
     };
   }
 
+  /** The durable pvalue of a slot. */
+  accepted(slot: number): PValue | undefined {
+    return this.#accepted.get(slot)?.();
+  }
+
   /** The disk as it is now, with no process on it: what somebody keeps who copies the directory. */
   copy(): MemoryAcceptorDisk {
     const copy = new MemoryAcceptorDisk({ ...this.#identity, codec: this.#codec }, this.#onDurable);

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import net, { type AddressInfo } from "node:net";
 import * as grpc from "@grpc/grpc-js";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { callUnary, clusterService, openChannel } from "../src/index.js";
 
 /** Accepts connections and never says a word, as a process does that is too busy. */
@@ -65,4 +65,46 @@ test("a channel goes past every proxy that the environment names", async () => {
     channel.close(true);
     server.forceShutdown();
   }
+});
+
+/** A way to a server that passes bytes on, or keeps them back. */
+async function wayTo(port: number) {
+  const way = { held: false, connections: 0 };
+  const server = net.createServer((near) => {
+    way.connections++;
+    const far = net.connect(port, "127.0.0.1");
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      from.on("error", () => {}).on("close", () => to.destroy());
+      from.on("data", (bytes) => void (way.held || to.write(bytes)));
+    }
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  onTestFinished(() => void server.close());
+  return { way, port: (server.address() as AddressInfo).port };
+}
+
+describe("a channel that may not be silent for long", () => {
+  test("keeps an idle connection that answers, and ends one on which nothing comes in", async () => {
+    const server = new grpc.Server();
+    const port = await new Promise<number>((resolve, reject) => {
+      const bound = (error: Error | null, at: number) => (error ? reject(error) : resolve(at));
+      server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), bound);
+    });
+    onTestFinished(() => server.forceShutdown());
+    const { way, port: between } = await wayTo(port);
+    const channel = openChannel(`127.0.0.1:${between}`, grpc.credentials.createInsecure(), {}, 150);
+    onTestFinished(() => channel.close(true));
+    const unimplemented = { code: grpc.status.UNIMPLEMENTED };
+    const call = () =>
+      callUnary(channel.client, clusterService.Status, {}, { deadline: Date.now() + 60_000 });
+    await expect(call()).rejects.toMatchObject(unimplemented);
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    await expect(call()).rejects.toMatchObject(unimplemented);
+    expect(way.connections).toBe(1);
+    way.held = true;
+    await expect(call()).rejects.toMatchObject({ code: grpc.status.UNAVAILABLE });
+  });
 });
