@@ -48,12 +48,12 @@ test("rule 12: while others ask too, of one connection little is under way, and 
   };
   ask("b", 1);
   ask("a", 100);
-  expect(commands.take(nothing, true)).toHaveLength(1 + 8);
+  expect(commands.take(nothing, true)).toHaveLength(1 + 4);
   expect(commands.take(nothing, true)).toEqual([]);
   clock.nowMs = 999;
   expect(commands.take(nothing, true)).toEqual([]);
   clock.nowMs = 1_000;
-  expect(commands.take(nothing, true)).toHaveLength(64 - 8);
+  expect(commands.take(nothing, true)).toHaveLength(64 - 4);
 });
 
 test("rule 12: what is under way is counted in bytes too, and one command has room however large", () => {

@@ -5,7 +5,7 @@ import type { Caller } from "./places.js";
 /** A connection counts as one that asks for so long after its last command. */
 const asksForMs = 1_000;
 /** The parts of a batch, in commands and in bytes, that one of several connections may have under way, and the least of it. */
-const partOfCommands = 8;
+const partOfCommands = 16;
 const partOfBytes = 2;
 const leastCommands = 4;
 

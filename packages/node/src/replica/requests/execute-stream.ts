@@ -31,7 +31,7 @@ export interface ExecuteStreamLimits {
 }
 
 export const executeStreamLimits: ExecuteStreamLimits = {
-  maxOutstanding: 2_048,
+  maxOutstanding: 1_024,
   maxUnreadBytes: 64 << 20,
   maxUnreadMs: 10_000,
 };
