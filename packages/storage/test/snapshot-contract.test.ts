@@ -41,7 +41,7 @@ describe.each(bothKinds)("a snapshot of a replica's state (%s)", (kind) => {
     apply(store, 1, 2);
     apply(store, 2, 2);
     const snapshot = await store.snapshot();
-    expect([snapshot.slot, store.durableSlot]).toEqual([2, 2]);
+    expect([snapshot.slot, store.durableSlot, snapshot.rows, empty.rows]).toEqual([2, 2, 3, 0]);
     expect(await everything(snapshot)).toEqual(["key 000=2", "key 001=2", "only 2=2"]);
     expect(await everything(empty)).toEqual([]);
   });

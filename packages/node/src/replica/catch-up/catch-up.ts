@@ -1,16 +1,9 @@
 import { status as grpcStatus } from "@grpc/grpc-js";
-import type { Decision, Member } from "@synod/core";
-import {
-  anotherCluster,
-  type CatchingUpStatus,
-  type LogPage,
-  type LogReader,
-  passed,
-  type Scheduler,
-} from "@synod/wire";
+import type { Member } from "@synod/core";
+import { type CatchingUpStatus, passed } from "@synod/wire";
 import { messageOf } from "../../process/failure.js";
-import type { HostLogger } from "../../process/host.js";
 import type { OtherReplica } from "./other-replica.js";
+import { OwnLog, type OwnLogOptions } from "./own-log.js";
 import { Progress } from "./progress.js";
 import { DamagedPage } from "./snapshot-pages.js";
 import { type SnapshotReceiver, UnfitSnapshot } from "./snapshot-receiver.js";
@@ -25,10 +18,6 @@ const againMs = 1_000;
 const goOnMs = 200;
 /** A peer that helped, and then gives nothing for so long, is left for another one, with which a state begins anew. */
 const patienceMs = 15_000;
-const pageWithinMs = 10_000;
-const appliedCheckMs = 5;
-/** Whoever has applied what it lacked waits so long, at most, until that is on its disk as well. */
-const flushedWithinMs = 5_000;
 /** A replica that starts waits so long for what another one says of itself. */
 const statusWithinMs = 1_000;
 /** With these a peer says that it does not help: to ask it again at once would be in vain. */
@@ -40,30 +29,16 @@ const refusals = new Set([
   grpcStatus.UNIMPLEMENTED,
 ]);
 
-export interface CatchUpOptions {
-  readonly clusterId: string;
-  /** Id of this replica. */
-  readonly replica: string;
+export interface CatchUpOptions extends OwnLogOptions {
   /** The other replicas. */
   readonly peers: readonly Member[];
   /** Another replica, to be closed when nothing more is wanted of it. */
   reach(peer: Member): OtherReplica;
-  readonly scheduler: Scheduler;
   /** Draws from 0 to 1. */
   readonly random: () => number;
-  readonly logger: HostLogger;
   readonly receiver: SnapshotReceiver;
-  /** The lowest slot not applied here. */
-  slotOut(): number;
-  /** Everything up to this slot is on the disk here. */
-  durableSlot(): number;
   /** See `Own`. */
   introduced(): boolean;
-  /** Below it nobody but a replica need know what was decided. */
-  trimmedBelow(): number;
-  /** Hands a decided slot to the role. False asks to wait until `whenRoom` calls back. */
-  learn(decision: Decision): boolean;
-  whenRoom(callback: () => void): void;
 }
 
 /** Help of a peer that is connected. */
@@ -77,6 +52,7 @@ type Help = (other: OtherReplica, peer: Member) => Promise<void>;
  */
 export class CatchUp {
   readonly #options: CatchUpOptions;
+  readonly #log: OwnLog;
   readonly #progress: Progress;
   #running = false;
   #beginning = "";
@@ -89,6 +65,7 @@ export class CatchUp {
 
   constructor(options: CatchUpOptions) {
     this.#options = options;
+    this.#log = new OwnLog(options);
     const { scheduler, slotOut, trimmedBelow } = options;
     this.#progress = new Progress({ scheduler, slotsLeft: () => Math.max(0, trimmedBelow() - slotOut()) });
     const unfinished = options.peers.find(({ id }) => id === options.receiver.giver);
@@ -117,7 +94,7 @@ export class CatchUp {
       const lacks = () => slotOut() <= slot && !this.#closed;
       await this.#ofAny(able, lacks, async (other, peer) => {
         await this.#state(other, peer, slot);
-        await this.#takeLeave(other);
+        await this.#log.takeLeave(other);
       });
       if (lacks()) await passed(this.#options.scheduler, againMs);
     }
@@ -164,16 +141,12 @@ export class CatchUp {
 
   close(): void {
     this.#closed = true;
+    this.#log.close();
     this.#other?.close();
   }
 
   get #behind(): boolean {
-    return !this.#closed && this.#slotOut < this.#options.trimmedBelow();
-  }
-
-  /** The lowest slot that is lacking. A state that has just been taken in counts before the role has heard of it. */
-  get #slotOut(): number {
-    return Math.max(this.#options.slotOut(), this.#options.durableSlot() + 1);
+    return this.#log.behind;
   }
 
   async #run(): Promise<void> {
@@ -242,6 +215,10 @@ export class CatchUp {
     while (!(await this.#fromLog(other, peer)) && !this.#closed) await this.#state(other, peer);
   }
 
+  #fromLog(other: OtherReplica, peer: Member): Promise<boolean> {
+    return this.#log.goOn(other, peer, () => this.#helped(peer));
+  }
+
   async #state(other: OtherReplica, peer: Member, atLeast = 0): Promise<void> {
     const { receiver, slotOut, logger } = this.#options;
     const { id } = peer;
@@ -257,70 +234,6 @@ export class CatchUp {
     this.#helped(peer);
     this.#progress.installed();
     logger.info({ peer: id, slotOut: slotOut() }, `the state is that of ${id} now`);
-  }
-
-  /** False when the peer's log begins above what is lacking here. */
-  async #fromLog(other: OtherReplica, peer: Member): Promise<boolean> {
-    const { trimmedBelow, logger } = this.#options;
-    const { id } = peer;
-    if (!this.#behind) return true;
-    logger.info({ peer: id, slotOut: this.#slotOut, trimmedBelow: trimmedBelow() }, `catching up from ${id}`);
-    let from = this.#slotOut;
-    let coming: Promise<LogPage> | undefined;
-    while (this.#behind) {
-      const { decisions } = await (coming ?? this.#logPage(other, peer, from));
-      const last = decisions.at(-1);
-      if (last === undefined || decisions[0]?.slot !== from) return false;
-      this.#helped(peer);
-      // The next page travels while this one is applied. Leaders may have told of what is in it, too, by then.
-      from = Math.max(last.slot + 1, this.#slotOut);
-      coming = from < trimmedBelow() ? this.#logPage(other, peer, from) : undefined;
-      coming?.catch(() => {});
-      for (const decision of decisions)
-        if (!this.#options.learn(decision)) await new Promise<void>((room) => this.#options.whenRoom(room));
-      await this.#applied(last.slot);
-      if (coming === undefined) from = this.#slotOut;
-    }
-    await this.#takeLeave(other);
-    return true;
-  }
-
-  async #logPage(other: OtherReplica, { id, address }: Member, from: number): Promise<LogPage> {
-    const { clusterId } = this.#options;
-    const page = await other.log({ from, limit: 0, clusterId, reader: this.#reader }, pageWithinMs);
-    // Addresses change and are used again: what another cluster decided in a slot is nothing to this one (rule 28).
-    if (page.clusterId !== clusterId)
-      throw new Error(
-        anotherCluster(`the process that answers for ${id} at ${address}`, page.clusterId, clusterId),
-      );
-    return page;
-  }
-
-  /** Tells a peer, if it hears it, what this replica has on its disk now: it need not keep anything below any longer. */
-  async #takeLeave(other: OtherReplica): Promise<void> {
-    const { clusterId, slotOut, durableSlot, scheduler } = this.#options;
-    const applied = slotOut() - 1;
-    const giveUpAt = scheduler.nowMs() + flushedWithinMs;
-    while (durableSlot() < applied && !this.#closed && scheduler.nowMs() < giveUpAt)
-      await passed(scheduler, appliedCheckMs);
-    if (this.#closed) return;
-    const request = { from: slotOut(), limit: 1, clusterId, reader: this.#reader };
-    await other.log(request, pageWithinMs).catch(() => {});
-  }
-
-  get #reader(): LogReader {
-    const { replica, durableSlot } = this.#options;
-    return { member: replica, durableSlot: durableSlot() };
-  }
-
-  async #applied(slot: number): Promise<void> {
-    const { scheduler, slotOut } = this.#options;
-    const giveUpAt = scheduler.nowMs() + pageWithinMs;
-    while (slotOut() <= slot && !this.#closed) {
-      if (scheduler.nowMs() > giveUpAt)
-        throw new Error(`slot ${slot} was not applied within ${pageWithinMs} ms`);
-      await passed(scheduler, appliedCheckMs);
-    }
   }
 }
 
