@@ -20,7 +20,7 @@ const least = 0.7;
 export async function run({ parameters, progress }) {
   const rounds = flagNumber(parameters, "--rounds", 3);
   const seconds = flagNumber(parameters, "--seconds", 20);
-  const outstanding = flagNumber(parameters, "--outstanding", 24);
+  const outstanding = flagNumber(parameters, "--outstanding", 48);
   const value = new Uint8Array(flagNumber(parameters, "--kib", 256) << 10);
   const processes = await Processes.prepare({ leaders: 2 });
   const network = await Network.between(processes);

@@ -1,4 +1,4 @@
-import type { Scheduler, SnapshotPage } from "@synod/wire";
+import { ran, type Scheduler, type SnapshotPage } from "@synod/wire";
 import type { SnapshotStream } from "./other-replica.js";
 import { nextDigest, noDigest } from "./snapshot-digest.js";
 
@@ -26,7 +26,13 @@ export interface SnapshotReading {
 export async function* pagesOf(reading: SnapshotReading): AsyncGenerator<SnapshotPage> {
   const { stream, scheduler, requireCluster } = reading;
   let { digest = noDigest, snapshot, slot } = reading;
-  const unlessSilent = () => scheduler.after(silentMs, () => stream.cancel());
+  const unlessSilent = () =>
+    ran(
+      scheduler,
+      silentMs,
+      () => false,
+      () => stream.cancel(),
+    );
   let cancelSilence = unlessSilent();
   try {
     for await (const page of stream) {
