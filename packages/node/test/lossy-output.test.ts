@@ -1,6 +1,11 @@
+import { execFileSync } from "node:child_process";
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
-import { LossyOutput, maxWaitingBytes } from "../src/process/lossy-output.js";
+import { printAnswer } from "../src/process/answer.js";
+import { LossyOutput, maxWaitingBytes, unblocked } from "../src/process/lossy-output.js";
 
 /** An output whose room is set by a test; what is beyond it is refused, as a pipe or a disk refuses it. */
 class Room {
@@ -41,7 +46,7 @@ describe("lines about a process", () => {
         output.flush(0);
         let next = 0;
         for (const line of room.text.split("\n").slice(0, -1)) {
-          const [, lost] = /^(\d+) lost, EAGAIN$/.exec(line) ?? [];
+          const [, lost] = /^(\d+) lost, (?:EAGAIN|longer than \d+ bytes)$/.exec(line) ?? [];
           if (lost === undefined) expect(Number(/^\d+/.exec(line)?.[0])).toBe(next++);
           else next += Number(lost);
         }
@@ -97,4 +102,40 @@ describe("lines about a process", () => {
       expect(asked.mock.calls.length > 1).toBe(code === "EAGAIN");
     }
   });
+});
+
+it("an answer that is not taken is a failure with what has been done, and a slow reader is waited for", () => {
+  const room = new Room();
+  room.code = "ENOSPC";
+  expect(() => printAnswer("answer", "it is done", room.take)).toThrow(
+    /standard output: .*ENOSPC.*; it is done/,
+  );
+  const codes = ["EAGAIN", "EAGAIN"];
+  const taken: string[] = [];
+  printAnswer("answer", undefined, (bytes) => {
+    const code = codes.pop();
+    if (code !== undefined) throw Object.assign(new Error(code), { code });
+    taken.push(Buffer.from(bytes.subarray(0, 4)).toString());
+    return Math.min(4, bytes.length);
+  });
+  expect(taken.join("")).toBe("answer\n");
+});
+
+it("a pipe is opened once more to be written without waiting, and a file is not", () => {
+  const directory = mkdtempSync(path.join(tmpdir(), "synod-lossy-"));
+  const isWaitedFor = (descriptor: number) => {
+    const [, flags = ""] =
+      /^flags:\s+(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, "utf8")) ?? [];
+    return (Number.parseInt(flags, 8) & constants.O_NONBLOCK) === 0;
+  };
+  execFileSync("mkfifo", [path.join(directory, "pipe")]);
+  const pipe = openSync(path.join(directory, "pipe"), "r+");
+  const file = openSync(path.join(directory, "file"), "w");
+  const own = unblocked(pipe);
+  try {
+    expect([unblocked(file), isWaitedFor(own), isWaitedFor(pipe)]).toEqual([file, false, true]);
+  } finally {
+    for (const descriptor of [pipe, file, own]) closeSync(descriptor);
+    rmSync(directory, { recursive: true, force: true });
+  }
 });

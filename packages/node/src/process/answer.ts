@@ -1,6 +1,7 @@
 import { writeSync } from "node:fs";
 import { ExitCode } from "./exit-code.js";
 import { ServiceFailure } from "./failure.js";
+import type { TakeBytes } from "./lossy-output.js";
 import { systemReason } from "./system-error.js";
 
 const sleepMs = 5;
@@ -10,12 +11,16 @@ const sleepMs = 5;
  * there.
  * @param done what has been done although it could not be told
  */
-export function printAnswer(text: string, done?: string): void {
+export function printAnswer(
+  text: string,
+  done?: string,
+  take: TakeBytes = (bytes) => writeSync(1, bytes),
+): void {
   const sleeping = new Int32Array(new SharedArrayBuffer(4));
   let bytes = Buffer.from(`${text}\n`);
   while (bytes.length > 0) {
     try {
-      bytes = bytes.subarray(writeSync(1, bytes));
+      bytes = bytes.subarray(take(bytes));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EAGAIN")
         throw new ServiceFailure(

@@ -108,11 +108,12 @@ function isSlow(reason: string): boolean {
  * because a descriptor's flags are shared with the process that handed it down.
  */
 export function withoutWaiting(descriptor: 1 | 2): TakeBytes {
-  const own = ownDescriptor(descriptor);
+  const own = unblocked(descriptor);
   return (bytes) => writeSync(own, bytes);
 }
 
-function ownDescriptor(descriptor: 1 | 2): number {
+/** A descriptor of the same output on which no write waits. */
+export function unblocked(descriptor: number): number {
   try {
     const found = fstatSync(descriptor);
     if (found.isFile()) return descriptor;
@@ -120,7 +121,7 @@ function ownDescriptor(descriptor: 1 | 2): number {
     return openSync(`/proc/self/fd/${descriptor}`, O_WRONLY | O_NONBLOCK | O_NOCTTY);
   } catch {
     // A socket, or a pipe of another account. Node makes it one that does not block when its stream is first asked for.
-    void (descriptor === 1 ? process.stdout : process.stderr);
+    if (descriptor === 1 || descriptor === 2) void [process.stdout, process.stderr][descriptor - 1];
     return descriptor;
   }
 }
