@@ -158,10 +158,12 @@ async function same(cluster, tally, { how }, method, numbered) {
   const [first] = answers;
   if (first === undefined) throw new Error("expected replicas, found none");
   tally.answers += answers.length;
+  // A query that is repeated is executed again, in a slot of its own.
+  const told = (/** @type {ServiceAnswer} */ answer) =>
+    JSON.stringify(method === "Look" ? { ...answer, slot: 0 } : answer);
   for (const answer of answers) {
-    const one = JSON.stringify(answer);
     tally.expect(
-      one === JSON.stringify(first),
+      told(answer) === told(first),
       () => `${method} "${how}": ${text(first)} and ${text(answer)}`,
     );
     const words = `${answer.message} ${Buffer.from(answer.details, "base64")}`;

@@ -7,7 +7,8 @@ import { lockService, storeService } from "./lock-caller.mjs";
  * @typedef {{ slot: number, index: number }} Place where in the log
  * @typedef {{ owner: string, token: number, ttlMs: number, expiresAtMs: number }} Claim
  * @typedef {{ lock: string, owner: string, token: number, end: "held" | "released" | "expired" }} Grant
- * @typedef {{ command: DecidedCommand, place: Place, answer: Record<string, unknown> }} Executed
+ * @typedef {{ place: Place, answer: Record<string, unknown> }} Execution
+ * @typedef {Execution & { command: DecidedCommand, again: Execution[] }} Executed a query is executed again where it is repeated
  */
 
 /** Most that proposals move log time together that had not seen where a span began; a lock gets it on top of its time to live. */
@@ -70,9 +71,12 @@ export class LockModel {
     if (this.executed.has(key)) this.repeats += 1;
     if (sequence <= mark) return;
     this.#sessions.set(session, mark);
-    if (this.executed.has(key)) return;
+    const known = this.executed.get(key);
+    if (known && method !== "Get") return;
     this.#revision += 1;
-    this.executed.set(key, { command, place, answer: this.#answer(command) });
+    const answer = this.#answer(command);
+    if (known) known.again.push({ place, answer });
+    else this.executed.set(key, { command, place, answer, again: [] });
   }
 
   /** @param {DecidedCommand} command @returns {Record<string, unknown>} */

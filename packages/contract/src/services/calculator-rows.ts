@@ -55,5 +55,5 @@ export const calculatorRows: readonly Row[] = [
   command("Add", 1),
   command("Subtract", -2),
   command("Multiply", 2),
-  { ...command("Value", 0), request: () => ({}), accepted: [arithmetic] },
+  { ...command("Value", 0), query: true, request: () => ({}), accepted: [arithmetic] },
 ].map(rowOf);

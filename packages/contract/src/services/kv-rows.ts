@@ -41,6 +41,7 @@ const methods: readonly Method[] = [
   {
     service: keyValue,
     name: "Get",
+    query: true,
     request: (key) => ({ key }),
     accepted: [
       readsItsWrites,
@@ -79,6 +80,7 @@ const methods: readonly Method[] = [
   {
     service: keyValue,
     name: "Range",
+    query: true,
     request: (key) => ({ prefix: key, limit: 10 }),
     accepted: [
       writing("kv.proto", "it gives the keys of a prefix in order, page by page", async (context) => {

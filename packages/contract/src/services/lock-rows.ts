@@ -198,6 +198,7 @@ const methods: readonly Method[] = [
   {
     service: lock,
     name: "Get",
+    query: true,
     request: (key) => ({ name: key }),
     accepted: [tells],
     bad: { "no name": { name: "" } },
