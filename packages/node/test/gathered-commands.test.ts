@@ -16,7 +16,7 @@ function command(name: string, more: Partial<Command> = {}): Command {
 }
 
 function gathered(...names: readonly string[]): GatheredCommands {
-  const commands = new GatheredCommands(limits, roomBytes, () => 0);
+  const commands = new GatheredCommands(limits, roomBytes, 3, () => 0);
   for (const name of names) commands.add(command(name), name.slice(0, 1));
   return commands;
 }
@@ -42,7 +42,7 @@ test("rule 12: of one connection a batch's worth is under way, until somebody ha
 test("rule 12: while others ask too, of one connection little is under way, and a second after them a batch's worth again", () => {
   const clock = { nowMs: 0 };
   const wide = { ...limits, maxBatchCommands: 64, maxBatchBytes: 8_000 };
-  const commands = new GatheredCommands(wide, roomBytes, () => clock.nowMs);
+  const commands = new GatheredCommands(wide, roomBytes, 3, () => clock.nowMs);
   const ask = (caller: string, count: number) => {
     for (let index = 0; index < count; index++) commands.add(command(`${caller}${index}`), caller);
   };
@@ -58,11 +58,11 @@ test("rule 12: while others ask too, of one connection little is under way, and 
 
 test("rule 12: what is under way is counted in bytes too, and one command has room however large", () => {
   const large = (caller: string) => command(caller, { request: new Uint8Array(900) });
-  const alone = new GatheredCommands(limits, roomBytes, () => 0);
+  const alone = new GatheredCommands(limits, roomBytes, 3, () => 0);
   for (const name of ["a0", "a1", "a2"]) alone.add(large(name), "a");
   // As many as there may be proposals, one in each.
   expect([1, 2, 3].map(() => namesOf(alone.take(nothing, true)))).toEqual([["a0"], ["a1"], []]);
-  const beside = new GatheredCommands(limits, roomBytes, () => 0);
+  const beside = new GatheredCommands(limits, roomBytes, 3, () => 0);
   const both = [large("a0"), large("a1")];
   for (const each of both) beside.add(each, "a");
   beside.add(command("b1"), "b");
@@ -81,7 +81,7 @@ test("rule 12: what this process says itself waits behind nobody's, and for no r
 });
 
 test("while the clock is in doubt only Synod's own go, and none overtakes the turns of others (rule 35)", () => {
-  const commands = new GatheredCommands({ ...limits, maxBatchBytes: 10_000 }, roomBytes, () => 0);
+  const commands = new GatheredCommands({ ...limits, maxBatchBytes: 10_000 }, roomBytes, 3, () => 0);
   for (const name of ["a1", "b1"]) commands.add(command(name), name.slice(0, 1));
   for (const number of [1, 2, 3, 4]) commands.add(command(`open${number}`, { service: systemService }), "a");
   commands.add(command("other", { service: systemService }), "b");
@@ -90,7 +90,7 @@ test("while the clock is in doubt only Synod's own go, and none overtakes the tu
 });
 
 test("a command that nobody waits for any more is not proposed, unless it was already", () => {
-  const commands = new GatheredCommands(limits, roomBytes, () => 0);
+  const commands = new GatheredCommands(limits, roomBytes, 3, () => 0);
   const [first, second] = [command("a1"), command("a2")];
   for (const each of [first, second]) commands.add(each, "a");
   expect(commands.forget(first)).toBe(true);
@@ -150,7 +150,7 @@ test("rule 12: places are counted in bytes too", () => {
 test("rule 12: heavy commands come last in a batch, and few are under way, however many are asked for", () => {
   const commands = gathered("a1", "b1");
   const [first] = commands.take(nothing, true) as [Command];
-  commands.executed(first, 300);
+  commands.executed(first, 300, 0);
   commands.forget(first);
   for (const name of ["a2", "a3", "a4", "b2", "c1"]) commands.add(command(name), name.slice(0, 1));
   const taken = commands.take(nothing, true);
@@ -166,14 +166,14 @@ test("rule 12: heavy commands come last in a batch, and few are under way, howev
 test("rule 12: what one connection does heavily is not heavy of another, and one by itself is never kept waiting", () => {
   const commands = gathered("a1");
   const [first] = commands.take(nothing, true) as [Command];
-  commands.executed(first, 5_000);
+  commands.executed(first, 5_000, 0);
   commands.forget(first);
   for (const name of ["a2", "b1", "a3"]) commands.add(command(name), name.slice(0, 1));
   const taken = commands.take(nothing, true);
   expect(namesOf(taken)).toEqual(["b1", "a2"]);
   expect(commands.take(nothing, true)).toEqual([]);
   // Once it has become light it is heavy for a while.
-  commands.executed(taken[1] as Command, 1);
+  commands.executed(taken[1] as Command, 1, 0);
   commands.forget(taken[1] as Command);
   expect(namesOf(commands.take(nothing, true))).toEqual(["a3"]);
 });
@@ -182,7 +182,7 @@ test("rule 12: what was heavy once is light again after a few that were", () => 
   const commands = gathered("a0");
   for (const bytes of [400, 1, 1, 1, 1, 1, 1]) {
     const [taken] = commands.take(nothing, true) as [Command];
-    commands.executed(taken, bytes);
+    commands.executed(taken, bytes, 0);
     commands.forget(taken);
     commands.add(command("a"), "a");
   }
@@ -191,7 +191,7 @@ test("rule 12: what was heavy once is light again after a few that were", () => 
 });
 
 test("what waits for its turn is not put off by another replica's copy, and leaves nothing behind", () => {
-  const commands = new GatheredCommands(limits, roomBytes, () => 0);
+  const commands = new GatheredCommands(limits, roomBytes, 3, () => 0);
   const waiting = command("a1");
   commands.add(waiting, "a");
   commands.putOff(waiting);
@@ -203,4 +203,27 @@ test("what waits for its turn is not put off by another replica's copy, and leav
   // Its room is free again, once.
   for (const name of ["a2", "a3", "a4", "a5", "a6"]) commands.add(command(name), "a");
   expect(commands.take(nothing, true)).toHaveLength(4);
+});
+
+test("rule 12: while others ask, heavy commands of all replicas together run for half of the time at most", () => {
+  const clock = { nowMs: 0 };
+  const commands = new GatheredCommands(limits, roomBytes, 3, () => clock.nowMs);
+  const ask = (name: string) => commands.add(command(name), name.slice(0, 1));
+  ask("a1");
+  const [first] = commands.take(nothing, true) as [Command];
+  commands.executed(first, 600, 100);
+  commands.forget(first);
+  for (const name of ["a2", "b1"]) ask(name);
+  expect(namesOf(commands.take(nothing, true))).toEqual(["b1"]);
+  clock.nowMs = 499;
+  expect(commands.take(nothing, true)).toEqual([]);
+  clock.nowMs = 500;
+  const [second] = commands.take(nothing, true) as [Command];
+  expect(namesOf([second])).toEqual(["a2"]);
+  // Nobody asks for anything light any more.
+  clock.nowMs = 1_400;
+  commands.executed(second, 600, 100);
+  commands.forget(second);
+  ask("a3");
+  expect(namesOf(commands.take(nothing, true))).toEqual(["a3"]);
 });

@@ -41,6 +41,7 @@ function make(appliedSlot: number, system: object = {}) {
     },
   };
   const performer = new Performer({
+    scheduler: { nowMs: () => 0 },
     engine: engine as unknown as PerformerOptions["engine"],
     logTime: {
       applied: (slot, { kind } = { kind: "no-op" }, own) => events.push(`time ${slot} ${kind} ${own}`),

@@ -88,6 +88,7 @@ class Replica {
       },
     });
     this.performer = new Performer({
+      scheduler: { nowMs: () => 0 },
       engine: this.engine,
       logTime: { applied: () => {} },
       proposed: () => true,

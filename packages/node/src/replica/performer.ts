@@ -8,7 +8,7 @@ import {
   Status,
 } from "@synod/state-machine";
 import type { DecidedLog, ExecutionMarker } from "@synod/storage";
-import { encodeValue } from "@synod/wire";
+import { encodeValue, type Scheduler } from "@synod/wire";
 import type { ExecutionWatch } from "../process/execution-watch.js";
 import { ExitCode } from "../process/exit-code.js";
 import { ServiceFailure } from "../process/failure.js";
@@ -36,6 +36,7 @@ export interface PerformerOptions {
   readonly log: Pick<DecidedLog, "append">;
   readonly requests: Pick<Requests, "executed" | "jumpedOver">;
   readonly logger: Pick<HostLogger, "error" | "info">;
+  readonly scheduler: Pick<Scheduler, "nowMs">;
   /** Without one (a store in memory), what ended a process is not known to the next, and no slot can be held. */
   readonly marker?: Pick<ExecutionMarker, "begin" | "end" | "endedBy" | "heldAt" | "note"> | undefined;
   readonly watch?: Pick<ExecutionWatch, "begin" | "end"> | undefined;
@@ -60,6 +61,7 @@ export class Performer {
   #ahead: LookAhead | undefined;
   /** The number of remedies known when the slot was last found not to be executable. */
   #known = 0;
+  #slotMs = 0;
   /** The slot ended an earlier process: each command of it is noted before it is executed. */
   #noting = false;
 
@@ -70,6 +72,11 @@ export class Performer {
   /** The reason why nothing is performed any more, though the process runs. */
   get halted(): Halt | undefined {
     return this.#halt;
+  }
+
+  /** The time that the last slot took to be executed. */
+  get slotMs(): number {
+    return this.#slotMs;
   }
 
   /** The number of remedies for the next slot that are known here: this replica looks ahead only while it does not execute it. */
@@ -92,7 +99,9 @@ export class Performer {
     }
     const remedies = this.#remediesFor(slot);
     if (this.#haltIfUnfit(decided)) return;
+    const startedAt = this.#options.scheduler.nowMs();
     const answers = this.#execute(slot, decided, remedies);
+    this.#slotMs = this.#options.scheduler.nowMs() - startedAt;
     this.#ahead = undefined;
     this.#options.logTime.applied(slot, decided, this.#options.proposed(value));
     this.#options.log.append(slot, encodeValue(value));

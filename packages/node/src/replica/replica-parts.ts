@@ -77,7 +77,7 @@ export class ReplicaParts {
       scheduler,
       propose: (command, caller) => this.proposer.propose(command, caller),
       proposeAgain: (command) => this.proposer.proposeAgain(command),
-      took: (command, bytes) => this.proposer.executed(command, bytes),
+      took: (command, bytes) => this.proposer.executed(command, bytes, this.performer.slotMs),
       forget: (command) => this.proposer.forget(command),
       sessionWindow: options.sessionLimits?.maxWindow,
       maxWaiting: options.limits.maxQueuedCommands,
@@ -153,9 +153,11 @@ export class ReplicaParts {
   }
 
   #newProposer(): Proposer {
-    const { limits, scheduler, slotLimits: slot = slotLimits } = this.#options;
+    const { genesis, limits, scheduler, slotLimits: slot = slotLimits } = this.#options;
+    const replicas = genesis.configuration.replicas.length;
     return new Proposer({
-      ...{ engine: this.engine, clock: this.#clock, limits, scheduler, slotRoomBytes: slot.maxBytes },
+      ...{ engine: this.engine, clock: this.#clock, limits, scheduler, replicas },
+      slotRoomBytes: slot.maxBytes,
       queued: () => {
         const { queued: commands, queuedBytes: bytes } = this.role.status();
         return { commands, bytes };
@@ -177,10 +179,10 @@ export class ReplicaParts {
   }
 
   #newPerformer(): Performer {
-    const { id, incarnation, store, logger, marker, watch, observer } = this.#options;
+    const { id, incarnation, store, logger, marker, scheduler, watch, observer } = this.#options;
     return new Performer({
       ...{ engine: this.engine, logTime: this.timeMover, log: store.log, requests: this.requests },
-      ...{ logger, marker, watch },
+      ...{ logger, marker, scheduler, watch },
       proposed: (value) => {
         const proposal = proposalOf(value);
         return proposal?.replica === id && proposal.incarnation === incarnation;

@@ -13,7 +13,7 @@ export const commandLimits = Object.freeze({
   /** Rows of a range that names no limit. */
   maxUnlimitedRows: 10_000,
   /** Keys and values read by one command or query; each read counts `readRowBytes` besides. */
-  maxReadBytes: 64 << 20,
+  maxReadBytes: 16 << 20,
   readRowBytes: 64,
   /** UTF-16 units of a declared failure's text; the rest is cut. It travels in a header, which has to stay small. */
   maxMessageLength: 512,

@@ -32,10 +32,13 @@ export class GatheredCommands {
   /** They were proposed before, so that a copy may yet be executed. */
   readonly #putOff = new WeakSet<Command>();
 
-  /** @param roomBytes that a slot has for what its commands write, read and answer */
-  constructor(limits: ShareLimits, roomBytes: number, nowMs: () => number) {
+  /**
+   * @param roomBytes that a slot has for what its commands write, read and answer
+   * @param replicas of the cluster
+   */
+  constructor(limits: ShareLimits, roomBytes: number, replicas: number, nowMs: () => number) {
     this.#limits = limits;
-    this.#heavy = new HeavyCommands(roomBytes);
+    this.#heavy = new HeavyCommands(roomBytes, replicas, nowMs);
     this.#contention = new Contention(limits, nowMs);
   }
 
@@ -50,14 +53,15 @@ export class GatheredCommands {
       return;
     }
     this.#contention.asks(caller);
+    this.#heavy.came(caller, command);
     this.#whose.set(command, caller);
     this.#queueOf(command).add(caller, command);
   }
 
-  /** It was executed, and took so many bytes of its slot's room. */
-  executed(command: Command, bytes: number): void {
+  /** It was executed, and took so many bytes of its slot's room; the slot took so long. */
+  executed(command: Command, bytes: number, slotMs: number): void {
     const caller = this.#whose.get(command);
-    if (caller !== undefined) this.#heavy.learn(caller, command, bytes);
+    if (caller !== undefined) this.#heavy.learn(caller, command, bytes, slotMs);
   }
 
   /** Nobody waits for it any more. @returns true when it was never taken, and never will be */

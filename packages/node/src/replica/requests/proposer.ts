@@ -13,6 +13,8 @@ export interface ProposerOptions {
   readonly scheduler: Pick<Scheduler, "nowMs">;
   /** The room that a slot has for what its commands write, read and answer (rule 13). */
   readonly slotRoomBytes: number;
+  /** The number of replicas, this one included. */
+  readonly replicas: number;
   /** What the role has waiting for its next batch. */
   queued(): { readonly commands: number; readonly bytes: number };
   /** There is something to gather. */
@@ -29,8 +31,8 @@ export class Proposer {
 
   constructor(options: ProposerOptions) {
     this.#options = options;
-    const { limits, slotRoomBytes, scheduler } = options;
-    this.#gathered = new GatheredCommands(limits, slotRoomBytes, () => scheduler.nowMs());
+    const { limits, slotRoomBytes, replicas, scheduler } = options;
+    this.#gathered = new GatheredCommands(limits, slotRoomBytes, replicas, () => scheduler.nowMs());
   }
 
   /** Clients' commands wait for the clock to be sure. */
@@ -49,9 +51,9 @@ export class Proposer {
     this.#options.wake();
   }
 
-  /** A command that somebody waits for was executed, and took so many bytes of its slot's room. */
-  executed(command: Command, bytes: number): void {
-    this.#gathered.executed(command, bytes);
+  /** A command that somebody waits for was executed, and took so many bytes of its slot's room; the slot took so long. */
+  executed(command: Command, bytes: number, slotMs: number): void {
+    this.#gathered.executed(command, bytes, slotMs);
   }
 
   /** Nobody waits for it any more. @returns true when it had not been given to the role, and never will be */
@@ -67,7 +69,7 @@ export class Proposer {
     this.#options.wake();
   }
 
-  /** The clock may be sure again, for which clients' commands wait. */
+  /** The clock may be sure again, or heavy commands have rested, for which clients' commands wait. */
   clockMoved(): void {
     if (this.#options.clock.sure) this.roomLeft();
   }
