@@ -26,14 +26,14 @@ describe("the real core, codec and services in a faulty world", () => {
   it("rules 22 and 23: keeps every promise while the acceptors change every few dozen slots", async () => {
     const overrides = { acceptors: 3, spareAcceptors: 2, reconfigure: 0.03, star: false };
     let configurations = 0;
-    for (const seed of seeds.slice(0, 8))
+    for (const seed of seeds.slice(0, 6))
       configurations += (await kept({ seed, overrides })).counts.reconfiguration ?? 0;
-    expect(configurations).toBeGreaterThan(80);
+    expect(configurations).toBeGreaterThan(60);
   });
 
   it("rules 18 and 19: keeps every promise while replicas lose their directories again and again", async () => {
     const faults = only({ "lost directory of a replica": 40, pause: 10 });
     const overrides = { replicas: 3, leaders: 3, reportHaste: 5, flush: 0.012, trimLoss: 0, faults };
-    for (const seed of seeds.slice(0, 8)) await kept({ seed, overrides });
+    for (const seed of seeds.slice(0, 6)) await kept({ seed, overrides });
   });
 });
