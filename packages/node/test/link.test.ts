@@ -10,7 +10,8 @@ import { Link, type LinkOptions } from "../src/transport/link.js";
 import { Server } from "../src/transport/server.js";
 
 const attach = leaderService.Attach;
-const timing = { helloMs: 300, firstRetryMs: 10, lastRetryMs: 40 };
+/** A busy machine may take long to answer; what waits for silence says a shorter time. */
+const timing = { helloMs: 5_000, firstRetryMs: 10, lastRetryMs: 40 };
 const cleanups: (() => unknown)[] = [];
 
 afterEach(async () => {
