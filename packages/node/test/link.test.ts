@@ -210,7 +210,9 @@ describe("a link", () => {
     for (const slot of [1, 2, 3])
       attachments.send({ role: "replica", id: "r1" }, { kind: "decision", slot, value: { kind: "no-op" } });
     await vi.waitFor(() => expect(taken).toHaveLength(1));
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    // Another link that is dialed later stands: by then all that was sent before would have been read.
+    const later = dial(port, {}, { id: "r2" });
+    await vi.waitFor(() => expect(later.link.connected).toBe(true));
     expect([taken.length, waiting.length]).toEqual([1, 1]);
     waiting.shift()?.();
     await vi.waitFor(() => expect(taken).toHaveLength(2));
@@ -376,8 +378,10 @@ describe("the serving side", () => {
     await vi.waitFor(() => expect(received).toHaveLength(1));
     for (const number of [1, 2, 3]) call.write({ kind: "ping", number });
     await vi.waitFor(() => expect(taken).toHaveLength(1));
-    // Whatever has arrived by then is not read.
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    // Another peer that comes later is answered: by then all that was sent before would have been read.
+    const later = open(port);
+    later.call.write(hello({ id: "r2", role: "replica" }));
+    await vi.waitFor(() => expect(later.received).toHaveLength(1));
     expect([taken.length, waiting.length]).toEqual([1, 1]);
     waiting.shift()?.();
     await vi.waitFor(() => expect(taken).toHaveLength(2));
