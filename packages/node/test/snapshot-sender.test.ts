@@ -163,6 +163,48 @@ test("of several replicas each has what it needs, and who needs most of the log 
   expect([sender.forsakeLowest(), sender.forsakeLowest()]).toEqual(["r3", undefined]);
 });
 
+test("when another state takes this one's place replicas are sent no more of the old one, and a backup all of it", async () => {
+  const { store, sender, read } = started();
+  const [replica, backup] = [member(), new Reader()];
+  const all = [replica, backup].map((reader) => {
+    reader.slow = true;
+    return read(reader);
+  });
+  await vi.waitFor(() => expect([replica, backup].map(({ pages }) => pages.length)).toEqual([1, 1]));
+  Object.assign(store.log, { first: 0, last: 12 });
+  sender.forsakeAll();
+  for (const reader of [replica, backup]) {
+    reader.slow = false;
+    reader.emit("drain");
+  }
+  await Promise.all(all);
+  expect([replica.pages.length, replica.error]).toEqual([1, expect.objectContaining({ code: 5 })]);
+  expect([backup.pages.map(({ last }) => last), backup.error]).toEqual([[false, true], undefined]);
+  expect(store.open).toBe(0);
+});
+
+test("a replica whose snapshot was still being opened, or unconfirmed, when another state came gets none of it", async () => {
+  const opening = started();
+  const snapshot = opening.store.snapshot.bind(opening.store);
+  opening.store.snapshot = async () => {
+    const opened = await snapshot();
+    Object.assign(opening.store.log, { first: 0, last: 12 });
+    opening.sender.forsakeAll();
+    return opened;
+  };
+  let asked = 0;
+  const waiting = started({ ...agreeing, unconfirmed: () => ["r3"], ask: () => asked++ });
+  const reader = member();
+  const done = waiting.read(reader);
+  await vi.waitFor(() => expect(asked).toBeGreaterThan(0));
+  waiting.sender.forsakeAll();
+  await done;
+  for (const { pages, error } of [reader, await opening.read(member())])
+    expect([pages, error]).toEqual([[], expect.objectContaining({ code: 5 })]);
+  for (const { sender } of [opening, waiting]) expect(sender.readers.lowestSlot).toBeUndefined();
+  expect(opening.store.open).toBe(0);
+});
+
 test("nothing is given to whoever calls itself a replica and is none, or this one", async () => {
   const { store, sender, read } = started();
   for (const id of ["r1", "r9"]) {

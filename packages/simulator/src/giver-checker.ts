@@ -26,6 +26,8 @@ export class GiverChecker {
   readonly #given = new Map<string, Given>();
   /** The tick in which each replica last gave some of its log to another one, or got some. */
   readonly #lastLog = new Map<string, number>();
+  /** The times that another state took the place of each replica's. */
+  readonly #replacements = new Map<string, number>();
   #violation: Violation | undefined;
 
   /** This replica has neither given nor got a log for a while, so that it has had the time to let go of its own. */
@@ -38,14 +40,22 @@ export class GiverChecker {
     if (this.#violation !== undefined) throw this.#violation;
   }
 
-  /** Another state took the place of a replica's, and with it its log. */
+  /** Another state took the place of a replica's, and with it its log: it promises nothing of what it gave before. */
   replaced(giver: string): void {
+    this.#replacements.set(giver, this.#replacementsOf(giver) + 1);
     for (const name of this.#given.keys()) if (name.startsWith(`${giver}>`)) this.#given.delete(name);
   }
 
-  page(giver: SimulatedNode, reader: SimulatedNode, { snapshot, slot }: SnapshotPage, now: number): void {
-    const store = reader.stateDisk?.store ?? "";
-    this.#given.set(nameOf(giver, reader), { life: giver.life, store, snapshot, slot, at: now });
+  /** A page leaves its giver; to be called back when it has arrived. */
+  page(giver: SimulatedNode, reader: SimulatedNode, { snapshot, slot }: SnapshotPage): (now: number) => void {
+    const { peer, life } = giver;
+    this.#demandLog(giver, reader, slot);
+    const replacements = this.#replacementsOf(peer.id);
+    return (at) => {
+      if (this.#replacementsOf(peer.id) !== replacements) return;
+      const store = reader.stateDisk?.store ?? "";
+      this.#given.set(nameOf(giver, reader), { life, store, snapshot, slot, at });
+    };
   }
 
   refused(
@@ -81,6 +91,21 @@ export class GiverChecker {
         `${giver.peer.id} gave ${reader.peer.id} the state of slot ${given.slot} and keeps the log from ${first} on; ` +
           `${reader.peer.id} has slot ${says.durableSlot} and asks for ${from}`,
       );
+  }
+
+  /** The rest of a state that its reader cannot go on behind would be sent in vain. */
+  #demandLog(giver: SimulatedNode, reader: SimulatedNode, slot: number): void {
+    const { log, process, peer } = giver;
+    if (log === undefined || (process?.engine.system.versions.lastSwitch ?? 0) > slot) return;
+    const { first, last } = log;
+    if (first === 0 ? last <= slot : first <= slot + 1) return;
+    this.#violation ??= new Violation(
+      `${peer.id} gives ${reader.peer.id} a page of the state of slot ${slot}, and its log goes from ${first} to ${last}`,
+    );
+  }
+
+  #replacementsOf(giver: string): number {
+    return this.#replacements.get(giver) ?? 0;
   }
 
   #of(giver: SimulatedNode, reader: SimulatedNode, now: number): Given | undefined {

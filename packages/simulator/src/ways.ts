@@ -119,6 +119,7 @@ export class Ways {
             const { done, value: page } = await Promise.race([next, connection.broke, cancellation]);
             if (done) break;
             const bytes = responseSerialize(page);
+            const arrived = givers.page(to, from, page);
             await connection.travelled();
             trace.message(
               now(),
@@ -126,7 +127,7 @@ export class Ways {
               bytes,
               () => `${connection.text} page of slot ${page.slot}`,
             );
-            givers.page(to, from, page, now());
+            arrived(now());
             yield responseDeserialize(bytes) as SnapshotPage;
           }
         } finally {

@@ -79,6 +79,11 @@ export class KeptSnapshots {
     this.tidy();
     const kept = await this.#find(request);
     const { member } = request;
+    // While it was being opened another state may have taken its place, and the log with it.
+    if (!this.#helps(kept, member)) {
+      this.#dropUnneeded(kept);
+      throw withoutLog(kept);
+    }
     if (member !== "") {
       for (const other of this.#kept.values()) if (other !== kept) other.members.delete(member);
       const membership = kept.members.get(member) ?? { streams: 0, given: false };
@@ -90,13 +95,19 @@ export class KeptSnapshots {
     return kept;
   }
 
+  /** Throws CallError when the log behind it is not kept for the member any more: with the rest of it nobody could go on. */
+  require(kept: KeptSnapshot, member: string): void {
+    if (member !== "" && !kept.members.has(member)) throw withoutLog(kept);
+  }
+
   /** Its reader takes no more of it, having been sent all of it, a part, or nothing. */
   leave(kept: KeptSnapshot, member: string, sent: "all" | "part" | "nothing"): void {
     kept.idleSinceMs = this.#options.scheduler.nowMs();
     kept.streams--;
+    const needless = member !== "" && !kept.members.has(member);
     this.#leaves(kept, member, sent !== "nothing");
     // A backup goes on with none that was sent to its end. A member may have lost the last page, until it says otherwise.
-    if (sent === "all") this.#dropUnneeded(kept);
+    if (sent === "all" || needless) this.#dropUnneeded(kept);
   }
 
   #leaves({ members }: KeptSnapshot, member: string, given: boolean): void {
@@ -233,4 +244,12 @@ export class KeptSnapshots {
     this.#kept.delete(kept.name);
     kept.snapshot.close();
   }
+}
+
+/** Whoever hears this asks the same replica again, for what it has now. */
+function withoutLog({ name }: KeptSnapshot): CallError {
+  return new CallError(
+    grpc.status.NOT_FOUND,
+    `the log behind snapshot ${name} is not kept any more; ask for another snapshot`,
+  );
 }

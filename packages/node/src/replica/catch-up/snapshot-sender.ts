@@ -106,7 +106,10 @@ export class SnapshotSender {
     this.#snapshots.beyond(member, durableSlot);
   }
 
-  /** Another state took this one's place, and the log with it: nobody can go on behind what was given before. */
+  /**
+   * Another state took this one's place, and the log with it: nobody can go on behind what was given before, so that no
+   * replica is sent the rest of it.
+   */
   forsakeAll(): void {
     let forsaken = this.forsakeLowest();
     while (forsaken !== undefined) forsaken = this.forsakeLowest();
@@ -157,10 +160,11 @@ export class SnapshotSender {
     let reached: "all" | "part" | "nothing" = resume === undefined ? "nothing" : "part";
     try {
       let at = positionIn(kept, resume);
-      if (member !== "") await this.#confirmed(gone, slot, request);
+      if (member !== "") await this.#confirmed(gone, kept, request);
       const pace = new ReaderPace(this.#scheduler);
       for (let last = false; !last && !gone(); ) {
         this.#refuse(stopped);
+        this.#snapshots.require(kept, member);
         pace.demand();
         const { entries, done } = pageOf(kept, at.after, pageBytes);
         at = sent.add(at, nextDigest(at.digest, entries), entries);
@@ -187,14 +191,16 @@ export class SnapshotSender {
    */
   async #confirmed(
     gone: () => boolean,
-    slot: number,
+    kept: KeptSnapshot,
     { member: replica, above }: SnapshotRequest,
   ): Promise<void> {
     const { confirmation } = this.#options;
+    const { slot } = kept.snapshot;
     confirmation.lacks(replica, above);
     const giveUpAt = this.#scheduler.nowMs() + confirmedWithinMs;
     for (;;) {
       this.#refuse(false);
+      this.#snapshots.require(kept, replica);
       const awaited = confirmation.unconfirmed(slot, replica);
       if (awaited.length === 0 || gone()) return;
       if (this.#scheduler.nowMs() >= giveUpAt)
