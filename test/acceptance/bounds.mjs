@@ -57,7 +57,7 @@ const attacks = [
     session: true,
   },
   { what: "answers to queries", method: "Read", request: { rows: 1, bytes: 512_000 }, outstanding: 70 },
-  { what: "rows that queries read", method: "Read", request: { rows: 20_000, bytes: 0 }, outstanding: 20 },
+  { what: "rows that queries read", method: "Read", request: { rows: 10_000, bytes: 0 }, outstanding: 20 },
   { what: "scheduled commands", method: "Schedule", request: { rows: 7, bytes: 1_000_000 }, outstanding: 20 },
   { what: "places of commands that wait", kind: "greedy", outstanding: 20_000 },
   { what: "sessions", kind: "sessions", outstanding: 60 },

@@ -2,6 +2,7 @@ import type { Command } from "@synod/core";
 import { systemService } from "@synod/state-machine";
 import { expect, test } from "vitest";
 import { GatheredCommands } from "../src/replica/requests/gathered-commands.js";
+import { HeavyTurns, type HeavyTurnsOptions } from "../src/replica/requests/heavy-turns.js";
 import { Places, thisProcess } from "../src/replica/requests/places.js";
 
 const nothing = { commands: 0, bytes: 0 };
@@ -15,8 +16,14 @@ function command(name: string, more: Partial<Command> = {}): Command {
   return { ...empty, service: "s.S", method: "M", ...more };
 }
 
+/** This replica is the third of three. */
+function turns(clock = { nowMs: 0 }): HeavyTurnsOptions {
+  const nowMs = () => clock.nowMs;
+  return { replicas: 3, position: () => 2, scheduler: { nowMs, idleMs: nowMs } };
+}
+
 function gathered(...names: readonly string[]): GatheredCommands {
-  const commands = new GatheredCommands(limits, roomBytes, 3, () => 0);
+  const commands = new GatheredCommands(limits, roomBytes, turns());
   for (const name of names) commands.add(command(name), name.slice(0, 1));
   return commands;
 }
@@ -42,7 +49,7 @@ test("rule 12: of one connection a batch's worth is under way, until somebody ha
 test("rule 12: while others ask too, of one connection little is under way, and a second after them a batch's worth again", () => {
   const clock = { nowMs: 0 };
   const wide = { ...limits, maxBatchCommands: 64, maxBatchBytes: 8_000 };
-  const commands = new GatheredCommands(wide, roomBytes, 3, () => clock.nowMs);
+  const commands = new GatheredCommands(wide, roomBytes, turns(clock));
   const ask = (caller: string, count: number) => {
     for (let index = 0; index < count; index++) commands.add(command(`${caller}${index}`), caller);
   };
@@ -58,11 +65,11 @@ test("rule 12: while others ask too, of one connection little is under way, and 
 
 test("rule 12: what is under way is counted in bytes too, and one command has room however large", () => {
   const large = (caller: string) => command(caller, { request: new Uint8Array(900) });
-  const alone = new GatheredCommands(limits, roomBytes, 3, () => 0);
+  const alone = new GatheredCommands(limits, roomBytes, turns());
   for (const name of ["a0", "a1", "a2"]) alone.add(large(name), "a");
   // As many as there may be proposals, one in each.
   expect([1, 2, 3].map(() => namesOf(alone.take(nothing, true)))).toEqual([["a0"], ["a1"], []]);
-  const beside = new GatheredCommands(limits, roomBytes, 3, () => 0);
+  const beside = new GatheredCommands(limits, roomBytes, turns());
   const both = [large("a0"), large("a1")];
   for (const each of both) beside.add(each, "a");
   beside.add(command("b1"), "b");
@@ -81,7 +88,7 @@ test("rule 12: what this process says itself waits behind nobody's, and for no r
 });
 
 test("while the clock is in doubt only Synod's own go, and none overtakes the turns of others (rule 35)", () => {
-  const commands = new GatheredCommands({ ...limits, maxBatchBytes: 10_000 }, roomBytes, 3, () => 0);
+  const commands = new GatheredCommands({ ...limits, maxBatchBytes: 10_000 }, roomBytes, turns());
   for (const name of ["a1", "b1"]) commands.add(command(name), name.slice(0, 1));
   for (const number of [1, 2, 3, 4]) commands.add(command(`open${number}`, { service: systemService }), "a");
   commands.add(command("other", { service: systemService }), "b");
@@ -90,7 +97,7 @@ test("while the clock is in doubt only Synod's own go, and none overtakes the tu
 });
 
 test("a command that nobody waits for any more is not proposed, unless it was already", () => {
-  const commands = new GatheredCommands(limits, roomBytes, 3, () => 0);
+  const commands = new GatheredCommands(limits, roomBytes, turns());
   const [first, second] = [command("a1"), command("a2")];
   for (const each of [first, second]) commands.add(each, "a");
   expect(commands.forget(first)).toBe(true);
@@ -150,7 +157,7 @@ test("rule 12: places are counted in bytes too", () => {
 test("rule 12: heavy commands come last in a batch, and few are under way, however many are asked for", () => {
   const commands = gathered("a1", "b1");
   const [first] = commands.take(nothing, true) as [Command];
-  commands.executed(first, 300, 0);
+  commands.executed(first, 300);
   commands.forget(first);
   for (const name of ["a2", "a3", "a4", "b2", "c1"]) commands.add(command(name), name.slice(0, 1));
   const taken = commands.take(nothing, true);
@@ -166,14 +173,14 @@ test("rule 12: heavy commands come last in a batch, and few are under way, howev
 test("rule 12: what one connection does heavily is not heavy of another, and one by itself is never kept waiting", () => {
   const commands = gathered("a1");
   const [first] = commands.take(nothing, true) as [Command];
-  commands.executed(first, 5_000, 0);
+  commands.executed(first, 5_000);
   commands.forget(first);
   for (const name of ["a2", "b1", "a3"]) commands.add(command(name), name.slice(0, 1));
   const taken = commands.take(nothing, true);
   expect(namesOf(taken)).toEqual(["b1", "a2"]);
   expect(commands.take(nothing, true)).toEqual([]);
   // Once it has become light it is heavy for a while.
-  commands.executed(taken[1] as Command, 1, 0);
+  commands.executed(taken[1] as Command, 1);
   commands.forget(taken[1] as Command);
   expect(namesOf(commands.take(nothing, true))).toEqual(["a3"]);
 });
@@ -182,7 +189,7 @@ test("rule 12: what was heavy once is light again after a few that were", () => 
   const commands = gathered("a0");
   for (const bytes of [400, 1, 1, 1, 1, 1, 1]) {
     const [taken] = commands.take(nothing, true) as [Command];
-    commands.executed(taken, bytes, 0);
+    commands.executed(taken, bytes);
     commands.forget(taken);
     commands.add(command("a"), "a");
   }
@@ -191,7 +198,7 @@ test("rule 12: what was heavy once is light again after a few that were", () => 
 });
 
 test("what waits for its turn is not put off by another replica's copy, and leaves nothing behind", () => {
-  const commands = new GatheredCommands(limits, roomBytes, 3, () => 0);
+  const commands = new GatheredCommands(limits, roomBytes, turns());
   const waiting = command("a1");
   commands.add(waiting, "a");
   commands.putOff(waiting);
@@ -205,25 +212,83 @@ test("what waits for its turn is not put off by another replica's copy, and leav
   expect(commands.take(nothing, true)).toHaveLength(4);
 });
 
-test("rule 12: while others ask, heavy commands of all replicas together run for half of the time at most", () => {
+test("rule 12: a connection of which nothing is known is taken for heavy where the log shows that its method is", () => {
   const clock = { nowMs: 0 };
-  const commands = new GatheredCommands(limits, roomBytes, 3, () => clock.nowMs);
-  const ask = (name: string) => commands.add(command(name), name.slice(0, 1));
-  ask("a1");
-  const [first] = commands.take(nothing, true) as [Command];
-  commands.executed(first, 600, 100);
-  commands.forget(first);
-  for (const name of ["a2", "b1"]) ask(name);
-  expect(namesOf(commands.take(nothing, true))).toEqual(["b1"]);
-  clock.nowMs = 499;
+  const commands = new GatheredCommands(limits, roomBytes, turns(clock));
+  commands.add(command("a1"), "a");
+  const [light] = commands.take(nothing, true) as [Command];
+  commands.executed(light, 1);
+  // Another replica proposed it.
+  commands.applied(1, [{ command: command("z1"), bytes: 600 }], 0);
+  for (const name of ["b1", "b2", "a2", "a3"]) commands.add(command(name), name.slice(0, 1));
+  const taken = commands.take(nothing, true);
+  expect(namesOf(taken)).toEqual(["a2", "a3", "b1"]);
   expect(commands.take(nothing, true)).toEqual([]);
-  clock.nowMs = 500;
-  const [second] = commands.take(nothing, true) as [Command];
-  expect(namesOf([second])).toEqual(["a2"]);
-  // Nobody asks for anything light any more.
-  clock.nowMs = 1_400;
-  commands.executed(second, 600, 100);
-  commands.forget(second);
-  ask("a3");
-  expect(namesOf(commands.take(nothing, true))).toEqual(["a3"]);
+  commands.executed(taken[2] as Command, 1);
+  commands.forget(taken[2] as Command);
+  expect(namesOf(commands.take(nothing, true))).toEqual(["b2"]);
+  clock.nowMs = 60_000;
+  for (const name of ["c1", "c2"]) commands.add(command(name), "c");
+  expect(namesOf(commands.take(nothing, true))).toEqual(["c1", "c2"]);
+});
+
+test("rule 12: while others ask, here or elsewhere, heavy commands rest after those of any replica", () => {
+  const clock = { nowMs: 0 };
+  const commands = new GatheredCommands(limits, roomBytes, turns(clock));
+  const ask = (name: string) => commands.add(command(name), name.slice(0, 1));
+  const heavy = { command: command("z1"), bytes: 600 };
+  const light = { command: command("z2", { method: "Other" }), bytes: 10 };
+  // Half of the slot's time was the heavy one's; after slot 1 this replica comes first.
+  commands.applied(1, [heavy, { ...light, bytes: 600 }], 0);
+  commands.applied(1, [heavy, ...Array(60).fill(light)], 100);
+  ask("a1");
+  expect(commands.take(nothing, true)).toEqual([]);
+  clock.nowMs = 99;
+  expect(commands.take(nothing, true)).toEqual([]);
+  clock.nowMs = 100;
+  const [first] = commands.take(nothing, true) as [Command];
+  expect(namesOf([first])).toEqual(["a1"]);
+  // Nobody asks for anything light for a second.
+  commands.applied(2, [heavy], 10_000);
+  commands.forget(first);
+  ask("a2");
+  clock.nowMs = 999;
+  expect(commands.take(nothing, true)).toEqual([]);
+  clock.nowMs = 1_000;
+  expect(namesOf(commands.take(nothing, true))).toEqual(["a2"]);
+});
+
+test("rule 12: replicas have their turns one after the other, in idle time, and the busiest has one too", () => {
+  const clock = { nowMs: 0, idleMs: 0 };
+  const of = (position: number) => {
+    const scheduler = { nowMs: () => clock.nowMs, idleMs: () => clock.idleMs };
+    const turn = new HeavyTurns({ replicas: 3, position: () => position, scheduler });
+    turn.light();
+    turn.heavy(4, 10);
+    return turn;
+  };
+  const all = [of(0), of(1), of(2)];
+  const mine = () => all.map((turn) => turn.mine);
+  const seen: [idleMs: number, mine: boolean[]][] = [];
+  for (clock.idleMs = 0; clock.idleMs <= 60; clock.idleMs += 10) seen.push([clock.idleMs, mine()]);
+  expect(seen.map(([idleMs, may]) => [idleMs, ...may.map(Number)])).toEqual([
+    ...[
+      [0, 0, 0, 0],
+      [10, 0, 0, 0],
+      [20, 0, 0, 1],
+      [30, 0, 0, 1],
+    ],
+    ...[
+      [40, 1, 0, 1],
+      [50, 1, 0, 1],
+      [60, 1, 1, 1],
+    ],
+  ]);
+  clock.idleMs = 0;
+  clock.nowMs = 79;
+  expect(mine()).toEqual([false, false, false]);
+  clock.nowMs = 80;
+  expect(mine()).toEqual([false, false, true]);
+  clock.nowMs = 240;
+  expect(mine()).toEqual([true, true, true]);
 });

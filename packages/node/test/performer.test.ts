@@ -37,7 +37,9 @@ function make(appliedSlot: number, system: object = {}) {
     apply(slot: number, decided: SlotContent): readonly Answer[] {
       events.push(`apply ${slot} ${decided.kind}`);
       engine.appliedSlot = slot;
-      return decided.kind === "batch" ? decided.commands.map((each) => ({ ...each }) as never) : [];
+      return decided.kind === "batch"
+        ? decided.commands.map((each) => ({ ...each, took: each.sequence }) as never)
+        : [];
     },
   };
   const performer = new Performer({
@@ -52,6 +54,12 @@ function make(appliedSlot: number, system: object = {}) {
       executed: ({ sequence }) => events.push(`answer ${sequence}`),
       jumpedOver: ({ sequence }) => events.push(`jumped over ${sequence}`),
     },
+    proposer: {
+      applied: (slot, taken) => {
+        if (taken.length > 0)
+          events.push(`slot ${slot} took ${taken.map(({ bytes }) => bytes).join(" and ")}`);
+      },
+    },
     logger: { error: (_, text) => events.push(text), info: () => {} },
     onHalted: ({ reason }) => events.push(`halted: ${reason}`),
     onResumed: (slot) => events.push(`resumed at ${slot}`),
@@ -62,7 +70,14 @@ function make(appliedSlot: number, system: object = {}) {
 test("a decided slot is executed, kept, and answered, in this order (rule 17)", () => {
   const { performer, events } = make(3);
   performer.apply(4, batchOf(1, 2));
-  expect(events).toEqual(["apply 4 batch", "time 4 batch true", "log 4", "answer 1", "answer 2"]);
+  expect(events).toEqual([
+    "apply 4 batch",
+    "time 4 batch true",
+    "log 4",
+    "answer 1",
+    "answer 2",
+    "slot 4 took 1 and 2",
+  ]);
 });
 
 test("what a snapshot has brought is not executed again, and its commands are answered (rule 19)", () => {

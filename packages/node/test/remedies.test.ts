@@ -97,6 +97,7 @@ class Replica {
         executed: (command, answer) => this.#answered(command, answer),
         jumpedOver: () => {},
       },
+      proposer: { applied: () => {} },
       logger: { error: () => {}, info: () => {} },
       marker: this.marker,
       onHalted: (halt) => this.halts.push(halt),

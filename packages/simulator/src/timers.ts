@@ -22,6 +22,11 @@ export class Timers implements Scheduler {
     return this.#nowMs();
   }
 
+  /** What a simulated process does takes no time. */
+  idleMs(): number {
+    return this.#nowMs();
+  }
+
   soon(work: () => void): void {
     this.#soon.push(work);
   }

@@ -50,7 +50,7 @@ describe("a slot", () => {
   it.each<[string, Asked]>([
     ["write", { rows: 10 }],
     ["answer", { answer: 5_000 }],
-    ["read", { read: 80 }],
+    ["read", { read: 14 }],
   ])("executes no more of its commands once they %s more than its budget", (_, asked) => {
     const on = world();
     const commands = asks(on, 20, asked);

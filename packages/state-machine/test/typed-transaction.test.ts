@@ -135,14 +135,14 @@ describe("a typed transaction", () => {
   });
 
   it("ends a command whose range has no limit and too many rows", () => {
-    const limits: (number | undefined)[] = [commandLimits.maxUnlimitedRows, undefined];
+    const limits: (number | undefined)[] = [commandLimits.maxRangeRows, undefined];
     const read = limits.map((limit) => {
       const service = serviceOf(shared, (tx) => {
         for (const _ of tx.range(entries, limit === undefined ? {} : { limit }));
       });
       const world = new World([bound(service)]);
       const keys = new KeyCodec("entries", ["string", "int64"]);
-      for (let number = 0n; number <= BigInt(commandLimits.maxUnlimitedRows); number++)
+      for (let number = 0n; number <= BigInt(commandLimits.maxRangeRows); number++)
         world.map.put(
           Buffer.concat([Buffer.from("tbank.v1.Ledger\0"), keys.encode(["a", number])]),
           Buffer.from([1]),

@@ -4,6 +4,8 @@ import { performance } from "node:perf_hooks";
 export interface Scheduler {
   /** Milliseconds since some moment; never less than before. */
   nowMs(): number;
+  /** Milliseconds, since some moment, that the process had nothing to do. */
+  idleMs(): number;
   /** Calls once, when what the present turn of the event loop has to do is done. */
   soon(work: () => void): void;
   /** Calls once after so many milliseconds, unless the returned function is called before. */
@@ -14,6 +16,7 @@ export interface Scheduler {
 
 export const eventLoop: Scheduler = {
   nowMs: () => performance.now(),
+  idleMs: () => performance.eventLoopUtilization().idle,
   // After the sockets that are readable now, and never before a timer that is due.
   soon: (work) => void setImmediate(work),
   after: (ms, work) => {

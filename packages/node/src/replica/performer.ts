@@ -25,6 +25,8 @@ import {
 } from "./halt.js";
 import type { LogTimeMover } from "./log-time/log-time-mover.js";
 import { LookAhead } from "./look-ahead.js";
+import type { Taken } from "./requests/heavy-commands.js";
+import type { Proposer } from "./requests/proposer.js";
 import type { Requests } from "./requests/requests.js";
 import { decodeSlot } from "./slot-content.js";
 
@@ -35,6 +37,8 @@ export interface PerformerOptions {
   proposed(value: Value): boolean;
   readonly log: Pick<DecidedLog, "append">;
   readonly requests: Pick<Requests, "executed" | "jumpedOver">;
+  /** Told of what each slot took of those who execute it (rule 12). */
+  readonly proposer: Pick<Proposer, "applied">;
   readonly logger: Pick<HostLogger, "error" | "info">;
   readonly scheduler: Pick<Scheduler, "nowMs">;
   /** Without one (a store in memory), what ended a process is not known to the next, and no slot can be held. */
@@ -74,11 +78,6 @@ export class Performer {
     return this.#halt;
   }
 
-  /** The time that the last slot took to be executed. */
-  get slotMs(): number {
-    return this.#slotMs;
-  }
-
   /** The number of remedies for the next slot that are known here: this replica looks ahead only while it does not execute it. */
   get remediesOfNext(): number {
     return this.#remediesFor(this.#options.engine.appliedSlot + 1).length;
@@ -107,11 +106,20 @@ export class Performer {
     this.#options.log.append(slot, encodeValue(value));
     this.#options.onApplied?.(slot, value, answers);
     if (decided.kind !== "batch") return;
-    decided.commands.forEach((command, index) => {
-      const answer = answers[index];
-      if (answer) this.#options.requests.executed(command, answer);
-    });
+    this.#answer(slot, decided.commands, answers);
     this.haltIfUnfit();
+  }
+
+  #answer(slot: number, commands: readonly Command[], answers: readonly Answer[]): void {
+    const { proposer, requests } = this.#options;
+    const taken: Taken[] = [];
+    commands.forEach((command, index) => {
+      const answer = answers[index];
+      if (!answer) return;
+      if (answer.took !== undefined) taken.push({ command, bytes: answer.took });
+      requests.executed(command, answer);
+    });
+    proposer.applied(slot, taken, this.#slotMs);
   }
 
   /** A command of the slot that is being applied is about to be executed. */

@@ -77,7 +77,7 @@ export class ReplicaParts {
       scheduler,
       propose: (command, caller) => this.proposer.propose(command, caller),
       proposeAgain: (command) => this.proposer.proposeAgain(command),
-      took: (command, bytes) => this.proposer.executed(command, bytes, this.performer.slotMs),
+      took: (command, bytes) => this.proposer.executed(command, bytes),
       forget: (command) => this.proposer.forget(command),
       sessionWindow: options.sessionLimits?.maxWindow,
       maxWaiting: options.limits.maxQueuedCommands,
@@ -156,7 +156,8 @@ export class ReplicaParts {
     const { genesis, limits, scheduler, slotLimits: slot = slotLimits } = this.#options;
     const replicas = genesis.configuration.replicas.length;
     return new Proposer({
-      ...{ engine: this.engine, clock: this.#clock, limits, scheduler, replicas },
+      ...{ engine: this.engine, clock: this.#clock, limits },
+      turns: { replicas, position: () => this.#position, scheduler },
       slotRoomBytes: slot.maxBytes,
       queued: () => {
         const { queued: commands, queuedBytes: bytes } = this.role.status();
@@ -182,6 +183,7 @@ export class ReplicaParts {
     const { id, incarnation, store, logger, marker, scheduler, watch, observer } = this.#options;
     return new Performer({
       ...{ engine: this.engine, logTime: this.timeMover, log: store.log, requests: this.requests },
+      proposer: this.proposer,
       ...{ logger, marker, scheduler, watch },
       proposed: (value) => {
         const proposal = proposalOf(value);

@@ -9,12 +9,10 @@ export const commandLimits = Object.freeze({
   maxWrites: 10_000,
   maxWrittenBytes: 8 << 20,
   /** Rows that ranges give one command or query. */
-  maxRangeRows: 100_000,
-  /** Rows of a range that names no limit. */
-  maxUnlimitedRows: 10_000,
+  maxRangeRows: 10_000,
   /** Keys and values read by one command or query; each read counts `readRowBytes` besides. */
-  maxReadBytes: 16 << 20,
-  readRowBytes: 64,
+  maxReadBytes: 8 << 20,
+  readRowBytes: 384,
   /** UTF-16 units of a declared failure's text; the rest is cut. It travels in a header, which has to stay small. */
   maxMessageLength: 512,
   /** The encoded detail message of a declared failure; travels in a header too. */

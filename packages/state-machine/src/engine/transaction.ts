@@ -162,13 +162,12 @@ export class EngineTransaction implements ByteTransaction {
     const until =
       range.until === undefined ? end : this.#stateKey(range.until, commandLimits.maxKeyBytes + 1);
     this.#assertOpen();
-    const { maxUnlimitedRows } = commandLimits;
     // One more than may come, so that the one too many is met.
-    const { limit = maxUnlimitedRows + 1, reverse = false } = range;
+    const { limit = commandLimits.maxRangeRows + 1, reverse = false } = range;
     const own = this.pending
       .filter(({ key }) => Buffer.compare(key, from) >= 0 && Buffer.compare(key, until) < 0)
       .sort((a, b) => (reverse ? Buffer.compare(b.key, a.key) : Buffer.compare(a.key, b.key)));
-    return this.#walk(from, until, limit, reverse, own, range.limit === undefined);
+    return this.#walk(from, until, limit, reverse, own);
   }
 
   *#walk(
@@ -177,7 +176,6 @@ export class EngineTransaction implements ByteTransaction {
     limit: number,
     reverse: boolean,
     own: readonly PendingWrite[],
-    unlimited: boolean,
   ): Generator<readonly [Uint8Array, Uint8Array]> {
     let left = limit;
     if (left <= 0 || Buffer.compare(from, until) >= 0) return;
@@ -190,21 +188,17 @@ export class EngineTransaction implements ByteTransaction {
     for (const { key, value } of merged(stored, own, reverse)) {
       this.#assertOpen();
       if (value === undefined) continue;
-      this.#countRow(unlimited && left === 1);
+      this.#countRow();
       this.#countRead(key, value);
       yield [key.subarray(this.#space.prefix.length), value];
       if (--left <= 0) return;
     }
   }
 
-  #countRow(oneTooMany: boolean): void {
-    const { maxUnlimitedRows, maxRangeRows } = commandLimits;
-    if (oneTooMany)
-      this.#exceed(
-        `a range without a limit has more than ${maxUnlimitedRows} rows; name a limit or a narrower prefix`,
-      );
+  #countRow(): void {
+    const { maxRangeRows } = commandLimits;
     if (++this.#rangeRows > maxRangeRows)
-      this.#exceed(`ranges gave more than ${maxRangeRows} rows; read less at a time`);
+      this.#exceed(`ranges gave more than ${maxRangeRows} rows; name a limit or a narrower prefix`);
   }
 
   #countRead(key: Uint8Array, value: Uint8Array | undefined): void {

@@ -4,7 +4,8 @@ import { FairQueue } from "@synod/wire";
 import { mayBeDecidedAgain } from "../system-commands.js";
 import { BatchRoom } from "./batch-room.js";
 import { Contention, type ShareLimits } from "./contention.js";
-import { HeavyCommands } from "./heavy-commands.js";
+import { HeavyCommands, type Taken } from "./heavy-commands.js";
+import { HeavyTurns, type HeavyTurnsOptions } from "./heavy-turns.js";
 import { type Caller, thisProcess } from "./places.js";
 
 /**
@@ -34,11 +35,11 @@ export class GatheredCommands {
 
   /**
    * @param roomBytes that a slot has for what its commands write, read and answer
-   * @param replicas of the cluster
    */
-  constructor(limits: ShareLimits, roomBytes: number, replicas: number, nowMs: () => number) {
+  constructor(limits: ShareLimits, roomBytes: number, turns: HeavyTurnsOptions) {
+    const nowMs = () => turns.scheduler.nowMs();
     this.#limits = limits;
-    this.#heavy = new HeavyCommands(roomBytes, replicas, nowMs);
+    this.#heavy = new HeavyCommands(roomBytes, new HeavyTurns(turns), nowMs);
     this.#contention = new Contention(limits, nowMs);
   }
 
@@ -58,10 +59,15 @@ export class GatheredCommands {
     this.#queueOf(command).add(caller, command);
   }
 
-  /** It was executed, and took so many bytes of its slot's room; the slot took so long. */
-  executed(command: Command, bytes: number, slotMs: number): void {
+  /** It was executed, and took so many bytes of its slot's room. */
+  executed(command: Command, bytes: number): void {
     const caller = this.#whose.get(command);
-    if (caller !== undefined) this.#heavy.learn(caller, command, bytes, slotMs);
+    if (caller !== undefined) this.#heavy.learn(caller, command, bytes);
+  }
+
+  /** A slot was executed, whoever proposed it, and took so long. */
+  applied(slot: number, taken: readonly Taken[], slotMs: number): void {
+    this.#heavy.applied(slot, taken, slotMs);
   }
 
   /** Nobody waits for it any more. @returns true when it was never taken, and never will be */

@@ -1,20 +1,20 @@
 import type { Command, ReplicaInput } from "@synod/core";
 import type { Engine } from "@synod/state-machine";
-import { batch, type Scheduler } from "@synod/wire";
+import { batch } from "@synod/wire";
 import type { LogClock } from "../log-time/log-clock.js";
 import type { ShareLimits } from "./contention.js";
 import { GatheredCommands } from "./gathered-commands.js";
+import type { Taken } from "./heavy-commands.js";
+import type { HeavyTurnsOptions } from "./heavy-turns.js";
 import { type Caller, thisProcess } from "./places.js";
 
 export interface ProposerOptions {
   readonly engine: Pick<Engine, "system">;
   readonly clock: Pick<LogClock, "look" | "sure" | "say">;
   readonly limits: ShareLimits;
-  readonly scheduler: Pick<Scheduler, "nowMs">;
   /** The room that a slot has for what its commands write, read and answer (rule 13). */
   readonly slotRoomBytes: number;
-  /** The number of replicas, this one included. */
-  readonly replicas: number;
+  readonly turns: HeavyTurnsOptions;
   /** What the role has waiting for its next batch. */
   queued(): { readonly commands: number; readonly bytes: number };
   /** There is something to gather. */
@@ -31,8 +31,8 @@ export class Proposer {
 
   constructor(options: ProposerOptions) {
     this.#options = options;
-    const { limits, slotRoomBytes, replicas, scheduler } = options;
-    this.#gathered = new GatheredCommands(limits, slotRoomBytes, replicas, () => scheduler.nowMs());
+    const { limits, slotRoomBytes, turns } = options;
+    this.#gathered = new GatheredCommands(limits, slotRoomBytes, turns);
   }
 
   /** Clients' commands wait for the clock to be sure. */
@@ -51,9 +51,14 @@ export class Proposer {
     this.#options.wake();
   }
 
-  /** A command that somebody waits for was executed, and took so many bytes of its slot's room; the slot took so long. */
-  executed(command: Command, bytes: number, slotMs: number): void {
-    this.#gathered.executed(command, bytes, slotMs);
+  /** A command that somebody waits for was executed, and took so many bytes of its slot's room. */
+  executed(command: Command, bytes: number): void {
+    this.#gathered.executed(command, bytes);
+  }
+
+  /** A slot was executed, whoever proposed it, and took so long. */
+  applied(slot: number, taken: readonly Taken[], slotMs: number): void {
+    this.#gathered.applied(slot, taken, slotMs);
   }
 
   /** Nobody waits for it any more. @returns true when it had not been given to the role, and never will be */

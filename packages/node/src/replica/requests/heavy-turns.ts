@@ -1,0 +1,67 @@
+import type { Scheduler } from "@synod/wire";
+
+/** Others count as asking for so long after their last command. */
+const asksForMs = 1_000;
+/** A replica is idle for so many times as long as the heavy commands took. */
+const restTimes = 2;
+/** One that is never idle rests so many times as long. */
+const mostRests = 4;
+
+export interface HeavyTurnsOptions {
+  /** The number of replicas, and this one's place among them, from 0. */
+  readonly replicas: number;
+  position(): number;
+  readonly scheduler: Pick<Scheduler, "nowMs" | "idleMs">;
+}
+
+/** What the heavy commands of the last slot that had any cost this replica. */
+interface Cost {
+  readonly slot: number;
+  readonly ms: number;
+  readonly atMs: number;
+  readonly atIdleMs: number;
+}
+
+/**
+ * While others ask for what is light, replicas take turns with heavy commands, since all execute each of them. A turn is the
+ * time in which a replica is idle for twice as long as the heavy ones of the last slot took; the slot's number says which
+ * replica is first, and the others have the turns that follow. So two slots of them hardly ever follow upon each other, and a
+ * turn that nobody takes passes without a word (rule 12).
+ */
+export class HeavyTurns {
+  readonly #options: HeavyTurnsOptions;
+  /** A light command was heard of last then. */
+  #lightAtMs = Number.NEGATIVE_INFINITY;
+  #last: Cost | undefined;
+
+  constructor(options: HeavyTurnsOptions) {
+    this.#options = options;
+  }
+
+  /** Somebody asks for what is light, here or, as the log shows, elsewhere. */
+  light(): void {
+    this.#lightAtMs = this.#options.scheduler.nowMs();
+  }
+
+  /** The heavy commands of a slot took so long to be executed. */
+  heavy(slot: number, ms: number): void {
+    const { scheduler } = this.#options;
+    this.#last = { slot, ms, atMs: scheduler.nowMs(), atIdleMs: scheduler.idleMs() };
+  }
+
+  /** Heavy commands may be proposed here now. */
+  get mine(): boolean {
+    const { scheduler } = this.#options;
+    const nowMs = scheduler.nowMs();
+    if (this.#last === undefined || nowMs - this.#lightAtMs >= asksForMs) return true;
+    const { slot, ms, atMs, atIdleMs } = this.#last;
+    const restMs = restTimes * this.#placeAfter(slot) * ms;
+    return scheduler.idleMs() - atIdleMs >= restMs || nowMs - atMs >= mostRests * restMs;
+  }
+
+  /** This replica's place in the order of turns after a slot, from 1. */
+  #placeAfter(slot: number): number {
+    const { replicas, position } = this.#options;
+    return 1 + ((position() + slot) % replicas);
+  }
+}
