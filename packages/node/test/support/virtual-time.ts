@@ -18,6 +18,10 @@ export class VirtualTime implements Scheduler {
     return this.#nowMs;
   }
 
+  idleMs(): number {
+    return this.#nowMs;
+  }
+
   soon(work: () => void): void {
     this.after(0, work);
   }
