@@ -204,4 +204,23 @@ describe("gathering", () => {
       ["a2", false],
     ]);
   });
+
+  it("counts a process that is known under two addresses once, and as there when it answers at one", async () => {
+    const answering = replica("r1");
+    const ask = async (address: string) => {
+      if (address !== answering.address) throw new Error("connection refused");
+      return answering;
+    };
+    for (const silent of ["elsewhere:1", "before:1"]) {
+      const start = [
+        { role: "replica", id: "r1", address: silent },
+        { role: "replica", id: "r1", address: answering.address },
+      ] as const;
+      for (const known of [start, start.toReversed()]) {
+        const reports = await gather(known, ask, undefined);
+        const found = reports.filter(({ id }) => id === "r1");
+        expect(found).toMatchObject([{ id: "r1", answered: true, address: answering.address }]);
+      }
+    }
+  });
 });

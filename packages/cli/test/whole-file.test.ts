@@ -36,6 +36,19 @@ describe("a file that is written whole", () => {
     expect(readdirSync(path.dirname(file))).toEqual(["file"]);
   });
 
+  it("leaves nothing behind, and the old text where it is, when the disk does not take it", () => {
+    writeWhole(file, "old");
+    const module = path.join(import.meta.dirname, "../dist/whole-file.js");
+    const program = `
+      const { writeWhole } = await import(${JSON.stringify(module)});
+      try { writeWhole(${JSON.stringify(file)}, "new".repeat(1_000)); } catch ({ code }) { process.stdout.write(code); }`;
+    // No file may have a byte: the descriptor that the words go to is a pipe.
+    const full = 'trap "" XFSZ; ulimit -f 0; exec "$@"';
+    const node = [process.execPath, "--input-type=module", "--eval", program];
+    expect(execFileSync("sh", ["-c", full, "sh", ...node], { encoding: "utf8" })).toBe("EFBIG");
+    expect([readdirSync(path.dirname(file)), readFileSync(file, "utf8")]).toEqual([["file"], "old"]);
+  });
+
   it("is left alone when it has the text already", () => {
     writeWhole(file, "same");
     const { ino } = statSync(file);

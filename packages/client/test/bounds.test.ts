@@ -161,3 +161,48 @@ test("a call that finds no room goes again with growing pauses", async () => {
   expect(replicas[0].received.length).toBeGreaterThan(10);
   expect(replicas[0].received.length).toBeLessThan(40);
 });
+
+test("a replica that takes connections and answers nothing is connected to with growing pauses", async () => {
+  const { replicas, execute, pass } = start(1);
+  let connections = 0;
+  replicas[0].openStream = (events) => {
+    connections++;
+    setImmediate(() => {
+      events.drained();
+      events.ended(Code.UNAVAILABLE, "not now");
+    });
+    return { writable: false, send: () => true, close: () => {} };
+  };
+  execute("first");
+  await pass(10_000);
+  expect(connections).toBeGreaterThanOrEqual(10);
+  expect(connections).toBeLessThan(16);
+});
+
+test("calls that wait for room have it when one that held it is out of time", async () => {
+  const { client, replicas, execute, pass } = start(1, { maxOutstanding: 1 });
+  replicas[0].behaviour = () => undefined;
+  const late = client.execute("test.v1.Echo", "Echo", Buffer.from("late"), 500);
+  const outcome = late.catch(({ code }: SynodError) => code);
+  execute("next");
+  await pass(499);
+  expect(textsOf(replicas[0].received)).not.toContain("next");
+  await pass(10);
+  expect(await outcome).toBe(Code.DEADLINE_EXCEEDED);
+  expect(replicas[0].received.at(-1)).toMatchObject({ sequence: 2, acknowledged: 1 });
+});
+
+test("a trouble that was over before a call began is not told as the reason why it had no answer", async () => {
+  const { client, replicas, pass } = start(1);
+  replicas[0].behaviour = () => undefined;
+  const fails = async (ms: number) => {
+    const call = client.execute("test.v1.Echo", "Echo", Buffer.from("a"), ms);
+    const outcome = call.catch(({ code }: SynodError) => code);
+    await pass(ms);
+    return outcome;
+  };
+  replicas[0].troubles = "no leader is active";
+  expect(await fails(900)).toBe(Code.UNAVAILABLE);
+  replicas[0].troubles = "";
+  expect(await fails(150)).toBe(Code.DEADLINE_EXCEEDED);
+});

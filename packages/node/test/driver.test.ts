@@ -288,6 +288,17 @@ describe("stepping", () => {
     expect(post()).toBe(true);
   });
 
+  test("what was held back and has left counts no longer (rule 12)", async () => {
+    const { driver, store, sent, post } = start({ maxWaitingBytes: 2_000, bytesOf: () => 0 });
+    for (let each = 0; each < 60; each++) {
+      expect(post(persist(each), sendDurable(each))).toBe(true);
+      await turn();
+      store.commits.at(-1)?.resolve();
+      await turn();
+    }
+    expect([sent.length, driver.hasRoom]).toEqual([60, true]);
+  });
+
   test("what needs no disk goes on being taken while it hangs (rule 11)", async () => {
     const { post } = start({
       ...{ maxWaitingBytes: 1 << 20, bytesOf: () => 0 },

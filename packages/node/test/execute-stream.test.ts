@@ -254,9 +254,16 @@ test("it ends when the client has sent everything and got every answer", async (
   expect(call.end).toHaveBeenCalledTimes(1);
 });
 
-test("a client that is gone is not waited for", () => {
-  const { requests, call, send } = make();
-  send(1, 2);
+test("a client that is gone is not waited for, and the answers that it did not read count no longer", async () => {
+  const unread = unreadPlaces();
+  const { requests, call, send, execute, turn } = make({}, unread);
+  call.takes = false;
+  send(1, 2, 3);
+  for (const sequence of [1, 2]) {
+    execute(sequence);
+    await turn();
+  }
+  expect(unread.bytes).toBeGreaterThan(0);
   call.emit("close");
-  expect(requests.waiting).toBe(0);
+  expect([requests.waiting, unread.bytes]).toEqual([0, 0]);
 });

@@ -4,8 +4,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { type ExecutionMarker, openExecutionMarker } from "@synod/storage";
+import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import { ExitCode } from "../src/process/exit-code.js";
+import { mostLooks, Standstill } from "../src/process/standstill.js";
 
 const longestMs = 200;
 
@@ -62,4 +64,21 @@ test("many commands that take long together, and a pause between commands, are n
     process.exit(0);
   `);
   expect([code, stderr]).toEqual([0, ""]);
+});
+
+test("a count stands still when it is the same for all looks within one command, and pauses do not count", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(fc.boolean(), fc.integer({ min: 1, max: mostLooks })), { maxLength: 20 }),
+      (parts) => {
+        const standstill = new Standstill();
+        // Each command is looked at once when it has just begun, and then at most once less than too often.
+        for (const [index, [executes, looks]] of parts.entries())
+          for (let look = 0; look < looks; look++)
+            expect(standstill.look(executes ? index + 1 : 0)).toBe(false);
+        const looks = Array.from({ length: mostLooks + 1 }, () => standstill.look(parts.length + 1));
+        expect(looks.indexOf(true)).toBe(mostLooks);
+      },
+    ),
+  );
 });

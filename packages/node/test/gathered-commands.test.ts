@@ -1,6 +1,7 @@
 import type { Command } from "@synod/core";
 import { systemService } from "@synod/state-machine";
 import { expect, test } from "vitest";
+import { Contention } from "../src/replica/requests/contention.js";
 import { GatheredCommands } from "../src/replica/requests/gathered-commands.js";
 import { HeavyTurns, type HeavyTurnsOptions } from "../src/replica/requests/heavy-turns.js";
 import { Places, thisProcess } from "../src/replica/requests/places.js";
@@ -61,6 +62,22 @@ test("rule 12: while others ask too, of one connection little is under way, and 
   expect(commands.take(nothing, true)).toEqual([]);
   clock.nowMs = 1_000;
   expect(commands.take(nothing, true)).toHaveLength(64 - 4);
+});
+
+test("rule 12: others ask for as long as they go on asking, whoever was the first of them", () => {
+  const clock = { nowMs: 0 };
+  const contention = new Contention({ ...limits, maxBatchCommands: 64 }, () => clock.nowMs);
+  for (const caller of ["a", "b", "c", "a", "b", "b", "a"]) {
+    contention.asks(caller);
+    clock.nowMs += 600;
+  }
+  expect(contention.share.maxBatchCommands).toBe(64); // The last other one asked 1,200 ms ago.
+  contention.asks("b");
+  expect(contention.share.maxBatchCommands).toBe(4);
+  clock.nowMs += 399;
+  expect(contention.share.maxBatchCommands).toBe(4);
+  clock.nowMs += 1;
+  expect(contention.share.maxBatchCommands).toBe(64);
 });
 
 test("rule 12: what is under way is counted in bytes too, and one command has room however large", () => {

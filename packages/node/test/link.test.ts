@@ -1,13 +1,14 @@
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import net, { type AddressInfo, type Socket } from "node:net";
 import * as grpc from "@grpc/grpc-js";
 import type { FromLeader, Peer, ToLeader } from "@synod/core";
 import { type Hello, leaderService } from "@synod/wire";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Attachments, type AttachmentsOptions, type ServerStream } from "../src/transport/attachments.js";
-import { dialWith } from "../src/transport/dial.js";
+import { type Dial, dialWith } from "../src/transport/dial.js";
 import { Link, type LinkOptions } from "../src/transport/link.js";
 import { Server } from "../src/transport/server.js";
+import { VirtualTime } from "./support/virtual-time.js";
 
 const attach = leaderService.Attach;
 /** A busy machine may take long to answer; what waits for silence says a shorter time. */
@@ -267,6 +268,35 @@ describe("a link", () => {
     expect(events).toEqual([]);
   });
 
+  test("pauses between dials grow, and begin anew once a connection has stood (rule 11)", async () => {
+    const scheduler = new VirtualTime();
+    const dialedAt: number[] = [];
+    let stands = false;
+    let lose = () => {};
+    const dialTo = (() => {
+      dialedAt.push(scheduler.nowMs());
+      const stream = Object.assign(new EventEmitter(), {
+        write: () => true,
+        cancel: () => {},
+        end: () => {},
+      });
+      lose = () => stream.emit("status", { code: grpc.status.UNAVAILABLE, details: "ECONNRESET" });
+      scheduler.soon(() => (stands ? stream.emit("data", hello({})) : lose()));
+      return { stream, close: () => {} };
+    }) as unknown as Dial;
+    const pauses = { helloMs: 1_000, firstRetryMs: 100, lastRetryMs: 2_000 };
+    dial(0, { dial: dialTo, scheduler, timing: pauses, random: () => 0 });
+    await scheduler.pass(5_200);
+    expect(dialedAt).toEqual([0, 100, 300, 700, 1_500, 3_100, 5_100]);
+    stands = true;
+    await scheduler.pass(5_000);
+    expect(dialedAt.splice(0).at(-1)).toBe(7_100);
+    stands = false;
+    lose();
+    await scheduler.pass(750);
+    expect(dialedAt).toEqual([10_300, 10_500, 10_900]);
+  });
+
   test("after close nothing is dialed or told", async () => {
     const { port, events: served } = await serve();
     const { link, events } = dial(port);
@@ -361,6 +391,16 @@ describe("the serving side", () => {
     expect(events).toEqual(["connected r1", "connected r1"]);
     second.call.end();
     await vi.waitFor(() => expect(events.at(-1)).toBe("disconnected r1"));
+  });
+
+  test("a stream that has ended makes room for another (rule 12)", async () => {
+    const { port, events } = await serve({ maxStreams: 1 });
+    for (const id of ["r1", "r2", "r3"]) {
+      const { link } = dial(port, {}, { id });
+      await vi.waitFor(() => expect(link.connected).toBe(true));
+      link.close();
+      await vi.waitFor(() => expect(events.at(-1)).toBe(`disconnected ${id}`));
+    }
   });
 
   test("a peer is not read while there is no room for what it sends", async () => {

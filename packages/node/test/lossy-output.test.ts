@@ -72,12 +72,13 @@ describe("lines about a process", () => {
     expect(output.trouble).toBe("");
   });
 
-  it("are tried again by themselves", () => {
+  it("are tried again by themselves, for as long as nothing is taken", () => {
     vi.useFakeTimers();
     try {
       const room = new Room();
       const output = new LossyOutput({ take: room.take, notice });
       output.write("late\n");
+      vi.advanceTimersByTime(10_000);
       room.bytes = 100;
       vi.advanceTimersByTime(1_000);
       expect(room.text).toBe("late\n");

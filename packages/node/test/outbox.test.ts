@@ -1,5 +1,6 @@
 import { EventEmitter } from "node:events";
 import { type Scheduler, serviceLoop } from "@synod/wire";
+import fc from "fast-check";
 import { expect, test, vi } from "vitest";
 import { Outbox } from "../src/transport/outbox.js";
 import type { Repeat } from "../src/transport/repeats.js";
@@ -198,4 +199,32 @@ test("a closed outbox writes nothing more", () => {
   stream.drain();
   expect(outbox.send("d")).toBe(false);
   expect(stream.written).toEqual(["a", "b"]);
+});
+
+test("rule 12: whatever was sent, replaced and drained, the bound counts what waits and nothing else", () => {
+  const sent = fc
+    .record({
+      kind: fc.constantFrom("copy ", "news ", "request ", "other "),
+      key: fc.constantFrom("a", "b"),
+      more: fc.nat(12),
+    })
+    .map(({ kind, key, more }) => `${kind}${key}${".".repeat(more)}`);
+  fc.assert(
+    fc.property(fc.array(fc.option(sent, { nil: undefined }), { maxLength: 40 }), (steps) => {
+      const { stream, outbox } = make({ maxBytes: 60 });
+      for (const message of steps) {
+        if (message === undefined) stream.drain();
+        else outbox.send(message);
+      }
+      while (outbox.waiting > 0) stream.drain();
+      stream.drain();
+      for (const message of ["it takes", "two at once"]) outbox.send(message);
+      expect([outbox.send("x".repeat(61)), outbox.send("x".repeat(60)), outbox.send("x")]).toEqual([
+        false,
+        true,
+        false,
+      ]);
+      outbox.close();
+    }),
+  );
 });

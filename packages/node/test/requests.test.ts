@@ -466,6 +466,19 @@ test("a service's own ABORTED is an answer, and costs the replica's session noth
   expect(proposed).toMatchObject([{ clientId: "3.0", sequence: 2 }]);
 });
 
+test("a request without a session that nobody waits for any more is not proposed when there is a place for it", () => {
+  const { requests, proposed, answers, submit, open } = make();
+  requests.start();
+  submit(anonymous(1), 500);
+  const group = submit(anonymous(2), 5_000);
+  submit(anonymous(3), 5_000);
+  vi.advanceTimersByTime(500);
+  expect(answers).toMatchObject([{ outcome: "not-executed" }]);
+  group.cancel();
+  open("3.0");
+  expect(proposed.map(({ request, sequence }) => [...request, sequence])).toEqual([[3, 1]]);
+});
+
 test("more than the session's window wait for a place in it, and then have their turn", async () => {
   const { requests, proposed, submit, open } = make();
   requests.start();

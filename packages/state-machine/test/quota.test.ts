@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Status } from "../src/definition/status.js";
+import { scheduledIn } from "../src/engine/due.js";
+import { EngineTransaction, serviceSpace } from "../src/engine/transaction.js";
 import { defaultQuotaBytes, encodeSaid, setQuotaMethod, systemService } from "../src/index.js";
-import { World } from "./support.js";
+import { TestMap, World } from "./support.js";
 
 const kv = "synod.kv.v1.KeyValue";
 
@@ -111,6 +113,32 @@ describe("the quota of the state", () => {
         }
       }),
       { numRuns: 60 },
+    );
+  });
+});
+
+describe("the number of commands that wait", () => {
+  it("is what waits in the state, whatever schedules commands, moves them, and takes them back", () => {
+    const id = fc.constantFrom("", "a", "b", "c");
+    const step = fc.record({ id, atMs: fc.nat(3), takesBack: fc.boolean() });
+    fc.assert(
+      fc.property(fc.array(fc.array(step, { maxLength: 8 }), { maxLength: 6 }), (commands) => {
+        const map = new TestMap();
+        let waiting = 0;
+        for (const [slot, steps] of commands.entries()) {
+          const tx = new EngineTransaction(map, serviceSpace("test.v1.Test"), true, waiting);
+          const scheduling = { method: "Do", request: new Uint8Array(1) };
+          for (const { id, atMs, takesBack } of steps) {
+            if (takesBack) tx.unschedule(id);
+            else tx.schedule({ ...scheduling, atMs, id }, "resume", { slot, index: 0 });
+          }
+          for (const { key, value } of tx.pending)
+            if (value === undefined) map.delete(key);
+            else map.put(key, value);
+          waiting += tx.scheduled;
+          expect(waiting).toBe([...scheduledIn(map)].length);
+        }
+      }),
     );
   });
 });

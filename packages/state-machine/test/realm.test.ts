@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { loadServices } from "@synod/wire";
 import { describe, expect, it } from "vitest";
 import { SeededBytes } from "../src/engine/seeded.js";
+import type { ByteTransaction } from "../src/engine/transaction.js";
 import {
   commandLimits,
   Exhausted,
@@ -19,6 +20,7 @@ import { during } from "../src/realm/running.js";
 import { told } from "../src/realm/traces.js";
 import { CallFailed, run } from "../src/testing/index.js";
 import { ledgerService } from "./ledger.js";
+import { serviceOf, World } from "./support.js";
 
 const timeMs = 1_600_000_000_000;
 const momentOf = (seed: string) => ({ timeMs, chance: new SeededBytes(() => Buffer.from(seed)) });
@@ -100,9 +102,21 @@ describe("in a realm", () => {
     },
   );
 
-  it("the clock throws where there is no command", () => {
+  it("the clock throws where there is no command, be it after one that threw", () => {
+    expect(inCommand("null.field")).toMatch(/^TypeError/);
     for (const expression of ["Date.now()", "new Date()", "Date()"])
       expect(() => shared.evaluate(expression)).toThrow("context.time");
+  });
+
+  it("clock and chance are the command's to its end, whatever it reads and writes before", () => {
+    const row = Buffer.from("row");
+    const looks = () => [shared.evaluate("Date.now()"), typeof shared.evaluate("Math.random()")];
+    const execute = (tx: ByteTransaction) => {
+      const steps = [() => tx.get(row), () => tx.put(row, row), () => [...tx.range()], () => tx.delete(row)];
+      return { looks: steps.map((step) => [step(), looks()].at(-1)) };
+    };
+    const world = new World([serviceOf({ kind: "command", execute })]);
+    expect(world.call("test.v1.Test", "Do", {})).toEqual({ looks: Array(4).fill([1, "number"]) });
   });
 
   it("nothing that it offers can be exchanged for later commands", () => {

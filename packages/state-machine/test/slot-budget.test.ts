@@ -4,7 +4,7 @@ import { Status } from "../src/definition/status.js";
 import { commandLimits, slotLimits } from "../src/engine/limits.js";
 import type { ByteTransaction } from "../src/engine/transaction.js";
 import { type Answer, encodeSaid, setQuotaMethod, systemService } from "../src/index.js";
-import { commandOf, rowsOf, serviceOf, World } from "./support.js";
+import { commandOf, openCommand, rowsOf, serviceOf, World } from "./support.js";
 
 const name = "test.v1.Test";
 const limits = { ...slotLimits, maxBytes: 20_000, maxDueBytes: 20_000 };
@@ -71,6 +71,17 @@ describe("a slot", () => {
     while (left.length > 0) left = left.filter((_, index, all) => on.batch(all)[index]?.deferred === true);
     expect(on.batch(commands.slice(-1))[0]).toMatchObject({ status: 0, repeated: true });
     expect(executed).toHaveLength(20);
+  });
+
+  it("counts what was read by those whose writes the quota refuses", () => {
+    const on = world();
+    const set = { ...openCommand(), method: setQuotaMethod, request: encodeSaid({ bytes: 1 }) };
+    on.batch([set]);
+    const answers = on.batch(asks(on, 20, { read: 80, rows: 1 }));
+    const refused = answers.filter(({ message }) => message.includes("raise the quota"));
+    expect(refused.length).toBeGreaterThanOrEqual(2);
+    expect(refused.length).toBeLessThanOrEqual(6);
+    expect(answers.at(-1)).toMatchObject({ deferred: true });
   });
 
   it("counts the answers that it repeats", () => {

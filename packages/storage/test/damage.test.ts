@@ -9,6 +9,7 @@ import {
   writeSync,
 } from "node:fs";
 import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { recordCodec } from "@synod/wire";
 import { open } from "lmdb";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
@@ -252,6 +253,22 @@ describe("damage is found, never read as data", () => {
       flip(directory, "batch 1", flipLast);
       await vi.waitFor(() => expect(told).toEqual([damaged]), 20_000);
     });
+  });
+
+  test("reading the file again and again keeps no page from being used again", async () => {
+    const store = await openReplicaStore(temporaryDirectory(), { ...replica, scrubEveryMs: 1 });
+    onTestFinished(() => store.close());
+    const write = async (times: number) => {
+      for (let time = 0; time < times; time++) {
+        store.state.put(key("row"), Buffer.alloc(20_000, time));
+        await store.flush();
+      }
+    };
+    await write(5);
+    await delay(50);
+    const before = store.usedBytes;
+    await write(60);
+    expect(store.usedBytes - before).toBeLessThan(30 * 20_000);
   });
 
   test("a file that is gone while the process runs is told of, and ends nothing else", async () => {

@@ -4,13 +4,10 @@ import { parentPort, workerData } from "node:worker_threads";
 import { type WatchData, type WatchedMethod, watched } from "./execution-watch.js";
 import { ExitCode } from "./exit-code.js";
 import { LossyOutput, withoutWaiting } from "./lossy-output.js";
+import { mostLooks, Standstill } from "./standstill.js";
 
-/*
- * The thread of `ExecutionWatch`. It counts its own looks rather than time: a process that was stopped as a whole, or a
- * machine that slept, is not a handler that does not return.
- */
+/* The thread of `ExecutionWatch`. */
 
-const looks = 40;
 /** The debugger's way to the other thread may not lead there (one regular expression that never ends): then by a signal. */
 const patienceMs = 2_000;
 
@@ -19,14 +16,10 @@ const numbers = new Uint32Array(shared);
 const methods = new Map<number, WatchedMethod>();
 parentPort?.on("message", (told: WatchedMethod) => methods.set(told.id, told));
 
-let last = 0;
-let seen = 0;
+const standstill = new Standstill();
 const timer = setInterval(() => {
-  const count = Atomics.load(numbers, watched.count);
-  seen = count !== 0 && count === last ? seen + 1 : 0;
-  last = count;
-  if (seen >= looks) end();
-}, longestMs / looks);
+  if (standstill.look(Atomics.load(numbers, watched.count))) end();
+}, longestMs / mostLooks);
 
 function end(): void {
   clearInterval(timer);
