@@ -2,6 +2,7 @@
 // which each must have a failing test; or, where only real processes can show it, "Shown-by:" with the acceptance scripts that
 // plant it and must notice. "Seeds: A-B" where the simulator's checkers must report it in these seeds, and "World:" with what
 // the simulated worlds have in common for it, where it is rare in others. "Unseen:" has the reason where no seed can show it.
+// "Planted-by: stranger" where somebody thought of it who had not read the tests.
 import { execFileSync, spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
@@ -23,7 +24,7 @@ export function numberedRules() {
 
 /**
  * @typedef {{ name: string, file: string, rule: string, fault: string, red: string[], shownBy: string[],
- *   seeds: string | undefined, world: string, unseen: string | undefined }} Mutant
+ *   seeds: string | undefined, world: string, unseen: string | undefined, plantedBy: string | undefined }} Mutant
  */
 
 /** All of them, or those named. @param {string[]} names @returns {Mutant[]} */
@@ -59,6 +60,7 @@ function mutantIn(file) {
     seeds: header("Seeds"),
     world: header("World") ?? "{}",
     unseen: header("Unseen"),
+    plantedBy: header("Planted-by"),
   };
 }
 
