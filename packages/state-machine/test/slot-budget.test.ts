@@ -77,7 +77,7 @@ describe("a slot", () => {
     const on = world();
     const set = { ...openCommand(), method: setQuotaMethod, request: encodeSaid({ bytes: 1 }) };
     on.batch([set]);
-    const answers = on.batch(asks(on, 20, { read: 80, rows: 1 }));
+    const answers = on.batch(asks(on, 20, { read: 14, rows: 1 }));
     const refused = answers.filter(({ message }) => message.includes("raise the quota"));
     expect(refused.length).toBeGreaterThanOrEqual(2);
     expect(refused.length).toBeLessThanOrEqual(6);
