@@ -22,7 +22,7 @@ const service = { name: "bounds.v1.Heavy", folder: "bounds", module: "heavy.mjs"
 
 /**
  * A call of the heavy service, or what a client does at the replicas' edge (edge.mjs).
- * @typedef {{ what: string, method: string, request: object, outstanding: number, session?: boolean }} HeavyAttack
+ * @typedef {{ what: string, method: string, request: object, outstanding: number, session?: boolean, stale?: boolean }} HeavyAttack
  * @typedef {{ what: string, kind: string, outstanding: number }} EdgeAttack
  * @typedef {HeavyAttack | EdgeAttack} Attack
  */
@@ -58,11 +58,20 @@ const attacks = [
   },
   { what: "answers to queries", method: "Read", request: { rows: 1, bytes: 512_000 }, outstanding: 70 },
   { what: "rows that queries read", method: "Read", request: { rows: 10_000, bytes: 0 }, outstanding: 20 },
+  {
+    what: "rows of a replica's own state",
+    method: "Read",
+    request: { rows: 10_000, bytes: 0 },
+    outstanding: 100,
+    stale: true,
+  },
   { what: "scheduled commands", method: "Schedule", request: { rows: 7, bytes: 1_000_000 }, outstanding: 20 },
   { what: "places of commands that wait", kind: "greedy", outstanding: 20_000 },
   { what: "sessions", kind: "sessions", outstanding: 60 },
   { what: "requests that are no commands", kind: "malformed", outstanding: 3_000 },
   { what: "answers that nobody reads", kind: "mute", outstanding: 450 },
+  { what: "states that nobody reads to the end", kind: "snapshots", outstanding: 30 },
+  { what: "pages of the log", kind: "logs", outstanding: 100 },
 ];
 
 /** @type {EdgeAttack} */

@@ -1,12 +1,14 @@
-// One hostile client at the replicas' edge: it takes places, opens sessions, sends what is no command, or never reads what it is
-// answered, until it is told to end. It yields to whatever else runs, as if it had a machine of its own.
+// One hostile client at the replicas' edge: it takes places, opens sessions, sends what is no command, never reads what it is
+// answered, or reads logs and states, until it is told to end. It yields to whatever else runs, as if it had a machine of
+// its own.
 import os from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import * as grpc from "@grpc/grpc-js";
 import { callUnary, descriptorSet, loadServices, replicaService } from "@synod/wire";
 
 /** @typedef {import("@synod/core").Command} Command */
-/** @typedef {"greedy" | "sessions" | "malformed" | "mute" | "large"} Kind */
+/** @typedef {"greedy" | "malformed" | "mute" | "large"} Flood */
+/** @typedef {Flood | "sessions" | "logs" | "snapshots"} Kind */
 
 /** @type {{ replicas: string[], kind: Kind, outstanding: number }} */
 const { replicas, kind, outstanding } = JSON.parse(process.argv[2] ?? "{}");
@@ -27,6 +29,7 @@ function command(method, request) {
 }
 
 const small = command("Put", { key: "greedy", value: Buffer.from("x") });
+/** @type {Record<Flood, Command>} */
 const commands = {
   greedy: small,
   malformed: { ...small, service: "no name" },
@@ -83,18 +86,45 @@ async function flood(address, asked) {
   }
 }
 
-/** Opens one session after the other. @param {string} address */
-async function openSessions(address) {
-  const caller = client(address);
+/** Asks for one after the other, for as long as it is answered. @param {() => Promise<unknown>} ask */
+async function again(ask) {
   while (!ended) {
     try {
-      await callUnary(caller, replicaService.OpenSession, {}, { deadline: Date.now() + 10_000 });
+      await ask();
       count(0);
     } catch (error) {
       count(/** @type {grpc.ServiceError} */ (error).code);
       await delay(pauseMs);
     }
   }
+}
+
+/** @param {string} address */
+function openSessions(address) {
+  const caller = client(address);
+  return again(() => callUnary(caller, replicaService.OpenSession, {}, { deadline: Date.now() + 10_000 }));
+}
+
+/** Reads the first page of the log. @param {string} address */
+function readLog(address) {
+  const caller = client(address);
+  const request = { from: 1, limit: 0, clusterId: "", reader: undefined };
+  return again(() => callUnary(caller, replicaService.Log, request, { deadline: Date.now() + 10_000 }));
+}
+
+/** Begins to read the state, and goes no further. @param {string} address */
+function beginSnapshot(address) {
+  const { path, requestSerialize, responseDeserialize } = replicaService.Snapshot;
+  const caller = client(address);
+  const request = { clusterId: "", above: 0, resume: undefined, member: "" };
+  return again(
+    () =>
+      new Promise((resolve, reject) => {
+        const pages = caller.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request);
+        pages.on("error", reject);
+        pages.on("end", resolve);
+      }),
+  );
 }
 
 /** A value that is worth not to be read. @param {string} address */
@@ -109,9 +139,13 @@ process.on("message", () => {
 });
 process.on("disconnect", () => process.exit(1));
 if (kind === "mute") await putLarge(/** @type {string} */ (replicas[0]));
-if (kind === "sessions")
-  await Promise.all(Array.from({ length: outstanding }, (_, index) => openSessions(at(index))));
-else await Promise.all(replicas.map((address) => flood(address, commands[kind])));
+if (kind in commands)
+  await Promise.all(replicas.map((address) => flood(address, commands[/** @type {Flood} */ (kind)])));
+else {
+  const asking = { sessions: openSessions, logs: readLog, snapshots: beginSnapshot };
+  const asks = asking[/** @type {keyof typeof asking} */ (kind)];
+  await Promise.all(Array.from({ length: outstanding }, (_, index) => asks(at(index))));
+}
 
 /** @param {number} index @returns {string} */
 function at(index) {

@@ -13,6 +13,7 @@ import { callUnary, loadServices, metadataKeys, replicaService } from "@synod/wi
  * @property {string} method
  * @property {object} request
  * @property {number} outstanding
+ * @property {boolean} [stale] read of the replica alone
  * @property {boolean} [session] under a session of its own, of which it never acknowledges an answer
  */
 
@@ -52,6 +53,7 @@ async function caller(number) {
 /** @param {grpc.Client} client @returns {Promise<string>} */
 async function call(client) {
   const headers = new grpc.Metadata();
+  if (options.stale) headers.set(metadataKeys.read, "stale");
   if (options.session) {
     session ??= (await callUnary(client, replicaService.OpenSession, {}, { deadline: Date.now() + 10_000 }))
       .clientId;

@@ -51,9 +51,12 @@ export class ReplicaHost implements Host {
     const names = ["synod.v1.Replica", ...services.map((service) => service.name)];
     this.#server = hostServer(options, () => this.status(), names, options.descriptorSets);
     this.#front.addTo(this.#server.grpc);
-    addReplicatedServices(this.#server.grpc, services, this.#process.requests, (service, method, request) =>
-      this.#process.read(service, method, request),
-    );
+    const { requests, reads } = this.#process;
+    addReplicatedServices(this.#server.grpc, services, {
+      requests,
+      query: (call, service, method) =>
+        reads.read(call, call.request.length, () => this.#process.read(service, method, call.request)),
+    });
   }
 
   get port(): number {
@@ -105,10 +108,10 @@ export class ReplicaHost implements Host {
 
   #newFront(): ReplicaServices {
     const { clusterId } = this.#options;
-    const { commands, requests, openings, remedies, sender } = this.#process;
+    const { commands, requests, reads, openings, remedies, sender } = this.#process;
     return new ReplicaServices({
       clusterId,
-      ...{ requests, openings, commands },
+      ...{ requests, reads, openings, commands },
       log: (request) => this.#process.log(request),
       snapshots: sender,
       remedies,

@@ -16,6 +16,7 @@ import { Performer } from "./performer.js";
 import { ReplicaCondition } from "./replica-condition.js";
 import type { ReplicaProcessOptions } from "./replica-process-options.js";
 import { Reporter } from "./reporter.js";
+import { LocalReads } from "./requests/local-reads.js";
 import { Proposer } from "./requests/proposer.js";
 import { Requests } from "./requests/requests.js";
 import { openingLimits, SessionOpenings } from "./requests/session-openings.js";
@@ -44,6 +45,7 @@ export class ReplicaParts {
   readonly proposer: Proposer;
   readonly requests: Requests;
   readonly openings: SessionOpenings;
+  readonly reads: LocalReads;
   readonly timeMover: LogTimeMover;
   readonly performer: Performer;
   readonly reporter: Reporter;
@@ -88,6 +90,7 @@ export class ReplicaParts {
     const limits = options.openingLimits ?? openingLimits;
     const { commands, requests } = this;
     this.openings = new SessionOpenings({ commands, requests, scheduler, limits });
+    this.reads = new LocalReads({ scheduler, asked: () => this.proposer.asked });
     this.timeMover = this.#newTimeMover();
     this.performer = this.#newPerformer();
     this.driver = this.#newDriver();

@@ -50,6 +50,10 @@ export class ReplicaProcess {
     return this.#parts.openings;
   }
 
+  get reads(): ReplicaParts["reads"] {
+    return this.#parts.reads;
+  }
+
   get performer(): ReplicaParts["performer"] {
     return this.#parts.performer;
   }
@@ -158,6 +162,7 @@ export class ReplicaProcess {
     this.#stopping = true;
     for (const cancel of this.#cancelTimers) cancel();
     this.requests.close(reason);
+    this.reads.close();
   }
 
   /** Resolves when nothing is under way that needs the store. */

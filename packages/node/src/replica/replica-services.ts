@@ -21,6 +21,7 @@ import {
   type ExecuteStreamCall,
   type ExecuteStreamOptions,
 } from "./requests/execute-stream.js";
+import type { LocalReads } from "./requests/local-reads.js";
 import type { Requests } from "./requests/requests.js";
 import type { SessionOpenings } from "./requests/session-openings.js";
 import { unreadPlaces } from "./requests/unread-answers.js";
@@ -30,15 +31,19 @@ import type { SystemCommands } from "./system-commands.js";
 export interface ReplicaServicesOptions {
   readonly clusterId: string;
   readonly requests: Requests;
+  readonly reads: LocalReads;
   readonly openings: SessionOpenings;
   readonly commands: SystemCommands;
   /** A part of the decided log. Throws CallError. */
-  log(request: LogRequest): LogPage;
+  readonly log: (request: LogRequest) => LogPage;
   readonly snapshots: SnapshotSender;
   readonly remedies: SlotRemedies;
   /** The pace of clients' streams: whether they may be read on, and a call when they may again. */
   readonly pace: Pick<ExecuteStreamOptions, "readable" | "whenReadable">;
 }
+
+/** Of a request for the log that waits, roughly. */
+const requestBytes = 256;
 
 /** The methods of synod.v1.Replica for clients. */
 export class ReplicaServices {
@@ -56,7 +61,7 @@ export class ReplicaServices {
       OpenSession: unary((call: UnaryCall<unknown>) => this.#openSession(call), refusedHere),
       Execute: unary((call: UnaryCall<Command>) => this.#execute(call), refusedHere),
       ExecuteStream: (call: ExecuteStreamCall) => this.#executeStream(call),
-      Log: unary((call: UnaryCall<LogRequest>) => ({ response: this.#options.log(call.request) })),
+      Log: unary((call: UnaryCall<LogRequest>) => this.#log(call)),
       Snapshot: (call: SnapshotCall) => void this.#options.snapshots.serve(call),
       SetQuota: unary(
         (call: UnaryCall<SetQuotaRequest>) => this.#decide(call, setQuotaMethod, call.request),
@@ -106,6 +111,13 @@ export class ReplicaServices {
       call.onCancelled(() => group.cancel());
     });
     return { response };
+  }
+
+  async #log(call: UnaryCall<LogRequest>): Promise<UnaryAnswer<LogPage>> {
+    const { log, reads } = this.#options;
+    const { request } = call;
+    if (request.reader !== undefined) return { response: log(request) };
+    return { response: await reads.read(call, requestBytes, () => log(request)) };
   }
 
   #executeStream(call: ExecuteStreamCall): void {

@@ -61,8 +61,11 @@ function outcomeTrailer(outcome: ResponseOutcome): grpc.Metadata {
 /** The trailer of calls that would execute a command and end before one was proposed. */
 export const refusedHere: grpc.Metadata = outcomeTrailer("not-executed");
 
-/** Reads this replica's own state. */
-export type LocalQuery = (service: string, method: string, request: Uint8Array) => Response;
+export interface ReplicatedServicesOptions {
+  readonly requests: Requests;
+  /** Reads this replica's own state. */
+  query(call: UnaryCall<Uint8Array>, service: string, method: string): Promise<Response>;
+}
 
 /**
  * Serves replicated services by name: each unary call is one command, its request's bytes carried as they came, unless
@@ -71,8 +74,7 @@ export type LocalQuery = (service: string, method: string, request: Uint8Array) 
 export function addReplicatedServices(
   server: grpc.Server,
   services: readonly BoundService[],
-  requests: Requests,
-  query: LocalQuery,
+  { requests, query }: ReplicatedServicesOptions,
 ): void {
   for (const service of services) {
     const definition: Record<string, grpc.MethodDefinition<Uint8Array, Uint8Array>> = {};
@@ -81,7 +83,7 @@ export function addReplicatedServices(
       definition[method] = rawMethod(`/${service.name}/${method}`);
       handlers[method] = unary<Uint8Array, Uint8Array>(async (call) => {
         const response = readsStale(call.metadata)
-          ? succeeded(query(service.name, method, call.request))
+          ? succeeded(await query(call, service.name, method))
           : await executeOne(requests, call, commandOf(call, service.name, method));
         return { response: response.response, trailer: answerTrailer(response) };
       }, refusedHere);

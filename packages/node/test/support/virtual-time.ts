@@ -12,6 +12,7 @@ const turns = 4;
 /** Time that passes when it is told to, as fast as what happens in it allows. */
 export class VirtualTime implements Scheduler {
   #nowMs = 0;
+  #busyMs = 0;
   readonly #due = new Set<Due>();
 
   nowMs(): number {
@@ -19,7 +20,13 @@ export class VirtualTime implements Scheduler {
   }
 
   idleMs(): number {
-    return this.#nowMs;
+    return this.#nowMs - this.#busyMs;
+  }
+
+  /** What is called takes so long. */
+  work(ms: number): void {
+    this.#nowMs += ms;
+    this.#busyMs += ms;
   }
 
   soon(work: () => void): void {
@@ -50,10 +57,10 @@ export class VirtualTime implements Scheduler {
       for (let turn = 0; turn < turns; turn++) await setImmediate();
       const [next] = [...this.#due].sort((a, b) => a.atMs - b.atMs);
       if (next === undefined || next.atMs > untilMs) break;
-      this.#nowMs = next.atMs;
+      this.#nowMs = Math.max(this.#nowMs, next.atMs);
       this.#due.delete(next);
       next.work();
     }
-    this.#nowMs = untilMs;
+    this.#nowMs = Math.max(this.#nowMs, untilMs);
   }
 }

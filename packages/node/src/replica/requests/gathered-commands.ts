@@ -48,6 +48,11 @@ export class GatheredCommands {
     return lists + this.#system.size + this.#clients.size > 0;
   }
 
+  /** Somebody asks for what is light, here or elsewhere. */
+  get asked(): boolean {
+    return this.#heavy.asked;
+  }
+
   add(command: Command, caller: Caller): void {
     if (caller === thisProcess) {
       this.#own.push(command);

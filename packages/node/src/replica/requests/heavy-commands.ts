@@ -45,6 +45,11 @@ export class HeavyCommands {
     this.#nowMs = nowMs;
   }
 
+  /** Others ask for what is light. */
+  get asked(): boolean {
+    return this.#turns.asked;
+  }
+
   /** A command came in that is to be proposed. */
   came(caller: Caller, command: Command): void {
     if (!this.isHeavy(caller, command)) this.#turns.light();

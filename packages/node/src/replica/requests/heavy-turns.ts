@@ -1,25 +1,16 @@
 import type { Scheduler } from "@synod/wire";
+import { Rest } from "./rest.js";
 
 /** Others count as asking for so long after their last command. */
 const asksForMs = 1_000;
 /** A replica is idle for so many times as long as the heavy commands took. */
 const restTimes = 2;
-/** One that is never idle rests so many times as long. */
-const mostRests = 4;
 
 export interface HeavyTurnsOptions {
   /** The number of replicas, and this one's place among them, from 0. */
   readonly replicas: number;
   position(): number;
   readonly scheduler: Pick<Scheduler, "nowMs" | "idleMs">;
-}
-
-/** What the heavy commands of the last slot that had any cost this replica. */
-interface Cost {
-  readonly slot: number;
-  readonly ms: number;
-  readonly atMs: number;
-  readonly atIdleMs: number;
 }
 
 /**
@@ -32,10 +23,18 @@ export class HeavyTurns {
   readonly #options: HeavyTurnsOptions;
   /** A light command was heard of last then. */
   #lightAtMs = Number.NEGATIVE_INFINITY;
-  #last: Cost | undefined;
+  readonly #rest: Rest;
+  /** The last slot with heavy commands, and the time that they took. */
+  #last: { readonly slot: number; readonly ms: number } | undefined;
 
   constructor(options: HeavyTurnsOptions) {
     this.#options = options;
+    this.#rest = new Rest(options.scheduler);
+  }
+
+  /** Others ask for what is light. */
+  get asked(): boolean {
+    return this.#options.scheduler.nowMs() - this.#lightAtMs < asksForMs;
   }
 
   /** Somebody asks for what is light, here or, as the log shows, elsewhere. */
@@ -45,18 +44,15 @@ export class HeavyTurns {
 
   /** The heavy commands of a slot took so long to be executed. */
   heavy(slot: number, ms: number): void {
-    const { scheduler } = this.#options;
-    this.#last = { slot, ms, atMs: scheduler.nowMs(), atIdleMs: scheduler.idleMs() };
+    this.#last = { slot, ms };
+    this.#rest.begin();
   }
 
   /** Heavy commands may be proposed here now. */
   get mine(): boolean {
-    const { scheduler } = this.#options;
-    const nowMs = scheduler.nowMs();
-    if (this.#last === undefined || nowMs - this.#lightAtMs >= asksForMs) return true;
-    const { slot, ms, atMs, atIdleMs } = this.#last;
-    const restMs = restTimes * this.#placeAfter(slot) * ms;
-    return scheduler.idleMs() - atIdleMs >= restMs || nowMs - atMs >= mostRests * restMs;
+    if (this.#last === undefined || !this.asked) return true;
+    const { slot, ms } = this.#last;
+    return this.#rest.lasted(restTimes * this.#placeAfter(slot) * ms);
   }
 
   /** This replica's place in the order of turns after a slot, from 1. */

@@ -40,6 +40,11 @@ export class Proposer {
     return this.#gathered.waiting && !this.#options.clock.sure;
   }
 
+  /** Somebody asks for what is light, here or elsewhere. */
+  get asked(): boolean {
+    return this.#gathered.asked;
+  }
+
   propose(command: Command, caller: Caller = thisProcess): void {
     this.#gathered.add(command, caller);
     this.#options.wake();
