@@ -65,6 +65,22 @@ function runTests(folder, files) {
 }
 
 /**
+ * The outcome of the tests that must notice a fault. One that keeps a file from being loaded, as a false token does, is noticed by
+ * the compiler and shows nothing of the tests.
+ * @param {string} folder @param {import("./mutants.mjs").Mutant} mutant @param {Failure[]} unmutated
+ */
+function outcomeOf(folder, mutant, unmutated) {
+  try {
+    const failed = runTests(folder, mutant.red).filter(
+      ({ file, test }) => !unmutated.some((each) => each.file === file && each.test === test),
+    );
+    return { failed, blind: blindTo(mutant, failed) };
+  } catch (error) {
+    return { failed: [], blind: [error instanceof Error ? error.message : String(error)] };
+  }
+}
+
+/**
  * Tries each fault in turn, and before them the files that they name without any: what fails there is found by nobody.
  * @param {import("./mutants.mjs").Mutant[]} mutants
  * @param {(outcome: Tried) => void} tried
@@ -78,11 +94,9 @@ export function tryFaults(mutants, tried) {
     for (const mutant of mutants) {
       const startedMs = Date.now();
       plant(mutant, copy.folder);
-      const failed = runTests(copy.folder, mutant.red).filter(
-        ({ file, test }) => !unmutated.some((each) => each.file === file && each.test === test),
-      );
+      const outcome = outcomeOf(copy.folder, mutant, unmutated);
       remove(mutant, copy.folder);
-      tried({ mutant, failed, blind: blindTo(mutant, failed), seconds: (Date.now() - startedMs) / 1000 });
+      tried({ mutant, ...outcome, seconds: (Date.now() - startedMs) / 1000 });
     }
     return unmutated;
   } finally {
