@@ -66,7 +66,10 @@ test("rule 12: while others ask too, of one connection little is under way, and 
 
 test("rule 12: others ask for as long as they go on asking, whoever was the first of them", () => {
   const clock = { nowMs: 0 };
-  const contention = new Contention({ ...limits, maxBatchCommands: 64 }, () => clock.nowMs);
+  const contention = new Contention(
+    { ...limits, maxBatchCommands: 64 },
+    { nowMs: () => clock.nowMs, idleMs: () => 0 },
+  );
   for (const caller of ["a", "b", "c", "a", "b", "b", "a"]) {
     contention.asks(caller);
     clock.nowMs += 600;
@@ -78,6 +81,28 @@ test("rule 12: others ask for as long as they go on asking, whoever was the firs
   expect(contention.share.maxBatchCommands).toBe(4);
   clock.nowMs += 1;
   expect(contention.share.maxBatchCommands).toBe(64);
+});
+
+test("rule 12: a process that is idle for half of the time gives each connection all, whoever else asks", () => {
+  const clock = { nowMs: 0, idleMs: 0 };
+  const scheduler = { nowMs: () => clock.nowMs, idleMs: () => clock.idleMs };
+  const contention = new Contention({ ...limits, maxBatchCommands: 64 }, scheduler);
+  const seen = [50, 49, 100, 0].map((idleMs) => {
+    for (const caller of ["a", "b"]) contention.asks(caller);
+    clock.nowMs += 99;
+    clock.idleMs += idleMs;
+    contention.asks("a");
+    const before = contention.share.maxBatchCommands;
+    clock.nowMs += 1;
+    contention.asks("b");
+    return [before, contention.share.maxBatchCommands];
+  });
+  expect(seen).toEqual([
+    [4, 64],
+    [64, 4],
+    [4, 64],
+    [64, 4],
+  ]);
 });
 
 test("rule 12: what is under way is counted in bytes too, and one command has room however large", () => {

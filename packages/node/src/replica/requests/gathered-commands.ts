@@ -37,10 +37,10 @@ export class GatheredCommands {
    * @param roomBytes that a slot has for what its commands write, read and answer
    */
   constructor(limits: ShareLimits, roomBytes: number, turns: HeavyTurnsOptions) {
-    const nowMs = () => turns.scheduler.nowMs();
+    const { scheduler } = turns;
     this.#limits = limits;
-    this.#heavy = new HeavyCommands(roomBytes, new HeavyTurns(turns), nowMs);
-    this.#contention = new Contention(limits, nowMs);
+    this.#heavy = new HeavyCommands(roomBytes, new HeavyTurns(turns), () => scheduler.nowMs());
+    this.#contention = new Contention(limits, scheduler);
   }
 
   get waiting(): boolean {
