@@ -21,7 +21,7 @@ const perSecond = 50;
 const service = { name: "bounds.v1.Heavy", folder: "bounds", module: "heavy.mjs" };
 
 /**
- * A call of the heavy service, or what a client does at the replicas' edge (edge.mjs).
+ * A call of the heavy service, or what a client does at the replicas' edge (edge.mjs), or below gRPC (under-way.mjs).
  * @typedef {{ what: string, method: string, request: object, outstanding: number, session?: boolean, stale?: boolean }} HeavyAttack
  * @typedef {{ what: string, kind: string, outstanding: number }} EdgeAttack
  * @typedef {HeavyAttack | EdgeAttack} Attack
@@ -72,6 +72,8 @@ const attacks = [
   { what: "answers that nobody reads", kind: "mute", outstanding: 450 },
   { what: "states that nobody reads to the end", kind: "snapshots", outstanding: 30 },
   { what: "pages of the log", kind: "logs", outstanding: 100 },
+  { what: "requests that never become whole", kind: "endless", outstanding: 1_500 },
+  { what: "answers to single requests that nobody takes", kind: "untaken", outstanding: 450 },
 ];
 
 /** @type {EdgeAttack} */
@@ -179,7 +181,8 @@ class Bench {
   #hostile(attack) {
     const { processes, descriptors } = this.#cluster;
     const options = { replicas: processes.replicas, descriptors, ...attack };
-    const program = "kind" in attack ? "edge.mjs" : "hostile.mjs";
+    const below = "kind" in attack && ["endless", "untaken"].includes(attack.kind);
+    const program = below ? "under-way.mjs" : "kind" in attack ? "edge.mjs" : "hostile.mjs";
     return fork(path.join(import.meta.dirname, "bounds", program), [JSON.stringify(options)], {
       execArgv: [],
     });

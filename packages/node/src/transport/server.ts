@@ -1,5 +1,6 @@
 import * as grpc from "@grpc/grpc-js";
 import { type Incoming, Invalid } from "@synod/wire";
+import { boundCallsUnderWay } from "./calls-under-way.js";
 import { serverOptions } from "./channel.js";
 import { ServerOfCluster } from "./served-cluster.js";
 import { widenWindows } from "./wide-windows.js";
@@ -103,10 +104,14 @@ export class Server {
   readonly grpc: grpc.Server;
   readonly #credentials: grpc.ServerCredentials;
 
-  /** @param who the member, for callers who mean another cluster */
-  constructor(credentials: grpc.ServerCredentials, who: string, clusterId: string) {
+  /**
+   * @param who the member, for callers who mean another cluster
+   * @param maxBytes of requests and answers under way
+   */
+  constructor(credentials: grpc.ServerCredentials, who: string, clusterId: string, maxBytes?: number) {
     this.#credentials = credentials;
-    this.grpc = new ServerOfCluster(serverOptions, who, clusterId);
+    const options = { ...serverOptions, interceptors: [boundCallsUnderWay(maxBytes)] };
+    this.grpc = new ServerOfCluster(options, who, clusterId);
   }
 
   /**
