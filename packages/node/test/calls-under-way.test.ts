@@ -44,16 +44,17 @@ async function started() {
   return async (settings?: http2.Settings) => {
     const session = await connect(settings);
     sessions.push(session);
-    return (method: string) => called(session, method);
+    return (method: string, metadata = {}) => called(session, method, metadata);
   };
 }
 
 /** A call, and how it ended. */
-function called(session: http2.ClientHttp2Session, method: string) {
+function called(session: http2.ClientHttp2Session, method: string, metadata: http2.OutgoingHttpHeaders) {
   const stream = session.request({
     ":method": "POST",
     ":path": `/t.T/${method}`,
     "content-type": "application/grpc",
+    ...metadata,
   });
   const end: { status?: unknown; details?: unknown; outcome?: unknown; code?: number; length: number } = {
     length: 0,
@@ -117,6 +118,18 @@ test.each([
     await vi.waitFor(() => expect(small.end).toMatchObject({ status: "0", code: 0 }));
   },
 );
+
+test("metadata of calls that stay takes 1 MiB at most, and that of ordinary calls counts nothing", async () => {
+  const connect = await started();
+  const [hostile, other] = [await connect(), await connect()];
+  const token = (length: number) => ({ token: "t".repeat(length) });
+  const small = Array.from({ length: 2_000 }, () => other("Talk", token(900)));
+  const calls = Array.from({ length: 32 }, () => hostile("Ask", token(32_000)));
+  await vi.waitFor(() => expect(calls.filter(({ end }) => end.code === enough).length).toBe(16));
+  expect(calls.find(({ end }) => end.code === enough)?.end).toMatchObject({ outcome: "not-executed" });
+  expect(small.filter(({ end }) => end.code !== undefined).length).toBe(0);
+  await isAnswered(other);
+});
 
 test("answers that nobody takes take 1 MiB at most: of who leaves most, calls are ended, and nobody else's", async () => {
   const connect = await started();

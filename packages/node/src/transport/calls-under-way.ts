@@ -5,14 +5,20 @@ import { HeldBytes, type Holder } from "./held-bytes.js";
 import { RequestBytes } from "./request-bytes.js";
 
 /**
- * Bytes of requests that are not here as a whole, and of answers to single requests that were not taken, in a process. The
+ * Bytes of requests that are not here as a whole, of metadata, and of answers to single requests that were not taken, in a process. The
  * windows of HTTP/2 do not bound them: a message is put together, and an answer handed over, as a whole.
  */
 export const maxBytesUnderWay = 128 << 20;
 
+/** Metadata of so many bytes counts nothing, so that calls that only wait hold nothing here. */
+const usualMetadataBytes = 1_024;
+/** HTTP/2 has it, and gRPC has it. */
+const metadataCopies = 2;
+
 /** The part of a call of a grpc-js server that knows HTTP/2. */
 interface Inside {
   readonly stream?: ServerHttp2Stream;
+  readonly metadata?: grpc.Metadata;
 }
 
 /** Bounds what calls hold before they reach their handler and after they left it. */
@@ -23,7 +29,7 @@ export function boundCallsUnderWay(maxBytes = maxBytesUnderWay): grpc.ServerInte
     const connection = stream?.session;
     if (!stream || !connection) return call as grpc.ServerInterceptingCall;
     const holds = (holder: Holder, bytes: number) => held.holds(connection, holder, bytes);
-    countRequest(call, stream, requestStream, holds);
+    new CountedRequest(call, stream, requestStream, holds);
     // Streams of answers have bounds of their own.
     return responseStream ? (call as grpc.ServerInterceptingCall) : new CountedAnswer(call, stream, holds);
   };
@@ -31,32 +37,62 @@ export function boundCallsUnderWay(maxBytes = maxBytesUnderWay): grpc.ServerInte
 
 type Holds = (holder: Holder, bytes: number) => void;
 
-function countRequest(
-  call: grpc.ServerInterceptingCallInterface,
-  stream: ServerHttp2Stream,
-  many: boolean,
-  holds: Holds,
-): void {
-  const bytes = new RequestBytes(many);
-  const holder = {
-    end: (details: string) => {
-      const metadata = new grpc.Metadata();
-      // No handler has got a single request, but may have many before this one.
-      if (!many) metadata.set(metadataKeys.outcome, "not-executed");
-      call.sendStatus({ code: grpc.status.RESOURCE_EXHAUSTED, details, metadata });
-      over();
-      abandon(stream);
-    },
-  };
-  const take = (data: Buffer) => holds(holder, bytes.take(data));
-  const over = () => {
-    stream.off("data", take);
-    holds(holder, 0);
-  };
-  stream.on("data", take);
-  // Before the handler has it, and may answer.
-  stream.prependOnceListener("end", over);
-  stream.once("close", over);
+class CountedRequest implements Holder {
+  readonly #call: grpc.ServerInterceptingCallInterface;
+  readonly #stream: ServerHttp2Stream;
+  readonly #holds: Holds;
+  readonly #metadataBytes: number;
+  readonly #take: (data: Buffer) => void;
+  /** The handler may have executed something. */
+  #begun: boolean;
+
+  constructor(
+    call: grpc.ServerInterceptingCallInterface,
+    stream: ServerHttp2Stream,
+    many: boolean,
+    holds: Holds,
+  ) {
+    this.#call = call;
+    this.#stream = stream;
+    this.#holds = holds;
+    this.#metadataBytes = metadataBytesOf(call);
+    // One of many requests may be with the handler before the next.
+    this.#begun = many;
+    const bytes = new RequestBytes(many);
+    this.#take = (data) => holds(this, this.#metadataBytes + bytes.take(data));
+    stream.on("data", this.#take);
+    // Before the handler has it, and may answer.
+    stream.prependOnceListener("end", () => this.#whole());
+    stream.once("close", () => this.#over(0));
+    if (this.#metadataBytes > 0) holds(this, this.#metadataBytes);
+  }
+
+  end(details: string): void {
+    const metadata = new grpc.Metadata();
+    if (!this.#begun) metadata.set(metadataKeys.outcome, "not-executed");
+    this.#call.sendStatus({ code: grpc.status.RESOURCE_EXHAUSTED, details, metadata });
+    this.#over(0);
+    abandon(this.#stream);
+  }
+
+  #whole(): void {
+    this.#begun = true;
+    this.#over(this.#metadataBytes);
+  }
+
+  #over(heldBytes: number): void {
+    this.#stream.off("data", this.#take);
+    this.#holds(this, heldBytes);
+  }
+}
+
+/** The bytes of metadata that is held as long as the call, beyond those that any call may have. */
+function metadataBytesOf(call: grpc.ServerInterceptingCallInterface): number {
+  const { metadata } = call as unknown as Inside;
+  let bytes = 0;
+  for (const [key, value] of Object.entries(metadata?.toHttp2Headers() ?? {}))
+    bytes += key.length + String(value).length;
+  return bytes <= usualMetadataBytes ? 0 : metadataCopies * bytes;
 }
 
 class CountedAnswer extends grpc.ServerInterceptingCall implements Holder {
