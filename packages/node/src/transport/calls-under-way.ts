@@ -29,7 +29,8 @@ export function boundCallsUnderWay(maxBytes = maxBytesUnderWay): grpc.ServerInte
     const connection = stream?.session;
     if (!stream || !connection) return call as grpc.ServerInterceptingCall;
     const holds = (holder: Holder, bytes: number) => held.holds(connection, holder, bytes);
-    new CountedRequest(call, stream, requestStream, holds);
+    const request = new CountedRequest(call, stream, requestStream, holds);
+    if (requestStream) return new CountedRequests(call, request);
     // Streams of answers have bounds of their own.
     return responseStream ? (call as grpc.ServerInterceptingCall) : new CountedAnswer(call, stream, holds);
   };
@@ -43,6 +44,7 @@ class CountedRequest implements Holder {
   readonly #holds: Holds;
   readonly #metadataBytes: number;
   readonly #take: (data: Buffer) => void;
+  readonly #bytes = new RequestBytes();
   /** The handler may have executed something. */
   #begun: boolean;
 
@@ -58,11 +60,10 @@ class CountedRequest implements Holder {
     this.#metadataBytes = metadataBytesOf(call);
     // One of many requests may be with the handler before the next.
     this.#begun = many;
-    const bytes = new RequestBytes(many);
-    this.#take = (data) => holds(this, this.#metadataBytes + bytes.take(data));
+    this.#take = (data) => holds(this, this.#metadataBytes + this.#bytes.take(data));
     stream.on("data", this.#take);
     // Before the handler has it, and may answer.
-    stream.prependOnceListener("end", () => this.#whole());
+    if (!many) stream.prependOnceListener("end", () => this.#whole());
     stream.once("close", () => this.#over(0));
     if (this.#metadataBytes > 0) holds(this, this.#metadataBytes);
   }
@@ -73,6 +74,12 @@ class CountedRequest implements Holder {
     this.#call.sendStatus({ code: grpc.status.RESOURCE_EXHAUSTED, details, metadata });
     this.#over(0);
     abandon(this.#stream);
+  }
+
+  /** One of many is with the handler. */
+  taken(): void {
+    const bytes = this.#bytes.taken();
+    if (!this.#stream.destroyed) this.#holds(this, this.#metadataBytes + bytes);
   }
 
   #whole(): void {
@@ -93,6 +100,27 @@ function metadataBytesOf(call: grpc.ServerInterceptingCallInterface): number {
   for (const [key, value] of Object.entries(metadata?.toHttp2Headers() ?? {}))
     bytes += key.length + String(value).length;
   return bytes <= usualMetadataBytes ? 0 : metadataCopies * bytes;
+}
+
+/** A stream of requests, of which the next is asked for when the handler has taken the last (`servesOneByOne`). */
+class CountedRequests extends grpc.ServerInterceptingCall {
+  readonly #request: CountedRequest;
+
+  constructor(call: grpc.ServerInterceptingCallInterface, request: CountedRequest) {
+    super(call);
+    this.#request = request;
+  }
+
+  override startRead(): void {
+    this.#request.taken();
+    super.startRead();
+  }
+}
+
+/** Lets gRPC read ahead of a handler by one request, and not by sixteen of any size. */
+export function servesOneByOne(call: object): void {
+  const { _readableState: state } = call as { _readableState?: { highWaterMark: number } };
+  if (state) state.highWaterMark = 1;
 }
 
 class CountedAnswer extends grpc.ServerInterceptingCall implements Holder {

@@ -5,16 +5,17 @@ const headerBytes = 5;
 
 /** Counts what the requests of a call take that are not with its handler. */
 export class RequestBytes {
-  readonly #many: boolean;
   readonly #header = Buffer.alloc(headerBytes);
   /** The bytes of the message that are here, its header included. */
   #here = 0;
-  /** Of a single request the bytes that are here as a whole. */
-  #whole = 0;
+  /** The bytes of each request that is here as a whole. */
+  readonly #whole: number[] = [];
+  #wholeBytes = 0;
 
-  /** @param many each request goes to the handler as soon as it is whole; a single one only when the caller has ended */
-  constructor(many: boolean) {
-    this.#many = many;
+  /** The handler has taken one of many. It gets a single one when the caller has ended. Gives the bytes that are held then. */
+  taken(): number {
+    this.#wholeBytes -= this.#whole.shift() ?? 0;
+    return this.#held;
   }
 
   /** Takes in what comes next, and gives the bytes that are held then. */
@@ -28,13 +29,19 @@ export class RequestBytes {
       at += next.length;
       if (this.#here >= headerBytes && this.#here === headerBytes + this.#length) this.#ends();
     }
-    return this.#here + this.#whole;
+    return this.#held;
   }
 
   #ends(): void {
     // One that is compressed becomes as long as a message may be.
-    if (!this.#many) this.#whole += this.#header[0] === 0 ? this.#here : maxMessageBytes;
+    const bytes = this.#header[0] === 0 ? this.#here : maxMessageBytes;
+    this.#whole.push(bytes);
+    this.#wholeBytes += bytes;
     this.#here = 0;
+  }
+
+  get #held(): number {
+    return this.#here + this.#wholeBytes;
   }
 
   get #length(): number {

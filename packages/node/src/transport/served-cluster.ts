@@ -1,5 +1,6 @@
 import * as grpc from "@grpc/grpc-js";
 import { anotherCluster, clusterIn, meantFor, metadataKeys } from "@synod/wire";
+import { servesOneByOne } from "./calls-under-way.js";
 
 /** The reason why a call is not served here: it is meant for another cluster (rule 28). Undefined when it may be. */
 export function notMeantHere(who: string, clusterId: string, metadata: grpc.Metadata) {
@@ -57,6 +58,7 @@ export class ServerOfCluster extends grpc.Server {
     const refusal = notMeantHere(this.#who, this.#clusterId, call.metadata);
     if (refusal === undefined) {
       if (streams) call.sendMetadata(meantFor(this.#clusterId));
+      servesOneByOne(call);
       handler(call, callback);
       return;
     }
