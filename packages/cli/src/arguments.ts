@@ -39,6 +39,20 @@ export function looksLikeFlag(word: string): boolean {
   return word.startsWith("-") && word !== "-" && !/^-([0-9]+(\.[0-9]+)?|\.[0-9]+)$/.test(word);
 }
 
+/** The word of a command line in which the parser found a flag of this name; the name itself when it was a word of its own. */
+export function typedAs(name: string, words: readonly string[]): string {
+  const holdsIt = (flag: string) =>
+    flag.startsWith("--")
+      ? [`--${name}`, `--no-${name}`].includes(flag) || inCamelCase(flag.slice(2)) === name
+      : flag.includes(name);
+  return words.find((word) => looksLikeFlag(word) && holdsIt(word.replace(/=.*$/s, ""))) ?? name;
+}
+
+/** The other name by which the parser knows a flag. */
+function inCamelCase(name: string): string {
+  return name.replace(/-+(.)/g, (_, letter: string) => letter.toUpperCase());
+}
+
 /**
  * Refuses a command line with bytes that are not UTF-8: Node has made U+FFFD of them, so two keys or paths would have become one.
  * @param raw the command line as the system keeps it, each word ended by a zero byte

@@ -1,6 +1,13 @@
 import { systemSentence } from "@synod/node/surroundings";
 import yargs, { type CommandModule } from "yargs";
-import { asTyped, looksLikeFlag, requireReadable, takeMarksAway, withoutSeparator } from "./arguments.js";
+import {
+  asTyped,
+  looksLikeFlag,
+  requireReadable,
+  takeMarksAway,
+  typedAs,
+  withoutSeparator,
+} from "./arguments.js";
 import { demoCommand } from "./commands/demo.js";
 import { generateCommand } from "./commands/generate.js";
 import { kvCommand } from "./commands/kv.js";
@@ -105,8 +112,13 @@ function inPlainWords(message: string, args: readonly string[]): string {
     )
     .replace(/^Unknown commands?: (.*)$/, "unknown command, or a word too many: $1")
     .replace(/^Did you mean (.*)\?$/, `no command "${typed}"; did you mean $1?`)
-    .replace(/^Unknown arguments?: (.*)$/, "unknown flag, or a word too many: $1")
+    .replace(/^Unknown arguments?: (.*)$/, (_, names: string) => {
+      const words = new Set(names.split(", ").map((name) => typedAs(name, args)));
+      return `unknown flag, or a word too many: ${[...words].join(", ")}`;
+    })
     .replace(/^Not enough arguments following: (.*)$/, "--$1: expected a value behind it, found none");
   const dashed = args.some(looksLikeFlag) && /^(too few words|unknown flag)/.test(plain);
-  return dashed ? `${plain}; words that begin with a dash and are no flags go behind "--"` : plain;
+  return dashed
+    ? `${plain}; words that begin with a dash and are no flags, values too, go behind "--"`
+    : plain;
 }

@@ -203,6 +203,21 @@ describe("synod generate", () => {
     expect(types).toContain("Of two");
     expect(types).not.toContain("\r");
   });
+
+  it("follows links to folders of protos, in circles too, but not those to node_modules", async () => {
+    const real = path.join(directory, "real");
+    renameSync(proto, real);
+    for (const folder of ["proto", "packages/other"])
+      mkdirSync(path.join(directory, folder), { recursive: true });
+    writeFileSync(path.join(directory, "packages/other/bad.proto"), "no proto");
+    symlinkSync("../packages", path.join(proto, "node_modules"));
+    symlinkSync("../packages", path.join(real, "node_modules"));
+    symlinkSync("../real/bank", path.join(proto, "bank"));
+    symlinkSync("../..", path.join(real, "bank/v1/around"));
+    symlinkSync("nowhere", path.join(proto, "broken"));
+    await run();
+    expect(readFileSync(path.join(out, "types.ts"), "utf8")).toContain("Ledger");
+  });
 });
 
 describe("what is there already", () => {
@@ -228,6 +243,14 @@ describe("what is there already", () => {
     mkdirSync(path.join(out, "bank"), { recursive: true });
     make(path.join(out, "bank/ledger.ts"));
     expect(differenceOf(out, wanted)).toEqual({ ...nothing, foreign: ["bank/ledger.ts"] });
+  });
+
+  it("is not looked for in a folder that a link leads to, or it would be removed there", () => {
+    const mine = path.join(directory, "mine");
+    for (const folder of [mine, out]) mkdirSync(folder, { recursive: true });
+    writeFileSync(path.join(mine, "other.ts"), mark);
+    symlinkSync(mine, path.join(out, "linked"));
+    expect(differenceOf(out, wanted)).toEqual({ ...nothing, write: ["bank/ledger.ts"] });
   });
 
   it("is in the way when a folder has to be where a file is", () => {

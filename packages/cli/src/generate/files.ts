@@ -1,11 +1,20 @@
-import { type Dirent, lstatSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from "node:fs";
+import {
+  type Dirent,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import path from "node:path";
 import { writeWhole } from "../whole-file.js";
 
 /** Folders of others, also where the folder of the protos is that of the project. */
 const foreignFolders = ["node_modules", ".git"];
 
-/** Every file below a folder, as sorted relative paths with forward slashes; none when there is no folder. */
+/** Every file below a folder, as sorted relative paths with forward slashes; none when there is no folder. Links are not followed. */
 export function filesBelow(folder: string): string[] {
   return below(folder)
     .filter(({ entry }) => entry.isFile())
@@ -13,30 +22,61 @@ export function filesBelow(folder: string): string[] {
     .sort();
 }
 
-/** The outermost folders of others below a folder: none of their files is one of `filesBelow`. */
+/** True when buf finds a proto below a folder. */
+export function hasProtos(folder: string): boolean {
+  return below(folder, new Set()).some(
+    ({ entry, inside }) => inside.endsWith(".proto") && !isFolder(path.join(folder, inside), entry),
+  );
+}
+
+/** The outermost folders of others that buf finds below a folder, links to them included. */
 export function foreignBelow(folder: string): string[] {
-  return below(folder)
+  return below(folder, new Set())
     .filter(({ entry }) => isForeign(entry))
     .map(({ inside }) => inside)
     .sort();
 }
 
 function isForeign(entry: Dirent): boolean {
-  return entry.isDirectory() && foreignFolders.includes(entry.name);
+  return (entry.isDirectory() || entry.isSymbolicLink()) && foreignFolders.includes(entry.name);
 }
 
-/** What lies below a folder, with its relative path; folders of others are not looked into. */
-function below(folder: string, within = ""): { readonly entry: Dirent; readonly inside: string }[] {
+/** True for a folder, and for a link to one. */
+function isFolder(place: string, entry: Dirent): boolean {
+  if (entry.isSymbolicLink()) return statSync(place, { throwIfNoEntry: false })?.isDirectory() === true;
+  return entry.isDirectory();
+}
+
+/**
+ * The entries below a folder, with their relative paths; folders of others are not looked into.
+ * @param followed with it, links are followed as buf follows them: each folder is looked into once, wherever a link leads
+ * back to
+ */
+function below(
+  folder: string,
+  followed?: Set<string>,
+  within = "",
+): { readonly entry: Dirent; readonly inside: string }[] {
   return entriesOf(path.join(folder, within)).flatMap((entry) => {
     const inside = within === "" ? entry.name : `${within}/${entry.name}`;
-    const further = entry.isDirectory() && !isForeign(entry) ? below(folder, inside) : [];
-    return [{ entry, inside }, ...further];
+    const goesOn = !isForeign(entry) && goesInto(path.join(folder, inside), entry, followed);
+    return [{ entry, inside }, ...(goesOn ? below(folder, followed, inside) : [])];
   });
+}
+
+function goesInto(place: string, entry: Dirent, followed: Set<string> | undefined): boolean {
+  if (followed === undefined) return entry.isDirectory();
+  if (!isFolder(place, entry)) return false;
+  const real = realpathSync(place);
+  if (followed.has(real)) return false;
+  followed.add(real);
+  return true;
 }
 
 function entriesOf(folder: string): Dirent[] {
   try {
-    return readdirSync(folder, { withFileTypes: true });
+    const entries = readdirSync(folder, { withFileTypes: true });
+    return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw error;

@@ -3,7 +3,7 @@ import path from "node:path";
 import { typeScriptOf, withoutSourceInfo } from "@synod/wire";
 import { exitCode, Failure } from "../failure.js";
 import { print, tell } from "../output.js";
-import { applyDifference, differenceOf, filesBelow, foreignBelow, mark } from "./files.js";
+import { applyDifference, differenceOf, foreignBelow, hasProtos, mark } from "./files.js";
 import { compile } from "./tools.js";
 
 export interface GenerateArguments {
@@ -58,7 +58,7 @@ function requireProtos(folder: string, shown: string): void {
   const advice = "give the folder of your .proto files with --proto";
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
     throw new Failure(`--proto: no folder ${shown}; ${advice}`, exitCode.usage);
-  if (!filesBelow(folder).some((file) => file.endsWith(".proto")))
+  if (!hasProtos(folder))
     throw new Failure(`--proto: no .proto file below ${shown}; ${advice}`, exitCode.usage);
 }
 
