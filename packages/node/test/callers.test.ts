@@ -1,16 +1,20 @@
 import * as grpc from "@grpc/grpc-js";
 import type { Message } from "@synod/core";
-import { expect, test } from "vitest";
-import { Callers, longestWaitMs, waitMs } from "../src/transport/callers.js";
+import { expect, onTestFinished, test } from "vitest";
+import { Callers, longestWaitMs, waitMs, waitWithoutDeadlineMs } from "../src/transport/callers.js";
+import { unary } from "../src/transport/server.js";
 
-const callWith = (leftMs: number) => ({ timeLeftMs: (maxMs: number) => Math.min(leftMs, maxMs) });
+const callWith = (leftMs: number) => ({ timeLeftMs: () => leftMs });
 
 test.each([
   [100, 75],
   [400, 350],
   [2_000, 1_800],
   [20_000, 19_500],
-  [Number.POSITIVE_INFINITY, longestWaitMs],
+  [60_000, 59_500],
+  [longestWaitMs, longestWaitMs - 500],
+  [2 ** 40, longestWaitMs],
+  [Number.POSITIVE_INFINITY, waitWithoutDeadlineMs],
 ])(
   "of %d ms that a caller waits, %d are waited here: the reason must arrive before it gives up",
   (left, waits) => {
@@ -38,4 +42,43 @@ test("a call that got no answer leaves its place to others, and who finds none i
     callers.deliver(id, { kind, number: 7 } as unknown as Message);
   expect(await answered).toBe(7);
   expect(callers.deliver(id, { kind: "ping", number: 8 })).toBe(false);
+});
+
+const bytes = (value: Buffer) => value;
+
+test("a call that names a deadline is waited for until it, above 30 s too, and one without for 30 s", async () => {
+  const path = "/t.T/Ask";
+  const types = {
+    ...{ requestStream: false, responseStream: false },
+    ...{ requestSerialize: bytes, requestDeserialize: bytes },
+  };
+  const waits: number[] = [];
+  const server = new grpc.Server();
+  server.addService(
+    { Ask: { path, ...types, responseSerialize: bytes, responseDeserialize: bytes } },
+    {
+      Ask: unary<Buffer, Buffer>((call) => {
+        waits.push(waitMs(call));
+        return { response: call.request };
+      }),
+    },
+  );
+  onTestFinished(() => server.forceShutdown());
+  const port = await new Promise<number>((resolve) =>
+    server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (_, bound) => resolve(bound)),
+  );
+  const client = new grpc.Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure());
+  onTestFinished(() => client.close());
+  const ask = (options: grpc.CallOptions) =>
+    new Promise<void>((resolve, reject) =>
+      client.makeUnaryRequest(path, bytes, bytes, Buffer.alloc(1), options, (error) =>
+        error ? reject(error) : resolve(),
+      ),
+    );
+  for (const leftMs of [60_000, 3_600_000]) await ask({ deadline: Date.now() + leftMs });
+  await ask({});
+  const [minute = 0, ...others] = waits;
+  expect(minute).toBeGreaterThan(50_000);
+  expect(minute).toBeLessThan(60_000);
+  expect(others).toEqual([longestWaitMs, waitWithoutDeadlineMs]);
 });

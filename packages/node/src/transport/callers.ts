@@ -2,8 +2,10 @@ import * as grpc from "@grpc/grpc-js";
 import type { Message } from "@synod/core";
 import { CallError, type UnaryCall } from "./server.js";
 
-/** Longest wait of a unary call that names no deadline. */
-export const longestWaitMs = 30_000;
+/** The wait of what names no deadline. */
+export const waitWithoutDeadlineMs = 30_000;
+/** The longest wait, whatever deadline is named: nothing takes a place without end. */
+export const longestWaitMs = 600_000;
 
 /**
  * An answer must be there this long before the caller gives up, or our words about why not never arrive: a tenth of the
@@ -14,9 +16,11 @@ const mostMarginMs = 500;
 
 /** The longest that a call may wait here, in milliseconds. */
 export function waitMs(call: Pick<UnaryCall<unknown>, "timeLeftMs">): number {
-  const leftMs = call.timeLeftMs(longestWaitMs + mostMarginMs);
+  const leftMs = call.timeLeftMs();
+  if (leftMs === Number.POSITIVE_INFINITY) return waitWithoutDeadlineMs;
   const marginMs = Math.min(mostMarginMs, Math.max(leastMarginMs, leftMs / 10));
-  return Math.max(1, leftMs > 4 * leastMarginMs ? leftMs - marginMs : leftMs * 0.75);
+  const untilDeadlineMs = leftMs > 4 * leastMarginMs ? leftMs - marginMs : leftMs * 0.75;
+  return Math.min(longestWaitMs, Math.max(1, untilDeadlineMs));
 }
 
 interface Caller {

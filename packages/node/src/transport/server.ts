@@ -32,8 +32,8 @@ export interface UnaryCall<Request> {
   readonly peer: string;
   /** Called once if the caller gives up. */
   onCancelled(callback: () => void): void;
-  /** Milliseconds until the caller gives up, `maxMs` at most. */
-  timeLeftMs(maxMs: number): number;
+  /** Milliseconds until the caller gives up; infinite when it named no deadline. */
+  timeLeftMs(): number;
 }
 
 /**
@@ -54,7 +54,7 @@ export function unary<Request, Response>(
       return;
     }
     const onCancelled = (cancelled: () => void) => call.once("cancelled", cancelled);
-    const timeLeft = (maxMs: number) => timeLeftMs(call.getDeadline(), maxMs);
+    const timeLeft = () => timeLeftMs(call.getDeadline());
     void (async () => {
       try {
         const { response, trailer } = await answer({
@@ -85,9 +85,9 @@ export function statusOf(error: unknown): grpc.ServerErrorResponse {
   return metadata ? { ...status, metadata } : status;
 }
 
-function timeLeftMs(deadline: grpc.Deadline, maxMs: number): number {
+function timeLeftMs(deadline: grpc.Deadline): number {
   const atMs = deadline instanceof Date ? deadline.getTime() : deadline;
-  return Math.max(0, Math.min(atMs - Date.now(), maxMs));
+  return Math.max(0, atMs - Date.now());
 }
 
 /** The address is taken by another process. */

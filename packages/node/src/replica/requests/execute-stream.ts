@@ -9,7 +9,7 @@ import {
   serviceLoop,
   Unreadable,
 } from "@synod/wire";
-import { longestWaitMs } from "../../transport/callers.js";
+import { waitWithoutDeadlineMs } from "../../transport/callers.js";
 import type { Caller, Places } from "./places.js";
 import type { Requests } from "./requests.js";
 import { refusedHere } from "./unanswered.js";
@@ -131,7 +131,7 @@ export class ExecuteStream {
     this.#outstanding += commands.length;
     let left = commands.length;
     let group: Group | undefined;
-    group = this.#options.requests.submit(commands, this.#caller, longestWaitMs, (_, response) => {
+    group = this.#options.requests.submit(commands, this.#caller, waitWithoutDeadlineMs, (_, response) => {
       this.#answer(response);
       if (--left === 0 && group) this.#groups.delete(group);
     });

@@ -2,7 +2,7 @@ import * as grpc from "@grpc/grpc-js";
 import type { Command } from "@synod/core";
 import { openedSession, openSessionMethod } from "@synod/state-machine";
 import { FairQueue, type Response, type Scheduler, SequenceWindow } from "@synod/wire";
-import { longestWaitMs } from "../../transport/callers.js";
+import { waitWithoutDeadlineMs } from "../../transport/callers.js";
 import type { SystemCommands } from "../system-commands.js";
 import type { Waiter } from "./waiter.js";
 
@@ -39,7 +39,7 @@ export class OwnSession {
     if (this.#closed || this.#session || this.#opening) return;
     this.#opening = true;
     const { commands, scheduler, maxInUse, execute } = this.#options;
-    execute(commands.make(openSessionMethod), longestWaitMs, (response) => {
+    execute(commands.make(openSessionMethod), waitWithoutDeadlineMs, (response) => {
       this.#opening = false;
       if (response.status === grpc.status.OK) {
         this.#session = { name: openedSession(response.response), window: new SequenceWindow(maxInUse) };
