@@ -101,7 +101,13 @@ describe("a replica below the trim point (rule 19)", () => {
     await cluster.stop("r3");
     for (let number = 0; number < 30; number++) await put("r1", `k${number}`, `v${number}`);
     await trimmed();
+    await cluster.stop("r1", "r2");
     await cluster.start("r3");
+    // With nobody there to help it, it says why it cannot answer.
+    await vi.waitFor(() => expect(cluster.host("r3").status().problem).toContain("slots below"));
+    const read = cluster.call("r3", "synod.kv.v1.KeyValue/Get", { key: "k29" }, { deadlineMs: 200 });
+    await expect(read).rejects.toThrow(/not executed here.*slots below what acceptors keep/);
+    await cluster.start("r1", "r2");
     await cluster.ready();
     expect(await get("r3", "k29")).toBe("v29");
     expect(cluster.logged.some(({ text }) => text.startsWith("catching up from"))).toBe(true);

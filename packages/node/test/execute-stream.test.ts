@@ -59,6 +59,7 @@ function make(limits: Partial<ExecuteStreamLimits> = {}, unread = unreadPlaces()
     proposeAgain: () => {},
     took: () => {},
     obstacle: () => "",
+    lag: () => "",
     doubt: () => undefined,
   });
   const call = new FakeCall(caller);

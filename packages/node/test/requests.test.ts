@@ -58,6 +58,7 @@ function make(more: Partial<RequestsOptions> = {}) {
     proposeAgain: (command) => again.push(command),
     took: () => {},
     obstacle: () => "",
+    lag: () => "",
     doubt: () => undefined,
     ...more,
   });
@@ -270,6 +271,31 @@ test("without a session UNAVAILABLE, which proxies repeat, is for what was not p
   expect(answers.map(({ message }) => message)).toEqual([
     "not decided within 500 ms, nor proposed: no leader",
     "not decided within 500 ms: no leader; it may be decided later",
+  ]);
+});
+
+test("a replica that is behind says so, and says neither that a command was not decided nor that it was", () => {
+  const lag = "101 slots below what acceptors keep: catching up from another replica; r2: of another cluster";
+  let obstacle = "";
+  const { requests, answers, submit, open } = make({ lag: () => lag, obstacle: () => obstacle });
+  requests.start();
+  submit(anonymous(1), 500);
+  vi.advanceTimersByTime(500);
+  open("3.0");
+  submit(anonymous(2), 500);
+  submit(sum(1), 500);
+  vi.advanceTimersByTime(500);
+  obstacle = "no majority of acceptors: 2 of 3 needed; a2, a3 unreachable";
+  submit(sum(2), 500);
+  vi.advanceTimersByTime(500);
+  const { UNAVAILABLE, DEADLINE_EXCEEDED } = grpc.status;
+  const waited = "not executed here within 500 ms";
+  const unknown = "it may have been decided, or be later";
+  expect(answers.map(({ status, message, outcome }) => [status, message, outcome])).toEqual([
+    [UNAVAILABLE, `${waited}, nor proposed: ${lag}`, "not-executed"],
+    [DEADLINE_EXCEEDED, `${waited}: ${lag}; ${unknown}`, "unknown"],
+    [UNAVAILABLE, `${waited}: ${lag}; ${unknown}`, "unknown"],
+    [UNAVAILABLE, `${waited}: ${lag}; ${obstacle}; ${unknown}`, "unknown"],
   ]);
 });
 

@@ -52,16 +52,23 @@ export class ReplicaCondition {
 
   /** The reason why it is not one to rely on; empty when it is. */
   get problem(): string {
-    const { catchUp, role, reporter } = this.#options;
-    const { beginning, problems, progress } = catchUp;
-    const helped = progress === undefined ? [] : [`catching up from ${progressText(progress)}`];
-    if (beginning !== "") return [beginning, ...helped, ...problems].join("; ");
-    if (this.stopped !== undefined) return this.stopped;
-    const lag = lagOf(role(), progress);
-    if (lag !== "") return [lag, ...problems].join("; ");
+    const { catchUp, reporter } = this.#options;
+    if (catchUp.beginning === "" && this.stopped !== undefined) return this.stopped;
+    const { lag } = this;
+    if (lag !== "") return lag;
     if (this.obstacle === "" && !reporter.introduced)
       return "not introduced yet: what it has and offers is still to be decided";
     return this.obstacle;
+  }
+
+  /** The reason why it does not execute yet what is decided, with what keeps others from helping it; empty when it does. */
+  get lag(): string {
+    const { catchUp, role } = this.#options;
+    const { beginning, problems, progress } = catchUp;
+    const helped = progress === undefined ? [] : [`catching up from ${progressText(progress)}`];
+    if (beginning !== "") return [beginning, ...helped, ...problems].join("; ");
+    const lag = lagOf(role(), progress);
+    return lag === "" ? "" : [lag, ...problems].join("; ");
   }
 
   /** The reason why nothing can be decided now; empty when nothing stands in the way. */

@@ -85,6 +85,7 @@ export class ReplicaParts {
       maxWaiting: options.limits.maxQueuedCommands,
       maxWaitingBytes: options.limits.maxQueuedBytes,
       obstacle: () => this.condition.obstacle,
+      lag: () => this.condition.lag,
       doubt: () => this.condition.doubt,
     });
     const limits = options.openingLimits ?? openingLimits;

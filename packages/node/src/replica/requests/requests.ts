@@ -24,6 +24,8 @@ export interface RequestsOptions {
   forget?(command: Command): boolean;
   /** The reason why nothing can be decided now; empty when nothing stands in the way. */
   obstacle(): string;
+  /** The reason why what is decided is not executed here yet; empty when it is. */
+  lag(): string;
   /** The reason why nothing may be answered though it is executed (rule 34); undefined while it may. */
   doubt?(): string | undefined;
   /** Sequences that a session keeps apart at a time. */
@@ -310,11 +312,11 @@ export class Requests {
   }
 
   #expire(group: WaitingGroup, limitMs: number): void {
-    const obstacle = this.#options.obstacle();
+    const why = { obstacle: this.#options.obstacle(), lag: this.#options.lag() };
     for (const waiter of group.waiters) {
       if (waiter.settled) continue;
       this.#takeBack(waiter);
-      this.#settle(waiter, outOfTime(waiter, limitMs, obstacle));
+      this.#settle(waiter, outOfTime(waiter, limitMs, why));
     }
   }
 

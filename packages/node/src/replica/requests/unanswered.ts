@@ -53,20 +53,27 @@ export function unreadHere({ clientId, sequence, outcome }: Response, why: strin
   return response({ clientId, sequence }, status, `its answer found no room: ${why}; ${again}`, left);
 }
 
-/**
- * Nothing was decided in time.
- * @param obstacle why nothing can be decided now; empty when nothing stands in the way
- */
-export function outOfTime(waiter: Asked, limitMs: number, obstacle: string): Response {
+/** The known reasons for which an answer is not there in time; empty where there is none. */
+export interface WhyLate {
+  /** Nothing can be decided now. */
+  readonly obstacle: string;
+  /** What is decided is not executed here yet, so this may have been decided. */
+  readonly lag: string;
+}
+
+/** Nothing was decided in time, as far as this replica has come. */
+export function outOfTime(waiter: Asked, limitMs: number, { obstacle, lag }: WhyLate): Response {
   const { asked, proposed } = waiter;
   const { DEADLINE_EXCEEDED, UNAVAILABLE } = grpc.status;
-  const waited = `not decided within ${Math.round(limitMs)} ms`;
-  const because = obstacle === "" ? "" : `: ${obstacle}`;
+  const waited = `not ${lag === "" ? "decided" : "executed here"} within ${Math.round(limitMs)} ms`;
+  const reasons = [lag, obstacle].filter((reason) => reason !== "");
+  const because = reasons.length === 0 ? "" : `: ${reasons.join("; ")}`;
   const harmless = proposed === undefined || safeToRepeat(waiter);
-  const code = obstacle !== "" && harmless ? UNAVAILABLE : DEADLINE_EXCEEDED;
-  return proposed === undefined
-    ? response(asked, code, `${waited}, nor proposed${because}`, "not-executed")
-    : response(asked, code, `${waited}${because}; it may be decided later`, "unknown");
+  const code = reasons.length > 0 && harmless ? UNAVAILABLE : DEADLINE_EXCEEDED;
+  if (proposed === undefined)
+    return response(asked, code, `${waited}, nor proposed${because}`, "not-executed");
+  const later = lag === "" ? "it may be decided later" : "it may have been decided, or be later";
+  return response(asked, code, `${waited}${because}; ${later}`, "unknown");
 }
 
 /**
