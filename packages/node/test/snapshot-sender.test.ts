@@ -1,4 +1,5 @@
 import { EventEmitter } from "node:events";
+import * as grpc from "@grpc/grpc-js";
 import { maxOpenSnapshots, type ReplicaStore, type StateEntry, type StateSnapshot } from "@synod/storage";
 import { type SnapshotPage, type SnapshotRequest, serviceLoop } from "@synod/wire";
 import { afterEach, expect, test, vi } from "vitest";
@@ -8,6 +9,7 @@ import {
   SnapshotSender,
 } from "../src/replica/catch-up/snapshot-sender.js";
 import { refusalOf } from "../src/replica/halt.js";
+import { LocalReads } from "../src/replica/requests/local-reads.js";
 import { drawName } from "../src/replica/system-commands.js";
 
 /** A store that allows as many open snapshots as a real one, each of two pages. */
@@ -69,10 +71,17 @@ class Reader extends EventEmitter {
 
 const agreeing: Confirmation = { agreed: () => 7, lacks: () => {}, unconfirmed: () => [], ask: () => {} };
 
-function started(confirmation = agreeing, refusal: () => string | undefined = () => undefined) {
+const atOnce = new LocalReads({ scheduler: serviceLoop, asked: () => false });
+
+function started(
+  confirmation = agreeing,
+  refusal: () => string | undefined = () => undefined,
+  reads: Pick<LocalReads, "read"> = atOnce,
+) {
   const store = new FakeStore();
   const sender = new SnapshotSender({
     ...{ store, clusterId: "c", drawName, refusal, confirmation },
+    reads,
     replica: "r1",
     replicas: () => ["r1", "r2", "r3"],
     maxGrowth: () => 1_000,
@@ -226,6 +235,51 @@ test("a member that got nothing has nothing kept for it", async () => {
   expect(sender.readers.lowestSlot).toBeUndefined();
 });
 
+test("of backups so many are read at a time, of however few snapshots, and one that ends makes room", async () => {
+  const { store, read } = started();
+  const slow = () => {
+    const reader = new Reader();
+    reader.slow = true;
+    return { reader, done: read(reader) };
+  };
+  const all = [slow()];
+  await vi.waitFor(() => expect(all[0]?.reader.pages).toHaveLength(1));
+  for (let others = 0; others < 8; others++) all.push(slow());
+  await vi.waitFor(() => expect(all.filter(({ reader }) => reader.pages.length === 1)).toHaveLength(8));
+  expect(all.flatMap(({ reader }) => reader.error ?? [])).toEqual([
+    expect.objectContaining({ code: grpc.status.RESOURCE_EXHAUSTED }),
+  ]);
+  const { error } = await read(member());
+  expect([error, store.open]).toEqual([undefined, 1]);
+  const [first] = all as [(typeof all)[0]];
+  first.reader.slow = false;
+  first.reader.emit("drain");
+  await first.done;
+  expect((await read(new Reader())).error).toBeUndefined();
+  for (const { reader } of all) {
+    reader.slow = false;
+    reader.emit("drain");
+  }
+  await Promise.all(all.map(({ done }) => done));
+});
+
+test("rule 12: backups wait for their turn to read, and replicas that catch up do not", async () => {
+  const turns: (() => void)[] = [];
+  const { read } = started(agreeing, () => undefined, {
+    read: (_call, _bytes, run) => new Promise((resolve) => void turns.push(() => resolve(run()))),
+  });
+  const backup = new Reader();
+  const done = read(backup);
+  expect((await read(member())).ended).toBe(true);
+  expect(backup.pages).toHaveLength(0);
+  for (const pages of [1, 2]) {
+    turns.shift()?.();
+    await vi.waitFor(() => expect(backup.pages).toHaveLength(pages));
+    if (pages === 1) await vi.waitFor(() => expect(turns).toHaveLength(1));
+  }
+  await done;
+});
+
 test("backups take half of the places, and a replica that finds none left shares one", async () => {
   stoppedClock();
   const { store, read } = started();
@@ -323,7 +377,7 @@ test("whoever means another cluster gets none of it, be it to go on with one tha
 
 test("one that is of no use to whoever asked is not kept open, however often they ask", async () => {
   const { store, read } = started();
-  for (let asked = 0; asked <= maxOpenSnapshots; asked++) {
+  for (let asked = 0; asked <= 2 * maxOpenSnapshots; asked++) {
     const reader = new Reader();
     Object.assign(reader.request, { above: 7 });
     expect((await read(reader)).error).toMatchObject({ code: 9 });

@@ -251,7 +251,7 @@ export class ReplicaParts {
   #newSender(): SnapshotSender {
     const { id, store, clusterId, genesis, scheduler, drawName, pageBytes } = this.#options;
     return new SnapshotSender({
-      ...{ store, clusterId, scheduler, drawName, pageBytes, replica: id },
+      ...{ store, clusterId, scheduler, drawName, pageBytes, replica: id, reads: this.reads },
       replicas: () => genesis.configuration.replicas.map((member) => member.id),
       maxGrowth: () => mostForReaders(this.engine.stateBytes),
       refusal: (stopped) => refusalOf(this.condition.stop, stopped),

@@ -7,6 +7,8 @@ import { SentPages } from "./sent-pages.js";
 
 /** Of the places for snapshots so many are for members alone: whoever saves a backup never keeps a replica from coming back. */
 const placesForMembers = maxOpenSnapshots / 2;
+/** Backups that are read at a time, of one snapshot or of several: what each has under way is kept in memory. */
+const mostBackups = 8;
 /** A backup that nobody reads any more is kept for so long, for whoever wants to go on with it. */
 const idleMs = 30_000;
 /** One that was opened longer ago is not shared, or readers who come one after another would keep it open all the time. */
@@ -65,6 +67,8 @@ export class KeptSnapshots {
   readonly #kept = new Map<string, KeptSnapshot>();
   /** Backups that are being opened. */
   #opening = 0;
+  /** Streams of backups. */
+  #backups = 0;
 
   constructor(options: KeptSnapshotsOptions) {
     this.#options = options;
@@ -77,6 +81,22 @@ export class KeptSnapshots {
   /** Finds or cuts a snapshot to read from; the caller lets go of it with `leave`. Throws CallError. */
   async enter(request: SnapshotRequest): Promise<KeptSnapshot> {
     this.tidy();
+    if (request.member !== "") return this.#enter(request);
+    if (this.#backups >= mostBackups)
+      throw new CallError(
+        grpc.status.RESOURCE_EXHAUSTED,
+        `${mostBackups} backups are being read already; ask again when one has ended, or ask another replica`,
+      );
+    this.#backups++;
+    try {
+      return await this.#enter(request);
+    } catch (error) {
+      this.#backups--;
+      throw error;
+    }
+  }
+
+  async #enter(request: SnapshotRequest): Promise<KeptSnapshot> {
     const kept = await this.#find(request);
     const { member } = request;
     // While it was being opened another state may have taken its place, and the log with it.
@@ -104,6 +124,7 @@ export class KeptSnapshots {
   leave(kept: KeptSnapshot, member: string, sent: "all" | "part" | "nothing"): void {
     kept.idleSinceMs = this.#options.scheduler.nowMs();
     kept.streams--;
+    if (member === "") this.#backups--;
     const needless = member !== "" && !kept.members.has(member);
     this.#leaves(kept, member, sent !== "nothing");
     // A backup goes on with none that was sent to its end. A member may have lost the last page, until it says otherwise.

@@ -15,6 +15,7 @@ import {
   serviceLoop,
 } from "@synod/wire";
 import { CallError, statusOf } from "../../transport/server.js";
+import type { LocalReads } from "../requests/local-reads.js";
 import { type KeptSnapshot, KeptSnapshots, msForPage, slackMs } from "./kept-snapshots.js";
 import { Readers } from "./readers.js";
 import type { SentPosition } from "./sent-pages.js";
@@ -51,6 +52,8 @@ export interface SnapshotSenderOptions {
    * @param stopped it is asked for as that of a replica that has stopped
    */
   refusal(stopped: boolean): string | undefined;
+  /** Has backups read page by page, when it is their turn. */
+  readonly reads: Pick<LocalReads, "read">;
   /** The others' reports of the state, without which no replica may go on from it (rule 27). */
   readonly confirmation: Confirmation;
 }
@@ -71,6 +74,7 @@ export class SnapshotSender {
   readonly #options: SnapshotSenderOptions;
   readonly #scheduler: Scheduler;
   readonly #snapshots: KeptSnapshots;
+  #backups = 0;
   /** The replicas that catch up from this one. */
   readonly readers: Readers;
 
@@ -162,11 +166,13 @@ export class SnapshotSender {
       let at = positionIn(kept, resume);
       if (member !== "") await this.#confirmed(gone, kept, request);
       const pace = new ReaderPace(this.#scheduler);
+      const reads = this.#readsOf(member);
       for (let last = false; !last && !gone(); ) {
         this.#refuse(stopped);
         this.#snapshots.require(kept, member);
         pace.demand();
-        const { entries, done } = pageOf(kept, at.after, pageBytes);
+        const { after } = at;
+        const { entries, done } = await reads(() => pageOf(kept, after, pageBytes));
         at = sent.add(at, nextDigest(at.digest, entries), entries);
         last = done;
         const { digest, rows, bytes } = at;
@@ -182,6 +188,14 @@ export class SnapshotSender {
     } finally {
       this.#snapshots.leave(kept, member, reached);
     }
+  }
+
+  /** Members that catch up read at once. Backups take turns with each other, and with whoever reads anything else of this replica. */
+  #readsOf(member: string): <Result>(read: () => Result) => Result | Promise<Result> {
+    if (member !== "") return (read) => read();
+    const peer = `backup ${++this.#backups}`;
+    const call = { peer, onCancelled: () => {} };
+    return (read) => this.#options.reads.read(call, 0, read);
   }
 
   /**
