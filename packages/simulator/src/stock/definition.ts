@@ -105,7 +105,7 @@ export function stockDefinition([oldestVersion, version]: Build, means: Means): 
     },
     queries: {
       Count(tx, { item }) {
-        const { count = "0", unit = "" } = tx.get(items, item) ?? {};
+        const { count, unit } = tx.getOrEmpty(items, item);
         const moved = [...tx.range(movements, { prefix: [item], reverse: true })].length;
         return { count, unit, movements: String(moved) };
       },

@@ -52,6 +52,14 @@ export interface ReadTransaction {
     table: Table<K, In, Out>,
     ...key: NoInfer<K>
   ): Readonly<Out> | undefined;
+  /**
+   * The row, or, when there is no such row, its message with nothing set: defaults, empty lists, and maps without a prototype,
+   * in which no key is found that nobody put there. Throws for a message with required fields that is not there.
+   */
+  getOrEmpty<K extends readonly KeyPart[], In, Out>(
+    table: Table<K, In, Out>,
+    ...key: NoInfer<K>
+  ): Readonly<Out>;
   /** Rows in the order of their keys. Sees the writes made before the call, not those made while it is walked. */
   range<K extends readonly KeyPart[], In, Out>(
     table: Table<K, In, Out>,

@@ -3,6 +3,8 @@ import type { MessageCodec } from "./codec.js";
 import { after, endOf, KeyCodec, type KeyPart } from "./key.js";
 import type { RangeOptions, Table, TableDefinition, Transaction } from "./table.js";
 
+const nothing = new Uint8Array(0);
+
 /** A table of a loaded service. */
 export interface BoundTable {
   readonly definition: TableDefinition;
@@ -33,6 +35,11 @@ export class TypedTransaction implements Transaction {
     const bound = this.#bound(table);
     const stored = this.#bytes.get(bound.keys.encode(key));
     return stored === undefined ? undefined : (this.#decode(bound, stored) as Out);
+  }
+
+  getOrEmpty<K extends readonly KeyPart[], In, Out>(table: Table<K, In, Out>, ...key: K): Readonly<Out> {
+    // Decoded, as every row is, so that its objects are those of the realm.
+    return this.get(table, ...key) ?? (this.#bound(table).values.decode(nothing) as Out);
   }
 
   put<K extends readonly KeyPart[], In, Out>(table: Table<K, In, Out>, key: K, value: In): void {

@@ -88,6 +88,9 @@ export function makeSdk(kit: Kit, registry: Registry, given: string): object {
         throw inner(error);
       }
     }
+    getOrEmpty(table: unknown, ...key: unknown[]): unknown {
+      return asked(() => this.#outer.getOrEmpty?.(table, ...key.map(outward)));
+    }
     put(table: unknown, key: unknown, value: unknown): void {
       try {
         this.#outer.put?.(table, outwardParts(key), value);
