@@ -105,7 +105,7 @@ describe("a replica below the trim point (rule 19)", () => {
     await cluster.start("r3");
     // With nobody there to help it, it says why it cannot answer.
     await vi.waitFor(() => expect(cluster.host("r3").status().problem).toContain("slots below"));
-    const read = cluster.call("r3", "synod.kv.v1.KeyValue/Get", { key: "k29" }, { deadlineMs: 200 });
+    const read = cluster.call("r3", "synod.kv.v1.KeyValue/Get", { key: "k29" }, { deadlineMs: 1_000 });
     await expect(read).rejects.toThrow(/not executed here.*slots below what acceptors keep/);
     await cluster.start("r1", "r2");
     await cluster.ready();
