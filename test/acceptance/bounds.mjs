@@ -46,7 +46,7 @@ const attacks = [
   {
     what: "bytes that the commands of a slot write",
     method: "Write",
-    request: { rows: 7, bytes: 1_000_000 },
+    request: { rows: 4, bytes: 1_000_000 },
     outstanding: 20,
   },
   {
@@ -65,7 +65,7 @@ const attacks = [
     outstanding: 100,
     stale: true,
   },
-  { what: "scheduled commands", method: "Schedule", request: { rows: 7, bytes: 1_000_000 }, outstanding: 20 },
+  { what: "scheduled commands", method: "Schedule", request: { rows: 4, bytes: 1_000_000 }, outstanding: 20 },
   { what: "places of commands that wait", kind: "greedy", outstanding: 20_000 },
   { what: "sessions", kind: "sessions", outstanding: 60 },
   { what: "requests that are no commands", kind: "malformed", outstanding: 3_000 },

@@ -23,11 +23,11 @@ test.each([
 );
 
 test("a call that got no answer leaves its place to others, and who finds none is told at once", async () => {
-  const callers = new Callers(1);
+  const callers = new Callers(3);
   const asked: string[] = [];
-  const ask = (leftMs: number, onCancelled: (gone: () => void) => void = () => {}) =>
+  const ask = (leftMs: number, onCancelled: (gone: () => void) => void = () => {}, peer = "h:1") =>
     callers.ask({
-      call: { request: {}, metadata: new grpc.Metadata(), peer: "h:1", onCancelled, ...callWith(leftMs) },
+      call: { request: {}, metadata: new grpc.Metadata(), peer, onCancelled, ...callWith(leftMs) },
       ask: (id) => asked.push(id),
       take: (message: Message) => (message.kind === "ping" ? message.number : undefined),
       describe: (waitedMs) => `nothing within ${waitedMs} ms`,
@@ -35,12 +35,23 @@ test("a call that got no answer leaves its place to others, and who finds none i
   const { CANCELLED, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED } = grpc.status;
   await expect(ask(4)).rejects.toMatchObject({ code: DEADLINE_EXCEEDED, message: "nothing within 3 ms" });
   await expect(ask(60_000, (gone) => setImmediate(gone))).rejects.toMatchObject({ code: CANCELLED });
-  const answered = ask(60_000);
-  await expect(ask(60_000)).rejects.toMatchObject({ code: RESOURCE_EXHAUSTED });
-  const id = asked.at(-1) as string;
-  for (const kind of ["halt", "ping"] as const)
-    callers.deliver(id, { kind, number: 7 } as unknown as Message);
-  expect(await answered).toBe(7);
+  const answered = [ask(60_000), ask(60_000)];
+  await expect(ask(60_000)).rejects.toMatchObject({
+    code: RESOURCE_EXHAUSTED,
+    message: expect.stringMatching(/^2 calls of this connection wait in this process already/),
+  });
+  // Whoever has less finds a place, until there is none.
+  answered.push(ask(60_000, () => {}, "h:2"));
+  await expect(ask(60_000, () => {}, "h:3")).rejects.toMatchObject({
+    code: RESOURCE_EXHAUSTED,
+    message: "3 calls wait in this process already; try again later",
+  });
+  const ids = asked.slice(-3);
+  for (const id of ids)
+    for (const kind of ["halt", "ping"] as const)
+      callers.deliver(id, { kind, number: 7 } as unknown as Message);
+  expect(await Promise.all(answered)).toEqual([7, 7, 7]);
+  const id = ids[0] as string;
   expect(callers.deliver(id, { kind: "ping", number: 8 })).toBe(false);
 });
 

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { Contention } from "../src/replica/requests/contention.js";
 import { GatheredCommands } from "../src/replica/requests/gathered-commands.js";
 import { HeavyTurns, type HeavyTurnsOptions } from "../src/replica/requests/heavy-turns.js";
-import { Places, thisProcess } from "../src/replica/requests/places.js";
+import { Places, thisProcess } from "../src/transport/places.js";
 
 const nothing = { commands: 0, bytes: 0 };
 const full = { commands: 4, bytes: 0 };

@@ -1,5 +1,6 @@
 import * as grpc from "@grpc/grpc-js";
 import type { Message } from "@synod/core";
+import { noPlaceText, Places } from "./places.js";
 import { CallError, type UnaryCall } from "./server.js";
 
 /** The wait of what names no deadline. */
@@ -23,7 +24,7 @@ export function waitMs(call: Pick<UnaryCall<unknown>, "timeLeftMs">): number {
   return Math.min(longestWaitMs, Math.max(1, untilDeadlineMs));
 }
 
-interface Caller {
+interface Waiting {
   deliver(message: Message): void;
   fail(error: CallError): void;
 }
@@ -43,23 +44,21 @@ export interface Question<Answer> {
  * which the role's answer finds it.
  */
 export class Callers {
-  readonly #waiting = new Map<string, Caller>();
-  readonly #most: number;
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #places: Places;
   #number = 0;
   #closed = false;
 
   constructor(most = 1_000) {
-    this.#most = most;
+    this.#places = new Places({ maxNumber: most, maxBytes: Number.POSITIVE_INFINITY });
   }
 
   /** Resolves with the answer; rejects with CallError at the deadline, when the caller is gone, or at shutdown. */
   async ask<Answer>(question: Question<Answer>): Promise<Answer> {
     if (this.#closed) throw shuttingDown();
-    if (this.#waiting.size >= this.#most)
-      throw new CallError(
-        grpc.status.RESOURCE_EXHAUSTED,
-        `${this.#most} calls are waiting already; try again later`,
-      );
+    const { peer } = question.call;
+    const none = this.#places.take(peer, 0);
+    if (none) throw new CallError(grpc.status.RESOURCE_EXHAUSTED, noPlaceText(none, "calls"));
     // Not a name, so never a member's.
     const id = `(caller ${++this.#number})`;
     const limitMs = waitMs(question.call);
@@ -84,6 +83,7 @@ export class Callers {
       });
     } finally {
       this.#waiting.delete(id);
+      this.#places.leave(peer, 0);
     }
   }
 

@@ -7,7 +7,7 @@ export const commandLimits = Object.freeze({
   maxValueBytes: 1 << 20,
   /** Keys written or deleted by one command, and their bytes with the values'. */
   maxWrites: 10_000,
-  maxWrittenBytes: 8 << 20,
+  maxWrittenBytes: 4 << 20,
   /** Rows that ranges give one command or query. */
   maxRangeRows: 10_000,
   /** Keys and values read by one command or query; each read counts `readRowBytes` besides. */

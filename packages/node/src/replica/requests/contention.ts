@@ -1,7 +1,7 @@
 import type { Limits } from "@synod/core";
 import type { Scheduler } from "@synod/wire";
+import type { Caller } from "../../transport/places.js";
 import type { BatchLimits } from "./batch-room.js";
-import type { Caller } from "./places.js";
 
 /** A connection counts as one that asks for so long after its last command. */
 const asksForMs = 1_000;

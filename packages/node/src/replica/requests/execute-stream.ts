@@ -10,7 +10,7 @@ import {
   Unreadable,
 } from "@synod/wire";
 import { waitWithoutDeadlineMs } from "../../transport/callers.js";
-import type { Caller, Places } from "./places.js";
+import type { Caller, Places } from "../../transport/places.js";
 import type { Requests } from "./requests.js";
 import { refusedHere } from "./unanswered.js";
 import { UnreadAnswers } from "./unread-answers.js";

@@ -1,12 +1,12 @@
 import type { Command } from "@synod/core";
 import { systemService } from "@synod/state-machine";
 import { FairQueue } from "@synod/wire";
+import { type Caller, thisProcess } from "../../transport/places.js";
 import { mayBeDecidedAgain } from "../system-commands.js";
 import { BatchRoom } from "./batch-room.js";
 import { Contention, type ShareLimits } from "./contention.js";
 import { HeavyCommands, type Taken } from "./heavy-commands.js";
 import { HeavyTurns, type HeavyTurnsOptions } from "./heavy-turns.js";
-import { type Caller, thisProcess } from "./places.js";
 
 /**
  * The commands to be proposed: all of one turn are one input of the role, so that they share a batch (rule 13). Those of this

@@ -1,6 +1,6 @@
 import type { Command } from "@synod/core";
+import type { Caller } from "../../transport/places.js";
 import type { HeavyTurns } from "./heavy-turns.js";
-import type { Caller } from "./places.js";
 
 /** A command is heavy when it takes more than this part of a slot's room. */
 const heavyPart = 1 / 64;

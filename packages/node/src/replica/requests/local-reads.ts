@@ -1,8 +1,8 @@
 import * as grpc from "@grpc/grpc-js";
 import { FairQueue, type Scheduler } from "@synod/wire";
 import { shuttingDown } from "../../transport/callers.js";
+import { noPlaceText, Places } from "../../transport/places.js";
 import { CallError, type UnaryCall } from "../../transport/server.js";
-import { noPlaceText, Places } from "./places.js";
 import { Rest } from "./rest.js";
 
 /** While commands are asked for, reads take so much time before they rest. */

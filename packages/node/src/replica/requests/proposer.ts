@@ -1,12 +1,12 @@
 import type { Command, ReplicaInput } from "@synod/core";
 import type { Engine } from "@synod/state-machine";
 import { batch } from "@synod/wire";
+import { type Caller, thisProcess } from "../../transport/places.js";
 import type { LogClock } from "../log-time/log-clock.js";
 import type { ShareLimits } from "./contention.js";
 import { GatheredCommands } from "./gathered-commands.js";
 import type { Taken } from "./heavy-commands.js";
 import type { HeavyTurnsOptions } from "./heavy-turns.js";
-import { type Caller, thisProcess } from "./places.js";
 
 export interface ProposerOptions {
   readonly engine: Pick<Engine, "system">;

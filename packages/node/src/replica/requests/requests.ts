@@ -2,9 +2,9 @@ import * as grpc from "@grpc/grpc-js";
 import { type Command, commandBytes, type Refusal } from "@synod/core";
 import { type Answer, type Engine, remedyMethod } from "@synod/state-machine";
 import { type Response, type Scheduler, serviceLoop } from "@synod/wire";
+import { type Caller, noPlaceText, Places, thisProcess } from "../../transport/places.js";
 import type { SystemCommands } from "../system-commands.js";
 import { OwnSession } from "./own-session.js";
-import { type Caller, noPlaceText, Places, thisProcess } from "./places.js";
 import { closedHere, outOfTime, refusedHere, unknownHere } from "./unanswered.js";
 import type { Group, Waiter } from "./waiter.js";
 

@@ -1,8 +1,8 @@
 import * as grpc from "@grpc/grpc-js";
 import { openSessionMethod } from "@synod/state-machine";
 import type { Response, Scheduler } from "@synod/wire";
+import type { Caller } from "../../transport/places.js";
 import type { SystemCommands } from "../system-commands.js";
-import type { Caller } from "./places.js";
 import type { Requests } from "./requests.js";
 import { refusedHere } from "./unanswered.js";
 import type { Group } from "./waiter.js";

@@ -1,5 +1,5 @@
 import type { Response } from "@synod/wire";
-import { type Caller, noPlaceText, Places } from "./places.js";
+import { type Caller, noPlaceText, Places } from "../../transport/places.js";
 import { unreadHere } from "./unanswered.js";
 
 /** Bytes of the answers that wait in all streams of a replica. */

@@ -1,5 +1,5 @@
 import type { Command } from "@synod/core";
-import type { Caller } from "./places.js";
+import type { Caller } from "../../transport/places.js";
 
 /** A command that somebody waits for. */
 export interface Waiter {

@@ -22,7 +22,7 @@ export interface NoPlace extends Readonly<Held> {
 }
 
 /**
- * The places of a replica in which something waits for clients, or of them. A connection has at most as much as it leaves free: alone
+ * The places of a process in which something waits for clients, or of them. A connection has at most as much as it leaves free: alone
  * the half, beside another greedy one a third. So a newcomer finds room, however greedy the others are.
  */
 export class Places {
@@ -67,10 +67,10 @@ export class Places {
   }
 }
 
-/** The refusal in words. @param what waits, e.g. `commands` */
+/** The refusal in words. @param what waits, e.g. `commands`; its bytes are told where they count */
 export function noPlaceText({ whose, number, bytes }: NoPlace, what: string): string {
-  const held = `${number} ${what} of ${bytes} bytes`;
+  const held = bytes > 0 ? `${number} ${what} of ${bytes} bytes` : `${number} ${what}`;
   return whose === "all"
-    ? `${held} wait in this replica already; try again later`
-    : `${held} of this connection wait in this replica already, and what is left is for others; let some of them finish first`;
+    ? `${held} wait in this process already; try again later`
+    : `${held} of this connection wait in this process already, and what is left is for others; let some of them finish first`;
 }
