@@ -18,6 +18,8 @@ const memoryMib = { replica: 1_024, leader: 512, acceptor: 512 };
 const mostSlower = 3;
 const hostiles = 3;
 const perSecond = 50;
+/** From the last attack to when everything has to be as before. */
+const afterMs = 10_000;
 const service = { name: "bounds.v1.Heavy", folder: "bounds", module: "heavy.mjs" };
 
 /**
@@ -136,6 +138,8 @@ class Bench {
         );
       await rest(3_000);
     }
+    // What the last ones left behind is still being cleared away.
+    await rest(afterMs);
     const after = await this.#felt("afterwards");
     if (after.p99 > mostSlower * alone.p99)
       this.problems.push(`afterwards: p99 ${after.p99} ms, alone it was ${alone.p99} ms`);
