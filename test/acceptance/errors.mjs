@@ -42,12 +42,12 @@ const faults = [
   {
     how: "range without a bound",
     code: resourceExhausted,
-    says: /a range without a limit has more than 10000/,
+    says: /ranges gave more than 10000 rows; name a limit/,
   },
-  { how: "too many rows read", code: resourceExhausted, says: /ranges gave more than 100000 rows/ },
+  { how: "too many rows read", code: resourceExhausted, says: /ranges gave more than 10000 rows/ },
   ...[
     { how: "too many rows written", code: resourceExhausted, says: /wrote more than 10000 keys or/ },
-    { how: "too many bytes written", code: resourceExhausted, says: /or 8388608 bytes/ },
+    { how: "too many bytes written", code: resourceExhausted, says: /or 4194304 bytes/ },
     { how: "value too large", code: resourceExhausted, says: /a value of \d+ bytes was put/ },
     { how: "limit caught", code: resourceExhausted, says: /wrote more than 10000 keys or/ },
   ].map((fault) => ({ ...fault, commandsOnly: true })),

@@ -174,7 +174,7 @@ const inCommands = [
         else for (const _ of tx.range(tables.numbers));
         return number;
       },
-    /a range without a limit has more than 10000 rows/,
+    /ranges gave more than 10000 rows/,
     /name a limit or a narrower prefix/,
   ],
 ];
