@@ -67,7 +67,7 @@ export const commands = [
     what: "a value that begins with a dash",
     line: "$S kv put k -x --replica $C",
     code: 2,
-    says: 'words that begin with a dash and are no flags go behind "--"',
+    says: 'words that begin with a dash and are no flags, values too, go behind "--"',
   },
   {
     what: "a word too many behind --",
