@@ -118,7 +118,8 @@ export class PlainCallers {
     const { maxQueuedCommands, maxBatchCommands, maxOutstandingProposals } = limits;
     const callers = this.#live().filter((call) => call.node === node).length;
     const few = callers + clients * outstanding < maxQueuedCommands / 8;
-    if (status === resourceExhausted && few)
+    // A command that was executed may be told that the services' quota is used up.
+    if (status === resourceExhausted && outcome !== "answered" && few)
       this.#cluster.fail(new Violation(`${node.peer.id} has no place for a caller beside a greedy client`));
     const most = 3 * maxBatchCommands * (maxOutstandingProposals + 1);
     const quiet = loss === 0 && Object.values(faults).every((rate) => rate === 0);

@@ -127,6 +127,8 @@ export class ReplicaProcess {
   async start(takesPart: () => void): Promise<void> {
     this.#parts.driver.start();
     if (!this.#mayTakePart) return;
+    // It may take long to begin, and what it learns meanwhile has the same bound.
+    this.#every(trimCheckMs, () => this.#parts.trimmer.tick());
     await this.#parts.catchUp.begin();
     if (this.#stopping || !this.#mayTakePart) return;
     takesPart();
@@ -140,7 +142,6 @@ export class ReplicaProcess {
     });
     // One that waits before a slot looks ahead, and may need another's log or state for it as well.
     this.#every(catchUpCheckMs, () => this.#parts.catchUp.tick(), endsByRemedy);
-    this.#every(trimCheckMs, () => this.#parts.trimmer.tick());
   }
 
   get #mayTakePart(): boolean {
