@@ -38,6 +38,8 @@ export interface WorldOptions {
   readonly maxSessions: number;
   /** Bytes that the commands of a slot may write, read and answer until the others are put off; 0 for as many as in a real cluster. */
   readonly slotBytes: number;
+  /** Milliseconds that a command takes its replica to be executed. */
+  readonly handlerMs: number;
   /** Probability that a message which tells of trimming is lost, besides `loss`. */
   readonly trimLoss: number;
   /** One acceptor hears of no trimming while there are faults. */
@@ -212,6 +214,8 @@ export function drawOptions(random: Random): Omit<WorldOptions, keyof ApartOptio
     streams: random() < 0.25 && !changing,
     // 0 for every seed: a world of its own has them, in which a transfer takes many pages (worlds.test.ts).
     interruptions: 0,
+    // 0 for every seed: a world of its own has replicas that rest from heavy commands (worlds.test.ts).
+    handlerMs: 0,
     pageBytes: 4_096,
   };
   // Drawn last, so that what is above stays what it is for each seed.

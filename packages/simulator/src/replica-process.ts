@@ -3,6 +3,7 @@ import { ExitCode, helloOf, LeaderLinks, ReplicaProcess } from "@synod/node/part
 import { ExecutionMarker, type MemoryReplicaDisk, type ReplicaStore, type StoreError } from "@synod/storage";
 import type { Machine } from "./machine.js";
 import { openingLimits } from "./options.js";
+import type { CommandWatch } from "./remedies/lethal-commands.js";
 import type { Running } from "./role-process.js";
 import { boundsOf, clusterId, servicesOf } from "./services.js";
 import { expectDeclared } from "./stock/undeclared.js";
@@ -38,7 +39,7 @@ export function replicaProcess(
     marker: options.remedies
       ? new ExecutionMarker(disk.markerFiles.open(), `build ${machine.repairs}`)
       : undefined,
-    watch: machine.watch,
+    watch: watchOf(machine),
     limits: options.limits,
     pageBytes: options.pageBytes,
     logger: { debug: () => {}, info: logs, warn: logs, error: logs },
@@ -91,6 +92,18 @@ export function replicaProcess(
       if (machine.takesPart()) links?.start();
     });
   return { process, store, running: { start, post: (input) => process.post(input as ReplicaInput) } };
+}
+
+/** Told before each command, which takes its time in some worlds. */
+function watchOf({ watch, timers, options: { handlerMs } }: Machine): CommandWatch | undefined {
+  if (handlerMs === 0) return watch;
+  return {
+    begin(...command) {
+      timers.work(handlerMs);
+      watch?.begin(...command);
+    },
+    end: () => watch?.end(),
+  };
 }
 
 function linksOf(machine: Machine, process: ReplicaProcess): LeaderLinks {

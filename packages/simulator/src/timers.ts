@@ -13,18 +13,27 @@ export class Timers implements Scheduler {
   readonly #timers = new Set<Timer>();
   #soon: (() => void)[] = [];
   #ended = false;
+  /** Work has taken the process so far, and so long in all. */
+  #workedUntilMs = 0;
+  #workedMs = 0;
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
   }
 
   nowMs(): number {
-    return this.#nowMs();
+    return Math.max(this.#nowMs(), this.#workedUntilMs);
   }
 
-  /** A simulated process is never idle: what a busy one does for others' sake is done in worlds too. */
+  /** A process whose work takes no time is never idle: what a busy one does for others' sake is done in such worlds too. */
   idleMs(): number {
-    return 0;
+    return this.#workedMs === 0 ? 0 : this.nowMs() - this.#workedMs;
+  }
+
+  /** What is being done takes the process so long. */
+  work(ms: number): void {
+    this.#workedUntilMs = this.nowMs() + ms;
+    this.#workedMs += ms;
   }
 
   soon(work: () => void): void {

@@ -47,6 +47,12 @@ describe("the real core, codec and services in a world of its own kind", () => {
     expect(counts["catch-up lost"]).toBeGreaterThan(20);
   });
 
+  it("rule 12: replicas that take turns with heavy commands, and rest from them, execute every one of them", async () => {
+    // Commands that write or read several rows are heavy, and each takes its time.
+    const overrides = { handlerMs: 50, slotBytes: 64_000, star: false };
+    for (const seed of [1, 2]) await kept({ seed, overrides });
+  });
+
   it("rule 33: commands that end processes are skipped by all replicas or executed by all, and nobody waits for ever", async () => {
     const overrides = {
       ...{ remedies: true, upgrades: false, engines: false },

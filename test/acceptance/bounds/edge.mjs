@@ -4,7 +4,8 @@
 import os from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import * as grpc from "@grpc/grpc-js";
-import { callUnary, descriptorSet, loadServices, replicaService } from "@synod/wire";
+import { callUnary, replicaService } from "@synod/wire";
+import { kvCommand, largestValue } from "./kv-command.mjs";
 
 /** @typedef {import("@synod/core").Command} Command */
 /** @typedef {"greedy" | "malformed" | "mute" | "large"} Flood */
@@ -13,28 +14,19 @@ import { callUnary, descriptorSet, loadServices, replicaService } from "@synod/w
 /** @type {{ replicas: string[], kind: Kind, outstanding: number }} */
 const { replicas, kind, outstanding } = JSON.parse(process.argv[2] ?? "{}");
 os.setPriority(19);
-const service = "synod.kv.v1.KeyValue";
-const methods = loadServices(descriptorSet).services.get(service)?.methods;
 /** @type {Record<string, number>} */
 const statuses = {};
 let ended = false;
-const largestValue = 512 << 10;
 const perMessage = 128;
 const pauseMs = 50;
 
-/** @param {string} method @param {Record<string, unknown>} request @returns {Command} */
-function command(method, request) {
-  const encoded = methods?.get(method)?.encodeRequest(request) ?? new Uint8Array();
-  return { clientId: "", sequence: 0, acknowledged: 0, service, method, request: encoded };
-}
-
-const small = command("Put", { key: "greedy", value: Buffer.from("x") });
+const small = kvCommand("Put", { key: "greedy", value: Buffer.from("x") });
 /** @type {Record<Flood, Command>} */
 const commands = {
   greedy: small,
   malformed: { ...small, service: "no name" },
-  mute: command("Get", { key: "large" }),
-  large: command("Put", { key: "flood", value: Buffer.alloc(largestValue) }),
+  mute: kvCommand("Get", { key: "large" }),
+  large: kvCommand("Put", { key: "flood", value: Buffer.alloc(largestValue) }),
 };
 
 /** @param {number | undefined} code */
@@ -129,7 +121,7 @@ function beginSnapshot(address) {
 
 /** A value that is worth not to be read. @param {string} address */
 async function putLarge(address) {
-  const put = command("Put", { key: "large", value: Buffer.alloc(largestValue) });
+  const put = kvCommand("Put", { key: "large", value: Buffer.alloc(largestValue) });
   await callUnary(client(address), replicaService.Execute, put, { deadline: Date.now() + 30_000 });
 }
 

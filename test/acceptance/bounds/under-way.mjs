@@ -3,28 +3,24 @@
 import http2 from "node:http2";
 import os from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
-import { descriptorSet, loadServices, replicaService } from "@synod/wire";
+import { replicaService } from "@synod/wire";
+import { kvCommand, largestValue } from "./kv-command.mjs";
 
 /** @typedef {"endless" | "untaken"} Kind */
 
 /** @type {{ replicas: string[], kind: Kind, outstanding: number }} */
 const { replicas, kind, outstanding } = JSON.parse(process.argv[2] ?? "{}");
 os.setPriority(19);
-const service = "synod.kv.v1.KeyValue";
-const methods = loadServices(descriptorSet).services.get(service)?.methods;
 /** @type {Record<string, number>} */
 const statuses = {};
 let ended = false;
 const pauseMs = 50;
 /** What is large to answer comes little by little, so that the answers are felt and not the work. */
 const pace = { endless: { atOnce: 20, everyMs: 50 }, untaken: { atOnce: 1, everyMs: 100 } };
-const largestValue = 512 << 10;
 
 /** @param {string} method @param {Record<string, unknown>} request */
 function framed(method, request) {
-  const encoded = methods?.get(method)?.encodeRequest(request) ?? new Uint8Array();
-  const command = { clientId: "", sequence: 0, acknowledged: 0, service, method, request: encoded };
-  const bytes = replicaService.Execute.requestSerialize(command);
+  const bytes = replicaService.Execute.requestSerialize(kvCommand(method, request));
   const header = Buffer.alloc(5);
   header.writeUInt32BE(bytes.length, 1);
   return Buffer.concat([header, bytes]);

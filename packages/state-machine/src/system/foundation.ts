@@ -19,7 +19,7 @@ export const engineName = "synod.engine";
  * The version of what the engine does besides calling handlers: what it counts, where it notes its hash, how long sessions
  * last. It goes up with every change of that, and a build that is to run beside its predecessor has to be able to do both.
  */
-export const engineVersion = 2;
+export const engineVersion = 3;
 
 /** A version of the engine, and a digest of the constants that its behaviour rests on, in hexadecimal. */
 export interface EngineVersion {

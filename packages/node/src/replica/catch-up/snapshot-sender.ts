@@ -74,7 +74,8 @@ export class SnapshotSender {
   readonly #options: SnapshotSenderOptions;
   readonly #scheduler: Scheduler;
   readonly #snapshots: KeptSnapshots;
-  #backups = 0;
+  /** Backups begun so far, each of which has its own turns. */
+  #begun = 0;
   /** The replicas that catch up from this one. */
   readonly readers: Readers;
 
@@ -193,7 +194,7 @@ export class SnapshotSender {
   /** Members that catch up read at once. Backups take turns with each other, and with whoever reads anything else of this replica. */
   #readsOf(member: string): <Result>(read: () => Result) => Result | Promise<Result> {
     if (member !== "") return (read) => read();
-    const peer = `backup ${++this.#backups}`;
+    const peer = `backup ${++this.#begun}`;
     const call = { peer, onCancelled: () => {} };
     return (read) => this.#options.reads.read(call, 0, read);
   }
