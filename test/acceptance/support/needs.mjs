@@ -11,6 +11,8 @@ import { faketimeLibrary } from "./faketime.mjs";
 /** @param {string} program @param {string[]} parameters */
 const runs = (program, ...parameters) => spawnSync(program, parameters).status === 0;
 
+const anotherAccount = ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
+
 export const needs = /** @satisfies {Record<string, Need>} */ ({
   strace: {
     has: () => runs("strace", "-qq", "-o", "/dev/null", "true"),
@@ -33,9 +35,9 @@ export const needs = /** @satisfies {Record<string, Need>} */ ({
     get: "apt-get install util-linux, and run it as root; a container needs --privileged",
   },
   "other accounts": {
-    has: () => runs("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "true"),
-    what: "setpriv, and the right to run as another account",
-    get: "apt-get install util-linux, and run it as root",
+    has: () => runs("setpriv", ...anotherAccount, "test", "-r", import.meta.filename),
+    what: "setpriv, the right to run as another account, and a checkout that every account may read",
+    get: "apt-get install util-linux, run it as root, and chmod a+rx the folders above the checkout",
   },
   python: {
     has: () => runs("/usr/bin/python3", "-c", "import grpc, google.protobuf"),
