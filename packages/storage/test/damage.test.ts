@@ -9,7 +9,6 @@ import {
   writeSync,
 } from "node:fs";
 import path from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { recordCodec } from "@synod/wire";
 import { open } from "lmdb";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
@@ -258,17 +257,19 @@ describe("damage is found, never read as data", () => {
   test("reading the file again and again keeps no page from being used again", async () => {
     const store = await openReplicaStore(temporaryDirectory(), { ...replica, scrubEveryMs: 1 });
     onTestFinished(() => store.close());
-    const write = async (times: number) => {
-      for (let time = 0; time < times; time++) {
+    const grownBy = async () => {
+      const before = store.usedBytes;
+      for (let time = 0; time < 30; time++) {
         store.state.put(key("row"), Buffer.alloc(20_000, time));
         await store.flush();
       }
+      return store.usedBytes - before;
     };
-    await write(5);
-    await delay(50);
-    const before = store.usedBytes;
-    await write(60);
-    expect(store.usedBytes - before).toBeLessThan(30 * 20_000);
+    // A pass under way keeps what it reads, however long it takes on a busy machine; when it is over the pages are free.
+    const grown: number[] = [];
+    do grown.push(await grownBy());
+    while (grown.length < 40 && (grown.at(-1) ?? 0) > 0);
+    expect(grown.at(-1)).toBe(0);
   });
 
   test("a file that is gone while the process runs is told of, and ends nothing else", async () => {
