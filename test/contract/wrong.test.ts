@@ -109,7 +109,12 @@ async function ofCluster(
  * Where something failed; kept with the test's result, for the acceptance script to show. Each of these services refuses what
  * it must refuse, so nothing fails there, unless it is said.
  */
-function red({ task }: TestContext, result: ContractResult, but: readonly string[] = []): string[] {
+function red(
+  { task, onTestFailed }: TestContext,
+  result: ContractResult,
+  but: readonly string[] = [],
+): string[] {
+  onTestFailed(() => console.error(failures(result)));
   const cells = redCells(result);
   task.meta.redCells = cells;
   const refusing = cells.filter((cell) => /malformed|wrong cluster/.test(cell));

@@ -285,9 +285,9 @@ test("rule 12: while others ask, here or elsewhere, heavy commands rest after th
   commands.applied(1, [heavy, ...Array(60).fill(light)], 100);
   ask("a1");
   expect(commands.take(nothing, true)).toEqual([]);
-  clock.nowMs = 99;
+  clock.nowMs = 199;
   expect(commands.take(nothing, true)).toEqual([]);
-  clock.nowMs = 100;
+  clock.nowMs = 200;
   const [first] = commands.take(nothing, true) as [Command];
   expect(namesOf([first])).toEqual(["a1"]);
   // Nobody asks for anything light for a second.
@@ -312,25 +312,25 @@ test("rule 12: replicas have their turns one after the other, in idle time, and 
   const all = [of(0), of(1), of(2)];
   const mine = () => all.map((turn) => turn.mine);
   const seen: [idleMs: number, mine: boolean[]][] = [];
-  for (clock.idleMs = 0; clock.idleMs <= 60; clock.idleMs += 10) seen.push([clock.idleMs, mine()]);
+  for (clock.idleMs = 0; clock.idleMs <= 120; clock.idleMs += 20) seen.push([clock.idleMs, mine()]);
   expect(seen.map(([idleMs, may]) => [idleMs, ...may.map(Number)])).toEqual([
     ...[
       [0, 0, 0, 0],
-      [10, 0, 0, 0],
-      [20, 0, 0, 1],
-      [30, 0, 0, 1],
+      [20, 0, 0, 0],
+      [40, 0, 0, 1],
+      [60, 0, 0, 1],
     ],
     ...[
-      [40, 1, 0, 1],
-      [50, 1, 0, 1],
-      [60, 1, 1, 1],
+      [80, 1, 0, 1],
+      [100, 1, 0, 1],
+      [120, 1, 1, 1],
     ],
   ]);
   clock.idleMs = 0;
-  clock.nowMs = 79;
+  clock.nowMs = 159;
   expect(mine()).toEqual([false, false, false]);
-  clock.nowMs = 80;
+  clock.nowMs = 160;
   expect(mine()).toEqual([false, false, true]);
-  clock.nowMs = 240;
+  clock.nowMs = 480;
   expect(mine()).toEqual([true, true, true]);
 });

@@ -280,6 +280,23 @@ test("rule 12: backups wait for their turn to read, and replicas that catch up d
   await done;
 });
 
+test("a backup that went away while it waited for its turn leaves its place at once", async () => {
+  const turns: (() => void)[] = [];
+  const { read } = started(agreeing, () => undefined, {
+    read: (_call, _bytes, run) => new Promise((resolve) => void turns.push(() => resolve(run()))),
+  });
+  const reader = new Reader();
+  reader.slow = true;
+  const done = read(reader);
+  await vi.waitFor(() => expect(turns).toHaveLength(1));
+  // gRPC says so once, and takes nothing more.
+  reader.cancelled = true;
+  reader.write = () => false;
+  turns.shift()?.();
+  await done;
+  expect(reader.error).toBeUndefined();
+});
+
 test("backups take half of the places, and a replica that finds none left shares one", async () => {
   stoppedClock();
   const { store, read } = started();

@@ -185,7 +185,7 @@ export function drawOptions(random: Random): Omit<WorldOptions, keyof ApartOptio
     replicas: random() < 0.3 ? 2 : 3,
     window: random() < 0.5 ? 3 : 8,
     clients: 3 + randomBelow(random, 3),
-    faultyTicks: 450 + randomBelow(random, 400),
+    faultyTicks: 800 + randomBelow(random, 400),
     calmTicks: 6000,
     loss: chance(0.6, 0.15),
     duplication: chance(0.6, 0.2),

@@ -277,6 +277,8 @@ function positionIn({ name, sent }: KeptSnapshot, resume: SnapshotPosition | und
 }
 
 async function drained(call: SnapshotCall): Promise<void> {
+  // A reader that is gone says nothing more.
+  if (call.cancelled) return;
   const waited = new AbortController();
   const signal = AbortSignal.any([waited.signal, AbortSignal.timeout(drainMs)]);
   try {
