@@ -4,7 +4,7 @@ import { run } from "../acceptance/crash-points.mjs";
 
 it("killed before some of its writes and syncs, an acceptor has all it had answered", async () => {
   const lines: string[] = [];
-  const parameters = ["--only", "acceptor", "--every", "24"];
+  const parameters = ["--only", "acceptor", "--every", "24", "--no-plant"];
   const { holds, figures } = await run({ parameters, progress: (line) => void lines.push(line) });
   expect(holds, `${JSON.stringify(figures)}\n${lines.join("\n")}`).toBe(true);
 });

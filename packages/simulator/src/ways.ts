@@ -46,6 +46,7 @@ export class Ways {
     for (const connection of this.#open) {
       if (!connection.broken) continue;
       this.#open.delete(connection);
+      connection.gone();
       connection.end();
     }
   }
@@ -113,10 +114,13 @@ export class Ways {
         const { sender } = connection.process;
         const gone = () => cancelled || connection.broken;
         const pages = sender.pages(requestDeserialize(request) as SnapshotRequest, gone);
+        connection.gone = () => void pages.return(undefined).catch(() => {});
         try {
           for (;;) {
             const next = pages.next().catch(refused);
-            const { done, value: page } = await Promise.race([next, connection.broke, cancellation]);
+            const { done, value: page } = await connection.living(
+              Promise.race([next, connection.broke, cancellation]),
+            );
             if (done) break;
             const bytes = responseSerialize(page);
             const arrived = givers.page(to, from, page);
@@ -167,6 +171,8 @@ class Connection {
   readonly #travel: (connection: Connection) => Promise<void>;
   /** Rejects when it breaks while both live on, or only the one who asks does. */
   readonly broke: Promise<never>;
+  /** Whoever is asked notices that nobody takes anything any more. */
+  gone: () => void = () => {};
   #end: (reason: Error) => void = () => {};
   #closed = false;
 
@@ -214,10 +220,18 @@ class Connection {
     return this.from.life === this.#lives[0] && this.from.up;
   }
 
+  /** Ends as the work does. Never ends for a process that has died meanwhile: that does nothing more. */
+  async living<Result>(work: Promise<Result>): Promise<Result> {
+    try {
+      return await work;
+    } finally {
+      if (!this.#asks) await new Promise(() => {});
+    }
+  }
+
   /** Resolves when something sent now has arrived. Never resolves for a process that has died meanwhile. */
   async travelled(): Promise<void> {
-    await this.#travel(this);
-    if (!this.#asks) await new Promise(() => {});
+    await this.living(this.#travel(this));
     if (this.broken) throw new Unreachable(`the connection to ${this.to.peer.id} broke`);
   }
 }
