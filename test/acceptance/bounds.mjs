@@ -83,7 +83,7 @@ const flood = { what: "calls without a session and without a majority", kind: "l
 
 /** @param {{ parameters: string[], progress: (line: string) => void }} options `--seconds N` of each attack; `--only WORD` */
 export async function run({ parameters, progress }) {
-  const seconds = flagNumber(parameters, "--seconds", 15);
+  const seconds = flagNumber(parameters, "--seconds", 25);
   const only = parameters[parameters.indexOf("--only") + 1] ?? "";
   const chosen = parameters.includes("--only") ? attacks.filter(({ what }) => what.includes(only)) : attacks;
   const cluster = await ServiceCluster.start(service);

@@ -285,9 +285,9 @@ test("rule 12: while others ask, here or elsewhere, heavy commands rest after th
   commands.applied(1, [heavy, ...Array(60).fill(light)], 100);
   ask("a1");
   expect(commands.take(nothing, true)).toEqual([]);
-  clock.nowMs = 199;
+  clock.nowMs = 299;
   expect(commands.take(nothing, true)).toEqual([]);
-  clock.nowMs = 200;
+  clock.nowMs = 300;
   const [first] = commands.take(nothing, true) as [Command];
   expect(namesOf([first])).toEqual(["a1"]);
   // Nobody asks for anything light for a second.
@@ -312,25 +312,25 @@ test("rule 12: replicas have their turns one after the other, in idle time, and 
   const all = [of(0), of(1), of(2)];
   const mine = () => all.map((turn) => turn.mine);
   const seen: [idleMs: number, mine: boolean[]][] = [];
-  for (clock.idleMs = 0; clock.idleMs <= 120; clock.idleMs += 20) seen.push([clock.idleMs, mine()]);
+  for (clock.idleMs = 0; clock.idleMs <= 180; clock.idleMs += 30) seen.push([clock.idleMs, mine()]);
   expect(seen.map(([idleMs, may]) => [idleMs, ...may.map(Number)])).toEqual([
     ...[
       [0, 0, 0, 0],
-      [20, 0, 0, 0],
-      [40, 0, 0, 1],
+      [30, 0, 0, 0],
       [60, 0, 0, 1],
+      [90, 0, 0, 1],
     ],
     ...[
-      [80, 1, 0, 1],
-      [100, 1, 0, 1],
-      [120, 1, 1, 1],
+      [120, 1, 0, 1],
+      [150, 1, 0, 1],
+      [180, 1, 1, 1],
     ],
   ]);
   clock.idleMs = 0;
-  clock.nowMs = 159;
+  clock.nowMs = 239;
   expect(mine()).toEqual([false, false, false]);
-  clock.nowMs = 160;
+  clock.nowMs = 240;
   expect(mine()).toEqual([false, false, true]);
-  clock.nowMs = 480;
+  clock.nowMs = 720;
   expect(mine()).toEqual([true, true, true]);
 });

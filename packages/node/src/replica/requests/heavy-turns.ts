@@ -4,7 +4,7 @@ import { Rest } from "./rest.js";
 /** Others count as asking for so long after their last command. */
 const asksForMs = 1_000;
 /** A replica is idle for so many times as long as the heavy commands took. */
-const restTimes = 4;
+const restTimes = 6;
 
 export interface HeavyTurnsOptions {
   /** The number of replicas, and this one's place among them, from 0. */
@@ -15,7 +15,7 @@ export interface HeavyTurnsOptions {
 
 /**
  * While others ask for what is light, replicas take turns with heavy commands, since all execute each of them. A turn is the
- * time in which a replica is idle for four times as long as the heavy ones of the last slot took; the slot's number says which
+ * time in which a replica is idle for six times as long as the heavy ones of the last slot took; the slot's number says which
  * replica is first, and the others have the turns that follow. So two slots of them hardly ever follow upon each other, and a
  * turn that nobody takes passes without a word (rule 12).
  */
