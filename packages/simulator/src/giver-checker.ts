@@ -46,6 +46,13 @@ export class GiverChecker {
     for (const name of this.#given.keys()) if (name.startsWith(`${giver}>`)) this.#given.delete(name);
   }
 
+  /** A reader that needs a state beyond the one it was given wants nothing more of that (rule 32). */
+  asked(giver: SimulatedNode, reader: SimulatedNode, { resume, above }: SnapshotRequest): void {
+    const given = this.#given.get(nameOf(giver, reader));
+    if (given !== undefined && resume === undefined && above >= given.slot)
+      this.#given.delete(nameOf(giver, reader));
+  }
+
   /** A page leaves its giver; to be called back when it has arrived. */
   page(giver: SimulatedNode, reader: SimulatedNode, { snapshot, slot }: SnapshotPage): (now: number) => void {
     const { peer, life } = giver;
@@ -84,8 +91,9 @@ export class GiverChecker {
     if (given === undefined || says === undefined || says.durableSlot < given.slot) return;
     given.at = now;
     const first = decisions[0]?.slot ?? from;
-    // One that takes its leave needs nothing more.
-    if (limit === 1) this.#given.delete(nameOf(giver, reader));
+    // One that takes its leave needs nothing more, nor does one that leaders can tell all that its disk lacks.
+    const toldByLeaders = says.durableSlot >= (giver.process?.engine.system.reports.trimPoint ?? 0);
+    if (limit === 1 || (toldByLeaders && first <= from)) this.#given.delete(nameOf(giver, reader));
     else if (first > from)
       this.#violation ??= new Violation(
         `${giver.peer.id} gave ${reader.peer.id} the state of slot ${given.slot} and keeps the log from ${first} on; ` +

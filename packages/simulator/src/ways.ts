@@ -112,6 +112,7 @@ export class Ways {
         const request = requestSerialize(asked);
         await connection.travelled();
         const { sender } = connection.process;
+        givers.asked(to, from, asked);
         const gone = () => cancelled || connection.broken;
         const pages = sender.pages(requestDeserialize(request) as SnapshotRequest, gone);
         connection.gone = () => void pages.return(undefined).catch(() => {});
