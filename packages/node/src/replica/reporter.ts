@@ -7,6 +7,7 @@ import {
   type Report,
   reportMethod,
 } from "@synod/state-machine";
+import { Patience } from "./patience.js";
 import type { SystemCommands } from "./system-commands.js";
 
 /** The time between looks at whether there is something to say, in milliseconds. */
@@ -16,8 +17,6 @@ export const reportCheckMs = 100;
 const checkpointAfterMs = 1_000;
 /** The delay after which each further replica asks for the checkpoint that those before it did not. */
 const laterMs = 500;
-/** The time until what was proposed counts as lost. */
-const againMs = 2_000;
 /** While replicas differ and nobody has judged them, log time must go on: after standing still for so long it is moved. */
 const standstillMs = 250;
 
@@ -43,13 +42,17 @@ export interface ReporterOptions {
  */
 export class Reporter {
   readonly #options: ReporterOptions;
-  #reported: { readonly number: number; readonly atMs: number } | undefined;
-  #checkpointAskedAt: number | undefined;
+  /** The number of the last report that was proposed. */
+  #reported: number | undefined;
+  readonly #reportPatience: Patience;
+  readonly #checkpointPatience: Patience;
   #beyond: { readonly checkpoint: number; readonly sinceMs: number } | undefined;
   #stoodStill: { readonly logTimeMs: number; readonly sinceMs: number } | undefined;
 
   constructor(options: ReporterOptions) {
     this.#options = options;
+    this.#reportPatience = new Patience(options.nowMs);
+    this.#checkpointPatience = new Patience(options.nowMs);
   }
 
   /** The others know which store this replica has, and what it offers. */
@@ -67,12 +70,14 @@ export class Reporter {
   }
 
   #report(): void {
-    const { replica, engine, commands, propose, nowMs } = this.#options;
+    const { replica, engine, commands, propose } = this.#options;
     const report = this.#due;
     if (sameReport(engine.system.reports.latest.get(replica), report)) return;
     // One of another number was decided, or can no longer count.
-    if (this.#reported?.number === report.number && !this.#lost(this.#reported.atMs)) return;
-    this.#reported = { number: report.number, atMs: nowMs() };
+    if (this.#reported !== report.number) this.#reportPatience.settled();
+    if (!this.#reportPatience.over) return;
+    this.#reported = report.number;
+    this.#reportPatience.proposed();
     propose(commands.make(reportMethod, report));
   }
 
@@ -96,13 +101,16 @@ export class Reporter {
     const checkpoint = engine.system.reports.checkpoints.at(-1)?.slot ?? 0;
     if (!engine.beyondCheckpoint) {
       this.#beyond = undefined;
-      this.#checkpointAskedAt = undefined;
+      this.#checkpointPatience.settled();
       return;
     }
-    if (this.#beyond?.checkpoint !== checkpoint) this.#beyond = { checkpoint, sinceMs: nowMs() };
+    if (this.#beyond?.checkpoint !== checkpoint) {
+      this.#beyond = { checkpoint, sinceMs: nowMs() };
+      this.#checkpointPatience.settled();
+    }
     const waited = nowMs() - this.#beyond.sinceMs;
-    if (waited < checkpointAfterMs + laterMs * position() || !this.#lost(this.#checkpointAskedAt)) return;
-    this.#checkpointAskedAt = nowMs();
+    if (waited < checkpointAfterMs + laterMs * position() || !this.#checkpointPatience.over) return;
+    this.#checkpointPatience.proposed();
     propose(commands.make(checkpointMethod));
   }
 
@@ -117,10 +125,6 @@ export class Reporter {
     if (nowMs() - this.#stoodStill.sinceMs < standstillMs + laterMs * position()) return;
     this.#stoodStill = undefined;
     propose(commands.make(advanceTimeMethod));
-  }
-
-  #lost(proposedAt: number | undefined): boolean {
-    return proposedAt === undefined || this.#options.nowMs() - proposedAt > againMs;
   }
 }
 

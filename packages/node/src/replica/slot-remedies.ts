@@ -5,6 +5,7 @@ import type { ExecutionMarker, HeldSlot } from "@synod/storage";
 import type { DecidedIn, DecideRemedyRequest, HeldSlotAnswer, HoldSlotRequest, Scheduler } from "@synod/wire";
 import { waitMs } from "../transport/callers.js";
 import { CallError, type UnaryCall } from "../transport/server.js";
+import { Patience } from "./patience.js";
 import type { Performer } from "./performer.js";
 import { executeOne } from "./replicated-services.js";
 import type { Requests } from "./requests/requests.js";
@@ -96,13 +97,13 @@ export class SlotRemedies {
   async #decidedUpTo(slot: number, call: UnaryCall<unknown>): Promise<void> {
     const { commands, scheduler, highestKnown, propose } = this.#options;
     const giveUpAt = scheduler.nowMs() + waitMs(call);
-    let proposedAt = Number.NEGATIVE_INFINITY;
+    const patience = new Patience(() => scheduler.nowMs());
     while (highestKnown() < slot) {
       const now = scheduler.nowMs();
       if (now > giveUpAt)
         throw new CallError(grpc.status.UNAVAILABLE, `slot ${slot} was not decided in time; ask again`);
-      if (now > proposedAt + againMs) {
-        proposedAt = now;
+      if (patience.over) {
+        patience.proposed();
         propose(commands.make(advanceTimeMethod));
       }
       await new Promise<void>((resolve) => scheduler.after(checkMs, resolve));
@@ -113,8 +114,6 @@ export class SlotRemedies {
 /** Promises that are kept at once: for more, slots would have to be held faster than the store keeps any. */
 const maxPromises = 16;
 const checkMs = 10;
-/** The time until what was proposed counts as lost. */
-const againMs = 2_000;
 
 function refused(details: string): CallError {
   return new CallError(grpc.status.FAILED_PRECONDITION, details);

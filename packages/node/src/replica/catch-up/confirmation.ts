@@ -1,10 +1,9 @@
 import type { Command, Configuration } from "@synod/core";
 import { checkpointMethod, type Engine } from "@synod/state-machine";
+import { Patience } from "../patience.js";
 import type { SystemCommands } from "../system-commands.js";
 import type { Confirmation } from "./snapshot-sender.js";
 
-/** The time until a checkpoint that was asked for counts as lost. */
-const againMs = 2_000;
 /** A replica that lacks a state asks all others in turn, each for at most 10 s: so it asks each again within this. */
 const lackingMs = 60_000;
 
@@ -32,7 +31,8 @@ export function confirmationOf({
   propose,
   nowMs,
 }: ConfirmationOptions): Confirmation {
-  let asked = { slot: 0, atMs: Number.NEGATIVE_INFINITY };
+  let asked = 0;
+  const patience = new Patience(nowMs);
   const lacks = new Map<string, Lack>();
   /** One that has reported more since has a state again, and is waited for like any other. */
   const stillLacks = (replica: string, { above, number, atMs }: Lack) => {
@@ -52,9 +52,10 @@ export function confirmationOf({
     },
     ask: (slot) => {
       const last = engine.system.reports.checkpoints.at(-1)?.slot ?? 0;
-      const now = nowMs();
-      if (last >= slot || (asked.slot >= slot && now - asked.atMs < againMs)) return;
-      asked = { slot, atMs: now };
+      if (last >= asked) patience.settled();
+      if (last >= slot || (asked >= slot && !patience.over)) return;
+      asked = slot;
+      patience.proposed();
       propose(commands.make(checkpointMethod, { atLeast: slot }));
     },
   };

@@ -7,14 +7,12 @@ import {
   systemService,
   timeLimits,
 } from "@synod/state-machine";
+import { Patience } from "../patience.js";
 import type { SystemCommands } from "../system-commands.js";
 import type { LogClock } from "./log-clock.js";
 
 /** The time between looks at whether log time must move by itself, in milliseconds. */
 export const advanceCheckMs = 20;
-
-/** The time until a proposal that only carries time counts as lost. */
-const againMs = 2_000;
 
 /** The time to wait for the first proposal of a replica that has just started, which its report mostly is. */
 const untoldMs = 100;
@@ -53,10 +51,11 @@ export class LogTimeMover {
   #dueSinceMs: number | undefined;
   /** The number of the last doubt that was told. */
   #doubtTold = 0;
-  #proposedAtMs: number | undefined;
+  readonly #patience: Patience;
 
   constructor(options: LogTimeMoverOptions) {
     this.#options = options;
+    this.#patience = new Patience(() => options.clock.nowMs);
   }
 
   /** A slot was applied. @param own this process proposed it */
@@ -66,7 +65,7 @@ export class LogTimeMover {
     clock.applied({ slot, time: engine.logTime, said: batch, own });
     this.#tellDoubt();
     this.#dueSinceMs = undefined;
-    if (own && batch?.commands.some(movesTime)) this.#proposedAtMs = undefined;
+    if (own && batch?.commands.some(movesTime)) this.#patience.settled();
   }
 
   /**
@@ -79,10 +78,10 @@ export class LogTimeMover {
     this.#tellDoubt();
     const { nowMs } = clock;
     if (!obstacle && isDue(this.#options.engine.nextDue, clock.time)) this.#dueSinceMs ??= nowMs;
-    if (this.#proposedAtMs !== undefined && nowMs - this.#proposedAtMs <= againMs) return;
+    if (!this.#patience.over) return;
     const wanted = obstacle ? held() && clock.untoldSinceMs !== undefined : this.#wanted(nowMs);
     if (!wanted) return;
-    this.#proposedAtMs = nowMs;
+    this.#patience.proposed();
     propose(commands.make(advanceTimeMethod));
   }
 
