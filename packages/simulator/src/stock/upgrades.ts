@@ -54,8 +54,13 @@ export class Upgrades {
     this.#cluster.later(10, () => {
       if (!node.up || node.life !== life) return;
       const own = node.process?.engine.system.versions.inForce(stockName);
+      // The slot that it cannot execute brings the service into use, under a version that its state does not know: another may do.
+      if (own === undefined) {
+        this.#restart(node, (node.build + builds.length - 1) % builds.length, 5);
+        return;
+      }
       const [oldest, newest] = builds[node.build] ?? [1, 1];
-      const has = own === undefined || (oldest <= own && own <= newest);
+      const has = oldest <= own && own <= newest;
       const version = has ? (checker.log.stockVersion ?? 1) : own;
       this.#restart(
         node,
