@@ -15,18 +15,29 @@ function started() {
   const clock = { ms: 0 };
   const reports = {
     latest,
+    checkpoints: [] as { slot: number }[],
     unconfirmed: (_slot: number, _replica: string, _: Configuration, lacking: ReadonlySet<string>) => [
       ...lacking,
     ],
   };
+  let asked = 0;
   const confirmation = confirmationOf({
     engine: { system: { reports } } as unknown as Engine,
     configuration,
     commands: new SystemCommands(),
-    propose: () => {},
+    propose: () => {
+      asked++;
+    },
     nowMs: () => clock.ms,
   });
-  return { latest, clock, confirmation, lacking: () => confirmation.unconfirmed(40, "r1") };
+  return {
+    latest,
+    reports,
+    clock,
+    confirmation,
+    asked: () => asked,
+    lacking: () => confirmation.unconfirmed(40, "r1"),
+  };
 }
 
 test("a replica that asks for a state is not waited for until it has reported one (rule 27)", () => {
@@ -53,4 +64,18 @@ test("nor longer than it takes to ask all replicas in turn", () => {
   expect(lacking()).toEqual(["r2"]);
   clock.ms = 110_001;
   expect(lacking()).toEqual([]);
+});
+
+test("a checkpoint is asked for once, again more and more seldom, and for a later state at once (rules 27 and 29)", () => {
+  const { reports, clock, confirmation, asked } = started();
+  const ask = (slot: number, untilMs: number) => {
+    for (; clock.ms < untilMs; clock.ms += 25) confirmation.ask(slot);
+    return asked();
+  };
+  expect(ask(40, 2_000)).toBe(1);
+  expect(ask(40, 14_000)).toBe(3); // After two and after four seconds.
+  expect(ask(41, 14_500)).toBe(4);
+  expect(ask(41, 17_000)).toBe(5);
+  reports.checkpoints.push({ slot: 41 });
+  expect(ask(41, 60_000)).toBe(5);
 });

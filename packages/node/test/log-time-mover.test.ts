@@ -13,6 +13,7 @@ function group(replicas: number) {
   const logTime = { resumeMs: begunMs, catchUpMs: begunMs, timedSlot: 1 };
   const engine = { logTime, nextDue: { resumeMs: dueMs, catchUpMs: undefined } };
   const proposedAtMs: (number | undefined)[] = Array.from({ length: replicas }, () => undefined);
+  const proposals: number[] = [];
   const movers = proposedAtMs.map((_, position) => {
     const monotonicMs = () => nowMs;
     const clock = new LogClock({ time: logTime, appliedSlot: 1, alone: () => true, monotonicMs });
@@ -21,6 +22,7 @@ function group(replicas: number) {
       commands: new SystemCommands(),
       propose: () => {
         proposedAtMs[position] ??= nowMs;
+        proposals.push(nowMs);
       },
     });
   });
@@ -30,7 +32,7 @@ function group(replicas: number) {
       for (const mover of movers) mover.tick(false);
     }
   };
-  return { movers, proposedAtMs, passes, engine };
+  return { movers, proposedAtMs, proposals, passes, engine };
 }
 
 test("what is due is proposed by the first replica at once, by the others later by their place, within one step (rule 35)", () => {
@@ -79,4 +81,15 @@ test("the others propose nothing once what was due is done (rule 35)", () => {
     mover.applied(2, { kind: "batch", commands: [], logTimeMs: dueMs }, position === 0);
   passes(timeLimits.maxStepMs * 2);
   expect(proposedAtMs).toEqual([dueMs - begunMs, undefined, undefined]);
+});
+
+test("what was proposed before another state took this one's place is not waited for (rules 29 and 35)", () => {
+  const { movers, passes, engine, proposals } = group(1);
+  passes(400 + 7_000);
+  // At once, and after waits of two and of four seconds.
+  expect(proposals).toHaveLength(3);
+  movers[0]?.applied(2, undefined, false);
+  engine.logTime = { ...engine.logTime, timedSlot: 2 };
+  passes(500);
+  expect(proposals).toHaveLength(4);
 });

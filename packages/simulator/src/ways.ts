@@ -46,7 +46,7 @@ export class Ways {
     for (const connection of this.#open) {
       if (!connection.broken) continue;
       this.#open.delete(connection);
-      connection.gone();
+      connection.whenBroken();
       connection.end();
     }
   }
@@ -115,7 +115,7 @@ export class Ways {
         givers.asked(to, from, asked);
         const gone = () => cancelled || connection.broken;
         const pages = sender.pages(requestDeserialize(request) as SnapshotRequest, gone);
-        connection.gone = () => void pages.return(undefined).catch(() => {});
+        connection.whenBroken = () => void pages.return(undefined).catch(() => {});
         try {
           for (;;) {
             const next = pages.next().catch(refused);
@@ -172,8 +172,8 @@ class Connection {
   readonly #travel: (connection: Connection) => Promise<void>;
   /** Rejects when it breaks while both live on, or only the one who asks does. */
   readonly broke: Promise<never>;
-  /** Whoever is asked notices that nobody takes anything any more. */
-  gone: () => void = () => {};
+  /** Has whoever is asked notice that nobody takes anything any more. */
+  whenBroken: () => void = () => {};
   #end: (reason: Error) => void = () => {};
   #closed = false;
 

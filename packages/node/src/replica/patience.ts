@@ -1,6 +1,6 @@
-/** What was proposed is not taken for lost before. */
+/** The shortest wait before something counts as lost, and is proposed again. */
 const shortestMs = 2_000;
-/** Nor is it waited for longer than that, before it is proposed again. */
+/** The longest. */
 const longestMs = 60_000;
 
 /**

@@ -30,7 +30,7 @@ export interface UnaryCall<Request> {
   readonly metadata: grpc.Metadata;
   /** The other end of the connection, as host:port. */
   readonly peer: string;
-  /** Called once if the caller gives up, at once if it has already. */
+  /** Called once if the caller gives up. */
   onCancelled(callback: () => void): void;
   /** Milliseconds until the caller gives up; infinite when it named no deadline. */
   timeLeftMs(): number;
@@ -53,10 +53,7 @@ export function unary<Request, Response>(
       callback(withTrailer(statusOf(request.error), refused));
       return;
     }
-    const onCancelled = (cancelled: () => void) => {
-      if (call.cancelled) cancelled();
-      else call.once("cancelled", cancelled);
-    };
+    const onCancelled = (cancelled: () => void) => call.once("cancelled", cancelled);
     const timeLeft = () => timeLeftMs(call.getDeadline());
     void (async () => {
       try {

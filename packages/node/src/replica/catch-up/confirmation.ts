@@ -52,8 +52,9 @@ export function confirmationOf({
     },
     ask: (slot) => {
       const last = engine.system.reports.checkpoints.at(-1)?.slot ?? 0;
-      if (last >= asked) patience.settled();
-      if (last >= slot || (asked >= slot && !patience.over)) return;
+      if (last >= slot) return;
+      if (slot > asked) patience.settled();
+      if (!patience.over) return;
       asked = slot;
       patience.proposed();
       propose(commands.make(checkpointMethod, { atLeast: slot }));

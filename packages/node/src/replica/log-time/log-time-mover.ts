@@ -58,14 +58,15 @@ export class LogTimeMover {
     this.#patience = new Patience(() => options.clock.nowMs);
   }
 
-  /** A slot was applied. @param own this process proposed it */
+  /** A slot was applied. @param decided undefined: another state took this one's place @param own this process proposed it */
   applied(slot: number, decided: SlotContent | undefined, own: boolean): void {
     const { engine, clock } = this.#options;
     const batch = decided?.kind === "batch" ? decided : undefined;
     clock.applied({ slot, time: engine.logTime, said: batch, own });
     this.#tellDoubt();
     this.#dueSinceMs = undefined;
-    if (own && batch?.commands.some(movesTime)) this.#patience.settled();
+    // What was proposed may have been decided in a slot that was jumped over: nobody would say so.
+    if (decided === undefined || (own && batch?.commands.some(movesTime))) this.#patience.settled();
   }
 
   /**
